@@ -1,0 +1,69 @@
+"""How bytes travel to an agent: two descriptors, or a socket that somebody else multiplexes."""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from typing import Protocol
+
+from pytest_isolation.errors import AgentLost
+
+
+class Channel(Protocol):
+    """A byte stream both ways.  `receive` returns exactly `count` bytes."""
+
+    def send(self, data: bytes) -> None:
+        """Raises AgentLost when the other end is closed."""
+
+    def receive(self, count: int, deadline: float) -> bytes:
+        """Raises AgentLost when the other end is closed, TimeoutError at `deadline` (monotonic seconds).
+
+        After a TimeoutError the bytes that did arrive are kept for the next call.
+        """
+
+    def close(self) -> None: ...
+
+
+class FdChannel:
+    """A channel over two descriptors, which it owns (a pipe each way, a socket, a terminal)."""
+
+    def __init__(self, reader: int, writer: int) -> None:
+        self._reader, self._writer = reader, writer
+        self._poll = select.poll()
+        self._poll.register(reader, select.POLLIN)
+        self._kept = bytearray()
+
+    def send(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._writer, view) :]
+        except OSError as error:
+            raise AgentLost(f"the agent's channel is closed ({error.strerror})") from None
+
+    def receive(self, count: int, deadline: float) -> bytes:
+        while len(self._kept) < count:
+            left = deadline - time.monotonic()
+            if left <= 0 or not self._poll.poll(left * 1000):
+                raise TimeoutError
+            self._kept += self._more(count - len(self._kept))
+        taken = bytes(self._kept[:count])
+        del self._kept[:count]
+        return taken
+
+    def _more(self, count: int) -> bytes:
+        try:
+            data = os.read(self._reader, max(count, 65536))
+        except OSError as error:
+            raise AgentLost(f"the agent's channel broke ({error.strerror})") from None
+        if not data:
+            raise AgentLost("the agent's channel is closed: the agent, or its box, has ended")
+        return data
+
+    def close(self) -> None:
+        for fd in {self._reader, self._writer}:
+            try:
+                os.close(fd)
+            except OSError:
+                pass
