@@ -1,0 +1,188 @@
+"""A running box, as a check sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import struct
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import BoxError, Unsupported
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.cgroups import Group
+    from pytest_isolation.outside import Outside
+
+AT_FDCWD = -100
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a program of the box ended: `code` is its exit status, or -N for signal N, as in subprocess."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        return self.stdout.decode(errors="replace")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a technology hands over about the box it started."""
+
+    agent: Agent
+    close: Callable[[], None]
+    """End the box and wait until it has ended; called once."""
+    init_pid: int | None = None
+    """The first process as the host numbers it; None where the host has no number for it (a VM)."""
+    group: Group | None = None
+    """The control group that holds all of the box, as the host sees it."""
+    root: Path | None = None
+    """The box's root as a path of the host; None where there is none."""
+    volumes: Mapping[str, Path] = field(default_factory=dict)
+    """Target in the box -> directory of the host."""
+    shares_kernel: bool = True
+    enter: Callable[[], Agent] | None = None
+    """A second agent through the technology's exec door; None when it has none."""
+    address: str | None = None
+    """An IPv4 address at which the host could reach the box, when it has a network."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    started_ms: float = 0.0
+
+
+class Box:
+    """A running isolated place.
+
+    `proc` is the process to make calls with; `outside` gives the witnesses; `sibling` is another
+    box made from the same spec.
+    """
+
+    def __init__(self, spec: BoxSpec, parts: Parts, *, sibling: Callable[[], Box] | None = None) -> None:
+        self.spec, self.parts = spec, parts
+        self._sibling = sibling
+        self._entered: list[Agent] = []
+        self._closed = False
+        agent = parts.agent
+        if spec.door == "exec":
+            agent = self.enter().agent
+        self.agent = agent
+
+    # -- what a check uses -------------------------------------------------------------
+
+    @property
+    def proc(self) -> Proc:
+        """The agent's first process: PID 1 of the box where the technology makes it that."""
+        return self.agent.proc
+
+    @property
+    def init(self) -> Proc:
+        """The first process of the box, whichever door `proc` came through."""
+        return self.parts.agent.proc
+
+    def spawn(self, flags: int = 0) -> Proc:
+        """A child process in the box, for calls that may end or change whoever makes them."""
+        return self.proc.spawn(flags)
+
+    @property
+    def outside(self) -> Outside:
+        """The witnesses on the host's side."""
+        from pytest_isolation.outside import Outside
+
+        return Outside(self)
+
+    @property
+    def sibling(self) -> Box:
+        """Another box from the same spec, started when first asked for."""
+        if self._sibling is None:
+            raise Unsupported(f"{self.spec.id} was started without a way to start a sibling")
+        return self._sibling()
+
+    def enter(self) -> Proc:
+        """A process that came through the technology's exec door.  Raises Unsupported when it has none."""
+        if self.parts.enter is None:
+            raise Unsupported(f"{self.spec.technology} has no way into a running box")
+        agent = self.parts.enter()
+        self._entered.append(agent)
+        return agent.proc
+
+    # -- programs and files of the box -------------------------------------------------
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        timeout: float = 30.0,
+    ) -> Completed:
+        """Run a program of the box and wait for it.
+
+        The program is looked up in PATH (of `env`, else the usual directories) unless it has a slash.
+        Output beyond 16 MiB is an error.  Raises TimeoutError after `timeout` seconds (the program is
+        killed), BoxError when there is no such program, with the errno.
+        """
+        from pytest_isolation.boxes.programs import run_program
+
+        return run_program(self, tuple(argv), stdin, env, timeout)
+
+    def read_file(self, path: str | bytes) -> bytes:
+        """The contents of a file of the box; raises BoxError with the errno."""
+        from pytest_isolation.boxes.programs import read_file
+
+        return read_file(self.proc, path)
+
+    def write_file(self, path: str | bytes, data: bytes, mode: int = 0o644) -> None:
+        """Make or replace a file of the box; raises BoxError with the errno."""
+        from pytest_isolation.boxes.programs import write_file
+
+        write_file(self.proc, path, data, mode)
+
+    # -- life --------------------------------------------------------------------------
+
+    @property
+    def alive(self) -> bool:
+        """Whether the agent answers now."""
+        if self._closed:
+            return False
+        try:
+            return self.proc.run(_ping(), timeout=5.0)[0].ok
+        except BoxError:
+            return False
+
+    def close(self) -> None:
+        """End the box; twice is once."""
+        if self._closed:
+            return
+        self._closed = True
+        with ExitStack() as undo:
+            undo.callback(self.parts.close)
+            for agent in self._entered:
+                undo.callback(agent.close)
+
+    def __enter__(self) -> Box:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Box {self.spec.id}>"
+
+
+def _ping() -> Program:
+    program = Program()
+    program.getpid()
+    return program

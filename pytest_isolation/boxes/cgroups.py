@@ -1,0 +1,270 @@
+"""Control groups on v1, hybrid and v2 hosts: make one, put limits on it, read what it used, remove it.
+
+A group is one directory on v2 and one per controller on v1; a hybrid host has some controllers on
+each.  Sources: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/*.rst.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from pytest_isolation.errors import BoxError
+
+CONTROLLERS = ("memory", "pids", "cpu", "cpuacct", "cpuset", "devices", "freezer")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """None: as much as the parent has."""
+
+    memory: int | None = None
+    pids: int | None = None
+    cpus: float | None = None
+
+
+@cache
+def hierarchies() -> dict[str, Path]:
+    """Controller -> where it is mounted; "unified" is the v2 tree, if there is one."""
+    found: dict[str, Path] = {}
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        fields, _, rest = line.partition(" - ")
+        fstype, _, options = rest.split(" ", 2)
+        point = Path(fields.split()[4])
+        if fstype == "cgroup2":
+            found.setdefault("unified", point)
+        elif fstype == "cgroup":
+            for controller in options.split(","):
+                if controller in CONTROLLERS:
+                    found.setdefault(controller, point)
+    return found
+
+
+def mode() -> Literal["v1", "hybrid", "v2", "none"]:
+    """How this host mounts control groups."""
+    mounted = hierarchies()
+    if not mounted:
+        return "none"
+    if "unified" not in mounted:
+        return "v1"
+    return "v2" if len(mounted) == 1 else "hybrid"
+
+
+@cache
+def _own_path(controller: str) -> str:
+    """The group this process is in: groups of ours are made below it on v2 only, where that is delegation."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, names, path = line.split(":", 2)
+        if (controller == "unified" and not names) or controller in names.split(","):
+            return path.strip("/")
+    return ""
+
+
+class Group:
+    """A control group.  Limits are set once, when it is made; `add` moves a process in."""
+
+    def __init__(self, path: str, places: dict[str, Path]) -> None:
+        self.path = path
+        """Relative to the root of each hierarchy."""
+        self.places = places
+        """Controller -> directory; on v2 all the same."""
+
+    def file(self, controller: str, v1: str, v2: str) -> Path | None:
+        """The path of a control file, whichever version this controller is on; None without it."""
+        if controller in self.places:
+            return self.places[controller] / v1
+        unified = self.places.get("unified")
+        return unified / v2 if unified is not None and (unified / v2).exists() else None
+
+    def has(self, controller: str) -> bool:
+        if controller in self.places:
+            return True
+        unified = self.places.get("unified")
+        return unified is not None and controller in (unified / "cgroup.controllers").read_text().split()
+
+    def add(self, pid: int) -> None:
+        for place in set(self.places.values()):
+            (place / "cgroup.procs").write_text(str(pid))
+
+    def tasks(self) -> int:
+        """Processes and threads in it now, children included."""
+        counter = self.file("pids", "pids.current", "pids.current")
+        if counter is not None:
+            return int(counter.read_text())
+        return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in self.pids())
+
+    def pids(self) -> set[int]:
+        """Processes in it and below it, by the host's numbers."""
+        found: set[int] = set()
+        for place in set(self.places.values()):
+            for below in (place, *place.rglob("*/")):
+                with suppress(OSError):
+                    found |= {int(word) for word in (below / "cgroup.procs").read_text().split()}
+        return found
+
+    def memory_bytes(self) -> int:
+        """Charged now."""
+        file = self.file("memory", "memory.usage_in_bytes", "memory.current")
+        if file is None:
+            raise BoxError("no memory controller on this host counts the box")
+        return int(file.read_text())
+
+    def memory_peak(self) -> int:
+        """The most that was charged since the group was made."""
+        file = self.file("memory", "memory.max_usage_in_bytes", "memory.peak")
+        if file is None:
+            return self.memory_bytes()
+        return int(file.read_text())
+
+    def oom_kills(self) -> int:
+        file = self.file("memory", "memory.oom_control", "memory.events")
+        if file is None:
+            return 0
+        for line in file.read_text().splitlines():
+            if line.startswith("oom_kill "):
+                return int(line.split()[1])
+        return 0
+
+    def cpu_seconds(self) -> float:
+        """Processor time used by everything that was ever in it."""
+        if "cpuacct" in self.places:
+            return int((self.places["cpuacct"] / "cpuacct.usage").read_text()) / 1e9
+        for line in (self.places["unified"] / "cpu.stat").read_text().splitlines():
+            if line.startswith("usage_usec "):
+                return int(line.split()[1]) / 1e6
+        raise BoxError("no cpu controller on this host counts the box")
+
+    def kill(self) -> None:
+        """Kill everything in it, until it is empty."""
+        deadline = time.monotonic() + 10
+        while pids := self.pids():
+            for pid in pids:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, 9)
+            if time.monotonic() > deadline:
+                raise BoxError(f"processes {sorted(pids)} in {self.path} do not end")
+            time.sleep(0.005)
+
+    def remove(self) -> None:
+        """Kill what is left in it and remove it, with the groups below it."""
+        self.kill()
+        remove(self.path)
+
+
+def _write(file: Path, value: str) -> None:
+    try:
+        file.write_text(value)
+    except OSError as error:
+        raise BoxError(f"the kernel refused {value!r} in {file}: {error.strerror}") from error
+
+
+def create(path: str, limits: Limits) -> Group | None:
+    """Make the group `path` (relative) with `limits`; None where this user may not.
+
+    A limit whose controller is not there is an error, never silently dropped: BoxError.
+    """
+    mounted = hierarchies()
+    places: dict[str, Path] = {}
+    try:
+        for controller, root in mounted.items():
+            if controller == "unified":
+                place = _make_unified(root, path)
+            else:
+                place = root / path
+                place.mkdir(parents=True, exist_ok=True)
+                if controller == "cpuset":
+                    _inherit_cpuset(root, place)
+            places[controller] = place
+    except OSError:
+        remove(path)
+        return None
+    if not places:
+        return None
+    group = Group(path, places)
+    try:
+        _limit(group, limits)
+    except BaseException:
+        remove(path)
+        raise
+    return group
+
+
+def _make_unified(root: Path, path: str) -> Path:
+    place = root
+    for part in Path(path).parts:
+        offered = set((place / "cgroup.controllers").read_text().split())
+        wanted = " ".join(f"+{name}" for name in sorted(offered & {"memory", "pids", "cpu", "cpuset"}))
+        if wanted:
+            with suppress(OSError):  # a group with processes in it hands nothing down
+                (place / "cgroup.subtree_control").write_text(wanted)
+        place = place / part
+        place.mkdir(exist_ok=True)
+    return place
+
+
+def _inherit_cpuset(root: Path, place: Path) -> None:
+    """A v1 cpuset takes no process until both its lists are filled."""
+    for below in reversed([place, *place.parents]):
+        if root in below.parents:
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                if not (below / name).read_text().strip():
+                    (below / name).write_text((below.parent / name).read_text())
+
+
+def _limit(group: Group, limits: Limits) -> None:
+    if limits.memory is not None:
+        file = group.file("memory", "memory.limit_in_bytes", "memory.max")
+        if file is None:
+            raise BoxError("a memory limit was asked for, and no memory controller is there")
+        _write(file, str(limits.memory))
+        swap = group.file("memory", "memory.memsw.limit_in_bytes", "memory.swap.max")
+        if swap is not None and swap.exists():
+            _write(swap, "0" if swap.name == "memory.swap.max" else str(limits.memory))
+    if limits.pids is not None:
+        file = group.file("pids", "pids.max", "pids.max")
+        if file is None:
+            raise BoxError("a limit on processes was asked for, and no pids controller is there")
+        _write(file, str(limits.pids))
+    if limits.cpus is not None:
+        period = 100_000
+        quota = max(1000, int(limits.cpus * period))
+        if "cpu" in group.places:
+            _write(group.places["cpu"] / "cpu.cfs_period_us", str(period))
+            _write(group.places["cpu"] / "cpu.cfs_quota_us", str(quota))
+        elif (file := group.file("cpu", "", "cpu.max")) is not None:
+            _write(file, f"{quota} {period}")
+        else:
+            raise BoxError("a processor limit was asked for, and no cpu controller is there")
+
+
+def remove(path: str) -> bool:
+    """Remove the group `path` and all below it, on every hierarchy; returns whether it was there."""
+    found = False
+    for root in hierarchies().values():
+        place = root / path
+        if path.startswith("pytest-isolation/") and place.is_dir():
+            found = True
+            for below in sorted((*place.rglob("*/"), place), key=lambda p: -len(p.parts)):
+                _rmdir(below)
+    return found
+
+
+def _rmdir(place: Path) -> None:
+    """A group whose last process has just died is busy for a moment."""
+    for _ in range(200):
+        try:
+            place.rmdir()
+            return
+        except FileNotFoundError:
+            return
+        except OSError:
+            with suppress(OSError):
+                for pid in (place / "cgroup.procs").read_text().split():
+                    os.kill(int(pid), 9)
+            time.sleep(0.01)
+    raise BoxError(f"control group {place} is still in use")

@@ -1,0 +1,91 @@
+"""What a box is made from: a frozen value.  A weaker box is the same value with a hole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from pytest_isolation.boxes.image import Image
+from pytest_isolation.boxes.weakenings import Weakening, Weakenings
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Volume:
+    """A host directory, made for this box, that it sees at `target`.
+
+    `nested`: with a mount of its own below it (at `target`/nested), for recursive read-only.
+    """
+
+    target: str
+    read_only: bool = False
+    nested: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxSpec:
+    """Everything that decides how a box is started.  Equal specs give interchangeable boxes."""
+
+    technology: str
+    name: str = ""
+    """What the user calls it; the technology's name when nothing else was said."""
+    image: str | Image | None = None
+    """None: the image made by us.  A string: an image or root file system the technology knows."""
+    memory: int | None = None
+    """Bytes."""
+    pids: int | None = None
+    cpus: float | None = None
+    """Processors' worth of time: 0.5 is half of one."""
+    network: str | None = None
+    """None: what the technology gives by default.  "none": loopback at most.  Else the technology's word."""
+    read_only: bool = False
+    """The root file system refuses writes."""
+    volumes: tuple[Volume, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    uid: int = 0
+    gid: int = 0
+    workdir: str = "/"
+    hostname: str = "box"
+    weakenings: Weakenings = frozenset()
+    options: tuple[tuple[str, Any], ...] = ()
+    """The technology's own keywords, sorted."""
+    door: Literal["start", "exec"] = "start"
+    intrusive: bool = False
+    instance: int = 0
+    """0 for the box itself, 1 for its sibling: siblings are equal in all else."""
+    extra: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
+    """What the pool hands a technology about the sibling that is already there."""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.technology)
+
+    def option(self, key: str, default: Any = None) -> Any:
+        return dict(self.options).get(key, default)
+
+    def weakened(self, *holes: Weakening) -> BoxSpec:
+        return replace(self, weakenings=self.weakenings | frozenset(holes))
+
+    def has(self, hole: Weakening) -> bool:
+        return hole in self.weakenings
+
+    @property
+    def id(self) -> str:
+        """As in node ids: the name, and the holes: `docker~share-pid`."""
+        return "~".join((self.name, *sorted(map(str, self.weakenings))))
+
+    def plain(self) -> dict[str, Any]:
+        """For the report: what differs from a plain box of this technology."""
+        base = BoxSpec(technology=self.technology, name=self.name)
+        shown: dict[str, Any] = {}
+        for key in ("memory", "pids", "cpus", "network", "read_only", "uid", "gid", "workdir", "hostname", "door"):
+            if (value := getattr(self, key)) != getattr(base, key):
+                shown[key] = value
+        if isinstance(self.image, str):
+            shown["image"] = self.image
+        shown |= {key: list(value) if isinstance(value, tuple) else value for key, value in self.options}
+        if self.weakenings:
+            shown["weakenings"] = sorted(map(str, self.weakenings))
+        return shown

@@ -1,0 +1,47 @@
+"""The technologies by name.  Each is imported when first asked for: the Docker SDK alone takes 130 ms."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from pytest_isolation.errors import UsageError
+from pytest_isolation.technologies.base import Technology
+
+__all__ = ["Technology", "names", "technology"]
+
+BUILT_IN = {
+    "host": "pytest_isolation.technologies.host:Host",
+    "chroot": "pytest_isolation.technologies.chroot:Chroot",
+    "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
+    "docker": "pytest_isolation.technologies.docker:Docker",
+    "qemu": "pytest_isolation.technologies.qemu:Qemu",
+}
+"""In the order of a report: from no isolation to a machine of its own."""
+
+GROUP = "pytest_isolation.technologies"
+"""The entry point group through which other packages add a technology."""
+
+
+@cache
+def _places() -> dict[str, str]:
+    return BUILT_IN | {found.name: found.value for found in entry_points(group=GROUP)}
+
+
+def names() -> tuple[str, ...]:
+    """Every technology there is, the built-in ones first."""
+    return tuple(_places())
+
+
+@cache
+def technology(name: str) -> Technology:
+    """The technology called `name`; raises UsageError, with the names there are, when there is none."""
+    if name not in _places():
+        raise UsageError(
+            f"no technology is called {name!r}; there are: {', '.join(names())}. "
+            "`pytest --isolation-list` shows which of them this machine can run"
+        )
+    module, _, attribute = _places()[name].partition(":")
+    made: Technology = getattr(import_module(module), attribute)()
+    return made

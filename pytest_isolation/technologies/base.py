@@ -1,0 +1,57 @@
+"""What a technology is: how to start a box of one kind, and what can be said of it without starting one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import Weakenings
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+
+class Technology(Protocol):
+    """One way to isolate.  A technology has no state: what it starts belongs to the Lifetime."""
+
+    @property
+    def name(self) -> str:
+        """As in `--box NAME`."""
+
+    @property
+    def start_ms(self) -> int:
+        """About how long a start takes here: decides which technology serves a control."""
+
+    @property
+    def keywords(self) -> Mapping[str, str]:
+        """Keywords of its own, beside those every box has, with one line of help each.
+
+        A key "*" means: any further keyword is passed on as it is.
+        """
+
+    def weakenings(self) -> Weakenings:
+        """The holes it can open on this machine, for this user."""
+
+    def check_available(self, spec: BoxSpec) -> None:
+        """Raises Unavailable, with the reason and the remedy, when `spec` cannot be started here.
+
+        Starts nothing and changes nothing.
+        """
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        """`version`, and whatever else of the runtime matters to the results.  Raises Unavailable."""
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        """Start a box.  Everything it makes is registered with `lifetime` before it is made.
+
+        Raises Unavailable when this machine refuses, BoxError when the start fails, Unsupported when
+        this technology has no way to do what `spec` asks.
+        """
+
+    def clean(self, kind: str, handle: str) -> bool:
+        """Remove one thing an earlier, dead run registered under a kind of this technology's own.
+
+        Returns whether it was there.  Only called for handles proven to be a dead run's.
+        """
