@@ -309,7 +309,7 @@ class Proc(Syscalls[Reply]):
         """Whether the process still answers on the channel, as far as was heard."""
         return not self.agent.is_gone(self.path)
 
-    def close(self) -> None:
+    def end(self) -> None:
         """End this process and wait for it; quiet when it has ended already."""
         if self.parent is None:
             return
@@ -327,7 +327,7 @@ class Proc(Syscalls[Reply]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.end()
 
 
 class Pending:

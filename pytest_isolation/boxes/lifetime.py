@@ -72,7 +72,7 @@ class Lifetime:
     def register(self, kind: str, handle: str, **details: Any) -> None:
         """Write down what is about to be made, so that a later run can remove it.
 
-        Kinds: `process` (pid:start), `cgroup`, `mount`, `directory`, and a technology's own as
+        Kinds: `process` (pid:start), `cgroup`, `mount`, `file`, `directory`, and a technology's own as
         `technology:kind`, which its `clean` understands.
         """
         self._register.write(json.dumps({"kind": kind, "handle": handle, **details}) + "\n")
@@ -180,6 +180,9 @@ def _undo(run: str, row: dict[str, Any]) -> Cleaned:
                 gone = cgroups.remove(handle)
             case "mount":
                 gone = _unmount(handle)
+            case "file":
+                gone = Path(handle).exists()
+                Path(handle).unlink(missing_ok=True)
             case "directory":
                 gone = Path(handle).exists()
                 remove_tree(Path(handle))

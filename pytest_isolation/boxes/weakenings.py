@@ -25,6 +25,10 @@ Weakenings = frozenset[Weakening]
 NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup", "time")
 
 
+LOSSES = ("links", "xattrs", "modes", "names", "owners", "times", "holes", "environment", "identity", "workdir")
+"""What an image, or its configuration, can lose on its way into a box."""
+
+
 def share(namespace: str) -> Weakening:
     """The box has no namespace of this type of its own: it lives in the host's."""
     if namespace not in NAMESPACES:
@@ -65,8 +69,7 @@ def drop(defence: str) -> Weakening:
     read-only    the read-only root, or mount, asked for   pivot        pivot_root: only chroot
     propagation  mounts are shared with the host           userns-map   root in the box is root outside
     devices      every device node may be used             cgroup-ro    the cgroup tree is writable
-    init         the agent is not the first process        init-death   its processes outlive the first
-    clean-up     what the box made is left behind          close-fds    a host directory stays open on fd 3
+    init         the agent is not the first process        close-fds    a host directory stays open on fd 3
     private-root the box's root is shared with its sibling
     """
     return Weakening("drop", defence)
@@ -75,7 +78,8 @@ def drop(defence: str) -> Weakening:
 def lossy(aspect: str) -> Weakening:
     """The image is carried into the box with a loss.
 
-    links (followed or copied), xattrs, modes, names (folded to lower case), owners, times, holes,
-    environment, identity, workdir.
+    One of LOSSES: links are followed and copied, names folded to lower case, holes filled.
     """
+    if aspect not in LOSSES:
+        raise ValueError(f"lossy({aspect!r}): expected one of {', '.join(LOSSES)}")
     return Weakening("lossy", aspect)

@@ -1,0 +1,90 @@
+"""Agents on the host itself: the launcher of boxes, the canary outside them, the `host` box.
+
+Such an agent ends when its standard input does, so it never outlives us, however we end.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.channel import FdChannel
+from pytest_isolation.agent.client import Agent, Proc
+
+
+@dataclass(slots=True)
+class LocalAgent:
+    """A host process that is an agent; `pid` is the host's number for it."""
+
+    process: subprocess.Popen[bytes]
+    agent: Agent
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def proc(self) -> Proc:
+        return self.agent.proc
+
+    def close(self) -> None:
+        self.agent.close()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> LocalAgent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def start_local(*, arguments: Sequence[str] = (), pass_fds: Sequence[int] = (), env: dict[str, str] | None = None) -> LocalAgent:
+    """Start an agent on the host.  `arguments` only show in its command line; none may start with a slash."""
+    process = subprocess.Popen(
+        ["pytest-isolation-agent", *arguments],
+        executable=agent_binary(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=pass_fds,
+        env=env or {},
+    )
+    assert process.stdin is not None and process.stdout is not None
+    # Descriptors of our own: Popen's file objects close theirs when they are collected.
+    channel = FdChannel(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
+    process.stdin.close()
+    process.stdout.close()
+    try:
+        return LocalAgent(process, Agent(channel))
+    except BaseException:
+        channel.close()
+        process.kill()
+        process.wait()
+        raise
+
+
+class Pipes:
+    """A channel to be handed to a program that will become the agent of a box.
+
+    `theirs` are the two descriptors to pass on and make 0 and 1 of; `close_theirs` after that.
+    """
+
+    def __init__(self) -> None:
+        box_in, self._writer = os.pipe()
+        self._reader, box_out = os.pipe()
+        self.theirs = (box_in, box_out)
+
+    def close_theirs(self) -> None:
+        for fd in self.theirs:
+            with suppress(OSError):
+                os.close(fd)
+
+    def channel(self) -> FdChannel:
+        return FdChannel(self._reader, self._writer)

@@ -1,0 +1,29 @@
+"""capabilities(7): names, numbers, and what container engines leave to root by default."""
+
+from __future__ import annotations
+
+from pytest_isolation.errors import UsageError
+
+NAMES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+)  # fmt: skip
+"""In the order of linux/capability.h: the index is the number."""
+
+CONTAINER_DEFAULT = frozenset(
+    "CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL "
+    "AUDIT_WRITE".split()
+)
+"""moby oci/caps/defaults.go."""
+
+
+def number_of(name: str) -> int:
+    """Raises UsageError for a name capabilities(7) does not have."""
+    try:
+        return NAMES.index(name.removeprefix("CAP_"))
+    except ValueError:
+        raise UsageError(f"no capability is called {name!r}; see capabilities(7), for example NET_ADMIN") from None

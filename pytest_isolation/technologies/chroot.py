@@ -1,0 +1,72 @@
+"""chroot(2): another root directory and nothing else."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, lossy
+from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.technologies import launcher
+
+CAP_SYS_CHROOT = 18
+
+
+class Chroot:
+    name = "chroot"
+    start_ms = 5
+    keywords: Mapping[str, str] = {}
+
+    def weakenings(self) -> Weakenings:
+        """It has no defence to leave out; what it carries can still be carried badly."""
+        return frozenset(lossy(aspect) for aspect in LOSSES)
+
+    def check_available(self, spec: BoxSpec) -> None:
+        status = open("/proc/self/status").read()
+        effective = int(status.split("CapEff:")[1].split()[0], 16)
+        if not effective >> CAP_SYS_CHROOT & 1:
+            raise Unavailable("chroot(2) needs CAP_SYS_CHROOT", "run as root")
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        return {"version": platform.release()}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        started = time.perf_counter()
+        if spec.read_only or spec.volumes:
+            raise Unsupported("chroot(2) mounts nothing: it has no read-only root and no volumes")
+        with ExitStack() as undo:
+            group = launcher.new_groups(spec, lifetime, Limits(), undo)
+            pipes = Pipes()
+            local = start_local(pass_fds=pipes.theirs)
+            undo.callback(local.close)
+            root, path = launcher.new_root(spec, lifetime, local.proc, undo)
+            child = local.proc.spawn()
+            if group is not None:
+                group.add(child.pid)
+            launcher.must(child.chroot(os.fspath(root)), "chroot")
+            launcher.must(child.chdir("/"), "chdir")
+            launcher.become_agent(child, path, spec, pipes)
+            agent = launcher.hello(pipes)
+            undo.callback(agent.close)
+            undo.callback(child.end)
+            parts = Parts(
+                agent=agent,
+                close=undo.pop_all().close,
+                init_pid=child.pid,
+                group=group,
+                root=root,
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        return False

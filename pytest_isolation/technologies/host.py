@@ -1,0 +1,57 @@
+"""No isolation at all: a process of the host.  The control every other box is compared with."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.weakenings import Weakenings
+from pytest_isolation.technologies.launcher import new_groups
+
+
+class Host:
+    name = "host"
+    start_ms = 1
+    keywords: Mapping[str, str] = {}
+
+    def weakenings(self) -> Weakenings:
+        """None: there is nothing to open."""
+        return frozenset()
+
+    def check_available(self, spec: BoxSpec) -> None:
+        """Always."""
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        return {"version": platform.release()}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        """A bare process under the guard's limits; limits asked for are not applied: nothing here could."""
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            group = new_groups(spec, lifetime, Limits(), undo)
+            local = start_local(env=dict(os.environ))
+            undo.callback(local.close)
+            if group is not None:
+                group.add(local.pid)
+            parts = Parts(
+                agent=local.agent,
+                close=undo.pop_all().close,
+                init_pid=local.pid,
+                group=group,
+                root=Path("/"),
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        return False

@@ -1,0 +1,118 @@
+"""Starting a box by hand: a host agent makes a child, the child walls itself in and becomes the box's agent.
+
+Shared by the technologies that need nothing installed.  Everything the child does is a system
+call made through the agent, so a refusal is reported with the call and its errno.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.client import Agent, Proc, Program, Reply
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
+from pytest_isolation.boxes.spec import MIB, BoxSpec
+from pytest_isolation.boxes.unpack import unpack
+from pytest_isolation.boxes.weakenings import unlimited
+from pytest_isolation.errors import BoxError, UsageError
+
+AT_FDCWD = -100
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+GUARD = cgroups.Limits(memory=1024 * MIB, pids=1024, cpus=2.0)
+"""What no box may pass, whatever holes it has: a check gone wrong must not hurt the machine."""
+
+
+def must(reply: Reply, doing: str) -> Reply:
+    """The reply, or a BoxError that says what the kernel refused."""
+    if not reply.ok:
+        raise BoxError(f"{doing}: {reply}")
+    return reply
+
+
+def limits_of(spec: BoxSpec) -> cgroups.Limits:
+    """The limits of the box's own group: what was asked for, less what is weakened away."""
+    return cgroups.Limits(
+        memory=None if spec.has(unlimited("memory")) else spec.memory,
+        pids=None if spec.has(unlimited("pids")) else spec.pids,
+        cpus=None if spec.has(unlimited("cpu")) else spec.cpus,
+    )
+
+
+def new_groups(spec: BoxSpec, lifetime: Lifetime, limits: cgroups.Limits, undo: ExitStack) -> cgroups.Group | None:
+    """The guard group and in it the box's own; returns the box's own, None where we may make none.
+
+    Raises BoxError when limits were asked for and this user may not make groups.
+    """
+    guard = lifetime.new_group(spec.name, GUARD)
+    if guard is None:
+        if limits != cgroups.Limits():
+            raise BoxError(
+                f"limits were asked for ({limits}) and this user may not make control groups; "
+                "run as root, or in a delegated group (systemd-run --user --scope -p Delegate=yes)"
+            )
+        return None
+    undo.callback(guard.remove)
+    group = cgroups.create(f"{guard.path}/box", limits)
+    return guard if group is None else group
+
+
+def environment(spec: BoxSpec) -> list[str]:
+    return [f"{key}={value}" for key, value in ({"PATH": PATH} | dict(spec.env)).items()]
+
+
+def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack) -> tuple[Path, str]:
+    """A directory with the box's file tree, and the agent's path in it; `undo` takes both away again.
+
+    A directory the user named is used as it is.  Raises UsageError when it is none.
+    """
+    if isinstance(spec.image, str):
+        root = Path(spec.image)
+        if not root.is_dir():
+            raise UsageError(f"image={spec.image!r} is no directory; give the root directory of a file tree, or leave it out")
+        target = root / f".agent-{lifetime.run_id}"
+        lifetime.register("file", os.fspath(target))
+        undo.callback(target.unlink, missing_ok=True)
+        target.write_bytes(agent_binary().read_bytes())
+        target.chmod(0o755)
+        return root, f"/{target.name}"
+    root = lifetime.new_directory("root")
+    undo.callback(lifetime.remove_directory, root)
+    root.chmod(0o755)
+    image = base_image() + (spec.image or Image())
+    unpack(image.carried(spec.weakenings), launcher, os.fsencode(root))
+    return root, "/agent"
+
+
+def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: Iterable[int] = ()) -> None:
+    """Have `child` execute the agent at `path` in its root, with descriptors 0 and 1 on `pipes` and no others but `keep`."""
+    must(child.chdir(spec.workdir), f"workdir={spec.workdir}")
+    if spec.gid:
+        must(child.setgroups([]), "dropping groups")
+        must(child.setresgid(spec.gid, spec.gid, spec.gid), f"gid={spec.gid}")
+    if spec.uid:
+        must(child.setresuid(spec.uid, spec.uid, spec.uid), f"uid={spec.uid}")
+    program = Program(stop_on_error=True)
+    program.dup3(pipes.theirs[0], 0)
+    program.dup3(pipes.theirs[1], 1)
+    # Closed by the exec, so that the launcher's channel lives until it succeeds.
+    kept = sorted(keep)
+    first = max([2, *kept]) + 1
+    program.close_range(first, 0xFFFF_FFFF, 4)  # CLOSE_RANGE_CLOEXEC
+    last = program.execve(path, [path], environment(spec))
+    try:
+        replies = child.run(program)
+    except BoxError:
+        return  # the exec closed the channel: that is success, and the new agent's hello proves it
+    raise BoxError(f"the box's agent did not start: {replies[len(replies) - 1] if not replies.ran(last) else replies[last]}")
+
+
+def hello(pipes: Pipes) -> Agent:
+    pipes.close_theirs()
+    return Agent(pipes.channel())

@@ -1,0 +1,457 @@
+"""Linux namespaces by hand: clone(2), mount(2), pivot_root(2), and a control group; nothing installed, no daemon.
+
+Every namespace type; capabilities as a container's root usually has them; /proc and /sys with the
+usual masks.  No seccomp filter and no LSM profile: those are not namespaces.
+Sources: namespaces(7), pivot_root(2), user_namespaces(7), capabilities(7), OCI runtime-spec config-linux.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import platform
+import struct
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.memory import In
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import (
+    LOSSES,
+    Weakening,
+    Weakenings,
+    drop,
+    expose,
+    grant,
+    join_sibling,
+    lossy,
+    share,
+    unlimited,
+)
+from pytest_isolation.errors import BoxError, Unavailable, UsageError
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
+
+# clone(2)
+CLONE = {
+    "mnt": 0x0002_0000,
+    "cgroup": 0x0200_0000,
+    "uts": 0x0400_0000,
+    "ipc": 0x0800_0000,
+    "user": 0x1000_0000,
+    "pid": 0x2000_0000,
+    "net": 0x4000_0000,
+    "time": 0x0000_0080,
+}
+# mount(2)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
+MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
+MNT_DETACH = 2
+
+MASKED = (
+    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+    "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)  # fmt: skip
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+
+def root() -> bool:
+    """Whether this process may make namespaces without a user namespace."""
+    return os.geteuid() == 0
+
+
+class Namespaces:
+    name = "namespaces"
+    start_ms = 20
+    keywords: Mapping[str, str] = {
+        "userns": "true: a user namespace as well, with root mapped to this user (always so when not root)",
+        "capabilities": "what root in the box keeps: a list of names, all or none (default: as container engines do)",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = {share(kind) for kind in CLONE if kind != "user"}
+        opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
+        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
+        opened |= {drop(what) for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root")}
+        opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")}
+        opened |= {grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")}
+        if root():
+            opened.add(drop("propagation"))
+        return frozenset(opened)
+
+    def check_available(self, spec: BoxSpec) -> None:
+        for hole in spec.weakenings - self.weakenings():
+            raise Unavailable(f"namespaces cannot open {hole} here")
+        if root() and not _flag(spec, "userns"):
+            return
+        limit = Path("/proc/sys/user/max_user_namespaces")
+        if limit.exists() and limit.read_text().strip() == "0":
+            raise Unavailable("user namespaces are switched off", "sysctl user.max_user_namespaces=10000")
+        knob = Path("/proc/sys/kernel/unprivileged_userns_clone")
+        if not root() and knob.exists() and knob.read_text().strip() == "0":
+            raise Unavailable("user namespaces are for root only", "sysctl kernel.unprivileged_userns_clone=1")
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        return {"version": platform.release(), "user_namespace": not root() or _flag(spec, "userns")}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            start = _Start(spec, lifetime, undo)
+            agent = start.run()
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=start.pid,
+                group=start.group,
+                root=start.root,
+                volumes=start.volumes,
+                enter=start.enter,
+                facts={"environment": launcher.environment(spec)},
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            parts.close = undo.pop_all().close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        return False
+
+
+def _flag(spec: BoxSpec, key: str) -> bool:
+    value = str(spec.option(key, "false")).lower()
+    if value not in ("true", "false"):
+        raise UsageError(f"{key}={value}: expected true or false")
+    return value == "true"
+
+
+class _Start:
+    """One start, step by step.  `launcher` is the host's process, `child` what becomes the box."""
+
+    def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
+        self.spec, self.lifetime, self.undo = spec, lifetime, undo
+        self.userns = not root() or _flag(spec, "userns")
+        self.volumes: dict[str, Path] = {}
+        self.group: cgroups.Group | None = None
+        self.pid = 0
+        self.root = Path("/")
+        self._agent_path = "/agent"
+
+    def run(self) -> Agent:
+        spec, undo = self.spec, self.undo
+        self.group = launcher.new_groups(spec, self.lifetime, launcher.limits_of(spec), undo)
+        pipes = Pipes()
+        local = start_local(pass_fds=pipes.theirs)
+        undo.callback(local.close)
+        self.launcher = local.proc
+        self.root, self._agent_path = self._make_root()
+        child = self._clone()
+        self.pid = child.pid
+        if self.group is not None:
+            self.group.add(child.pid)
+        if self.own("cgroup"):
+            must(child.unshare(CLONE["cgroup"]), "a control group namespace")
+        self._wall_in(child)
+        undo.callback(child.end)
+        if spec.has(drop("init")):
+            child = child.spawn()
+            self.pid = _only_child(self.pid)
+        self._drop_capabilities(child)
+        keep = []
+        if spec.has(drop("close-fds")):
+            keep.append(must(child.dup3(self._leaked, 3), "leaking a directory").value)
+        launcher.become_agent(child, self._agent_path, spec, pipes, keep=keep)
+        agent = launcher.hello(pipes)
+        undo.callback(agent.close)
+        return agent
+
+    def own(self, kind: str) -> bool:
+        """Whether the box has a namespace of this kind of its own."""
+        return not self.spec.has(share(kind)) and not self._joined(kind)
+
+    def _joined(self, kind: str) -> bool:
+        return self.spec.has(join_sibling(kind)) and "sibling" in self.spec.extra
+
+    # -- namespaces --------------------------------------------------------------------
+
+    def _clone(self) -> Proc:
+        for kind in ("pid", "net", "ipc", "uts"):
+            if self._joined(kind):
+                self._join(kind)
+        if self.own("time"):
+            must(self.launcher.unshare(CLONE["time"]), "a time namespace")
+        kinds = [kind for kind in ("mnt", "uts", "ipc", "pid", "net") if self.own(kind)]
+        flags = sum(CLONE[kind] for kind in kinds)
+        if self.userns:
+            flags |= CLONE["user"]
+        child, reply = self.launcher.try_spawn(flags)
+        if child is None:
+            raise Unavailable(
+                f"this kernel refused new namespaces ({', '.join(kinds)}): {reply}",
+                "if you are not root, allow user namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+            )
+        if self.userns:
+            base = Path(f"/proc/{child.pid}")
+            (base / "setgroups").write_text("deny")
+            (base / "uid_map").write_text(f"0 {os.getuid()} 1")
+            (base / "gid_map").write_text(f"0 {os.getgid()} 1")
+        return child
+
+    def _join(self, kind: str) -> None:
+        sibling: Box = self.spec.extra["sibling"]
+        fd = os.open(f"/proc/{sibling.parts.init_pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            # The launcher has its own table: it opens the same file itself.
+            name = f"/proc/{os.getpid()}/fd/{fd}"
+            reply = must(self.launcher.openat(AT_FDCWD, name, os.O_RDONLY), f"the sibling's {kind} namespace")
+            must(self.launcher.setns(reply.value, CLONE[kind]), f"joining the sibling's {kind} namespace")
+            self.launcher.close(reply.value)
+        finally:
+            os.close(fd)
+
+    # -- file systems ------------------------------------------------------------------
+
+    def _make_root(self) -> tuple[Path, str]:
+        sibling = self.spec.extra.get("sibling")
+        if self.spec.has(drop("private-root")) and sibling is not None:
+            return sibling.parts.root, "/agent"
+        made, path = launcher.new_root(self.spec, self.lifetime, self.launcher, self.undo)
+        if self.spec.has(drop("propagation")):
+            # A mount whose events both sides see: the box will mount below it.
+            self.lifetime.register("mount", os.fspath(made))
+            must(self.launcher.mount(os.fspath(made), os.fspath(made), None, MS_BIND), "binding the root")
+            self.undo.callback(self._unmount_host, made)
+            must(self.launcher.mount(None, os.fspath(made), None, MS_SHARED), "sharing the root mount")
+        for volume in self.spec.volumes:
+            directory = self.lifetime.new_directory("volume")
+            directory.chmod(0o777)
+            self.undo.callback(self.lifetime.remove_directory, directory)
+            (made / volume.target.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            if volume.nested:
+                (directory / "nested").mkdir()
+            self.volumes[volume.target] = directory
+        return made, path
+
+    def _unmount_host(self, made: Path) -> None:
+        """Take away the shared root mount, and whatever the box mounted through it."""
+        for line in reversed(Path("/proc/self/mountinfo").read_text().splitlines()):
+            point = line.split()[4]
+            if point == os.fspath(made) or point.startswith(f"{made}/"):
+                libc = ctypes.CDLL(None, use_errno=True)
+                libc.umount2(os.fsencode(point.replace("\\040", " ")), MNT_DETACH)
+
+    def _wall_in(self, child: Proc) -> None:
+        spec, root = self.spec, os.fspath(self.root)
+        self._leaked = child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY).value if spec.has(drop("close-fds")) else -1
+        if self.own("mnt"):
+            if not spec.has(drop("propagation")):
+                must(child.mount(None, "/", None, MS_REC | MS_PRIVATE), "making mounts private")
+                must(child.mount(root, root, None, MS_BIND | MS_REC), "binding the root")
+            self._mounts(child, root)
+            self._enter_root(child, root)
+        else:
+            must(child.chroot(root), "chroot")
+            must(child.chdir("/"), "chdir")
+        if self.own("uts"):
+            must(child.sethostname(spec.hostname), "hostname")
+        if self.own("net"):
+            _loopback_up(child)
+
+    def _mounts(self, child: Proc, root: str) -> None:
+        spec = self.spec
+        mount = _Mounter(child, root)
+        proc_flags = MS_NOSUID | MS_NODEV | MS_NOEXEC
+        if self.own("pid") or self._joined("pid"):
+            mount("proc", "/proc", "proc", proc_flags)
+        else:
+            mount("/proc", "/proc", None, MS_BIND | MS_REC)
+        if self.own("net") and not self._joined("net"):
+            if not mount.tried("sysfs", "/sys", "sysfs", proc_flags | MS_RDONLY):
+                mount("/sys", "/sys", None, MS_BIND | MS_REC)
+        else:
+            mount("/sys", "/sys", None, MS_BIND)
+            mount(None, "/sys", None, MS_REMOUNT | MS_BIND | MS_RDONLY | proc_flags)
+        if spec.has(expose("/dev")):
+            mount("/dev", "/dev", None, MS_BIND | MS_REC)
+        else:
+            mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755,size=64k")
+            mount.devices(self.userns)
+        self._cgroup_tree(mount)
+        for target, directory in self.volumes.items():
+            mount(os.fspath(directory), target, None, MS_BIND)
+            volume = next(v for v in spec.volumes if v.target == target)
+            if volume.nested:
+                mount("tmpfs", f"{target}/nested", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=777")
+            if volume.read_only and not spec.has(drop("read-only")):
+                must(
+                    child.mount_setattr(AT_FDCWD, f"{root}{target}", 0x8000, set_=1), f"making {target} read-only"
+                )  # AT_RECURSIVE, MOUNT_ATTR_RDONLY
+        if not spec.has(drop("masks")):
+            mount.masks()
+        for path in ("/tmp", "/run"):
+            if spec.has(expose(path)):
+                mount(path, path, None, MS_BIND | MS_REC)
+            elif spec.read_only:
+                mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=1777")
+        if spec.has(expose("/")):
+            mount("/", "/host", None, MS_BIND | MS_REC)
+        if spec.read_only and not spec.has(drop("read-only")):
+            mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+    def _cgroup_tree(self, mount: _Mounter) -> None:
+        """The tree of the box's own group, read-only; the host's, writable, when exposed."""
+        spec = self.spec
+        if spec.has(expose("/sys/fs/cgroup")):
+            mount("/sys/fs/cgroup", "/sys/fs/cgroup", None, MS_BIND | MS_REC)
+            return
+        if not self.own("cgroup") or self.group is None:
+            return
+        flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (0 if spec.has(drop("cgroup-ro")) else MS_RDONLY)
+        hierarchies = cgroups.hierarchies()
+        if cgroups.mode() == "v2":
+            mount.tried("cgroup2", "/sys/fs/cgroup", "cgroup2", flags)
+            return
+        mount("tmpfs", "/sys/fs/cgroup", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=755,size=64k")
+        for controller in hierarchies:
+            mount.directory(f"/sys/fs/cgroup/{controller}")
+            if controller == "unified":
+                mount.tried("cgroup2", "/sys/fs/cgroup/unified", "cgroup2", flags)
+            else:
+                mount.tried("cgroup", f"/sys/fs/cgroup/{controller}", "cgroup", flags, _together(controller))
+        mount(None, "/sys/fs/cgroup", None, MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+    def _enter_root(self, child: Proc, root: str) -> None:
+        must(child.chdir(root), "entering the root")
+        if self.spec.has(drop("pivot")):
+            must(child.chroot("."), "chroot")
+        else:
+            must(child.pivot_root(".", "."), "pivot_root")
+            must(child.umount2(".", MNT_DETACH), "leaving the old root")
+        must(child.chdir("/"), "chdir")
+
+    # -- the rest ----------------------------------------------------------------------
+
+    def _drop_capabilities(self, child: Proc) -> None:
+        asked = self.spec.option("capabilities", "default")
+        if asked == "all":
+            return
+        names = set() if asked == "none" else CONTAINER_DEFAULT
+        if asked not in ("none", "default"):
+            names = frozenset([asked] if isinstance(asked, str) else asked)
+        names = names | {hole.what for hole in self.spec.weakenings if hole.kind == "grant"}
+        kept = {number_of(name) for name in names}
+        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+        program = Program()
+        for capability in range(last + 1):
+            if capability not in kept:
+                program.prctl(24, capability)  # PR_CAPBSET_DROP: what execve may give back
+        child.run(program)
+
+    def enter(self) -> Agent:
+        """As nsenter(1) does: join the control group, the namespaces and the root of the first process."""
+        pipes = Pipes()
+        local = start_local(pass_fds=pipes.theirs)
+        if self.group is not None:
+            self.group.add(local.pid)
+        pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value
+        root_fd = must(local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root").value
+        kinds = [kind for kind in CLONE if kind != "user" and (self.own(kind) or self._joined(kind))]
+        if self.userns:
+            kinds.append("user")
+        must(local.proc.setns(pidfd, sum(CLONE[kind] for kind in kinds)), "entering its namespaces")
+        must(local.proc.fchdir(root_fd), "entering its root")
+        must(local.proc.chroot("."), "entering its root")
+        child = local.proc.spawn()
+        self._drop_capabilities(child)
+        launcher.become_agent(child, self._agent_path, self.spec, pipes)
+        agent = launcher.hello(pipes)
+        self.undo.callback(agent.close)
+        return agent
+
+
+def _only_child(pid: int) -> int:
+    """The one process `pid` has made, by the host's number (proc_pid_task(5): children)."""
+    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def _together(controller: str) -> str:
+    """cpu and cpuacct are often one hierarchy, and can only be mounted as that."""
+    place = cgroups.hierarchies()[controller]
+    return ",".join(sorted(name for name, at in cgroups.hierarchies().items() if at == place))
+
+
+class _Mounter:
+    """mount(2) below the new root."""
+
+    def __init__(self, child: Proc, root: str) -> None:
+        self.child, self.root = child, root
+
+    def __call__(self, source: str | None, target: str, fstype: str | None, flags: int, data: str | None = None) -> None:
+        must(self.child.mount(source, f"{self.root}{target}", fstype, flags, data), f"mounting {target}")
+
+    def tried(self, source: str, target: str, fstype: str, flags: int, data: str | None = None) -> bool:
+        return self.child.mount(source, f"{self.root}{target}", fstype, flags, data).ok
+
+    def directory(self, target: str) -> None:
+        self.child.mkdirat(AT_FDCWD, f"{self.root}{target}", 0o755)
+
+    def file(self, target: str) -> None:
+        program = Program()
+        fd = program.openat(AT_FDCWD, f"{self.root}{target}", os.O_CREAT | os.O_WRONLY, 0o644)
+        program.close(fd)
+        self.child.run(program)
+
+    def devices(self, userns: bool) -> None:
+        """The nodes every container has; bound from the host where mknod(2) is not for us."""
+        for name in DEVICES:
+            status = os.stat(f"/dev/{name}")
+            made = not userns and self.child.mknodat(AT_FDCWD, f"{self.root}/dev/{name}", 0o020666, status.st_rdev).ok
+            if made:
+                self.child.fchmodat(AT_FDCWD, f"{self.root}/dev/{name}", 0o666)
+            else:
+                self.file(f"/dev/{name}")
+                self(f"/dev/{name}", f"/dev/{name}", None, MS_BIND)
+        for name in ("pts", "shm", "mqueue"):
+            self.directory(f"/dev/{name}")
+        self.tried("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+        self.child.symlinkat("pts/ptmx", AT_FDCWD, f"{self.root}/dev/ptmx")
+        self("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=64m")
+        self.tried("mqueue", "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        for link, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+            self.child.symlinkat(target, AT_FDCWD, f"{self.root}/dev/{link}")
+
+    def masks(self) -> None:
+        for path in MASKED:
+            status = self.child.statx(AT_FDCWD, f"{self.root}{path}")
+            if not status.ok:
+                continue
+            if struct.unpack_from("<H", status.data, 28)[0] & 0o170000 == 0o040000:
+                self("tmpfs", path, "tmpfs", MS_RDONLY, "size=0")
+            else:
+                self(f"{self.root}/dev/null", path, None, MS_BIND)
+        for path in READ_ONLY:
+            if self.child.statx(AT_FDCWD, f"{self.root}{path}").ok:
+                self(f"{self.root}{path}", path, None, MS_BIND | MS_REC)
+                self(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+
+
+def _loopback_up(child: Proc) -> None:
+    """ioctl(SIOCSIFFLAGS), netdevice(7): a new network namespace has its loopback down."""
+    program = Program()
+    fd = program.socket(2, 2 | 0o2000000)  # AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
+    request = struct.pack("<16sH22x", b"lo", 1 | 64)  # IFF_UP | IFF_RUNNING
+    up = program.ioctl(fd, 0x8914, In(request))
+    program.close(fd)
+    must(child.run(program)[up], "loopback")
