@@ -1,0 +1,61 @@
+"""Measure what containers and VMs really isolate.
+
+The names a check or a test of yours needs; everything is imported when first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes import weakenings as weaken
+    from pytest_isolation.boxes.box import Box, Completed
+    from pytest_isolation.boxes.image import Entry, Image
+    from pytest_isolation.boxes.spec import BoxSpec, Volume
+    from pytest_isolation.errors import BoxError, IsolationError, Unavailable, Unsupported, UsageError, Violation
+    from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
+
+__all__ = [
+    "Box",
+    "BoxError",
+    "BoxSpec",
+    "Completed",
+    "Entry",
+    "Guarantee",
+    "Image",
+    "IsolationError",
+    "Unavailable",
+    "Unsupported",
+    "UsageError",
+    "Violation",
+    "Volume",
+    "guarantee",
+    "weaken",
+]
+
+_PLACES = {
+    "Box": "boxes.box",
+    "Completed": "boxes.box",
+    "Entry": "boxes.image",
+    "Image": "boxes.image",
+    "BoxSpec": "boxes.spec",
+    "Volume": "boxes.spec",
+    "Guarantee": "guarantees.guarantee",
+    "guarantee": "guarantees.guarantee",
+    "BoxError": "errors",
+    "IsolationError": "errors",
+    "Unavailable": "errors",
+    "Unsupported": "errors",
+    "UsageError": "errors",
+    "Violation": "errors",
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name == "weaken":
+        return import_module("pytest_isolation.boxes.weakenings")
+    if name in _PLACES:
+        return getattr(import_module(f"pytest_isolation.{_PLACES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

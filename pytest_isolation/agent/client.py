@@ -16,7 +16,9 @@ import errno as errno_module
 import itertools
 import os
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import SupportsIndex, overload
 
@@ -338,11 +340,30 @@ class Pending:
 
     def result(self, *, timeout: float = CALL_TIMEOUT_S) -> Replies:
         """Raises ProcLost, AgentLost."""
-        return self._program.replies(self._agent.wait(self._proc, self._request, self._frame, timeout))
+        replies = self._program.replies(self._agent.wait(self._proc, self._request, self._frame, timeout))
+        self._agent.trace.add(replies)
+        return replies
 
     def ready(self) -> bool:
         """Whether the answer, or the end of its process, has arrived."""
         return self._agent.has_answer(self._proc, self._request)
+
+
+class Trace:
+    """The last replies of an agent, while somebody wants them."""
+
+    LIMIT = 400
+
+    def __init__(self, *, keeping: bool = False) -> None:
+        self._kept: deque[Replies] | None = deque(maxlen=self.LIMIT) if keeping else None
+
+    def add(self, replies: Replies) -> None:
+        if self._kept is not None:
+            self._kept.append(replies)
+
+    def calls(self) -> list[str]:
+        """As text, in the order made."""
+        return [call for replies in self._kept or () for call in replies.calls]
 
 
 class Agent:
@@ -358,6 +379,7 @@ class Agent:
         self._gone: set[wire.Path] = set()
         self._broken: str | None = None
         self._halfway: wire.Header | None = None
+        self.trace = Trace()
         self.machine = self._hello(hello_timeout)
         self.proc = Proc(self, (), 0, None)
 
@@ -373,6 +395,15 @@ class Agent:
         if word >> 16 != wire.VERSION or word & 0xFFFF not in wire.ARCHITECTURES:
             raise self._lost(f"the agent speaks version {word >> 16}, expected {wire.VERSION}", WireError)
         return wire.ARCHITECTURES[word & 0xFFFF]
+
+    @contextmanager
+    def traced(self) -> Iterator[Trace]:
+        """Keep every reply until the block ends: the program that an example was."""
+        outer, self.trace = self.trace, Trace(keeping=True)
+        try:
+            yield self.trace
+        finally:
+            self.trace = outer
 
     def submit(self, proc: Proc, program: Program) -> Pending:
         if self._broken:

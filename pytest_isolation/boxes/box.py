@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import select
-import signal
-import struct
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +15,6 @@ from pytest_isolation.errors import BoxError, Unsupported
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group
     from pytest_isolation.outside import Outside
-
-AT_FDCWD = -100
-
 
 @dataclass(frozen=True, slots=True)
 class Completed:
@@ -70,9 +61,13 @@ class Box:
     box made from the same spec.
     """
 
-    def __init__(self, spec: BoxSpec, parts: Parts, *, sibling: Callable[[], Box] | None = None) -> None:
+    def __init__(self, spec: BoxSpec, parts: Parts) -> None:
         self.spec, self.parts = spec, parts
-        self._sibling = sibling
+        self.launch: Callable[[BoxSpec], Box] | None = None
+        """Set by whoever owns the box: how another one is started."""
+        self.witnesses: dict[str, Any] = {}
+        """What the outside keeps for this box between examples; closed with it."""
+        self._kin: Box | None = None
         self._entered: list[Agent] = []
         self._closed = False
         agent = parts.agent
@@ -105,10 +100,25 @@ class Box:
 
     @property
     def sibling(self) -> Box:
-        """Another box from the same spec, started when first asked for."""
-        if self._sibling is None:
-            raise Unsupported(f"{self.spec.id} was started without a way to start a sibling")
-        return self._sibling()
+        """Another box from the same spec, started when first asked for and closed with this one."""
+        if self._kin is None or not self._kin.alive:
+            if self._kin is not None:
+                self._kin.close()
+            self._kin = self._start(replace(self.spec, instance=1, extra={"sibling": self}))
+        return self._kin
+
+    @contextmanager
+    def fresh(self, **changes: Any) -> Iterator[Box]:
+        """Another box from the same spec with `changes`, for one example."""
+        with self._start(replace(self.spec, **changes)) as box:
+            yield box
+
+    def _start(self, spec: BoxSpec) -> Box:
+        if self.launch is None:
+            raise Unsupported(f"{self.spec.id} was started without a way to start another")
+        box = self.launch(spec)
+        box.launch = self.launch
+        return box
 
     def enter(self) -> Proc:
         """A process that came through the technology's exec door.  Raises Unsupported when it has none."""
@@ -169,6 +179,10 @@ class Box:
         self._closed = True
         with ExitStack() as undo:
             undo.callback(self.parts.close)
+            if self._kin is not None:
+                undo.callback(self._kin.close)
+            for witness in self.witnesses.values():
+                undo.callback(witness.close)
             for agent in self._entered:
                 undo.callback(agent.close)
 

@@ -1,0 +1,54 @@
+"""The boxes of a run: each is started when first asked for and shared by every check that wants its equal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+
+from pytest_isolation.boxes.box import Box
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.technologies import technology
+
+
+class Pool:
+    """Starts, keeps and ends boxes.  `starts` has every start's milliseconds, by the box's name."""
+
+    def __init__(self, lifetime: Lifetime) -> None:
+        self.lifetime = lifetime
+        self.starts: dict[str, list[float]] = {}
+        self._boxes: dict[BoxSpec, Box] = {}
+
+    def launch(self, spec: BoxSpec) -> Box:
+        """A new box that the caller closes.  Raises Unavailable, Unsupported, BoxError."""
+        box = technology(spec.technology).launch(spec, self.lifetime)
+        box.launch = self.launch
+        self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
+        return box
+
+    def box(self, spec: BoxSpec) -> Box:
+        """The box of `spec`: the one there is while it answers, else a new one."""
+        box = self._boxes.get(spec)
+        if box is not None and not box.alive:
+            self.discard(spec)
+            box = None
+        if box is None:
+            box = self._boxes[spec] = self.launch(spec)
+        return box
+
+    def discard(self, spec: BoxSpec) -> None:
+        """End the box of `spec`, if there is one: the next check gets a new one."""
+        if (box := self._boxes.pop(spec, None)) is not None:
+            box.close()
+
+    def keep_only(self, names: Iterable[str]) -> None:
+        """End the boxes called otherwise: a run has no use for all its boxes at once."""
+        kept = set(names)
+        for spec in [spec for spec in self._boxes if spec.name not in kept]:
+            self.discard(spec)
+
+    def close(self) -> None:
+        with ExitStack() as undo:
+            for box in self._boxes.values():
+                undo.callback(box.close)
+            self._boxes.clear()

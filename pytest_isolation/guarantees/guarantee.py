@@ -1,0 +1,131 @@
+"""A guarantee: the promise a check tests.  At once decorator, asserter and record.
+
+    promise = guarantee("pid.signal-out-refused", claim="...", sources=("man:kill(2)",),
+                        falsified_by=weaken.share("pid"))
+
+    @promise
+    @given(sig=catchable_signals())
+    def test_...(box, sig): ...
+        promise.require(sig not in canary.signals_seen(), reply)
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pytest_isolation.boxes.weakenings import Weakening, Weakenings
+from pytest_isolation.errors import BoxError, UsageError, Violation
+
+Kind = Literal["per-call", "per-window", "per-box"]
+EXAMPLES: dict[Kind, int] = {"per-call": 100, "per-window": 10, "per-box": 5}
+"""How many examples a check of each kind takes, when its inputs are not exhausted before."""
+
+Oracle = Literal["witness", "receipt", "errno"]
+How = Literal["isolated", "refused", "absent"]
+
+ATTRIBUTE = "_pytest_isolation_guarantee"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a check said while it ran: filled by require(), receipt() and held(), read by the run."""
+
+    how: set[How] = field(default_factory=set)
+    receipts: int = 0
+    requires: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Guarantee:
+    id: str
+    claim: str
+    sources: tuple[str, ...]
+    falsified_by: Weakenings
+    kind: Kind
+    oracle: Oracle
+    box: Mapping[str, Any]
+    intrusive: bool
+    distinct: str
+    """Why this is a guarantee of its own although another gives equal rows; empty when none does."""
+    file: str
+    notes: Notes = field(default_factory=Notes)
+
+    @property
+    def domain(self) -> str:
+        return self.id.partition(".")[0]
+
+    def __call__(self, test: F) -> F:
+        setattr(test, ATTRIBUTE, self)
+        return test
+
+    # -- used in a check ---------------------------------------------------------------
+
+    def require(self, kept: bool, *calls: object, **observed: object) -> None:
+        """Raise Violation unless `kept`.
+
+        `calls` are the replies that led here, `observed` what the witness saw; both become evidence.
+        """
+        self.notes.requires += 1
+        if not kept:
+            plain = {key: value if isinstance(value, (int, float, bool)) else str(value) for key, value in observed.items()}
+            raise Violation(self.id, f"{self.claim}: broken", [str(call) for call in calls], plain)
+
+    def receipt(self, found: bool, *calls: object) -> None:
+        """Say whether the same calls found the decoy in the box.  Raises BoxError when they did not:
+
+        a check that could not even see what was planted for it says nothing about what is hidden.
+        """
+        if not found:
+            told = "; ".join(map(str, calls))
+            raise BoxError(f"no receipt: the calls did not find the decoy planted in the box ({told})")
+        self.notes.receipts += 1
+
+    def held(self, how: How) -> None:
+        """Say how the promise held in this example; "isolated" when nothing is said."""
+        self.notes.how.add(how)
+
+
+def guarantee(
+    id: str,
+    *,
+    claim: str,
+    sources: Iterable[str],
+    falsified_by: Weakening | Iterable[Weakening],
+    kind: Kind = "per-call",
+    oracle: Oracle = "witness",
+    box: Mapping[str, Any] | None = None,
+    intrusive: bool = False,
+    distinct: str = "",
+) -> Guarantee:
+    """Declare a guarantee.
+
+    `falsified_by`: the holes that, opened together, must break it.  `box`: changes to the box spec the
+    check needs.  `intrusive`: the check consumes, kills or writes in ways an attached box's owner
+    would mind.  Raises UsageError for what cannot be a guarantee.
+    """
+    import sys
+
+    file = sys._getframe(1).f_code.co_filename
+    where = Path(file).name
+    sources = tuple(sources)
+    holes = frozenset([falsified_by]) if isinstance(falsified_by, Weakening) else frozenset(falsified_by)
+    if not re.fullmatch(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*)+", id):
+        raise UsageError(f"{where}: guarantee id {id!r}; expected domain.slug, for example pid.signal-out-refused")
+    if not sources:
+        raise UsageError(f'{where}: guarantee {id} has no source; give one, for example sources=("man:kill(2)",)')
+    if not holes:
+        raise UsageError(f"{where}: guarantee {id} has no falsifier; name the weakening that must break it")
+    if kind not in EXAMPLES:
+        raise UsageError(f"{where}: guarantee {id} has kind {kind!r}; expected one of {', '.join(EXAMPLES)}")
+    return Guarantee(id, claim, sources, holes, kind, oracle, dict(box or {}), intrusive, distinct, file)
+
+
+def guarantee_of(test: object) -> Guarantee | None:
+    """The guarantee a test function was decorated with."""
+    found = getattr(test, ATTRIBUTE, None)
+    return found if isinstance(found, Guarantee) else None

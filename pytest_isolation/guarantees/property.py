@@ -1,0 +1,131 @@
+"""Running one check on one box: Hypothesis generates, the check decides, and what it said is kept."""
+
+from __future__ import annotations
+
+import inspect
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+
+from pytest_isolation.boxes.box import Box
+from pytest_isolation.errors import BoxError, Unsupported, Violation
+from pytest_isolation.guarantees.guarantee import Guarantee, Notes
+
+PROVING = (Phase.explicit, Phase.generate)
+"""A control only has to fire: nobody reads its smallest program."""
+MEASURING = (Phase.explicit, Phase.generate, Phase.shrink)
+
+
+@dataclass(slots=True)
+class Ran:
+    """What became of a property: `violation` is set when it was broken, `trouble` when nothing can be said."""
+
+    examples: int = 0
+    violations: int = 0
+    exhausted: bool = False
+    violation: Violation | None = None
+    unsupported: str | None = None
+    trouble: str | None = None
+    notes: Notes = field(default_factory=Notes)
+    arguments: str = ""
+    program: tuple[str, ...] = ()
+
+
+def run_property(
+    promise: Guarantee, test: Callable[..., Any], box: Box, *, examples: int, seed: int, phases: tuple[Phase, ...] = MEASURING
+) -> Ran:
+    """Run `test` with `box`; every exception it can raise has become a value."""
+    ran = Ran()
+    promise.notes.how.clear()
+    promise.notes.receipts = promise.notes.requires = 0
+    try:
+        if hasattr(test, "hypothesis"):
+            _generate(promise, test, box, ran, examples, seed, phases)
+        else:
+            _count(ran, box, test)(box=box)
+            ran.exhausted = True
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        _classify(error, ran)
+    ran.notes = Notes(set(promise.notes.how), promise.notes.receipts, promise.notes.requires)
+    if not (ran.violation or ran.trouble or ran.unsupported):
+        _complete(promise, ran)
+    return ran
+
+
+def _complete(promise: Guarantee, ran: Ran) -> None:
+    """A check that never asked for anything proves nothing, however green it ended."""
+    if not ran.notes.requires:
+        ran.trouble = "the check ended without one require(): no example was decided"
+    elif promise.oracle == "receipt" and not ran.notes.receipts:
+        ran.trouble = "the check ended without one receipt: nothing shows that it could have found what is hidden"
+
+
+def _generate(
+    promise: Guarantee, test: Callable[..., Any], box: Box, ran: Ran, examples: int, seed: int, phases: tuple[Phase, ...]
+) -> None:
+    handle: Any = test
+    inner = handle.hypothesis.inner_test
+    handle._hypothesis_internal_use_settings = settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=False,
+        print_blob=False,
+        report_multiple_bugs=False,
+        phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )
+    handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.id.encode())
+    handle.hypothesis.inner_test = _count(ran, box, inner)
+    try:
+        test(box=box)
+    finally:
+        handle.hypothesis.inner_test = inner
+    # Without a failure Hypothesis stops early for one reason: every input was tried.
+    ran.exhausted = ran.examples < examples
+
+
+def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
+    def example(*args: Any, **kwargs: Any) -> Any:
+        ran.examples += 1
+        with box.agent.traced() as trace:
+            try:
+                return inner(*args, **kwargs)
+            except Violation:
+                ran.violations += 1
+                ran.program = tuple(trace.calls())
+                ran.arguments = ", ".join(f"{key}={value!r}" for key, value in kwargs.items() if key != "box")
+                raise
+
+    example.__name__ = getattr(inner, "__name__", "check")
+    example.__signature__ = inspect.signature(inner)  # type: ignore[attr-defined]
+    return example
+
+
+def _classify(error: BaseException, ran: Ran) -> None:
+    if (violation := _violation_in(error)) is not None:
+        ran.violation = violation
+    elif isinstance(error, Unsupported):
+        ran.unsupported = str(error)
+    elif isinstance(error, BoxError):
+        ran.trouble = str(error)
+    else:
+        ran.trouble = f"{type(error).__name__}: {error}"
+
+
+def _violation_in(error: BaseException | None) -> Violation | None:
+    """A violation once seen is one, whether or not it could be reproduced (Hypothesis wraps those in a group)."""
+    if isinstance(error, Violation):
+        return error
+    if isinstance(error, BaseExceptionGroup):
+        for part in error.exceptions:
+            if (found := _violation_in(part)) is not None:
+                return found
+    if error is not None and type(error).__module__.startswith("hypothesis"):
+        return _violation_in(error.__cause__ or error.__context__)
+    return None

@@ -1,0 +1,105 @@
+"""Host processes that witness: each is an agent on the host, so it can say what happened to it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import struct
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Program
+from pytest_isolation.boxes.local import LocalAgent, start_local
+from pytest_isolation.errors import BoxError
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.box import Box
+
+SIG_BLOCK = 0
+ALL_SIGNALS = 0xFFFF_FFFF_FFFF_FFFF
+ESRCH = 3
+
+
+class Canary:
+    """A process of the host with a random token in its command line, holding all its signals back.
+
+    `proc` makes host-side calls in it.  `plant` puts bytes where only somebody who can read its
+    memory finds them.
+    """
+
+    def __init__(self) -> None:
+        self.token = f"canary-{secrets.token_hex(8)}"
+        self._local: LocalAgent = start_local(arguments=[self.token])
+        self.proc = self._local.proc
+        self.proc.rt_sigprocmask(SIG_BLOCK, ALL_SIGNALS)
+
+    @property
+    def pid(self) -> int:
+        return self._local.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still answers; False once it was killed."""
+        try:
+            return self.proc.getpid().ok
+        except BoxError:
+            return False
+
+    def signals_seen(self) -> dict[int, int]:
+        """Signal number -> si_pid of its sender, for every signal since the last look; each is taken once.
+
+        A signal is pending from the moment kill(2) returns, so none can be late.
+        """
+        seen: dict[int, int] = {}
+        while True:
+            reply = self.proc.rt_sigtimedwait(ALL_SIGNALS, 0)
+            if not reply.ok:
+                return seen
+            seen[reply.value] = struct.unpack_from("<i", reply.outs[0], 12)[0]
+
+    def plant(self, data: bytes) -> int:
+        """The address, in this process, of a private copy of `data` (at most 64 KiB)."""
+        program = Program(stop_on_error=True)
+        room = program.mmap(0, 65536, 3, 0x22)  # PROT_READ|WRITE, MAP_PRIVATE|ANONYMOUS
+        fd = program.memfd_create("plant")
+        program.pwrite64(fd, data, 0)
+        program._call("pread64", fd, room, len(data), 0)
+        program.close(fd)
+        return self.proc.run(program)[room].value
+
+    def close(self) -> None:
+        self._local.close()
+
+
+def canary_for(box: Box) -> Canary:
+    """A living canary whose number, in `box`, names the canary itself or nothing."""
+    kept = box.witnesses.get("canary")
+    if isinstance(kept, Canary):
+        if kept.alive and _ours_or_nothing(box, kept):
+            return kept
+        kept.close()
+    passed_over: list[Canary] = []
+    try:
+        for _ in range(64):
+            canary = Canary()
+            if _ours_or_nothing(box, canary):
+                box.witnesses["canary"] = canary
+                return canary
+            passed_over.append(canary)
+    finally:
+        for canary in passed_over:
+            canary.close()
+    raise BoxError("64 host processes in a row had numbers that name something else in the box")
+
+
+def _ours_or_nothing(box: Box, canary: Canary) -> bool:
+    if box.outside.numbers_are_ours():
+        return True
+    with suppress(BoxError):
+        return box.proc.kill(canary.pid, 0).errno == ESRCH
+    return False
+
+
+def host_pids() -> set[int]:
+    """Every process the host sees now."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
