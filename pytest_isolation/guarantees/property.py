@@ -30,7 +30,7 @@ class Ran:
     unsupported: str | None = None
     trouble: str | None = None
     notes: Notes = field(default_factory=Notes)
-    arguments: str = ""
+    arguments: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = ()
 
 
@@ -99,7 +99,7 @@ def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
             except Violation:
                 ran.violations += 1
                 ran.program = tuple(trace.calls())
-                ran.arguments = ", ".join(f"{key}={value!r}" for key, value in kwargs.items() if key != "box")
+                ran.arguments = {key: repr(value) for key, value in kwargs.items() if key != "box"}
                 raise
 
     example.__name__ = getattr(inner, "__name__", "check")

@@ -1,0 +1,1 @@
+"""The run itself: which checks, on which boxes, with which controls."""

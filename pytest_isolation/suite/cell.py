@@ -1,0 +1,88 @@
+"""One cell of the matrix: one guarantee measured on one box, with its control."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import IsolationError, Unavailable, Unsupported
+from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
+from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.suite.controls import Control, Controls
+
+
+def measure(
+    promise: Guarantee,
+    test: Callable[..., Any],
+    spec: BoxSpec,
+    *,
+    pool: Pool,
+    controls: Controls,
+    seed: int,
+    examples: int | None = None,
+) -> dict[str, Any]:
+    """The cell's row, as in the report, without what the claim makes of it."""
+    started = time.perf_counter()
+    needed = replace(spec, **promise.box)
+    number = EXAMPLES[promise.kind] if examples is None or promise.kind != "per-call" else examples
+    try:
+        if promise.intrusive and not spec.intrusive and _attached(spec):
+            raise Unsupported("the check would disturb a box that is not ours; say intrusive=true in its spec to allow it")
+        box = pool.box(needed)
+        ran = run_property(promise, test, box, examples=number, seed=seed)
+        if ran.trouble and not box.alive:
+            pool.discard(needed)
+    except (Unavailable, Unsupported) as error:
+        ran = Ran(unsupported=str(error))
+    except IsolationError as error:
+        ran = Ran(trouble=str(error))
+    control = controls.of(promise, test, spec.technology)
+    return {
+        "box": spec.name,
+        "guarantee": promise.id,
+        "door": spec.door,
+        "sibling": None,
+        **_verdict(promise, ran, control),
+        "oracle": promise.oracle,
+        "control": control.state,
+        "control_box": control.box if control.state != "none" else None,
+        "examples": ran.examples,
+        "coverage": "exhaustive" if ran.exhausted else "sampled",
+        "rate_below_95": None,
+        "seconds": round(time.perf_counter() - started, 3),
+        "evidence": [_evidence(ran, seed)] if ran.violation else [],
+    }
+
+
+def _attached(spec: BoxSpec) -> bool:
+    """Whether the box was running before us, and belongs to somebody else."""
+    return spec.option("container") is not None or spec.technology == "attach"
+
+
+def _verdict(promise: Guarantee, ran: Ran, control: Control) -> dict[str, Any]:
+    if ran.violation is not None:
+        return {"verdict": "violated", "how": None, "reason": str(ran.violation)}
+    if ran.unsupported is not None:
+        return {"verdict": "unsupported", "how": None, "reason": ran.unsupported}
+    if ran.trouble is not None:
+        return {"verdict": "inconclusive", "how": None, "reason": ran.trouble}
+    how = next(iter(ran.notes.how)) if len(ran.notes.how) == 1 else "isolated"
+    if control.state == "silent":
+        return {"verdict": "vacuous", "how": how, "reason": f"the control stayed silent: {control.reason}"}
+    return {"verdict": "holds", "how": how, "reason": control.reason if control.state == "none" else None}
+
+
+def _evidence(ran: Ran, seed: int) -> dict[str, Any]:
+    """The smallest program that broke the promise, and what the witness saw: plain data."""
+    assert ran.violation is not None
+    return {
+        "message": str(ran.violation),
+        "example": ran.arguments,
+        "calls": list(ran.program[-60:]),
+        "observed": ran.violation.observed | {"violating_examples": f"{ran.violations} of {ran.examples}"},
+        "seed": seed,
+    }

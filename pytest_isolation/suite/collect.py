@@ -1,0 +1,84 @@
+"""The built-in checks as pytest items, whatever the user's ini, directory and naming rules are."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pytest_isolation.errors import UsageError
+from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+
+PACKAGE = "pytest_isolation_checks"
+
+
+def checks_directory() -> Path:
+    """Inside the package in a wheel, beside it in a checkout.  Raises UsageError when it is in neither."""
+    package = Path(__file__).parents[1]
+    for place in (package / "checks", package.parent / "checks"):
+        if place.is_dir():
+            return place
+    raise UsageError(f"the built-in checks are not in this installation ({package / 'checks'} is missing); reinstall it")
+
+
+class CheckModule(pytest.Module):
+    """A file of checks/, imported under a name of its own and with our naming rules."""
+
+    def _getobj(self) -> ModuleType:
+        return load_check(self.path)
+
+    def istestfunction(self, obj: object, name: str) -> bool:
+        return name.startswith("test_") and callable(obj)
+
+    def istestclass(self, obj: object, name: str) -> bool:
+        return False
+
+
+def load_check(path: Path) -> ModuleType:
+    """The module of one check file, imported once."""
+    name = f"{PACKAGE}.{path.parent.name}.{path.stem}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def check_files() -> list[Path]:
+    return sorted(checks_directory().glob("*/test_*.py"))
+
+
+def built_in_guarantees() -> list[Guarantee]:
+    """Every guarantee of the suite, in the order of a report."""
+    found: dict[str, Guarantee] = {}
+    for path in check_files():
+        for value in vars(load_check(path)).values():
+            if (promise := guarantee_of(value)) is not None:
+                add_guarantee(found, promise)
+    return list(found.values())
+
+
+def add_guarantee(known: dict[str, Guarantee], promise: Guarantee) -> None:
+    """Raises UsageError when another file has the same id."""
+    other = known.setdefault(promise.id, promise)
+    if other is not promise and other.file != promise.file:
+        raise UsageError(f"two checks promise {promise.id}: {other.file} and {promise.file}; give one another id")
+
+
+def collect_built_in(session: pytest.Session) -> Iterator[pytest.Item]:
+    """The built-in checks as items; their ids start with `isolation::`."""
+    for path in check_files():
+        node_id = f"isolation::{path.parent.name}/{path.stem}"
+        module: Any = CheckModule.from_parent(session, path=path, nodeid=node_id)
+        yield from session.genitems(module)

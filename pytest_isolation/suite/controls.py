@@ -1,0 +1,91 @@
+"""Controls: a promise is proven only where its falsifier, opened on purpose, was seen to break it.
+
+Each guarantee's control runs once a session, on the box's own technology where that starts
+quickly, else on the quickest that can open the hole.  Workers of pytest-xdist share the results.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import IsolationError
+from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
+from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.technologies import names, technology
+
+QUICK_MS = 100
+"""A technology that starts within this serves as its own control."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """`state`: fired, silent, or none: nothing on this machine can open the hole, for `reason`."""
+
+    state: str
+    box: str | None = None
+    reason: str | None = None
+
+
+class Controls:
+    """The controls of one session; `directory` is shared by its workers."""
+
+    def __init__(self, pool: Pool, directory: Path, seed: int) -> None:
+        self._pool, self._directory, self._seed = pool, directory, seed
+
+    def of(self, promise: Guarantee, test: Callable[..., Any], technology_name: str) -> Control:
+        """The control for a box of `technology_name`; run now unless it was before."""
+        serving, reasons = self._candidates(promise, technology_name)
+        for name in serving:
+            control = self._once(promise, test, name)
+            if control.state != "none":
+                return control
+            reasons.append(control.reason or "")
+        holes = ", ".join(sorted(map(str, promise.falsified_by)))
+        return Control("none", reason=f"nothing here can open {holes}: {'; '.join(dict.fromkeys(reasons))}")
+
+    def _candidates(self, promise: Guarantee, own: str) -> tuple[list[str], list[str]]:
+        able, reasons = [], []
+        for name in names():
+            one = technology(name)
+            if not promise.falsified_by <= one.weakenings():
+                continue
+            try:
+                one.check_available(BoxSpec(technology=name))
+            except IsolationError as error:
+                reasons.append(f"{name}: {error}")
+                continue
+            able.append(name)
+        able.sort(key=lambda name: (not (name == own and technology(name).start_ms <= QUICK_MS), technology(name).start_ms))
+        if not able and not reasons:
+            reasons.append("no technology has that weakening")
+        return able, reasons
+
+    def _once(self, promise: Guarantee, test: Callable[..., Any], name: str) -> Control:
+        with (self._directory / f"{promise.id}~{name}.json").open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            if known := file.read():
+                return Control(**json.loads(known))
+            control = self._run(promise, test, name)
+            file.write(json.dumps(asdict(control)))
+            return control
+
+    def _run(self, promise: Guarantee, test: Callable[..., Any], name: str) -> Control:
+        spec = replace(BoxSpec(technology=name, name=f"control-{name}"), **promise.box).weakened(*promise.falsified_by)
+        try:
+            with self._pool.launch(spec) as box:
+                ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=self._seed, phases=PROVING)
+        except IsolationError as error:
+            return Control("none", name, f"{spec.id}: {error}")
+        if ran.violation is not None:
+            return Control("fired", name)
+        if ran.trouble or ran.unsupported:
+            return Control("none", name, f"{spec.id}: {ran.trouble or ran.unsupported}")
+        return Control("silent", name, f"{spec.id}: {ran.examples} examples and no violation")
