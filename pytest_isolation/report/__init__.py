@@ -1,0 +1,26 @@
+"""The report: one model of a run, and one pure renderer a format."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_isolation.report.run import Run
+
+FORMATS = {
+    "json": "pytest_isolation.report.json",
+    "md": "pytest_isolation.report.markdown",
+}
+"""What --isolation-report writes; each module has `render(run, *, width=100, color=False) -> str`."""
+
+PLANNED = ("html", "sarif")
+"""Formats of a later version: asked for, they are a usage error that says so."""
+
+
+def renderer(format: str) -> Callable[[Run], str]:
+    """The renderer of a format in FORMATS; imported when asked for."""
+    render: Callable[[Run], str] = import_module(FORMATS[format]).render
+    return render

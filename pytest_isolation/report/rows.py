@@ -1,0 +1,70 @@
+"""Frozen dataclasses that are JSON objects: a field is a key, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from enum import StrEnum
+from functools import cache
+from types import NoneType, UnionType
+from typing import Any, Self, get_args, get_origin, get_type_hints
+
+
+class Row:
+    """Base of dataclasses; a field that is a Python keyword is written with an underscore behind (`as_`)."""
+
+    __slots__ = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Builtins only: what json.dumps and xdist's wire take."""
+        return {_key(field.name): plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """The inverse of to_json.  Keys this version does not know are left out: a report may have gained some.
+
+        Raises ValueError for a word outside a closed set, TypeError for a missing key.
+        """
+        known = _hints(cls)
+        return cls(**{name: _read(hint, data[_key(name)]) for name, hint in known.items() if _key(name) in data})
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON has it."""
+    if isinstance(value, Row):
+        return value.to_json()
+    if isinstance(value, StrEnum):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [plain(item) for item in value]
+    return value
+
+
+def _key(name: str) -> str:
+    return name.removesuffix("_")
+
+
+@cache
+def _hints(cls: type[Row]) -> dict[str, Any]:
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls)}  # type: ignore[arg-type]
+
+
+def _read(hint: Any, value: Any) -> Any:
+    """A JSON value as the type a field is declared with."""
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        if value is None:
+            return None
+        return _read(next(arg for arg in args if arg is not NoneType), value)
+    if origin is tuple:
+        return tuple(_read(args[0], item) for item in value)
+    if origin is not None and issubclass(origin, Mapping):
+        return {key: _read(args[1], item) for key, item in value.items()}
+    if isinstance(hint, type) and issubclass(hint, Row):
+        return hint.from_json(value)
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint(value)
+    return value

@@ -1,0 +1,209 @@
+"""One run as plain data: what every renderer renders and what the JSON report holds, key for key.
+
+The JSON is a contract (docs/report.md, schema.json): a field may be added, none renamed.
+"""
+
+# ruff: noqa: TC001, TC003  (Row reads the annotations at run time)
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
+
+from pytest_isolation.guarantees.verdicts import Claim, Control, How, Oracle, Outcome, Verdict
+from pytest_isolation.report.rows import Row, plain
+
+SCHEMA = "pytest-isolation/report/1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolFacts(Row):
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts(Row):
+    id: str
+    argv: tuple[str, ...]
+    started: str
+    """ISO 8601, UTC."""
+    seconds: float
+    seed: int | None
+    exit: int
+    """pytest's exit status."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostFacts(Row):
+    kernel: str
+    arch: str
+    cgroup: str
+    """v1, hybrid, v2 or none."""
+    root: bool
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else of the host matters to the results; in the JSON, keys of `host` itself."""
+
+    def to_json(self) -> dict[str, Any]:
+        own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "more"}
+        return own | {str(key): plain(value) for key, value in self.more.items()}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        own = {one.name for one in fields(cls)} - {"more"}
+        more = {key: value for key, value in data.items() if key not in own}
+        return cls(**{key: data[key] for key in own if key in data}, more=more)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost(Row):
+    """A measured figure of a box; its key names the unit: `start_ms`, `memory_mib`."""
+
+    median: float
+    n: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoxRow(Row):
+    name: str
+    technology: str
+    spec: Mapping[str, Any]
+    version: str | None
+    available: bool
+    reason: str | None
+    """Why it is not available."""
+    remedy: str | None = None
+    """What the user can do about that."""
+    costs: Mapping[str, Cost] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """What a reader of its results must know: that KVM was refused and TCG served, for example."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuaranteeRow(Row):
+    id: str
+    domain: str
+    claim: str
+    sources: tuple[str, ...]
+    falsified_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence(Row):
+    """The minimal example that broke a promise, or what left a check without a verdict."""
+
+    message: str
+    example: Mapping[str, str] = field(default_factory=dict)
+    """What Hypothesis generated, shrunk: argument -> repr."""
+    calls: tuple[str, ...] = ()
+    """The system calls made in the box with their results, in order."""
+    observed: Mapping[str, Any] = field(default_factory=dict)
+    """What the witness saw."""
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultRow(Row):
+    """One check on one box.  The key is box + guarantee + door + sibling."""
+
+    box: str
+    guarantee: str
+    door: str
+    """start or exec."""
+    sibling: str | None
+    verdict: Verdict
+    how: How | None
+    oracle: Oracle
+    claim: Claim
+    required_by: str | None
+    """claim, profile:NAME or expect; None when nothing requires it of this box."""
+    outcome: Outcome
+    control: Control
+    control_box: str | None
+    examples: int
+    coverage: str
+    """sampled or exhaustive."""
+    rate_below_95: float | None
+    """The 95 % bound on the rate of violating inputs, for independent seeded draws only."""
+    seconds: float
+    reason: str | None
+    """Of every verdict that is not `holds` or `violated`, and of control `none`."""
+    evidence: tuple[Evidence, ...]
+    remedy: str | None = None
+    note: str | None = None
+    """What the outcome follows from: "not promised by chroot", for example."""
+    claim_source: str | None = None
+    known: bool = False
+    """A violation the baseline (--isolation-expect) lists."""
+    proofs: Mapping[str, Control] = field(default_factory=dict)
+    """Under --isolation-prove: what the control did on each box that can open the hole."""
+
+    @property
+    def key(self) -> tuple[str, str, str, str | None]:
+        return self.box, self.guarantee, self.door, self.sibling
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupportRow(Row):
+    """A kernel feature, tried."""
+
+    kernel: str
+    as_: str
+    feature: str
+    status: str
+    cause: str | None
+    configured: str
+    tried: str
+    errno: str | None
+    needed_by: tuple[str, ...]
+    remedy: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TechnologyRow(Row):
+    """Whether a kernel can run a technology."""
+
+    kernel: str
+    as_: str
+    technology: str
+    can_run: str
+    missing: tuple[str, ...]
+    remedies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InceptionRow(Row):
+    """A finding of the submission auditor."""
+
+    path: str
+    rule: str
+    verdict: str
+    severity: str
+    where: str
+    found: str
+    why: str
+    fix: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run(Row):
+    tool: ToolFacts
+    run: RunFacts
+    host: HostFacts
+    boxes: tuple[BoxRow, ...] = ()
+    guarantees: tuple[GuaranteeRow, ...] = ()
+    results: tuple[ResultRow, ...] = ()
+    support: tuple[SupportRow, ...] = ()
+    technologies: tuple[TechnologyRow, ...] = ()
+    inception: tuple[InceptionRow, ...] = ()
+    notes: tuple[str, ...] = ()
+    """About the run as a whole: a known violation that vanished, a run that was interrupted."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA} | {one.name: plain(getattr(self, one.name)) for one in fields(self)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """Raises ValueError when `data` is not a report of this schema."""
+        if data.get("schema") != SCHEMA:
+            raise ValueError(f"schema {data.get('schema')!r}; expected {SCHEMA!r}: not a report of this version")
+        return super(Run, cls).from_json(data)
