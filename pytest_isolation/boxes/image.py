@@ -53,3 +53,28 @@ class Image:
             if hole.kind == "lossy" and hole.what in _LOSSES:
                 image = _LOSSES[hole.what](image)
         return image
+
+
+_LOSSES: dict[str, Any] = {}
+
+
+def base_image() -> Image:
+    """The tree every box of ours has: mount points, a few files of /etc, and the agent at /agent."""
+    from pytest_isolation.agent.binary import agent_binary
+
+    directories = (
+        "proc sys dev run etc root var mnt host home srv usr bin".split()
+        + ["var/tmp", "dev/pts", "dev/shm"]
+    )
+    made = [Entry(path=name.encode(), kind="dir", mode=0o755) for name in directories]
+    made.append(Entry(path=b"tmp", kind="dir", mode=0o1777))
+    files = {
+        "etc/passwd": "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n",
+        "etc/group": "root:x:0:\nnogroup:x:65534:\n",
+        "etc/hostname": "box\n",
+        "etc/hosts": "127.0.0.1 localhost\n::1 localhost\n",
+        "etc/resolv.conf": "",
+    }
+    made += [Entry(path=path.encode(), kind="file", data=text.encode()) for path, text in files.items()]
+    made.append(Entry(path=b"agent", kind="file", mode=0o755, data=agent_binary().read_bytes()))
+    return Image(tuple(made))

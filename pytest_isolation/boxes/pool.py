@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 
 from pytest_isolation.boxes.box import Box
@@ -14,16 +14,24 @@ from pytest_isolation.technologies import technology
 class Pool:
     """Starts, keeps and ends boxes.  `starts` has every start's milliseconds, by the box's name."""
 
-    def __init__(self, lifetime: Lifetime) -> None:
+    def __init__(self, lifetime: Lifetime, *, announce: Callable[[BoxSpec], None] | None = None) -> None:
+        """`announce` is told of every start before it."""
         self.lifetime = lifetime
+        self.notes: dict[str, list[str]] = {}
+        """What a reader of a box's results must know, by the box's name: Parts.facts["notes"]."""
+        self._announce = announce or (lambda _: None)
         self.starts: dict[str, list[float]] = {}
         self._boxes: dict[BoxSpec, Box] = {}
 
     def launch(self, spec: BoxSpec) -> Box:
         """A new box that the caller closes.  Raises Unavailable, Unsupported, BoxError."""
+        self._announce(spec)
         box = technology(spec.technology).launch(spec, self.lifetime)
         box.launch = self.launch
         self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
+        for note in box.parts.facts.get("notes", ()):
+            if note not in self.notes.setdefault(spec.name, []):
+                self.notes[spec.name].append(note)
         return box
 
     def box(self, spec: BoxSpec) -> Box:

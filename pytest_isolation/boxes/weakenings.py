@@ -67,7 +67,7 @@ def drop(defence: str) -> Weakening:
 
     seccomp      the system call filter                    masks        masked and read-only paths
     read-only    the read-only root, or mount, asked for   pivot        pivot_root: only chroot
-    propagation  mounts are shared with the host           userns-map   root in the box is root outside
+    propagation  what is mounted below /mnt, both see      userns-map   root in the box is root outside
     devices      every device node may be used             cgroup-ro    the cgroup tree is writable
     init         the agent is not the first process        close-fds    a host directory stays open on fd 3
     private-root the box's root is shared with its sibling

@@ -55,7 +55,7 @@ class Canary:
             reply = self.proc.rt_sigtimedwait(ALL_SIGNALS, 0)
             if not reply.ok:
                 return seen
-            seen[reply.value] = struct.unpack_from("<i", reply.outs[0], 12)[0]
+            seen[reply.value] = struct.unpack_from("<i", reply.outs[0], 16)[0]
 
     def plant(self, data: bytes) -> int:
         """The address, in this process, of a private copy of `data` (at most 64 KiB)."""

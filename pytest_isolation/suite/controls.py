@@ -78,14 +78,21 @@ class Controls:
             return control
 
     def _run(self, promise: Guarantee, test: Callable[..., Any], name: str) -> Control:
-        spec = replace(BoxSpec(technology=name, name=f"control-{name}"), **promise.box).weakened(*promise.falsified_by)
-        try:
-            with self._pool.launch(spec) as box:
-                ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=self._seed, phases=PROVING)
-        except IsolationError as error:
-            return Control("none", name, f"{spec.id}: {error}")
-        if ran.violation is not None:
-            return Control("fired", name)
-        if ran.trouble or ran.unsupported:
-            return Control("none", name, f"{spec.id}: {ran.trouble or ran.unsupported}")
-        return Control("silent", name, f"{spec.id}: {ran.examples} examples and no violation")
+        spec = BoxSpec(technology=name, name=f"control-{name}").weakened(*promise.falsified_by)
+        return Control(*prove(promise, test, spec, self._pool, self._seed))
+
+
+def prove(
+    promise: Guarantee, test: Callable[..., Any], spec: BoxSpec, pool: Pool, seed: int
+) -> tuple[str, str, str | None]:
+    """Run a check on a box with its falsifier open: (fired | silent | none, the technology, why not fired)."""
+    try:
+        with pool.launch(replace(spec, **promise.box)) as box:
+            ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING)
+    except IsolationError as error:
+        return "none", spec.technology, f"{spec.id}: {error}"
+    if ran.violation is not None:
+        return "fired", spec.technology, None
+    if ran.trouble or ran.unsupported:
+        return "none", spec.technology, f"{spec.id}: {ran.trouble or ran.unsupported}"
+    return "silent", spec.technology, f"{spec.id}: {ran.examples} examples and no violation"

@@ -57,6 +57,7 @@ CLONE = {
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC = 1, 2, 4, 8, 32, 4096, 16384
 MS_PRIVATE, MS_SLAVE, MS_SHARED = 1 << 18, 1 << 19, 1 << 20
 MNT_DETACH = 2
+OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4  # open_tree(2), move_mount(2)
 
 MASKED = (
     "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
@@ -148,6 +149,8 @@ class _Start:
         self.pid = 0
         self.root = Path("/")
         self._agent_path = "/agent"
+        self._shared: Path | None = None
+        """With drop("propagation"): a mount of the host that the box sees at /mnt, in one peer group."""
 
     def run(self) -> Agent:
         spec, undo = self.spec, self.undo
@@ -171,7 +174,9 @@ class _Start:
         self._drop_capabilities(child)
         keep = []
         if spec.has(drop("close-fds")):
-            keep.append(must(child.dup3(self._leaked, 3), "leaking a directory").value)
+            if self._leaked != 3:
+                must(child.dup3(self._leaked, 3), "leaking a directory")
+            keep.append(3)
         launcher.become_agent(child, self._agent_path, spec, pipes, keep=keep)
         agent = launcher.hello(pipes)
         undo.callback(agent.close)
@@ -229,11 +234,14 @@ class _Start:
             return sibling.parts.root, "/agent"
         made, path = launcher.new_root(self.spec, self.lifetime, self.launcher, self.undo)
         if self.spec.has(drop("propagation")):
-            # A mount whose events both sides see: the box will mount below it.
-            self.lifetime.register("mount", os.fspath(made))
-            must(self.launcher.mount(os.fspath(made), os.fspath(made), None, MS_BIND), "binding the root")
-            self.undo.callback(self._unmount_host, made)
-            must(self.launcher.mount(None, os.fspath(made), None, MS_SHARED), "sharing the root mount")
+            # A mount whose events both sides see.  Not the root itself: pivot_root(2) wants that private.
+            self._shared = self.lifetime.new_directory("shared")
+            self.undo.callback(self.lifetime.remove_directory, self._shared)
+            shared = os.fspath(self._shared)
+            self.lifetime.register("mount", shared)
+            must(self.launcher.mount(shared, shared, None, MS_BIND), "a mount to share")
+            self.undo.callback(self._unmount_host, self._shared)
+            must(self.launcher.mount(None, shared, None, MS_SHARED), "sharing a mount")
         for volume in self.spec.volumes:
             directory = self.lifetime.new_directory("volume")
             directory.chmod(0o777)
@@ -256,10 +264,15 @@ class _Start:
         spec, root = self.spec, os.fspath(self.root)
         self._leaked = child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY).value if spec.has(drop("close-fds")) else -1
         if self.own("mnt"):
-            if not spec.has(drop("propagation")):
-                must(child.mount(None, "/", None, MS_REC | MS_PRIVATE), "making mounts private")
-                must(child.mount(root, root, None, MS_BIND | MS_REC), "binding the root")
+            # Taken before everything becomes private: the copy stays in the host's peer group.
+            shared = child.open_tree(AT_FDCWD, os.fspath(self._shared), OPEN_TREE_CLONE) if self._shared else None
+            must(child.mount(None, "/", None, MS_REC | MS_PRIVATE), "making mounts private")
+            must(child.mount(root, root, None, MS_BIND | MS_REC), "binding the root")
             self._mounts(child, root)
+            if shared is not None:
+                moved = child.move_mount(shared.value, "", AT_FDCWD, f"{root}/mnt", MOVE_MOUNT_F_EMPTY_PATH)
+                must(moved, "mounting the shared mount at /mnt")
+                child.close(shared.value)
             self._enter_root(child, root)
         else:
             must(child.chroot(root), "chroot")

@@ -1,0 +1,156 @@
+"""Box specs from what the user wrote: --box, and [tool.pytest_isolation.boxes.NAME] in pyproject.toml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import UsageError
+from pytest_isolation.options import grammar, values
+from pytest_isolation.options.grammar import Item, Written
+from pytest_isolation.options.words import choice
+from pytest_isolation.technologies import names, technology
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from pytest_isolation.boxes.weakenings import Weakening
+    from pytest_isolation.technologies import Technology
+
+    Find = Callable[[str], Technology]
+
+
+def parse(text: str, find: Find = technology) -> BoxSpec:
+    """The spec `--box text` asks for.  Raises UsageError and nothing else."""
+    return build(grammar.read(text), f"--box {text!r}", find)
+
+
+def unparse(spec: BoxSpec) -> str:
+    """The --box text that gives `spec`.  Raises ValueError for what no text can say (volumes, a generated image)."""
+    plain = BoxSpec(technology=spec.technology)
+    if spec.volumes or spec.instance or not (spec.image is None or isinstance(spec.image, str)):
+        raise ValueError(f"{spec.id}: volumes, siblings and generated images have no text")
+    items = [
+        Item(key, (values.written(key, value),))
+        for key in values.SCALARS
+        if (value := getattr(spec, key)) != getattr(plain, key)
+    ]
+    if spec.env:
+        items.append(Item("env", tuple(f"{name}={value}" for name, value in spec.env), len(spec.env) > 1))
+    if spec.weakenings:
+        items.append(Item("weaken", tuple(sorted(map(str, spec.weakenings))), len(spec.weakenings) > 1))
+    items += [
+        Item(key, value, is_list=True) if isinstance(value, tuple) else Item(key, (str(value),))
+        for key, value in spec.options
+    ]
+    name = None if spec.name == spec.technology else spec.name
+    return grammar.written(Written(name, spec.technology, tuple(items)))
+
+
+def from_table(name: str, table: Mapping[str, Any], find: Find = technology) -> BoxSpec:
+    """The spec of [tool.pytest_isolation.boxes.NAME].  Raises UsageError and nothing else."""
+    where = f"pyproject.toml, [tool.pytest_isolation.boxes.{name}]"
+    if not grammar.WORD.fullmatch(name):
+        raise UsageError(f"{where}: the name is {name!r}; expected letters, digits, dots, dashes and underscores")
+    asked = table.get("technology") if isinstance(table, dict) else None
+    if not isinstance(asked, str):
+        raise UsageError(f'{where}: technology is {asked!r}; expected a name, for example technology = "docker"')
+    items = tuple(_from_toml(key, value, where) for key, value in table.items() if key != "technology")
+    return build(Written(name, asked, items), where, find)
+
+
+def project_tables(rootdir: Path) -> dict[str, Any]:
+    """NAME -> its table, from the root directory's pyproject.toml; empty when there is none."""
+    path = rootdir / "pyproject.toml"
+    if not path.is_file():
+        return {}
+    import tomllib
+
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: cannot be read as TOML: {error}; correct it") from None
+    ours = document.get("tool", {}).get("pytest_isolation", {})
+    if unknown := sorted(set(ours) - {"boxes"}):
+        raise UsageError(f"{path}: [tool.pytest_isolation] has {unknown[0]!r}; {choice(unknown[0], ['boxes'])}")
+    tables = ours.get("boxes", {})
+    if not isinstance(tables, dict):
+        raise UsageError(f"{path}: [tool.pytest_isolation] boxes is {tables!r}; expected a table for each box")
+    return tables
+
+
+def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
+    """Look up and type what was written."""
+    if find is technology and written.technology not in names():
+        raise UsageError(
+            f"{where}: no technology is called {written.technology!r}; {choice(written.technology, names())}. "
+            "`pytest --isolation-list` shows which of them this machine can run"
+        )
+    found = find(written.technology)
+    fields: dict[str, Any] = {}
+    options: dict[str, Any] = {}
+    for item in written.items:
+        if item.key in values.SCALARS:
+            fields[item.key] = _scalar(item, where)
+        elif item.key == "env":
+            fields["env"] = _env(item, where)
+        elif item.key == "weaken":
+            fields["weakenings"] = frozenset(_weakenings(item, found, where))
+        elif item.key in found.keywords or "*" in found.keywords:
+            options[item.key] = item.values if item.is_list else item.values[0]
+        else:
+            known = [*values.COMMON, *found.keywords]
+            raise UsageError(f"{where}: {written.technology} has no key {item.key!r}; {choice(item.key, known)}")
+    return BoxSpec(
+        technology=written.technology, name=written.name or "", options=tuple(sorted(options.items())), **fields
+    )
+
+
+def _scalar(item: Item, where: str) -> Any:
+    if item.is_list:
+        raise UsageError(f"{where}: {item.key} was given {len(item.values)} values; expected one: put quotes around a +")
+    try:
+        return values.SCALARS[item.key](item.values[0])
+    except ValueError as error:
+        raise UsageError(f"{where}: {item.key} is {item.values[0]!r}; {error}") from None
+
+
+def _env(item: Item, where: str) -> tuple[tuple[str, str], ...]:
+    pairs: dict[str, str] = {}
+    for text in item.values:
+        try:
+            name, value = values.variable(text)
+        except ValueError as error:
+            raise UsageError(f"{where}: env has {text!r}; {error}, as in env=LANG=C+TZ=UTC") from None
+        if name in pairs:
+            raise UsageError(f"{where}: env has {name!r} twice; give each variable once")
+        pairs[name] = value
+    return tuple(pairs.items())
+
+
+def _weakenings(item: Item, found: Technology, where: str) -> Iterable[Weakening]:
+    known = {str(hole): hole for hole in found.weakenings()}
+    for text in item.values:
+        if text not in known:
+            raise UsageError(f"{where}: {found.name} cannot open the hole {text!r} on this machine; {choice(text, known)}")
+        yield known[text]
+
+
+def _from_toml(key: str, value: Any, where: str) -> Item:
+    if key == "env" and isinstance(value, dict):
+        value = [f"{name}={_toml_text(inner, f'{key}.{name}', where)}" for name, inner in value.items()]
+    if isinstance(value, list):
+        if not value:
+            raise UsageError(f"{where}: {key} is an empty list; leave the key out instead")
+        return Item(key, tuple(_toml_text(inner, key, where) for inner in value), is_list=True)
+    return Item(key, (_toml_text(value, key, where),))
+
+
+def _toml_text(value: Any, key: str, where: str) -> str:
+    """Keywords' values are texts, however they were written; the technology that has the keyword reads them."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise UsageError(f"{where}: {key} is {value!r}; expected a text, a number, true or false, or a list of those")

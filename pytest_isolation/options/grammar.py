@@ -1,0 +1,161 @@
+"""The grammar of --box: text to a BoxSpec, and back.
+
+    spec   := [ NAME "=" ] TECHNOLOGY [ ":" item { "," item } ]
+    item   := KEY "=" value { "+" value } [ "+" ]       a list is KEY=A+B, or the key repeated;
+                                                       a "+" at the end makes a list of one
+    quotes as in a shell: 'as it is', "with \\" and \\\\", \\x for one character.
+
+Only what is quoted may contain , + quotes and backslashes; a colon needs no quotes after KEY=.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from pytest_isolation.errors import UsageError
+
+Char = tuple[str, bool]
+"""A character and whether it was quoted; ("", True) marks a pair of quotes, so that '' is not nothing."""
+
+WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
+"""A box's name is part of node ids, where ~ and / have a meaning."""
+KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
+
+EXAMPLE = "for example docker, or strict=docker:memory=64M,network=none"
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """KEY=value; a list when more than one value was given, or the sign of a list was."""
+
+    key: str
+    values: tuple[str, ...]
+    is_list: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A spec as it was written: nothing is looked up yet."""
+
+    name: str | None
+    technology: str
+    items: tuple[Item, ...] = ()
+
+
+def read(text: str) -> Written:
+    """Raises UsageError, with the place and what was expected."""
+    where = f"--box {text!r}"
+    chars = _unquoted(text, where)
+    head, *rest = _split(chars, ":", 1)
+    name, technology = None, _joined(head)
+    parts = _split(head, "=", 1)
+    if len(parts) == 2:
+        name, technology = map(_joined, parts)
+        if not WORD.fullmatch(name):
+            raise UsageError(
+                f"{where}: the name before = is {name!r}; expected letters, digits, dots, dashes and underscores, {EXAMPLE}"
+            )
+    if not WORD.fullmatch(technology):
+        raise UsageError(f"{where}: the technology is {technology!r}; expected [NAME=]TECHNOLOGY[:KEY=VALUE,...], {EXAMPLE}")
+    items = [_item(part, where) for part in _split(rest[0], ",")] if rest else []
+    return Written(name, technology, tuple(_merged(items)))
+
+
+def written(spec: Written) -> str:
+    """The inverse of `read`."""
+    head = spec.technology if spec.name is None else f"{spec.name}={spec.technology}"
+    return ":".join(filter(None, (head, ",".join(map(_item_text, spec.items)))))
+
+
+def _unquoted(text: str, where: str) -> list[Char]:
+    found: list[Char] = []
+    chars = iter(text)
+    for char in chars:
+        if char == "\\":
+            escaped = next(chars, None)
+            if escaped is None:
+                raise UsageError(f"{where}: it ends in a backslash; expected a character after it, or \\\\ for a backslash")
+            found.append((escaped, True))
+        elif char in "'\"":
+            found.append(("", True))
+            found += [(inner, True) for inner in _quoted(chars, char, where)]
+        else:
+            found.append((char, False))
+    return found
+
+
+def _quoted(chars: Iterable[str], quote: str, where: str) -> list[str]:
+    """What is up to the closing quote; in double quotes a backslash keeps the next quote or backslash."""
+    found: list[str] = []
+    chars = iter(chars)
+    for char in chars:
+        if char == quote:
+            return found
+        if char == "\\" and quote == '"':
+            following = next(chars, "")
+            found.append(following if following in ('"', "\\") else char + following)
+        else:
+            found.append(char)
+    raise UsageError(f"{where}: the quote {quote} is never closed; close it, or write \\{quote} for the character itself")
+
+
+def _split(chars: Sequence[Char], separator: str, times: int = -1) -> list[list[Char]]:
+    parts: list[list[Char]] = [[]]
+    for char in chars:
+        if char == (separator, False) and times != 0:
+            parts.append([])
+            times -= 1
+        else:
+            parts[-1].append(char)
+    return parts
+
+
+def _joined(chars: Sequence[Char]) -> str:
+    return "".join(char for char, _ in chars)
+
+
+def _item(chars: Sequence[Char], where: str) -> Item:
+    parts = _split(chars, "=", 1)
+    if len(parts) == 1:
+        raise UsageError(
+            f"{where}: {_joined(chars)!r} has no key; expected KEY=VALUE. "
+            "If it belongs to the value before it, put quotes around the whole value"
+        )
+    key = _joined(parts[0])
+    if not KEY.fullmatch(key):
+        raise UsageError(f"{where}: the key is {key!r}; expected a word, as in memory=64M")
+    values = _split(parts[1], "+")
+    if len(values) == 1:
+        return Item(key, (_joined(values[0]),))
+    if not values[-1]:
+        values.pop()
+    if not all(values):
+        raise UsageError(f"{where}: the list of {key} has an empty element; write '' for an empty text, or quote the +")
+    return Item(key, tuple(map(_joined, values)), is_list=True)
+
+
+def _merged(items: Iterable[Item]) -> Iterable[Item]:
+    """A key that is repeated is a list."""
+    found: dict[str, Item] = {}
+    for item in items:
+        before = found.get(item.key)
+        found[item.key] = Item(item.key, before.values + item.values, is_list=True) if before else item
+    return found.values()
+
+
+def _item_text(item: Item) -> str:
+    values = "+".join(map(_value_text, item.values))
+    return f"{item.key}={values}{'+' if item.is_list and len(item.values) == 1 else ''}"
+
+
+def _value_text(value: str) -> str:
+    if value and not re.search(r"[,+'\"\\\s]", value):
+        return value
+    if "'" not in value:
+        return f"'{value}'"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+

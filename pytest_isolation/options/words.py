@@ -1,0 +1,20 @@
+"""How an option's mistake is put: what was given, what was expected, what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def choice(given: str, known: Iterable[str]) -> str:
+    """"did you mean 'docker'? expected one of chroot, docker, host": the end of a message about a wrong word."""
+    from difflib import get_close_matches
+
+    known = sorted(known)
+    if not known:
+        return "there are none"
+    close = get_close_matches(given, known, n=1)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    return f"{guess}expected one of {', '.join(known)}"

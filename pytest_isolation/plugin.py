@@ -1,0 +1,92 @@
+"""pytest's hooks, and nothing heavy: this module is imported by every pytest run on the machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_isolation import options
+from pytest_isolation.errors import IsolationError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_isolation.suite.session import Session
+
+SESSION: pytest.StashKey[Session] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    options.add_options(parser)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_isolation import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "isolation: a check of pytest-isolation (set by the plugin)")
+    if not options.wanted(config):
+        return
+    from pytest_isolation.suite.session import Session
+
+    try:
+        config.stash[SESSION] = session = Session(config)
+    except IsolationError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(session, "isolation-session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """The options that run nothing: --isolation-list and --isolation-clean."""
+    if not options.answers_only(config):
+        return None
+    from pytest_isolation.suite.answers import answer
+
+    try:
+        return answer(config)
+    except IsolationError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+@pytest.fixture(scope="session")
+def isolation_boxes(request: pytest.FixtureRequest) -> Generator[Any]:
+    """A factory of boxes: `isolation_boxes("docker", image="debian:bookworm")`; see docs/fixtures.md."""
+    from pytest_isolation.suite.fixtures import boxes
+
+    yield from boxes(request.config)
+
+
+@pytest.fixture
+def isolation_box(request: pytest.FixtureRequest) -> Generator[Any]:
+    """A box of each `--box` the run was given, else of each technology this machine can run."""
+    from pytest_isolation.suite.fixtures import box
+
+    yield from box(request)
+
+
+@pytest.fixture
+def isolation_container(request: pytest.FixtureRequest) -> Generator[Any]:
+    """A container: of the engine that answers here (docker), else one made of namespaces."""
+    from pytest_isolation.suite.fixtures import first_of
+
+    yield from first_of(request, ("docker", "podman", "namespaces"))
+
+
+@pytest.fixture
+def isolation_vm(request: pytest.FixtureRequest) -> Generator[Any]:
+    """A virtual machine; skipped, with the reason, where none can start."""
+    from pytest_isolation.suite.fixtures import first_of
+
+    yield from first_of(request, ("qemu",))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "isolation_box" in metafunc.fixturenames:
+        from pytest_isolation.suite.fixtures import box_parameters
+
+        metafunc.parametrize("isolation_box", box_parameters(metafunc.config), ids=str, indirect=True)

@@ -1,0 +1,52 @@
+"""Which boxes a run measures, and why it does not measure the others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import IsolationError, Unavailable
+from pytest_isolation.technologies import names, technology
+
+if TYPE_CHECKING:
+    from pytest_isolation.options import RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A box spec with what is known of it before anything starts."""
+
+    spec: BoxSpec
+    reason: str | None = None
+    """Why this machine cannot start it; None: it can, as far as that shows without starting it."""
+    remedy: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def available(self) -> bool:
+        return self.reason is None
+
+
+def choose(asked: RunConfig, *, unavailable: Mapping[str, str] | None = None) -> list[Chosen]:
+    """The boxes named with --box, else one of every technology there is.
+
+    `unavailable`: name -> reason, as the controller found it; a worker must not find otherwise, or
+    the two would collect different items.
+    """
+    specs = asked.boxes or tuple(BoxSpec(technology=name) for name in names())
+    if unavailable is not None:
+        return [Chosen(spec, unavailable.get(spec.name)) for spec in specs]
+    return [_looked_at(spec) for spec in specs]
+
+
+def _looked_at(spec: BoxSpec) -> Chosen:
+    one = technology(spec.technology)
+    try:
+        one.check_available(spec)
+        return Chosen(spec, facts=dict(one.facts(spec)))
+    except Unavailable as error:
+        return Chosen(spec, error.reason, error.remedy or None)
+    except IsolationError as error:
+        return Chosen(spec, str(error))

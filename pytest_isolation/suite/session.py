@@ -1,0 +1,277 @@
+"""A run inside pytest: what is collected, how a cell becomes an outcome, and where the rows go.
+
+One object, registered as a plugin of its own: on the controller, and on every worker of
+pytest-xdist.  Workers measure; the controller gathers rows from the reports, so both ways of
+running give the same report.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation import options
+from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import IsolationError, UsageError, Violation
+from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+from pytest_isolation.suite.boxes import Chosen, choose
+from pytest_isolation.suite.cell import measure
+from pytest_isolation.suite.collect import add_guarantee, collect_built_in
+from pytest_isolation.suite.controls import QUICK_MS, Controls, prove
+from pytest_isolation.suite.gather import Gatherer
+from pytest_isolation.suite.judge import Judge
+from pytest_isolation.technologies import technology
+
+ROW: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a check's `box` parameter holds until the check runs."""
+
+    spec: BoxSpec
+    proof: bool = False
+    """The box has the guarantee's own hole: the check must fire (--isolation-prove)."""
+
+    def __str__(self) -> str:
+        return self.spec.id
+
+
+class Session:
+    def __init__(self, config: pytest.Config) -> None:
+        """Raises UsageError for whatever was asked for wrongly."""
+        self.config = config
+        self.options = options.resolve(config)
+        shared: dict[str, Any] = getattr(config, "workerinput", {}).get("isolation", {})
+        self.is_worker = hasattr(config, "workerinput")
+        self.run_id: str = shared.get("run_id") or secrets.token_hex(6)
+        seed = config.getoption("hypothesis_seed", None)
+        self.seed: int = shared.get("seed", int(seed) if seed is not None else secrets.randbits(32))
+        self.chosen: list[Chosen] = choose(self.options, unavailable=shared.get("unavailable"))
+        self.judge = Judge(self.options)
+        self.guarantees: dict[str, Guarantee] = {}
+        self.only_built_in = config.args_source is not pytest.Config.ArgsSource.ARGS and not self.is_worker
+        if self.only_built_in:
+            config.args = []
+        self._lifetime: Lifetime | None = None
+        self._pool: Pool | None = None
+        self._controls: Controls | None = None
+        self._controls_directory: str | None = shared.get("controls")
+        self.gatherer = Gatherer(self)
+        _private_hypothesis_home(self)
+        if not self.is_worker and not self.only_collects:
+            clean()  # what an earlier run of this user was killed before it could remove
+
+    @property
+    def only_collects(self) -> bool:
+        return bool(self.config.option.collectonly)
+
+    # -- what is started, when it is first needed ----------------------------------------
+
+    @property
+    def lifetime(self) -> Lifetime:
+        if self._lifetime is None:
+            self._lifetime = Lifetime(self.run_id)
+        return self._lifetime
+
+    @property
+    def pool(self) -> Pool:
+        if self._pool is None:
+            self._pool = Pool(self.lifetime, announce=self._announce)
+        return self._pool
+
+    @property
+    def controls(self) -> Controls:
+        if self._controls is None:
+            self._controls = Controls(self.pool, Path(self.controls_directory()), self.seed)
+        return self._controls
+
+    def controls_directory(self) -> str:
+        """Where the session's control results are, for every worker."""
+        if self._controls_directory is None:
+            self._controls_directory = os.fspath(self.lifetime.new_directory("controls"))
+        return self._controls_directory
+
+    def _announce(self, spec: BoxSpec) -> None:
+        """A line before a start long enough to wonder about."""
+        terminal = self.config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None and technology(spec.technology).start_ms >= 1000:
+            terminal.ensure_newline()
+            terminal.write_line(f"starting {spec.id} (about {technology(spec.technology).start_ms / 1000:.0f} s) ...")
+
+    def close(self) -> None:
+        """End every box; the register goes with them."""
+        if self._pool is not None:
+            self._pool.close()
+        if self._lifetime is not None:
+            self._lifetime.close()
+        self._pool = self._lifetime = self._controls = None
+
+    # -- collection -----------------------------------------------------------------------
+
+    @property
+    def specs(self) -> list[BoxSpec]:
+        return [one.spec for one in self.chosen if one.available]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        promise = guarantee_of(metafunc.function)
+        if promise is None:
+            return
+        if "box" not in metafunc.function.__code__.co_varnames and "box" not in metafunc.fixturenames:
+            raise UsageError(f"{promise.file}: the check of {promise.id} takes no `box`; add it as its first parameter")
+        cells = [Cell(spec) for spec in self.specs]
+        if self.options.prove:
+            cells += [Cell(spec, proof=True) for spec in self._proofs(promise)]
+        metafunc.parametrize("box", [pytest.param(cell, id=str(cell)) for cell in cells])
+
+    def _proofs(self, promise: Guarantee) -> list[BoxSpec]:
+        """This run's boxes with the guarantee's hole opened, where their technology can."""
+        able = [spec for spec in self.specs if promise.falsified_by <= technology(spec.technology).weakenings()]
+        return [spec.weakened(*promise.falsified_by) for spec in able]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        items.extend(collect_built_in(session))
+        kept, left = [], []
+        for item in items:
+            promise = guarantee_of(getattr(item, "function", None))
+            if promise is not None:
+                add_guarantee(self.guarantees, promise)
+            wanted = promise is None or self.options.wants(promise.id)
+            (kept if wanted else left).append(item)
+        if left:
+            config.hook.pytest_deselected(items=left)
+        if self.options.only and not any(guarantee_of(getattr(item, "function", None)) for item in kept):
+            raise pytest.UsageError(
+                f"--isolation-only={','.join(self.options.only)} names no guarantee; `pytest --isolation-list` shows them all"
+            )
+        items[:] = sorted(kept, key=self._order)
+
+    def _order(self, item: pytest.Item) -> tuple[int, str]:
+        """Box by box, and on each box the checks that share a spec together."""
+        cell = _cell(item)
+        if cell is None:
+            return len(self.chosen), ""
+        names = [one.spec.name for one in self.chosen]
+        promise = guarantee_of(getattr(item, "function", None))
+        return names.index(cell.spec.name), repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
+
+    # -- measuring ------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        promise, cell = guarantee_of(pyfuncitem.function), _cell(pyfuncitem)
+        if promise is None or cell is None:
+            return None
+        self.pool.keep_only({cell.spec.name})
+        if cell.proof:
+            return self._prove(pyfuncitem, promise, cell.spec)
+        row = measure(
+            promise,
+            pyfuncitem.function,
+            cell.spec,
+            pool=self.pool,
+            controls=self.controls,
+            seed=self.seed,
+            examples=self.options.examples,
+        )
+        row |= self.judge.outcome(row, cell.spec)
+        pyfuncitem.stash[ROW] = row
+        self._raise(row, promise)
+        return True
+
+    def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
+        state, _, reason = prove(promise, item.function, spec, self.pool, self.seed)
+        item.stash[ROW] = {"proof": state, "box": spec.name, "guarantee": promise.id, "reason": reason}
+        if state != "fired":
+            pytest.fail(f"{promise.id} on {spec.id}: {reason}", pytrace=False)
+        return True
+
+    def _raise(self, row: dict[str, Any], promise: Guarantee) -> None:
+        """The row's outcome, in pytest's own way of saying it."""
+        said = f"{row['guarantee']} on {row['box']}: {row['verdict']}"
+        if row["outcome"] == "failed":
+            pytest.fail(f"{said}: {row['reason']}\n{_shown(row)}".rstrip(), pytrace=False)
+        if row["outcome"] == "xfailed":
+            pytest.xfail(row.get("note") or said)
+        if row["outcome"] == "skipped":
+            pytest.skip(row["reason"] or said)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        row = item.stash.get(ROW, None)
+        if row is not None and call.when == "call":
+            item.user_properties.append(("isolation.verdict", row.get("verdict", row.get("proof"))))
+            report.isolation = row  # type: ignore[attr-defined]
+        return report
+
+    # -- gathering ------------------------------------------------------------------------
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if not self.is_worker:
+            self.gatherer.add(report)
+
+    def pytest_report_header(self) -> list[str] | None:
+        return None if self.is_worker else self.gatherer.header()
+
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
+        row = getattr(report, "isolation", None)
+        if row is None or report.when != "call" or "verdict" not in row:
+            return None
+        category = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
+        letter = {"holds": ".", "violated": "V", "vacuous": "E", "inconclusive": "I", "unsupported": "s"}[row["verdict"]]
+        return category, letter if category != "xfailed" else "v", row["verdict"].upper()
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if not self.is_worker and not self.only_collects:
+            self.gatherer.summarise(terminalreporter)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+        """Boxes end first: what a worker knows of them is sent, what the controller knows is written."""
+        if self.is_worker:
+            self.config.workeroutput["isolation"] = self.gatherer.of_this_process()  # type: ignore[attr-defined]
+        self.gatherer.add_process(self.gatherer.of_this_process())
+        self.close()
+        yield
+        if not self.is_worker and not self.only_collects:
+            self.gatherer.finish(session)
+
+
+def _cell(item: pytest.Item) -> Cell | None:
+    callspec = getattr(item, "callspec", None)
+    found = callspec.params.get("box") if callspec is not None else None
+    return found if isinstance(found, Cell) else None
+
+
+def _shown(row: dict[str, Any]) -> str:
+    lines: list[str] = []
+    for evidence in row["evidence"]:
+        lines += [f"    {call}" for call in evidence["calls"]]
+        lines += [f"    observed {key}: {value}" for key, value in evidence["observed"].items()]
+    return "\n".join(lines)
+
+
+def _private_hypothesis_home(session: Session) -> None:
+    """Hypothesis keeps caches beside the user's project; a run that only measures leaves nothing there."""
+    if not session.only_built_in:
+        return
+    import tempfile
+
+    from hypothesis.configuration import set_hypothesis_home_dir
+
+    set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"pytest-isolation-{os.getuid()}" / "hypothesis")
