@@ -38,6 +38,10 @@ def pytest_configure(config: pytest.Config) -> None:
     except IsolationError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(session, "isolation-session")
+    if config.pluginmanager.hasplugin("dsession") or config.pluginmanager.hasplugin("xdist"):
+        from pytest_isolation.suite.xdist import Workers
+
+        config.pluginmanager.register(Workers(session), "isolation-workers")
 
 
 @pytest.hookimpl(tryfirst=True)

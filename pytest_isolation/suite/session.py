@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
-from collections.abc import Callable, Generator
-from dataclasses import dataclass, replace
+import tempfile
+from collections.abc import Generator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +21,12 @@ from pytest_isolation import options
 from pytest_isolation.boxes.lifetime import Lifetime, clean
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError, UsageError, Violation
+from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
 from pytest_isolation.suite.boxes import Chosen, choose
 from pytest_isolation.suite.cell import measure
 from pytest_isolation.suite.collect import add_guarantee, collect_built_in
-from pytest_isolation.suite.controls import QUICK_MS, Controls, prove
+from pytest_isolation.suite.controls import Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.technologies import technology
@@ -90,6 +90,11 @@ class Session:
         return self._pool
 
     @property
+    def pool_if_any(self) -> Pool | None:
+        """None while no box was asked for."""
+        return self._pool
+
+    @property
     def controls(self) -> Controls:
         if self._controls is None:
             self._controls = Controls(self.pool, Path(self.controls_directory()), self.seed)
@@ -100,6 +105,15 @@ class Session:
         if self._controls_directory is None:
             self._controls_directory = os.fspath(self.lifetime.new_directory("controls"))
         return self._controls_directory
+
+    def for_workers(self) -> dict[str, Any]:
+        """What every worker of xdist must agree on with the controller: plain data."""
+        return {
+            "run_id": self.run_id,
+            "seed": self.seed,
+            "controls": self.controls_directory(),
+            "unavailable": {one.spec.name: one.reason for one in self.chosen if one.reason is not None},
+        }
 
     def _announce(self, spec: BoxSpec) -> None:
         """A line before a start long enough to wonder about."""
@@ -241,15 +255,17 @@ class Session:
             self.gatherer.summarise(terminalreporter)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Generator[None, None, None]:
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Boxes end first: what a worker knows of them is sent, what the controller knows is written."""
+        told = self.gatherer.of_this_process()
         if self.is_worker:
-            self.config.workeroutput["isolation"] = self.gatherer.of_this_process()  # type: ignore[attr-defined]
-        self.gatherer.add_process(self.gatherer.of_this_process())
-        self.close()
-        yield
-        if not self.is_worker and not self.only_collects:
+            self.config.workeroutput["isolation"] = told  # type: ignore[attr-defined]
+        else:
+            self.gatherer.add_process(told)
+        if not self.only_collects and not self.is_worker:
             self.gatherer.finish(session)
+        yield
+        self.close()
 
 
 def _cell(item: pytest.Item) -> Cell | None:
@@ -270,8 +286,6 @@ def _private_hypothesis_home(session: Session) -> None:
     """Hypothesis keeps caches beside the user's project; a run that only measures leaves nothing there."""
     if not session.only_built_in:
         return
-    import tempfile
-
     from hypothesis.configuration import set_hypothesis_home_dir
 
     set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"pytest-isolation-{os.getuid()}" / "hypothesis")

@@ -1,0 +1,50 @@
+"""The options that measure nothing: what there is here, and removing what a killed run left."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_isolation import options
+from pytest_isolation.boxes.lifetime import clean
+from pytest_isolation.suite.boxes import choose
+from pytest_isolation.suite.collect import built_in_guarantees
+
+
+def answer(config: pytest.Config) -> int:
+    """Print what was asked for; returns the exit status."""
+    asked = options.resolve(config)
+    if asked.clean:
+        return _clean()
+    for line in listing(asked):
+        print(line)
+    return 0
+
+
+def listing(asked: options.RunConfig) -> list[str]:
+    lines = ["boxes"]
+    for one in choose(asked):
+        spec = one.spec
+        if one.available:
+            lines.append(f"  {spec.name:<14} available    {one.facts.get('version') or ''}".rstrip())
+        else:
+            lines.append(f"  {spec.name:<14} unavailable  {one.reason}")
+            if one.remedy:
+                lines.append(f"  {'':<14}   to do:     {one.remedy}")
+    promises = [promise for promise in built_in_guarantees() if asked.wants(promise.id)]
+    lines += ["", f"guarantees ({len(promises)})"]
+    for promise in promises:
+        falsifier = ", ".join(sorted(map(str, promise.falsified_by)))
+        lines.append(f"  {promise.id:<34} {promise.claim}")
+        lines.append(f"  {'':<34}   falsified by {falsifier}; {promise.kind}; {promise.oracle}")
+    return lines
+
+
+def _clean() -> int:
+    """Exit status 1 when something of a dead run had to be kept."""
+    done = clean()
+    for one in done:
+        print(f"{one.outcome:<9} {one.kind:<12} {one.handle}  (run {one.run})")
+    kept = [one for one in done if one.outcome.startswith("kept")]
+    removed = sum(one.outcome == "removed" for one in done)
+    print(f"{removed} removed, {len(kept)} kept")
+    return 1 if kept else 0

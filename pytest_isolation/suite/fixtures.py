@@ -1,0 +1,99 @@
+"""The fixtures for users' own tests: boxes of any technology, ended with the test or the session."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from pytest_isolation import options
+from pytest_isolation.boxes.box import Box
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import IsolationError, Unavailable
+from pytest_isolation.technologies import names, technology
+
+POOL: pytest.StashKey[Pool] = pytest.StashKey()
+
+
+class Boxes:
+    """`boxes("docker", memory=64 << 20)` starts a box; all end with the session, or with their `with`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._started: list[Box] = []
+
+    def __call__(self, asked: str | BoxSpec, **changes: Any) -> Box:
+        """A new box.  `asked`: a spec, or its text as for --box; `changes`: fields of BoxSpec.
+
+        Skips the test, with reason and remedy, where the technology cannot run; raises UsageError for a
+        spec that is none.
+        """
+        from dataclasses import replace
+
+        spec = options.parse_box(asked) if isinstance(asked, str) else asked
+        spec = replace(spec, **changes)
+        with _skipping():
+            technology(spec.technology).check_available(spec)
+            box = self._pool.launch(spec)
+        self._started.append(box)
+        return box
+
+    def close(self) -> None:
+        for box in reversed(self._started):
+            box.close()
+        self._started.clear()
+
+
+@contextmanager
+def _skipping() -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as error:
+        pytest.skip(str(error))
+
+
+def boxes(config: pytest.Config) -> Generator[Boxes]:
+    lifetime = Lifetime()
+    pool = Pool(lifetime)
+    made = Boxes(pool)
+    try:
+        yield made
+    finally:
+        made.close()
+        lifetime.close()
+
+
+def box_parameters(config: pytest.Config) -> list[str]:
+    """What `isolation_box` runs over: the --box options as written, else every technology by name."""
+    return list(config.getoption("box", None) or names())
+
+
+def box(request: pytest.FixtureRequest) -> Generator[Box]:
+    """One box for one test, of request.param."""
+    factory: Boxes = request.getfixturevalue("isolation_boxes")
+    with factory(request.param) as made:
+        yield made
+
+
+def first_of(request: pytest.FixtureRequest, wanted: tuple[str, ...]) -> Generator[Box]:
+    """A box of the first technology of `wanted` that runs here; of the --box given, if one of them was."""
+    factory: Boxes = request.getfixturevalue("isolation_boxes")
+    given = [options.parse_box(text) for text in request.config.getoption("box", None) or ()]
+    specs = [spec for spec in given if spec.technology in wanted] or [
+        BoxSpec(technology=name) for name in wanted if name in names()
+    ]
+    reasons = []
+    for spec in specs:
+        try:
+            technology(spec.technology).check_available(spec)
+        except IsolationError as error:
+            reasons.append(f"{spec.name}: {error}")
+            continue
+        with factory(spec) as made:
+            yield made
+        return
+    pytest.skip("; ".join(reasons))

@@ -1,0 +1,167 @@
+"""The controller's account of a run: rows from reports, facts of boxes, and in the end one Run."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.report.run import BoxRow, Cost, GuaranteeRow, HostFacts, ResultRow, Run, RunFacts, ToolFacts
+from pytest_isolation.suite.boxes import Chosen
+
+if TYPE_CHECKING:
+    from pytest_isolation.guarantees.guarantee import Guarantee
+    from pytest_isolation.suite.session import Session
+
+
+def host_facts() -> HostFacts:
+    return HostFacts(
+        kernel=platform.release(),
+        arch=platform.machine(),
+        cgroup=cgroups.mode(),
+        root=os.geteuid() == 0,
+        more={"python": platform.python_version(), "cpus": os.cpu_count() or 0},
+    )
+
+
+def guarantee_row(promise: Guarantee) -> GuaranteeRow:
+    return GuaranteeRow(
+        id=promise.id,
+        domain=promise.domain,
+        claim=promise.claim,
+        sources=promise.sources,
+        falsified_by=tuple(sorted(map(str, promise.falsified_by))),
+    )
+
+
+def box_row(chosen: Chosen, starts: list[float], notes: list[str]) -> BoxRow:
+    costs = {"start_ms": Cost(median=round(statistics.median(starts), 1), n=len(starts))} if starts else {}
+    facts = {key: value for key, value in chosen.facts.items() if key != "version"}
+    return BoxRow(
+        name=chosen.spec.name,
+        technology=chosen.spec.technology,
+        spec=chosen.spec.plain() | ({"facts": facts} if facts else {}),
+        version=chosen.facts.get("version"),
+        available=chosen.available,
+        reason=chosen.reason,
+        remedy=chosen.remedy,
+        costs=costs,
+        notes=tuple(notes),
+    )
+
+
+class Gatherer:
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._started = time.time()
+        self._rows: dict[tuple[str, str], dict[str, Any]] = {}
+        self._proofs: dict[tuple[str, str], str] = {}
+        self._starts: dict[str, list[float]] = {}
+        self._notes: dict[str, list[str]] = {}
+        self._run_notes: list[str] = []
+
+    # -- filling -------------------------------------------------------------------------
+
+    def add(self, report: pytest.TestReport) -> None:
+        row: dict[str, Any] | None = getattr(report, "isolation", None)
+        if row is None:
+            if report.when == "???":  # xdist's word for a worker that crashed during this item
+                self._run_notes.append(f"a worker crashed while it ran {report.nodeid}: that cell was not measured")
+            return
+        key = row["box"], row["guarantee"]
+        if "proof" in row:
+            self._proofs[key] = row["proof"]
+        else:
+            self._rows[key] = row
+
+    def of_this_process(self) -> dict[str, Any]:
+        """What only the process that started the boxes knows: plain data, for xdist's wire."""
+        pool = self._session.pool_if_any
+        if pool is None:
+            return {"starts": {}, "notes": {}}
+        return {"starts": pool.starts, "notes": pool.notes}
+
+    def add_process(self, told: dict[str, Any]) -> None:
+        for name, starts in told.get("starts", {}).items():
+            self._starts.setdefault(name, []).extend(starts)
+        for name, notes in told.get("notes", {}).items():
+            known = self._notes.setdefault(name, [])
+            known += [note for note in notes if note not in known]
+
+    # -- saying --------------------------------------------------------------------------
+
+    def run(self, exit_status: int) -> Run:
+        session = self._session
+        order = {one.spec.name: number for number, one in enumerate(session.chosen)}
+        promises = list(session.guarantees.values())
+        rank = {promise.id: number for number, promise in enumerate(promises)}
+        rows = [
+            ResultRow.from_json(row | {"proofs": self._proofs_of(row)})
+            for row in sorted(self._rows.values(), key=lambda row: (order[row["box"]], rank.get(row["guarantee"], 0)))
+        ]
+        return Run(
+            tool=ToolFacts(version=version("pytest-isolation")),
+            run=RunFacts(
+                id=session.run_id,
+                argv=tuple(sys.argv[1:]),
+                started=datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
+                seconds=round(time.time() - self._started, 1),
+                seed=session.seed,
+                exit=exit_status,
+            ),
+            host=host_facts(),
+            boxes=tuple(
+                box_row(one, self._starts.get(one.spec.name, []), self._notes.get(one.spec.name, []))
+                for one in session.chosen
+            ),
+            guarantees=tuple(map(guarantee_row, promises)),
+            results=tuple(rows),
+            notes=tuple(self._run_notes + session.judge.notes(list(self._rows.values()))),
+        )
+
+    def _proofs_of(self, row: dict[str, Any]) -> dict[str, str]:
+        state = self._proofs.get((row["box"], row["guarantee"]))
+        return {row["box"]: state} if state else {}
+
+    def header(self) -> list[str]:
+        from pytest_isolation.report import terminal
+
+        return terminal.header(self.run(0))
+
+    def summarise(self, reporter: Any) -> None:
+        from pytest_isolation.report import terminal
+
+        if not self._session.guarantees:
+            return
+        reporter.section("isolation")
+        text = terminal.render(self.run(0), width=min(reporter._tw.fullwidth, 100), color=reporter._tw.hasmarkup)
+        reporter.write_line(text)
+
+    def finish(self, session: pytest.Session) -> None:
+        """The exit status the rows ask for, and the reports: written even when the run was interrupted."""
+        missing = self._session.judge.missing_boxes(self._session.chosen)
+        if session.exitstatus == pytest.ExitCode.OK and missing:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self._run_notes += missing
+        run = self.run(int(session.exitstatus))
+        session.config.hook.pytest_isolation_report(config=session.config, run=run)
+        for form, path in self._session.options.reports:
+            _renderers()[form](run, Path(path))
+
+
+def _renderers() -> dict[str, Any]:
+    from pytest_isolation.report import json, markdown
+
+    return {
+        "json": lambda run, path: path.write_text(json.render(run)),
+        "md": lambda run, path: path.write_text(markdown.render(run)),
+    }

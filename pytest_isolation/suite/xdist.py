@@ -1,0 +1,39 @@
+"""Everything that names pytest-xdist; registered only where it is installed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    from pytest_isolation.suite.session import Session
+
+
+class ByBox(LoadScopeScheduling):  # type: ignore[misc]
+    """All checks of one box go to one worker: a box that takes seconds to start is started once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        if "::" in nodeid and nodeid.endswith("]") and nodeid.startswith("isolation::"):
+            return nodeid[nodeid.rindex("[") + 1 : -1].partition("~")[0]
+        return str(super()._split_scope(nodeid))
+
+
+class Workers:
+    """The hooks only xdist has."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: Any) -> ByBox | None:
+        return ByBox(config, log) if config.getoption("dist") in ("load", "loadscope", "worksteal") else None
+
+    def pytest_configure_node(self, node: Any) -> None:
+        """What every worker must agree on."""
+        node.workerinput["isolation"] = self._session.for_workers()
+
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """A worker has ended; one that crashed tells nothing."""
+        told = (getattr(node, "workeroutput", None) or {}).get("isolation", {})
+        self._session.gatherer.add_process(told)
