@@ -109,7 +109,7 @@ def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
 
 def _scalar(item: Item, where: str) -> Any:
     if item.is_list:
-        raise UsageError(f"{where}: {item.key} was given {len(item.values)} values; expected one: put quotes around a +")
+        raise UsageError(f"{where}: {item.key} is a list; expected one value: give it once, and put quotes around a +")
     try:
         return values.SCALARS[item.key](item.values[0])
     except ValueError as error:
@@ -133,7 +133,7 @@ def _weakenings(item: Item, found: Technology, where: str) -> Iterable[Weakening
     known = {str(hole): hole for hole in found.weakenings()}
     for text in item.values:
         if text not in known:
-            raise UsageError(f"{where}: {found.name} cannot open the hole {text!r} on this machine; {choice(text, known)}")
+            raise UsageError(f"{where}: {found.name} cannot open the hole {text!r} here; {choice(text, known)}")
         yield known[text]
 
 

@@ -11,10 +11,13 @@ Only what is quoted may contain , + quotes and backslashes; a colon needs no quo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 Char = tuple[str, bool]
 """A character and whether it was quoted; ("", True) marks a pair of quotes, so that '' is not nothing."""
@@ -55,10 +58,13 @@ def read(text: str) -> Written:
         name, technology = map(_joined, parts)
         if not WORD.fullmatch(name):
             raise UsageError(
-                f"{where}: the name before = is {name!r}; expected letters, digits, dots, dashes and underscores, {EXAMPLE}"
+                f"{where}: the name before = is {name!r}; expected letters, digits, dots, dashes and underscores, "
+                f"{EXAMPLE}"
             )
     if not WORD.fullmatch(technology):
-        raise UsageError(f"{where}: the technology is {technology!r}; expected [NAME=]TECHNOLOGY[:KEY=VALUE,...], {EXAMPLE}")
+        raise UsageError(
+            f"{where}: the technology is {technology!r}; expected [NAME=]TECHNOLOGY[:KEY=VALUE,...], {EXAMPLE}"
+        )
     items = [_item(part, where) for part in _split(rest[0], ",")] if rest else []
     return Written(name, technology, tuple(_merged(items)))
 
@@ -76,7 +82,7 @@ def _unquoted(text: str, where: str) -> list[Char]:
         if char == "\\":
             escaped = next(chars, None)
             if escaped is None:
-                raise UsageError(f"{where}: it ends in a backslash; expected a character after it, or \\\\ for a backslash")
+                raise UsageError(f"{where}: it ends in a backslash; expected a character after it")
             found.append((escaped, True))
         elif char in "'\"":
             found.append(("", True))
@@ -98,7 +104,7 @@ def _quoted(chars: Iterable[str], quote: str, where: str) -> list[str]:
             found.append(following if following in ('"', "\\") else char + following)
         else:
             found.append(char)
-    raise UsageError(f"{where}: the quote {quote} is never closed; close it, or write \\{quote} for the character itself")
+    raise UsageError(f"{where}: the quote {quote} is never closed; close it, or write \\{quote} for the character")
 
 
 def _split(chars: Sequence[Char], separator: str, times: int = -1) -> list[list[Char]]:
@@ -118,6 +124,8 @@ def _joined(chars: Sequence[Char]) -> str:
 
 def _item(chars: Sequence[Char], where: str) -> Item:
     parts = _split(chars, "=", 1)
+    if not chars:
+        raise UsageError(f"{where}: there is nothing after a : or beside a comma; expected KEY=VALUE, or leave it out")
     if len(parts) == 1:
         raise UsageError(
             f"{where}: {_joined(chars)!r} has no key; expected KEY=VALUE. "

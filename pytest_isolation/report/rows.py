@@ -25,7 +25,7 @@ class Row:
 
         Raises ValueError for a word outside a closed set, TypeError for a missing key.
         """
-        known = _hints(cls)
+        known = _hints(cls)  # type: ignore[arg-type]  # mypy: a class object is hashable
         return cls(**{name: _read(hint, data[_key(name)]) for name, hint in known.items() if _key(name) in data})
 
 

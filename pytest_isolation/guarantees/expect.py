@@ -1,0 +1,86 @@
+"""The baseline: the violations a project has looked at and lives with (--isolation-expect FILE).
+
+    [[violation]]
+    box = "docker"
+    guarantee = "net.host-services-by-gateway"
+    why = "the bridge's gateway is the host: wanted"         optional, and so is: door = "exec"
+
+The same as JSON, {"violation": [{...}]}, will do, and so will an earlier run's JSON report: its
+violations are the known ones.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.errors import UsageError
+from pytest_isolation.guarantees.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+Key = tuple[str, str, str]
+"""(box, guarantee, door)"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline:
+    file: str
+    known: Mapping[Key, str] = field(default_factory=dict)
+    """Key -> why it is accepted, or an empty text."""
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self.known
+
+    def vanished(self, measured: Iterable[tuple[Key, Verdict]]) -> tuple[str, ...]:
+        """A sentence for each known violation that was measured in this run and holds now."""
+        held = {key for key, verdict in measured if verdict is Verdict.HOLDS}
+        return tuple(
+            f"{guarantee} is no longer violated in {box} (door {door}): remove it from {self.file}"
+            for box, guarantee, door in sorted(held & set(self.known))
+        )
+
+
+def load(asked: str, base: Path) -> Baseline:
+    """The baseline file `asked`, relative to `base`.  Raises UsageError when it is not one."""
+    where = f"--isolation-expect {asked!r}"
+    path = base / asked
+    if "\0" in asked or not path.is_file():
+        raise UsageError(
+            f"{where}: no such file; expected a baseline in TOML or JSON. To start one, write this run's report with "
+            "--isolation-report json:FILE and give that"
+        )
+    try:
+        document = _parsed(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{where}: cannot be read: {error}; expected TOML or JSON") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{where}: the file holds {type(document).__name__}; expected an object with `violation`")
+    return Baseline(file=asked, known=dict(_entries(document, where)))
+
+
+def _parsed(path: Path) -> Any:
+    import tomllib
+
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text) if text.lstrip()[:1] in ("{", "[") and path.suffix != ".toml" else tomllib.loads(text)
+
+
+def _entries(document: Mapping[str, Any], where: str) -> Iterable[tuple[Key, str]]:
+    if "results" in document:
+        entries = [row for row in document["results"] if isinstance(row, dict) and row.get("verdict") == "violated"]
+    elif isinstance(document.get("violation", []), list) and not set(document) - {"violation"}:
+        entries = document.get("violation", [])
+    else:
+        raise UsageError(f"{where}: it has {', '.join(sorted(document))}; expected only [[violation]] tables")
+    for entry in entries:
+        texts = [entry.get(key) for key in ("box", "guarantee")] if isinstance(entry, dict) else []
+        if len(texts) != 2 or not all(isinstance(text, str) and text for text in texts):
+            raise UsageError(f"{where}: the violation {entry!r} has no box or no guarantee; give both as texts")
+        door = entry.get("door", "start")
+        if door not in ("start", "exec"):
+            raise UsageError(f"{where}: {entry['guarantee']} has door {door!r}; expected start or exec")
+        yield (entry["box"], entry["guarantee"], door), str(entry.get("why", ""))

@@ -1,0 +1,95 @@
+"""Options: the command line and pyproject.toml become one frozen RunConfig.
+
+`add_options` is all that a pytest run without our options pays for; the rest is imported when asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_isolation.options.config import RunConfig
+
+__all__ = ["add_options", "requested", "resolve"]
+
+OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--isolation", {
+        "action": "store_true", "dest": "isolation",
+        "help": "measure what the boxes of this machine isolate: every check on every box that can run here, "
+        "or on those named by --box",
+    }),
+    ("--box", {
+        "action": "append", "dest": "isolation_boxes", "metavar": "[NAME=]TECHNOLOGY[:KEY=VALUE,...]",
+        "help": "a box to measure (repeatable): docker, strict=docker:memory=64M,network=none, or the name of a "
+        "[tool.pytest_isolation.boxes.NAME] table in pyproject.toml; a list is KEY=A+B, quotes as in a shell",
+    }),
+    ("--isolation-only", {
+        "action": "append", "dest": "isolation_only", "metavar": "GLOB,...",
+        "help": "only guarantees with such ids: pid.*,mnt.rootfs-readonly",
+    }),
+    ("--isolation-report", {
+        "action": "append", "dest": "isolation_reports", "metavar": "FORMAT:PATH",
+        "help": "write a report (repeatable): json:PATH or md:PATH",
+    }),
+    ("--isolation-require", {
+        "action": "append", "dest": "isolation_require", "metavar": "BOX,...",
+        "help": "fail, rather than skip, when one of these boxes is not available",
+    }),
+    ("--isolation-profile", {
+        "dest": "isolation_profile", "metavar": "NAME|FILE",
+        "help": "require this list of guarantees instead of what each technology claims: container, sandbox, vm, "
+        "or a TOML file",
+    }),
+    ("--isolation-expect", {
+        "dest": "isolation_expect", "metavar": "FILE",
+        "help": "a baseline: the violations in FILE pass, any other fails, one that vanished is reported",
+    }),
+    ("--isolation-examples", {
+        "dest": "isolation_examples", "metavar": "N",
+        "help": "examples for each check (default: by its kind: 100 per call, 10 per time window, 5 per fresh box)",
+    }),
+    ("--isolation-prove", {
+        "action": "store_true", "dest": "isolation_prove",
+        "help": "run each guarantee's falsifier on every technology that can open it, not only on the cheapest",
+    }),
+    ("--isolation-list", {
+        "action": "store_true", "dest": "isolation_list",
+        "help": "list boxes, whether they can run here and if not why, and guarantees; run nothing",
+    }),
+    ("--isolation-clean", {
+        "action": "store_true", "dest": "isolation_clean",
+        "help": "remove what a killed run left behind, and nothing else",
+    }),
+    ("--isolation-host", {
+        "action": "store_true", "dest": "isolation_host", "help": "host support only (not in this version yet)",
+    }),
+    ("--isolation-kernel", {
+        "action": "append", "dest": "isolation_kernel", "metavar": "PATH",
+        "help": "host support of that kernel image (not in this version yet)",
+    }),
+    ("--inception", {
+        "action": "append", "dest": "inception", "metavar": "PATH",
+        "help": "audit a submission (not in this version yet)",
+    }),
+)  # fmt: skip
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """For pytest_addoption."""
+    group = parser.getgroup("isolation", "what containers and VMs really isolate")
+    for name, how in OPTIONS:
+        group.addoption(name, **how)
+
+
+def requested(config: pytest.Config) -> bool:
+    """Whether any of these options was given: cheap, raises nothing."""
+    return any(config.getoption(how["dest"], None) for _, how in OPTIONS)
+
+
+def resolve(config: pytest.Config) -> RunConfig:
+    """What the user asked for.  Raises UsageError, before anything is started, for what was asked wrongly."""
+    from pytest_isolation.options.config import resolve as resolved
+
+    return resolved(config)

@@ -1,0 +1,213 @@
+"""The command line and pyproject.toml as one frozen value.  Every usage error of an option is raised here."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.errors import UsageError
+from pytest_isolation.options.words import choice
+from pytest_isolation.report import FORMATS, PLANNED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import pytest
+
+    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.guarantees.expect import Baseline
+    from pytest_isolation.guarantees.profiles import Profile
+
+LATER = {
+    "isolation_host": "--isolation-host",
+    "isolation_kernel": "--isolation-kernel",
+    "inception": "--inception",
+}
+"""Options of the contract that this version does not carry out: dest -> option."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """What the user asked for."""
+
+    enabled: bool = False
+    """--isolation, or one of the options that run nothing (list, clean)."""
+    boxes: tuple[BoxSpec, ...] = ()
+    """Empty: a box of every technology there is, those that cannot run here with their reason."""
+    only: tuple[str, ...] = ()
+    """Globs over guarantee ids; empty: all."""
+    reports: tuple[tuple[str, Path], ...] = ()
+    """(format, absolute path)"""
+    require: tuple[str, ...] = ()
+    """Names of boxes whose absence is a failure."""
+    profile: Profile | None = None
+    """None: each technology's own claims."""
+    expect: Baseline | None = None
+    examples: int | None = None
+    """None: by the kind of each guarantee."""
+    prove: bool = False
+    list: bool = False
+    clean: bool = False
+
+    def wants(self, guarantee: str) -> bool:
+        """Whether --isolation-only lets this guarantee through."""
+        return not self.only or any(fnmatchcase(guarantee, glob) for glob in self.only)
+
+    def check_only(self, known: Iterable[str]) -> None:
+        """Raises UsageError when a glob of --isolation-only fits no guarantee there is."""
+        known = sorted(known)
+        for glob in self.only:
+            if not any(fnmatchcase(guarantee, glob) for guarantee in known):
+                raise UsageError(f"--isolation-only {glob!r}: no guarantee has such an id; {_guess(glob, known)}")
+
+
+def _guess(glob: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(glob, known, n=3, cutoff=0.4)
+    nearest = f"the nearest: {', '.join(close)}; " if close else ""
+    return f"{nearest}`pytest --isolation-list` shows all {len(known)}"
+
+
+def resolve(config: pytest.Config) -> RunConfig:
+    """Raises UsageError for every mistake, before anything is started."""
+    return from_options(vars(config.option), rootdir=config.rootpath, base=config.invocation_params.dir)
+
+
+def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> RunConfig:
+    """As `resolve`, from plain values: argparse's names without pytest.
+
+    `rootdir` holds pyproject.toml, `base` is what paths are relative to.
+    """
+    for dest, option in LATER.items():
+        if options.get(dest):
+            raise UsageError(
+                f"{option} is not in this version yet; leave it out. This version measures boxes: pytest --isolation"
+            )
+    boxes = _boxes(options.get("isolation_boxes") or (), rootdir)
+    return RunConfig(
+        enabled=any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean")),
+        boxes=boxes,
+        only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
+        reports=_reports(options.get("isolation_reports") or (), base),
+        require=_require(options.get("isolation_require"), boxes),
+        profile=_profile(options.get("isolation_profile"), base),
+        expect=_expect(options.get("isolation_expect"), base),
+        examples=_examples(options.get("isolation_examples")),
+        prove=bool(options.get("isolation_prove")),
+        list=bool(options.get("isolation_list")),
+        clean=bool(options.get("isolation_clean")),
+    )
+
+
+def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
+    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.options.boxes import from_table, parse, project_tables
+    from pytest_isolation.technologies import names
+
+    tables = project_tables(rootdir)
+    if not texts:
+        if not tables:
+            return ()
+        others = [BoxSpec(technology=name) for name in names() if name not in tables]
+        return _distinct([*others, *(from_table(name, table) for name, table in tables.items())])
+    found = []
+    for text in texts:
+        if text in tables:
+            found.append(from_table(text, tables[text]))
+            continue
+        try:
+            found.append(parse(text))
+        except UsageError as error:
+            if tables and re.match(r"[\w.-]*", text, re.ASCII)[0] not in names():  # type: ignore[index]
+                raise UsageError(f"{error}; pyproject.toml has the boxes {', '.join(sorted(tables))}") from None
+            raise
+    return _distinct(found)
+
+
+def _distinct(boxes: list[BoxSpec]) -> tuple[BoxSpec, ...]:
+    seen: set[str] = set()
+    for box in boxes:
+        if box.name in seen:
+            raise UsageError(
+                f"two boxes are called {box.name!r}; give each a name of its own, for example "
+                f"--box {box.name}-2={box.technology}:..."
+            )
+        seen.add(box.name)
+    return tuple(boxes)
+
+
+def _words(option: str, given: Iterable[str] | None, expected: str) -> tuple[str, ...]:
+    """A comma-separated list, repeatable."""
+    words = [word.strip() for text in given or () for word in text.split(",")]
+    if not all(words):
+        raise UsageError(f"{option} {','.join(words)!r}: an element is empty; expected {expected}")
+    return tuple(dict.fromkeys(words))
+
+
+def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...]) -> tuple[str, ...]:
+    from pytest_isolation.technologies import names
+
+    wanted = _words("--isolation-require", given, "names of boxes, for example docker,qemu")
+    known = tuple(box.name for box in boxes) or names()
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"--isolation-require {name!r}: this run has no box of that name; {choice(name, known)}")
+    return wanted
+
+
+def _reports(given: Iterable[str], base: Path) -> tuple[tuple[str, Path], ...]:
+    found: dict[Path, str] = {}
+    for text in given:
+        where = f"--isolation-report {text!r}"
+        kind, colon, name = text.partition(":")
+        if kind in PLANNED:
+            raise UsageError(f"{where}: format {kind} is not in this version yet; expected {' or '.join(FORMATS)}")
+        if kind not in FORMATS:
+            raise UsageError(f"{where}: the format is {kind!r}; {choice(kind, FORMATS)}, as in json:report.json")
+        if not (colon and name) or "\0" in name:
+            raise UsageError(f"{where}: no path after {kind}; expected FORMAT:PATH, for example {kind}:report.{kind}")
+        path = Path(os.path.abspath(base / name))
+        _check_writable(path, where)
+        if path in found:
+            raise UsageError(f"{where}: {path} is already the {found[path]} report's; give each report its own path")
+        found[path] = kind
+    return tuple((kind, path) for path, kind in found.items())
+
+
+def _check_writable(path: Path, where: str) -> None:
+    """Now, and not when the run is over."""
+    if path.is_dir():
+        raise UsageError(f"{where}: {path} is a directory; expected the path of a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"{where}: there is no directory {path.parent}; make it first: mkdir -p {path.parent}")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageError(f"{where}: {path} cannot be written by this user; choose another path, or change its mode")
+
+
+def _profile(given: str | None, base: Path) -> Profile | None:
+    if given is None:
+        return None
+    from pytest_isolation.guarantees import profiles
+
+    return profiles.load(given, base)
+
+
+def _expect(given: str | None, base: Path) -> Baseline | None:
+    if given is None:
+        return None
+    from pytest_isolation.guarantees import expect
+
+    return expect.load(given, base)
+
+
+def _examples(given: str | None) -> int | None:
+    if given is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,7}", str(given), re.ASCII) or int(given) == 0:
+        raise UsageError(f"--isolation-examples {given!r}: expected a whole number above 0, for example 100")
+    return int(given)
