@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,7 +11,7 @@ from pytest_isolation import options
 from pytest_isolation.errors import IsolationError
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from pytest_isolation.suite.session import Session
 
@@ -29,16 +30,17 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "isolation: a check of pytest-isolation (set by the plugin)")
-    if not options.wanted(config):
+    if not options.requested(config):
         return
-    from pytest_isolation.suite.session import Session
+    with _as_usage_error():
+        asked = options.resolve(config)
+        if not asked.enabled or asked.list or asked.clean:
+            return
+        from pytest_isolation.suite.session import Session
 
-    try:
-        config.stash[SESSION] = session = Session(config)
-    except IsolationError as error:
-        raise pytest.UsageError(str(error)) from None
+        config.stash[SESSION] = session = Session(config, asked)
     config.pluginmanager.register(session, "isolation-session")
-    if config.pluginmanager.hasplugin("dsession") or config.pluginmanager.hasplugin("xdist"):
+    if config.pluginmanager.hasplugin("xdist"):
         from pytest_isolation.suite.xdist import Workers
 
         config.pluginmanager.register(Workers(session), "isolation-workers")
@@ -47,12 +49,19 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """The options that run nothing: --isolation-list and --isolation-clean."""
-    if not options.answers_only(config):
+    if not (config.option.isolation_list or config.option.isolation_clean):
         return None
     from pytest_isolation.suite.answers import answer
 
+    with _as_usage_error():
+        return answer(options.resolve(config))
+
+
+@contextmanager
+def _as_usage_error() -> Iterator[None]:
+    """What was asked wrongly is one paragraph, never a traceback."""
     try:
-        return answer(config)
+        yield
     except IsolationError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -94,3 +103,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from pytest_isolation.suite.fixtures import box_parameters
 
         metafunc.parametrize("isolation_box", box_parameters(metafunc.config), ids=str, indirect=True)
+    if hasattr(metafunc.function, "_pytest_isolation_guarantee") and SESSION not in metafunc.config.stash:
+        skipped = pytest.param(None, id="not-measured", marks=pytest.mark.skip("a check: run it with pytest --isolation"))
+        metafunc.parametrize("box", [skipped])

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
 
-from pytest_isolation import options
 from pytest_isolation.boxes.lifetime import clean
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.collect import built_in_guarantees
 
+if TYPE_CHECKING:
+    from pytest_isolation.options.config import RunConfig
 
-def answer(config: pytest.Config) -> int:
+
+def answer(asked: RunConfig) -> int:
     """Print what was asked for; returns the exit status."""
-    asked = options.resolve(config)
     if asked.clean:
         return _clean()
     for line in listing(asked):
@@ -20,7 +21,7 @@ def answer(config: pytest.Config) -> int:
     return 0
 
 
-def listing(asked: options.RunConfig) -> list[str]:
+def listing(asked: RunConfig) -> list[str]:
     lines = ["boxes"]
     for one in choose(asked):
         spec = one.spec

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pytest_isolation import options
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Unavailable
+from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import names, technology
 
 POOL: pytest.StashKey[Pool] = pytest.StashKey()
@@ -34,7 +34,7 @@ class Boxes:
         """
         from dataclasses import replace
 
-        spec = options.parse_box(asked) if isinstance(asked, str) else asked
+        spec = parse(asked) if isinstance(asked, str) else asked
         spec = replace(spec, **changes)
         with _skipping():
             technology(spec.technology).check_available(spec)
@@ -69,7 +69,7 @@ def boxes(config: pytest.Config) -> Generator[Boxes]:
 
 def box_parameters(config: pytest.Config) -> list[str]:
     """What `isolation_box` runs over: the --box options as written, else every technology by name."""
-    return list(config.getoption("box", None) or names())
+    return list(config.getoption("isolation_boxes", None) or names())
 
 
 def box(request: pytest.FixtureRequest) -> Generator[Box]:
@@ -82,7 +82,7 @@ def box(request: pytest.FixtureRequest) -> Generator[Box]:
 def first_of(request: pytest.FixtureRequest, wanted: tuple[str, ...]) -> Generator[Box]:
     """A box of the first technology of `wanted` that runs here; of the --box given, if one of them was."""
     factory: Boxes = request.getfixturevalue("isolation_boxes")
-    given = [options.parse_box(text) for text in request.config.getoption("box", None) or ()]
+    given = [parse(text) for text in request.config.getoption("isolation_boxes", None) or ()]
     specs = [spec for spec in given if spec.technology in wanted] or [
         BoxSpec(technology=name) for name in wanted if name in names()
     ]

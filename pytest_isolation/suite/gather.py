@@ -9,12 +9,12 @@ import sys
 import time
 from datetime import UTC, datetime
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.report import renderer
 from pytest_isolation.report.run import BoxRow, Cost, GuaranteeRow, HostFacts, ResultRow, Run, RunFacts, ToolFacts
 from pytest_isolation.suite.boxes import Chosen
 
@@ -155,13 +155,4 @@ class Gatherer:
         run = self.run(int(session.exitstatus))
         session.config.hook.pytest_isolation_report(config=session.config, run=run)
         for form, path in self._session.options.reports:
-            _renderers()[form](run, Path(path))
-
-
-def _renderers() -> dict[str, Any]:
-    from pytest_isolation.report import json, markdown
-
-    return {
-        "json": lambda run, path: path.write_text(json.render(run)),
-        "md": lambda run, path: path.write_text(markdown.render(run)),
-    }
+            path.write_text(renderer(form)(run))

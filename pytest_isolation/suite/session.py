@@ -13,11 +13,10 @@ import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation import options
 from pytest_isolation.boxes.lifetime import Lifetime, clean
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
@@ -30,6 +29,9 @@ from pytest_isolation.suite.controls import Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.technologies import technology
+
+if TYPE_CHECKING:
+    from pytest_isolation.options.config import RunConfig
 
 ROW: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
 
@@ -47,10 +49,9 @@ class Cell:
 
 
 class Session:
-    def __init__(self, config: pytest.Config) -> None:
-        """Raises UsageError for whatever was asked for wrongly."""
+    def __init__(self, config: pytest.Config, asked: RunConfig) -> None:
         self.config = config
-        self.options = options.resolve(config)
+        self.options = asked
         shared: dict[str, Any] = getattr(config, "workerinput", {}).get("isolation", {})
         self.is_worker = hasattr(config, "workerinput")
         self.run_id: str = shared.get("run_id") or secrets.token_hex(6)
@@ -147,6 +148,9 @@ class Session:
             cells += [Cell(spec, proof=True) for spec in self._proofs(promise)]
         metafunc.parametrize("box", [pytest.param(cell, id=str(cell)) for cell in cells])
 
+    def _chosen(self, spec: BoxSpec) -> Chosen:
+        return next(one for one in self.chosen if one.spec.name == spec.name)
+
     def _proofs(self, promise: Guarantee) -> list[BoxSpec]:
         """This run's boxes with the guarantee's hole opened, where their technology can."""
         able = [spec for spec in self.specs if promise.falsified_by <= technology(spec.technology).weakenings()]
@@ -166,10 +170,11 @@ class Session:
             (kept if wanted else left).append(item)
         if left:
             config.hook.pytest_deselected(items=left)
-        if self.options.only and not any(guarantee_of(getattr(item, "function", None)) for item in kept):
-            raise pytest.UsageError(
-                f"--isolation-only={','.join(self.options.only)} names no guarantee; `pytest --isolation-list` shows them all"
-            )
+        try:
+            self.judge.check(self.guarantees)
+        except UsageError as error:
+            raise pytest.UsageError(str(error)) from None
+        self.guarantees = {known: one for known, one in self.guarantees.items() if self.options.wants(known)}
         items[:] = sorted(kept, key=self._order)
 
     def _order(self, item: pytest.Item) -> tuple[int, str]:
@@ -200,7 +205,7 @@ class Session:
             seed=self.seed,
             examples=self.options.examples,
         )
-        row |= self.judge.outcome(row, cell.spec)
+        row |= self.judge.outcome(row, promise, self._chosen(cell.spec))
         pyfuncitem.stash[ROW] = row
         self._raise(row, promise)
         return True
