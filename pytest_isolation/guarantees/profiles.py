@@ -81,7 +81,7 @@ def load(asked: str, base: Path) -> Profile:
 def _made(document: Mapping[str, Any], where: str, name: str = "") -> Profile:
     required = document.get("required")
     if not isinstance(required, dict) or not required:
-        raise UsageError(f'{where}: no table [required]; expected lines such as "pid.signal-out-refused" = "its source"')
+        raise UsageError(f'{where}: no table [required]; expected lines such as "pid.init-is-one" = "its source"')
     for guarantee, source in required.items():
         if not isinstance(source, str) or not source:
             raise UsageError(f'{where}: {guarantee} is {source!r}; expected its source as a text, and its id in quotes')

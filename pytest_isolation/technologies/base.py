@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
+from pytest_isolation.errors import Unavailable
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.box import Box
     from pytest_isolation.boxes.lifetime import Lifetime
+
+
+def refuse_unknown_holes(technology: Technology, spec: BoxSpec) -> None:
+    """Raises Unavailable, naming it, for a weakening this technology cannot open: never passed over."""
+    for hole in sorted(spec.weakenings - technology.weakenings()):
+        raise Unavailable(f"{technology.name} cannot open the hole {hole} here")
 
 
 class Technology(Protocol):

@@ -17,6 +17,7 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, lossy
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.base import refuse_unknown_holes
 
 CAP_SYS_CHROOT = 18
 
@@ -41,6 +42,7 @@ class Chroot:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         started = time.perf_counter()
+        refuse_unknown_holes(self, spec)
         if spec.read_only or spec.volumes:
             raise Unsupported("chroot(2) mounts nothing: it has no read-only root and no volumes")
         with ExitStack() as undo:

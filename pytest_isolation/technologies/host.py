@@ -16,6 +16,8 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import Weakenings
+from pytest_isolation.errors import Unsupported
+from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.launcher import new_groups
 
 
@@ -37,6 +39,9 @@ class Host:
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         """A bare process under the guard's limits; limits asked for are not applied: nothing here could."""
         started = time.perf_counter()
+        refuse_unknown_holes(self, spec)
+        if spec.image is not None or spec.read_only or spec.volumes:
+            raise Unsupported("the bare host has no image, no root of its own to make read-only, and no volumes")
         with ExitStack() as undo:
             group = new_groups(spec, lifetime, Limits(), undo)
             local = start_local(env=dict(os.environ))

@@ -39,6 +39,7 @@ from pytest_isolation.boxes.weakenings import (
 )
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
 
@@ -93,8 +94,7 @@ class Namespaces:
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
-        for hole in spec.weakenings - self.weakenings():
-            raise Unavailable(f"namespaces cannot open {hole} here")
+        refuse_unknown_holes(self, spec)
         if root() and not _flag(spec, "userns"):
             return
         limit = Path("/proc/sys/user/max_user_namespaces")
