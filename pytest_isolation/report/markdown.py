@@ -1,0 +1,128 @@
+"""The run as Markdown: the matrix as tables, every violation with its evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_isolation.report import summary
+from pytest_isolation.report.cells import DOMAINS, matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_isolation.report.run import ResultRow, Run
+
+
+def render(run: Run, *, width: int = 100, color: bool = False) -> str:
+    """`width` and `color` mean nothing here; every renderer takes them."""
+    parts = [
+        "# What these boxes isolate",
+        f"{summary.host_line(run)}; seed {run.run.seed}; pytest-isolation {run.tool.version}; {run.run.started}; "
+        f"{run.run.seconds:g} s. Run as `{' '.join(('pytest', *run.run.argv))}`.",
+        f"**{summary.bottom_line(run)}**",
+        *([f"- {_line(note)}" for note in (*run.notes, *summary.silent_proofs(run))]),
+        *_boxes(run),
+        *_matrix(run),
+        *_broken(run),
+        *_accepted(run),
+        *_groups("Vacuous or inconclusive", summary.undecided(run)),
+        *_groups("Unsupported", summary.unsupported(run)),
+        *_groups("Unproven: no box on this machine could be the control", summary.unproven(run)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    head = list(head)
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _boxes(run: Run) -> Iterator[str]:
+    if not run.boxes:
+        return
+    yield "## Boxes"
+    rows = []
+    for box in run.boxes:
+        spec = ", ".join(f"{key} = {value}" for key, value in box.spec.items())
+        said = [summary.box_line(box), *([f"do: {box.remedy}"] if box.remedy else []), *box.notes]
+        rows.append([box.name, box.technology, spec, "; ".join(said)])
+    yield table(["box", "technology", "spec", ""], rows)
+
+
+def _matrix(run: Run) -> Iterator[str]:
+    shown = matrix(run)
+    if not shown.columns:
+        return
+    yield "## Guarantees"
+    for domain, guarantees in shown.domains:
+        yield f"### {domain}: {DOMAINS[domain]}" if domain in DOMAINS else f"### {domain}"
+        rows = [
+            [f"`{one.id}`", one.claim, *(shown.sign(one.id, column).word for column in shown.columns)]
+            for one in guarantees
+        ]
+        yield table(["id", "guarantee", *shown.columns], rows)
+    yield "\n".join(f"- `{sign.word}`: {sign.meaning}" for sign in shown.used())
+
+
+def _broken(run: Run) -> Iterator[str]:
+    rows = summary.broken(run)
+    if rows:
+        yield "## Violated, and required"
+    for row in rows:
+        yield f"### `{row.guarantee}` in {row.box}"
+        if row.note:
+            yield _line(row.note)
+        yield from _evidence(row)
+
+
+def _accepted(run: Run) -> Iterator[str]:
+    groups = summary.accepted(run)
+    if groups:
+        yield "## Violated, not required"
+    for rows in groups:
+        boxes = "; ".join(f"{row.box}: {row.note}" if row.note else row.box for row in rows)
+        yield f"### `{rows[0].guarantee}`"
+        yield _line(boxes)
+        yield from _evidence(rows[0])
+
+
+def _evidence(row: ResultRow) -> Iterator[str]:
+    if row.reason:
+        yield _line(row.reason)
+    for evidence in row.evidence:
+        lines = [f"# {name} = {value}" for name, value in evidence.example.items()]
+        lines += evidence.calls
+        lines += [f"# observed: {name} = {value}" for name, value in evidence.observed.items()]
+        if lines:
+            text = "\n".join(lines)
+            fence = "`" * max(3, _longest_run(text) + 1)
+            yield f"{fence}text\n{text}\n{fence}"
+
+
+def _groups(title: str, groups: Iterable[summary.Group]) -> Iterator[str]:
+    lines = []
+    for group in groups:
+        remedy = f" (do: {group.remedy})" if group.remedy else ""
+        lines.append(f"- {_line(group.reason + remedy)}: {group.cells}")
+    if lines:
+        yield f"## {title}"
+        yield "\n".join(lines)
+
+
+def _longest_run(text: str) -> int:
+    """Of backquotes."""
+    longest = here = 0
+    for char in text:
+        here = here + 1 if char == "`" else 0
+        longest = max(longest, here)
+    return longest
+
+
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "\\|")
+
+
+def _line(text: str) -> str:
+    """One line without HTML: what came from a box is data."""
+    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")

@@ -1,0 +1,209 @@
+"""The run for a terminal: plain ASCII, as wide as asked for; colour only when asked for."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from pytest_isolation.report import summary
+from pytest_isolation.report.cells import DOMAINS, Matrix, Sign, matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pytest_isolation.report.run import ResultRow, Run
+
+COLOURS = {"green": "32", "cyan": "36", "yellow": "33", "red": "31;1", "dim": "2", "bold": "1"}
+"""ECMA-48 SGR."""
+CALLS_SHOWN = 12
+"""Of a violation's calls, the last ones: the one that decided is among them.  The JSON has them all."""
+
+
+def header(run: Run, *, width: int = 100) -> list[str]:
+    """The machine, and each box with what is known of it or why it is not available."""
+    lines = _wrapped(f"isolation: {summary.host_line(run)}, seed {run.run.seed}", width)
+    name_width = max((len(box.name) for box in run.boxes), default=0)
+    for box in run.boxes:
+        indent = " " * (4 + name_width)
+        lines += _wrapped(f"  {box.name:<{name_width}}  {summary.box_line(box)}", width, indent)
+        if not box.available and box.remedy:
+            lines += _wrapped(f"{indent}do: {box.remedy}", width, indent + "    ")
+        for note in box.notes:
+            lines += _wrapped(f"{indent}note: {note}", width, indent + "      ")
+    return lines
+
+
+def render(run: Run, *, width: int = 100, color: bool = False) -> str:
+    """Everything a person wants to know at the end of a run; the last line is the result."""
+    paint = _painted if color else _plain
+    sections = [
+        header(run, width=width),
+        *_tables(matrix(run), width, paint),
+        *_violations(run, width, paint),
+        _groups("vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run), width),
+        _groups("unsupported: the box cannot be asked", summary.unsupported(run), width),
+        _groups("unproven: no box on this machine could be the control", summary.unproven(run), width),
+        [line for proof in summary.silent_proofs(run) for line in _wrapped(f"proof: {proof}", width, "       ")],
+        [line for note in run.notes for line in _wrapped(f"note: {note}", width, "      ")],
+    ]
+    text = "\n\n".join("\n".join(section) for section in sections if section)
+    bottom = summary.bottom_line(run)
+    return f"{text}\n\n{paint(bottom, 'red' if bottom.endswith('FAILED') else 'green')}\n"
+
+
+# -- the matrix ------------------------------------------------------------------------
+
+
+def _tables(shown: Matrix, width: int, paint: Callable[[str, str], str]) -> Iterator[list[str]]:
+    """With words and names where they fit, else with letters, else with letters and numbered columns."""
+    if not shown.columns:
+        return
+    first = max(len(one.id.partition(".")[2]) for _, rows in shown.domains for one in rows) + 4
+    labels = {column: column for column in shown.columns}
+    letters = False
+    for letters in (False, True):
+        if first + sum(_widths(shown, labels, letters).values()) <= width:
+            break
+    else:
+        labels = {column: str(number) for number, column in enumerate(shown.columns, 1)}
+    widths = _widths(shown, labels, letters)
+    for columns in _fitting(shown.columns, widths, width - first):
+        yield _table(shown, columns, labels, widths, first, letters, paint)
+    yield list(_legend(shown, labels, letters, width))
+
+
+def _widths(shown: Matrix, labels: Mapping[str, str], letters: bool) -> dict[str, int]:
+    """Column -> its width, with two spaces before it; one is enough for letters."""
+    return {
+        column: max(
+            len(labels[column]),
+            *(len(_text(shown.sign(one.id, column), letters)) for _, rows in shown.domains for one in rows),
+        )
+        + (1 if letters else 2)
+        for column in shown.columns
+    }
+
+
+def _text(sign: Sign, letters: bool) -> str:
+    return sign.letter if letters else sign.word
+
+
+def _fitting(columns: Iterable[str], widths: Mapping[str, int], room: int) -> Iterator[list[str]]:
+    """The columns in as many tables as they need."""
+    held: list[str] = []
+    for column in columns:
+        if held and sum(widths[one] for one in held) + widths[column] > room:
+            yield held
+            held = []
+        held.append(column)
+    yield held
+
+
+def _table(
+    shown: Matrix,
+    columns: list[str],
+    labels: Mapping[str, str],
+    widths: Mapping[str, int],
+    first: int,
+    letters: bool,
+    paint: Callable[[str, str], str],
+) -> list[str]:
+    def line(name: str, cells: Mapping[str, tuple[str, str]]) -> str:
+        return f"{name:<{first}}" + "".join(
+            " " * (widths[column] - len(cells[column][0])) + paint(*cells[column]) for column in columns
+        )
+
+    lines = [line("guarantee", {column: (labels[column], "bold") for column in columns})]
+    for domain, rows in shown.domains:
+        lines.append(paint(f"{domain}: {DOMAINS[domain]}" if domain in DOMAINS else domain, "bold"))
+        for one in rows:
+            signs = {column: shown.sign(one.id, column) for column in columns}
+            cells = {column: (_text(sign, letters), sign.colour) for column, sign in signs.items()}
+            lines.append(line(f"  {one.id.partition('.')[2]}", cells))
+    total = sum(len(rows) for _, rows in shown.domains)
+    lines.append(line(f"hold, of {total}", {column: (str(shown.held(column)), "bold") for column in columns}))
+    return lines
+
+
+def _legend(shown: Matrix, labels: Mapping[str, str], letters: bool, width: int) -> Iterator[str]:
+    named = [f"{label}={column}" for column, label in labels.items() if label != column]
+    if named:
+        yield from _wrapped(f"boxes: {'; '.join(named)}", width, "       ")
+    used = shown.used()
+    across = max(len(_text(sign, letters)) for sign in used)
+    for sign in used:
+        yield from _wrapped(f"{_text(sign, letters):<{across}}  {sign.meaning}", width, " " * (across + 2))
+
+
+# -- violations ------------------------------------------------------------------------
+
+
+def _violations(run: Run, width: int, paint: Callable[[str, str], str]) -> Iterator[list[str]]:
+    for row in summary.broken(run):
+        head = f"VIOLATED {row.guarantee} in {row.box}" + (f": {row.note}" if row.note else "")
+        lines = _wrapped(head, width, "    ")
+        yield [paint(lines[0], "red"), *lines[1:], *_evidence(row, width)]
+    accepted = summary.accepted(run)
+    if accepted:
+        lines = ["violated, not required (the last calls of the smallest program; the JSON report has all)"]
+        for rows in accepted:
+            boxes = ", ".join(row.box + (" (known)" if row.known else "") for row in rows)
+            lines += _wrapped(f"  {rows[0].guarantee}: {boxes}", width, "    ")
+            lines += _proof(rows[0], width)
+        yield lines
+
+
+def _evidence(row: ResultRow, width: int) -> Iterator[str]:
+    """The minimal example whole: what was generated, the calls, what the witness saw."""
+    if row.reason:
+        yield from _wrapped(f"  {row.reason}", width, "    ")
+    for evidence in row.evidence:
+        if evidence.example:
+            given = ", ".join(f"{name}={value}" for name, value in evidence.example.items())
+            yield from _wrapped(f"  with      {given}", width, " " * 12)
+        calls = evidence.calls[-CALLS_SHOWN:]
+        left = len(evidence.calls) - len(calls)
+        for number, call in enumerate([f"({left} calls before)", *calls] if left else calls):
+            yield _cut(f"  {'' if number else 'calls':<9} {call}", width)
+        for number, (name, value) in enumerate(evidence.observed.items()):
+            yield _cut(f"  {'' if number else 'observed':<9} {name} = {value}", width)
+
+
+def _proof(row: ResultRow, width: int) -> Iterator[str]:
+    """The evidence in two lines."""
+    for evidence in row.evidence[:1]:
+        if evidence.calls:
+            yield _cut("      " + "; ".join(evidence.calls[-2:]), width)
+        if evidence.observed:
+            yield _cut("      observed " + ", ".join(f"{k} = {v}" for k, v in evidence.observed.items()), width)
+
+
+def _groups(title: str, groups: Iterable[summary.Group], width: int) -> list[str]:
+    lines: list[str] = []
+    for group in groups:
+        lines += _wrapped(f"  {group.reason}", width, "    ")
+        if group.remedy:
+            lines += _wrapped(f"    do: {group.remedy}", width, "        ")
+        lines += _wrapped(f"    {group.cells}", width, "      ")
+    return [title, *lines] if lines else []
+
+
+# -- text ------------------------------------------------------------------------------
+
+
+def _wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+
+
+def _cut(text: str, width: int) -> str:
+    """One line: what came from the box may hold any character."""
+    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def _plain(text: str, colour: str) -> str:
+    return text
+
+
+def _painted(text: str, colour: str) -> str:
+    return f"\033[{COLOURS[colour]}m{text}\033[0m"

@@ -1,0 +1,231 @@
+"""The report: one model, its JSON and its schema, and renderers compared with committed snapshots."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from pytest_isolation.guarantees.verdicts import Control
+from pytest_isolation.report import FORMATS, cells, markdown, renderer, summary, terminal
+from pytest_isolation.report.run import InceptionRow, Run, SupportRow, TechnologyRow
+
+DATA = Path(__file__).parents[1] / "data"
+DOCUMENT: dict[str, Any] = json.loads((DATA / "run.json").read_text())
+RUN = Run.from_json(DOCUMENT)
+SCHEMA = json.loads((files("pytest_isolation.report") / "schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
+
+
+def many_boxes(number: int) -> Run:
+    """The golden run's docker column, `number` times under other names."""
+    box = next(one for one in RUN.boxes if one.name == "docker")
+    names = [f"docker-runtime-{index}" for index in range(number)]
+    return replace(
+        RUN,
+        boxes=tuple(replace(box, name=name) for name in names),
+        results=tuple(replace(row, box=name) for name in names for row in RUN.results if row.box == "docker"),
+    )
+
+
+def assert_snapshot(name: str, text: str) -> None:
+    """UPDATE_SNAPSHOTS=1 writes them; look at the difference before committing it."""
+    path = DATA / name
+    if os.environ.get("UPDATE_SNAPSHOTS"):
+        path.write_text(text)
+    assert text == path.read_text()
+
+
+def test_json_round_trip() -> None:
+    assert RUN.to_json() == DOCUMENT
+    assert Run.from_json(json.loads(renderer("json")(RUN))) == RUN
+
+
+def test_the_golden_run_is_valid() -> None:
+    VALIDATOR.validate(DOCUMENT)
+
+
+def test_the_parts_of_later_versions_are_valid() -> None:
+    run = replace(
+        RUN,
+        support=(
+            SupportRow(
+                kernel="running", as_="user", feature="ns.user", status="refused", cause="sysctl", configured="y",
+                tried="unshare(CLONE_NEWUSER)", errno="EPERM", needed_by=("podman",), remedy="sysctl ...",
+            ),
+        ),
+        technologies=(
+            TechnologyRow(kernel="running", as_="user", technology="podman", can_run="no", missing=("ns.user",),
+                          remedies=("sysctl ...",)),
+        ),
+        inception=(
+            InceptionRow(path=".", rule="C01", verdict="fail", severity="end", where="srcs/docker-compose.yml:12",
+                         found="network: host", why="forbidden", fix="remove it"),
+        ),
+    )  # fmt: skip
+    document = run.to_json()
+    VALIDATOR.validate(document)
+    assert document["support"][0]["as"] == "user"
+    assert Run.from_json(document) == run
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        ((), "results"),
+        (("run",), "seed"),
+        (("results", 0), "control"),
+        (("guarantees", 0), "claim"),
+        (("tool",), "version"),
+    ],
+    ids=str,
+)
+def test_a_missing_field_is_invalid(place: tuple[Any, ...], key: str) -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    part = document
+    for step in place:
+        part = part[step]
+    del part[key]
+    assert not VALIDATOR.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    ("place", "key", "value"),
+    [
+        ((), "extra", 1),
+        (("results", 0), "extra", 1),
+        (("results", 0), "verdict", "held"),
+        (("results", 0), "claim", "conditional"),
+        (("results", 0), "required_by", "somebody"),
+        (("results", 0), "rate_below_95", 2),
+        (("boxes", 0), "available", "yes"),
+        (("guarantees", 0), "id", "Signals"),
+    ],
+    ids=str,
+)
+def test_a_wrong_field_is_invalid(place: tuple[Any, ...], key: str, value: Any) -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    part = document
+    for step in place:
+        part = part[step]
+    part[key] = value
+    assert not VALIDATOR.is_valid(document)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "outcome"), [("vacuous", "passed"), ("inconclusive", "xfailed"), ("unsupported", "passed")]
+)
+def test_a_verdict_without_its_outcome_is_invalid(verdict: str, outcome: str) -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    document["results"][0] |= {"verdict": verdict, "outcome": outcome, "reason": "because"}
+    assert not VALIDATOR.is_valid(document)
+
+
+def test_where_fields_may_be_added() -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    document["host"]["microcode"] = "0x1"
+    document["boxes"][0]["costs"]["memory_mib"] = {"median": 3.5, "n": 5}
+    VALIDATOR.validate(document)
+    run = Run.from_json(document)
+    assert run.host.more["microcode"] == "0x1"
+    assert run.boxes[0].costs["memory_mib"].median == 3.5
+    assert run.to_json() == document
+
+
+def test_another_schema_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a report of this version"):
+        Run.from_json(DOCUMENT | {"schema": "pytest-isolation/report/2"})
+
+
+def test_an_unknown_word_is_refused() -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    document["results"][0]["verdict"] = "held"
+    with pytest.raises(ValueError, match="held"):
+        Run.from_json(document)
+
+
+def test_keys_of_a_later_version_are_left_out() -> None:
+    document = json.loads(json.dumps(DOCUMENT))
+    document["results"][0]["later"] = 1
+    assert Run.from_json(document) == RUN
+
+
+def test_terminal_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert_snapshot("terminal.txt", terminal.render(RUN))
+
+
+def test_terminal_snapshot_of_sixteen_boxes() -> None:
+    assert_snapshot("terminal-16.txt", terminal.render(many_boxes(16)))
+
+
+def test_markdown_snapshot() -> None:
+    assert_snapshot("report.md", markdown.render(RUN))
+
+
+@pytest.mark.parametrize("number", [1, 4, 5, 8, 16, 40])
+@pytest.mark.parametrize("width", [90, 100, 160])
+def test_nothing_is_wider_than_the_terminal(number: int, width: int) -> None:
+    text = terminal.render(many_boxes(number), width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert text.isascii()
+
+
+def test_colour_changes_nothing_but_colour() -> None:
+    import re
+
+    assert re.sub(r"\033\[[0-9;]*m", "", terminal.render(RUN, color=True)) == terminal.render(RUN)
+    assert "\033" not in terminal.render(RUN)
+
+
+def test_each_kind_of_cell_has_a_sign_of_its_own() -> None:
+    assert len({sign.word for sign in cells.LEGEND}) == len({sign.letter for sign in cells.LEGEND}) == len(cells.LEGEND)
+    assert set(cells.matrix(RUN).used()) == set(cells.LEGEND) - {cells.UNMEASURED}
+
+
+def test_a_cell_shows_the_worst_of_its_rows() -> None:
+    row = next(row for row in RUN.results if cells.sign_of(row) is cells.VIOLATED)
+    good = next(row for row in RUN.results if cells.sign_of(row) is cells.HOLDS)
+    same = replace(good, box=row.box, guarantee=row.guarantee, sibling="docker-2")
+    for order in ((row, same), (same, row)):
+        shown = cells.matrix(replace(RUN, results=order))
+        assert shown.sign(row.guarantee, row.box) is cells.VIOLATED
+
+
+def test_both_doors_are_two_columns() -> None:
+    row = RUN.results[0]
+    shown = cells.matrix(replace(RUN, results=(row, replace(row, door="exec"))))
+    assert shown.columns == (f"{row.box}@start", f"{row.box}@exec")
+
+
+def test_a_run_without_results_renders() -> None:
+    empty = replace(RUN, results=(), guarantees=(), notes=())
+    assert "not available" in terminal.render(empty)
+    assert "0 guarantees x 0 boxes" in markdown.render(empty)
+
+
+def test_a_silent_proof_fails_the_run() -> None:
+    good = next(row for row in RUN.results if cells.sign_of(row) is cells.HOLDS)
+    run = replace(RUN, run=replace(RUN.run, exit=0), results=(good,))
+    assert summary.bottom_line(run).endswith("passed")
+    silent = replace(run, results=(replace(good, proofs={"docker": Control.SILENT}),))
+    assert summary.bottom_line(silent).endswith("FAILED")
+    assert f"proof: {good.guarantee}: silent on docker" in terminal.render(silent)
+
+
+def test_markdown_treats_what_a_box_said_as_data() -> None:
+    row = next(row for row in RUN.results if row.evidence)
+    evil = replace(row.evidence[0], calls=("write(1, '```\n# heading')",))
+    text = markdown.render(replace(RUN, results=(replace(row, reason="<script>", evidence=(evil,)),)))
+    assert "<script>" not in text
+    assert "````text\n" in text
+
+
+def test_every_format_renders() -> None:
+    assert {kind: bool(renderer(kind)(RUN)) for kind in FORMATS} == {"json": True, "md": True}
