@@ -344,7 +344,8 @@ static i64 spawn(struct self *me, u64 slot, u64 flags)
 	} else {
 		pid = sys6(SYS_clone, (long)flags, 0, 0, 0, 0, 0);
 		if (pid == 0) {
-			sys1(SYS_close, pair[0]);
+			if (!(flags & CLONE_FILES))
+				sys1(SYS_close, pair[0]);
 			child_main(&b);
 		}
 	}

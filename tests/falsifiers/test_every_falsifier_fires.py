@@ -1,0 +1,45 @@
+"""Each guarantee's falsifier, opened on every technology that can open it, must be caught there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.guarantees.guarantee import Guarantee
+from pytest_isolation.suite.controls import prove
+from pytest_isolation.technologies import names, technology
+
+from tests.support import built_in_checks, need
+
+CHECKS = built_in_checks()
+CELLS = [
+    pytest.param(promise, test, name, id=f"{promise.id}-{name}")
+    for name in names()
+    for promise, test in CHECKS
+    if promise.falsified_by <= technology(name).weakenings()
+]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    lifetime = Lifetime()
+    made = Pool(lifetime)
+    yield made
+    made.close()
+    lifetime.close()
+
+
+@pytest.mark.parametrize(("promise", "test", "name"), CELLS)
+def test_falsifier_fires(promise: Guarantee, test: Callable[..., Any], name: str, pool: Pool) -> None:
+    spec = need(name).weakened(*promise.falsified_by)
+    state, _, reason = prove(promise, test, spec, pool, seed=1)
+    assert state == "fired", reason
+
+
+def test_every_guarantee_has_a_falsifier_that_something_can_open() -> None:
+    opened = {cell.values[0].id for cell in CELLS}
+    assert not {promise.id for promise, _ in CHECKS} - opened

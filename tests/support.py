@@ -1,0 +1,40 @@
+"""What the tests of real boxes share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+from pytest_isolation.suite.collect import check_files, load_check
+from pytest_isolation.technologies import technology
+
+REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) - {""}
+"""Technologies whose absence is a failure: CI names those it installed."""
+
+
+def need(name: str) -> BoxSpec:
+    """A spec of this technology; skips the test where it cannot run, fails it where it must."""
+    spec = BoxSpec(technology=name)
+    try:
+        technology(name).check_available(spec)
+    except Unavailable as error:
+        if name in REQUIRED:
+            raise
+        pytest.skip(str(error))
+    return spec
+
+
+def built_in_checks() -> list[tuple[Guarantee, Callable[..., Any]]]:
+    """Every guarantee with its test function."""
+    found = []
+    for path in check_files():
+        for value in vars(load_check(path)).values():
+            if (promise := guarantee_of(value)) is not None:
+                found.append((promise, value))
+    return found
