@@ -70,7 +70,7 @@ def _parsed(path: Path) -> Any:
 
 
 def _entries(document: Mapping[str, Any], where: str) -> Iterable[tuple[Key, str]]:
-    if "results" in document:
+    if isinstance(document.get("results"), list):
         entries = [row for row in document["results"] if isinstance(row, dict) and row.get("verdict") == "violated"]
     elif isinstance(document.get("violation", []), list) and not set(document) - {"violation"}:
         entries = document.get("violation", [])

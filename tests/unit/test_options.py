@@ -1,0 +1,180 @@
+"""The command line and pyproject.toml as one value; every mistake is a UsageError before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import UsageError
+from pytest_isolation.options import OPTIONS
+from pytest_isolation.options.config import RunConfig, from_options
+from pytest_isolation.technologies import names
+
+
+def resolved(place: Path, *argv: str) -> RunConfig:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name, how in OPTIONS:
+        parser.add_argument(name, **how)
+    return from_options(vars(parser.parse_args(argv)), rootdir=place, base=place)
+
+
+def test_nothing_asked(tmp_path: Path) -> None:
+    assert resolved(tmp_path) == RunConfig()
+
+
+def test_everything_asked(tmp_path: Path) -> None:
+    baseline = tmp_path / "known.toml"
+    baseline.write_text('[[violation]]\nbox = "host"\nguarantee = "pid.init-is-one"\n')
+    got = resolved(
+        tmp_path, "--isolation", "--box", "host", "--box", "n=namespaces:memory=64M", "--isolation-only",
+        "pid.*, mnt.*", "--isolation-only", "net.lo-up", "--isolation-report", "json:r.json", "--isolation-report", "md:r.md",
+        "--isolation-require", "host,n", "--isolation-profile", "container", "--isolation-expect", "known.toml",
+        "--isolation-examples", "7", "--isolation-prove",
+    )  # fmt: skip
+    assert got.enabled
+    assert got.prove
+    assert [box.name for box in got.boxes] == ["host", "n"]
+    assert got.only == ("pid.*", "mnt.*", "net.lo-up")
+    assert got.reports == (("json", tmp_path / "r.json"), ("md", tmp_path / "r.md"))
+    assert got.require == ("host", "n")
+    assert got.examples == 7
+    assert got.profile is not None
+    assert got.profile.name == "container"
+    assert got.expect is not None
+    assert ("host", "pid.init-is-one", "start") in got.expect
+
+
+@pytest.mark.parametrize("option", ["--isolation", "--isolation-list", "--isolation-clean"])
+def test_enabled(tmp_path: Path, option: str) -> None:
+    assert resolved(tmp_path, option).enabled
+    assert not resolved(tmp_path, "--box", "host").enabled
+
+
+def test_only() -> None:
+    asked = RunConfig(only=("pid.*", "*.leak-*"))
+    assert [asked.wants(one) for one in ("pid.x", "net.leak-out", "net.x")] == [True, True, False]
+    assert RunConfig().wants("net.x")
+    asked.check_only(["pid.x", "net.leak-out"])
+    with pytest.raises(UsageError, match=r"'\*.leak-\*'.*--isolation-list"):
+        asked.check_only(["pid.x"])
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--box", "dockr"], "did you mean 'docker'?"),
+        (["--box", "host", "--box", "host"], "two boxes are called 'host'"),
+        (["--isolation-only", "pid.*,,"], "an element is empty"),
+        (["--isolation-report", "r.json"], "as in json:report.json"),
+        (["--isolation-report", "xml:r.xml"], "expected one of json, md"),
+        (["--isolation-report", "json:"], "FORMAT:PATH"),
+        (["--isolation-report", "json"], "FORMAT:PATH"),
+        (["--isolation-report", "html:r.html"], "not in this version yet"),
+        (["--isolation-report", "sarif:r.sarif"], "not in this version yet"),
+        (["--isolation-report", "json:none/r.json"], "mkdir -p"),
+        (["--isolation-report", "json:."], "is a directory"),
+        (["--isolation-report", "json:r", "--isolation-report", "md:r"], "already"),
+        (["--isolation-require", "hots"], "did you mean 'host'?"),
+        (["--box", "host", "--isolation-require", "docker"], "this run has no box of that name"),
+        (["--isolation-profile", "contaner"], "neither a profile"),
+        (["--isolation-expect", "none.toml"], "no such file"),
+        (["--isolation-examples", "0"], "above 0"),
+        (["--isolation-examples", "many"], "above 0"),
+        (["--isolation-host"], "not in this version yet"),
+        (["--isolation-kernel", "/boot/vmlinuz"], "not in this version yet"),
+        (["--inception", "."], "not in this version yet"),
+    ],
+    ids=" ".join,
+)
+def test_mistake(tmp_path: Path, argv: list[str], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolved(tmp_path, *argv)
+    message = str(caught.value)
+    assert told in message
+    assert "\n" not in message
+
+
+def test_a_report_nobody_may_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(UsageError, match="cannot be written"):
+        resolved(tmp_path, "--isolation-report", "json:r.json")
+
+
+def project(place: Path, text: str) -> Path:
+    (place / "pyproject.toml").write_text(text)
+    return place
+
+
+def test_boxes_of_the_project_are_measured_too(tmp_path: Path) -> None:
+    project(tmp_path, '[tool.pytest_isolation.boxes.small]\ntechnology = "namespaces"\nmemory = "64M"\n')
+    boxes = resolved(tmp_path).boxes
+    assert [box.name for box in boxes] == [*names(), "small"]
+    assert boxes[-1].memory == 64 << 20
+
+
+def test_a_box_of_the_project_by_name(tmp_path: Path) -> None:
+    project(tmp_path, '[tool.pytest_isolation.boxes.small]\ntechnology = "namespaces"\npids = 9\n')
+    assert resolved(tmp_path, "--box", "small").boxes == (BoxSpec(technology="namespaces", name="small", pids=9),)
+    with pytest.raises(UsageError, match=r"pyproject\.toml has the boxes small"):
+        resolved(tmp_path, "--box", "smal")
+
+
+def test_a_box_of_the_project_replaces_the_plain_one(tmp_path: Path) -> None:
+    project(tmp_path, '[tool.pytest_isolation.boxes.host]\ntechnology = "host"\npids = 9\n')
+    boxes = resolved(tmp_path).boxes
+    assert sorted(box.name for box in boxes) == sorted(names())
+    assert next(box for box in boxes if box.name == "host").pids == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[tool.pytest_isolation", "cannot be read as TOML"),
+        ("[tool.pytest_isolation]\nboxs = 1\n", "did you mean 'boxes'?"),
+        ("[tool.pytest_isolation]\nboxes = 1\n", "expected a table for each box"),
+        ('[tool.pytest_isolation.boxes."a/b"]\ntechnology = "host"\n', "expected letters"),
+        ('[tool.pytest_isolation.boxes.a]\ntechnology = "hots"\n', "did you mean 'host'?"),
+    ],
+)
+def test_project_mistake(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolved(project(tmp_path, text))
+    assert told in str(caught.value)
+    assert "pyproject.toml" in str(caught.value)
+
+
+HEAVY = ("hypothesis", "docker", "pyroute2", "qemu", "tarfile", "tomllib", "pytest_isolation.boxes")
+
+
+def imported_by(code: str) -> list[str]:
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)"],
+        capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
+    )  # fmt: skip
+    return [name for name in told.stdout.split() if name.split(".")[0] in HEAVY or name in HEAVY]
+
+
+def test_registering_the_options_imports_nothing_heavy() -> None:
+    assert imported_by("import pytest_isolation.options") == []
+
+
+def test_a_spec_imports_only_the_technology_it_names() -> None:
+    code = "from pytest_isolation.options.boxes import parse; parse('host:memory=64M')"
+    assert not {"docker", "hypothesis", "pyroute2", "qemu"} & set(imported_by(code))
+
+
+def test_every_option_of_the_contract_has_help() -> None:
+    words: dict[str, Any] = dict(OPTIONS)
+    assert set(words) == {
+        "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
+        "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
+        "--isolation-kernel", "--isolation-clean", "--inception",
+    }  # fmt: skip
+    assert all(how["help"] for how in words.values())
