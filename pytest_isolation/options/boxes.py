@@ -97,8 +97,13 @@ def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
             fields["env"] = _env(item, where)
         elif item.key == "weaken":
             fields["weakenings"] = frozenset(_weakenings(item, found, where))
-        elif item.key in found.keywords or "*" in found.keywords:
+        elif item.key in found.keywords or (item.key and "*" in found.keywords):
             options[item.key] = item.values if item.is_list else item.values[0]
+        elif not item.key:
+            raise UsageError(
+                f"{where}: {item.values[0]!r} has no key; expected KEY=VALUE. "
+                "If it belongs to the value before it, put quotes around the whole value"
+            )
         else:
             known = [*values.COMMON, *found.keywords]
             raise UsageError(f"{where}: {written.technology} has no key {item.key!r}; {choice(item.key, known)}")

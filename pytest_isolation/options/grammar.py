@@ -1,11 +1,11 @@
 """The grammar of --box: text to a BoxSpec, and back.
 
     spec   := [ NAME "=" ] TECHNOLOGY [ ":" item { "," item } ]
-    item   := KEY "=" value { "+" value } [ "+" ]       a list is KEY=A+B, or the key repeated;
+    item   := [ KEY "=" ] value { "+" value } [ "+" ]   a list is KEY=A+B, or the key repeated;
                                                        a "+" at the end makes a list of one
     quotes as in a shell: 'as it is', "with \\" and \\\\", \\x for one character.
 
-Only what is quoted may contain , + quotes and backslashes; a colon needs no quotes after KEY=.
+Only what is quoted may contain , + quotes and backslashes; without a key, : and = are quoted too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ EXAMPLE = "for example docker, or strict=docker:memory=64M,network=none"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """KEY=value; a list when more than one value was given, or the sign of a list was."""
+    """KEY=value, with an empty key for a bare value; a list when several were given, or the sign of one was."""
 
     key: str
     values: tuple[str, ...]
@@ -123,24 +123,19 @@ def _joined(chars: Sequence[Char]) -> str:
 
 
 def _item(chars: Sequence[Char], where: str) -> Item:
-    parts = _split(chars, "=", 1)
     if not chars:
         raise UsageError(f"{where}: there is nothing after a : or beside a comma; expected KEY=VALUE, or leave it out")
-    if len(parts) == 1:
-        raise UsageError(
-            f"{where}: {_joined(chars)!r} has no key; expected KEY=VALUE. "
-            "If it belongs to the value before it, put quotes around the whole value"
-        )
-    key = _joined(parts[0])
-    if not KEY.fullmatch(key):
+    *before, value = _split(chars, "=", 1)
+    key = _joined(before[0]) if before else ""
+    if before and not KEY.fullmatch(key):
         raise UsageError(f"{where}: the key is {key!r}; expected a word, as in memory=64M")
-    values = _split(parts[1], "+")
+    values = _split(value, "+")
     if len(values) == 1:
         return Item(key, (_joined(values[0]),))
     if not values[-1]:
         values.pop()
     if not all(values):
-        raise UsageError(f"{where}: the list of {key} has an empty element; write '' for an empty text, or quote the +")
+        raise UsageError(f"{where}: the list {f'of {key} ' if key else ''}has an empty element; write '' for an empty text, or quote the +")
     return Item(key, tuple(map(_joined, values)), is_list=True)
 
 
@@ -154,12 +149,14 @@ def _merged(items: Iterable[Item]) -> Iterable[Item]:
 
 
 def _item_text(item: Item) -> str:
-    values = "+".join(map(_value_text, item.values))
-    return f"{item.key}={values}{'+' if item.is_list and len(item.values) == 1 else ''}"
+    special = re.compile(r"[,+'\"\\\s]" if item.key else r"[,+'\"\\\s:=]")
+    values = "+".join(_value_text(value, special) for value in item.values)
+    last = "+" if item.is_list and len(item.values) == 1 else ""
+    return f"{item.key}={values}{last}" if item.key else f"{values}{last}"
 
 
-def _value_text(value: str) -> str:
-    if value and not re.search(r"[,+'\"\\\s]", value):
+def _value_text(value: str, special: re.Pattern[str]) -> str:
+    if value and not special.search(value):
         return value
     if "'" not in value:
         return f"'{value}'"

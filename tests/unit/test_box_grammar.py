@@ -23,6 +23,9 @@ class Fake:
         self.name = name
         self.keywords = {"runtime": "", "cap_add": "", "command": ""} | ({"*": ""} if name == "open" else {})
 
+        if name == "command":
+            self.keywords[""] = "the command"
+
     def weakenings(self) -> frozenset[Any]:
         return frozenset({share("pid"), drop("seccomp"), grant("SYS_ADMIN")})
 
@@ -39,10 +42,10 @@ VARIABLES = st.from_regex(r"[A-Z_][A-Z0-9_]{0,5}", fullmatch=True)
 
 @st.composite
 def specs(draw: st.DrawFn) -> BoxSpec:
-    technology = draw(st.sampled_from(["docker", "namespaces", "a.b-c_d"]))
+    technology = draw(st.sampled_from(["docker", "command", "a.b-c_d"]))
     options = draw(
         st.dictionaries(
-            st.sampled_from(["runtime", "cap_add", "command"]),
+            st.sampled_from(["runtime", "cap_add", "command", *([""] if technology == "command" else [])]),
             TEXTS | st.lists(TEXTS, min_size=1, max_size=3).map(tuple),
         )
     )
@@ -70,6 +73,8 @@ def specs(draw: st.DrawFn) -> BoxSpec:
 @given(spec=specs())
 @example(spec=BoxSpec(technology="docker", options=(("cap_add", ("A",)),)))
 @example(spec=BoxSpec(technology="docker", options=(("runtime", ""),)))
+@example(spec=BoxSpec(technology="command", options=(("", "a=b:c"),)))
+@example(spec=BoxSpec(technology="command", options=(("", "a"), ("runtime", "b"))))
 @example(spec=BoxSpec(technology="docker", options=(("cap_add", ("", "+")),)))
 @example(spec=BoxSpec(technology="docker", options=(("runtime", "'\"\\\n,"),)))
 def test_what_is_written_is_read_back(spec: BoxSpec) -> None:
@@ -129,6 +134,7 @@ def test_any_text_with_the_real_technologies(text: str) -> None:
         ("docker:weaken=share-pid+drop-seccomp", BoxSpec(technology="docker").weakened(share("pid"), drop("seccomp"))),
         ("docker:read_only=yes,door=exec", BoxSpec(technology="docker", read_only=True, door="exec")),
         ("docker:intrusive=1", BoxSpec(technology="docker", intrusive=True)),
+        ('command:"bwrap {agent}"', BoxSpec(technology="command", options=(("", "bwrap {agent}"),))),
         ("open:whatever=1", BoxSpec(technology="open", options=(("whatever", "1"),))),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

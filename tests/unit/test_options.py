@@ -33,8 +33,9 @@ def test_everything_asked(tmp_path: Path) -> None:
     baseline = tmp_path / "known.toml"
     baseline.write_text('[[violation]]\nbox = "host"\nguarantee = "pid.init-is-one"\n')
     got = resolved(
-        tmp_path, "--isolation", "--box", "host", "--box", "n=namespaces:memory=64M", "--isolation-only",
-        "pid.*, mnt.*", "--isolation-only", "net.lo-up", "--isolation-report", "json:r.json", "--isolation-report", "md:r.md",
+        tmp_path, "--isolation", "--box", "host", "--box", "n=namespaces:memory=64M",
+        "--isolation-only", "pid.*, mnt.*", "--isolation-only", "net.lo-up",
+        "--isolation-report", "json:r.json", "--isolation-report", "md:r.md",
         "--isolation-require", "host,n", "--isolation-profile", "container", "--isolation-expect", "known.toml",
         "--isolation-examples", "7", "--isolation-prove",
     )  # fmt: skip
