@@ -135,7 +135,8 @@ def _item(chars: Sequence[Char], where: str) -> Item:
     if not values[-1]:
         values.pop()
     if not all(values):
-        raise UsageError(f"{where}: the list {f'of {key} ' if key else ''}has an empty element; write '' for an empty text, or quote the +")
+        name = f"the list of {key}" if key else "the list"
+        raise UsageError(f"{where}: {name} has an empty element; write '' for an empty text, or quote the +")
     return Item(key, tuple(map(_joined, values)), is_list=True)
 
 
