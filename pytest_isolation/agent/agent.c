@@ -605,8 +605,10 @@ __attribute__((noreturn, used)) void agent_main(long *stack)
 		if (me->in < 0)
 			die(73);
 	} else {
-		/* Started by a process that must not be outlived; an init has no parent to lose. */
-		sys2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+		/* "-d": die with the parent.  Not without being asked: the parent of an exec into a
+		 * container is a runtime that ends at once, and an init has none to lose. */
+		if (argc > 1 && argv[1][0] == '-')
+			sys2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
 		me->in = high_fd(0);
 		me->out = high_fd(1);
 	}

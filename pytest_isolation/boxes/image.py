@@ -1,21 +1,21 @@
 """An image: a file tree as a value, to be carried into every kind of box.
 
-The model is the oracle of the portability checks: `digest` of the model must equal the digest of
-what the box shows.  `carry` (unpacking through an agent's system calls) serves the technologies
-whose root we make ourselves; `to_tar` serves engines that import archives.
+The model is the oracle of the portability checks: what a box shows must equal `shown()` of the
+image it was started from.  `unpack` carries it through an agent's system calls, `to_tar` for engines
+that import archives.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import tarfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
 
-from pytest_isolation.boxes.weakenings import Weakenings, lossy
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.boxes.weakenings import Weakenings
 
 Kind = Literal["dir", "file", "symlink", "fifo", "hardlink"]
 
@@ -32,9 +32,13 @@ class Entry:
     mtime_ns: int = 0
     data: bytes = b""
     """A file's contents, a symlink's target, or the path another name of a hard link was given first."""
-    holes: tuple[tuple[int, int], ...] = ()
-    """(offset, length) of stretches of `data` that are zeros and need no storage."""
+    hole: int = 0
+    """Bytes of zeros behind `data` that take no storage."""
     xattrs: tuple[tuple[str, bytes], ...] = ()
+
+
+Shown = dict[bytes, tuple[object, ...]]
+"""Path -> (kind, mode, uid, gid, mtime in ns, contents or target, xattrs, number of the link group)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,21 +55,88 @@ class Image:
         image = self
         for hole in sorted(weakenings):
             if hole.kind == "lossy" and hole.what in _LOSSES:
-                image = _LOSSES[hole.what](image)
+                image = Image(tuple(_LOSSES[hole.what](image.entries)))
         return image
 
+    def to_tar(self) -> bytes:
+        """A PAX archive, as `docker import` takes it: byte names, nanoseconds, xattrs, hard links."""
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive:
+            for entry in self.entries:
+                archive.addfile(*_member(entry))
+        return buffer.getvalue()
 
-_LOSSES: dict[str, Any] = {}
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
 
 
+def _member(entry: Entry) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
+    member = tarfile.TarInfo(_text(entry.path))
+    member.mode, member.uid, member.gid = entry.mode, entry.uid, entry.gid
+    # The archive's own field holds seconds; the rest is in the PAX header.
+    member.mtime = entry.mtime_ns // 10**9
+    headers = {"mtime": f"{entry.mtime_ns // 10**9}.{entry.mtime_ns % 10**9:09d}"} if entry.mtime_ns % 10**9 else {}
+    headers |= {f"SCHILY.xattr.{name}": value.decode("utf-8", "surrogateescape") for name, value in entry.xattrs}
+    member.pax_headers = headers
+    kinds = {"dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE, "fifo": tarfile.FIFOTYPE, "hardlink": tarfile.LNKTYPE}
+    if entry.kind != "file":
+        member.type = kinds[entry.kind]
+        member.linkname = _text(entry.data) if entry.kind in ("symlink", "hardlink") else ""
+        return member, None
+    contents = entry.data + bytes(entry.hole)
+    member.size = len(contents)
+    return member, io.BytesIO(contents)
+
+
+# -- losses -----------------------------------------------------------------------------
+
+
+def _links(entries: tuple[Entry, ...]) -> Iterable[Entry]:
+    """Every name of a hard link becomes a file of its own; a symlink, a copy of what it points to."""
+    files = {entry.path: entry for entry in entries}
+    for entry in entries:
+        target = files.get(entry.data)
+        if entry.kind == "hardlink" and target is not None:
+            yield replace(target, path=entry.path)
+        elif entry.kind == "symlink":
+            copied = files.get(entry.path.rpartition(b"/")[0] + b"/" + entry.data) or files.get(entry.data.lstrip(b"/"))
+            data = copied.data if copied is not None and copied.kind == "file" else b""
+            yield replace(entry, kind="file", mode=0o644, data=data)
+        else:
+            yield entry
+
+
+def _names(entries: tuple[Entry, ...]) -> Iterable[Entry]:
+    """Folded to lower case; the first of two names that become one stays."""
+    seen = set()
+    for entry in entries:
+        path = entry.path.lower()
+        if path not in seen:
+            seen.add(path)
+            yield replace(entry, path=path, data=entry.data.lower() if entry.kind == "hardlink" else entry.data)
+
+
+def _each(change: Callable[[Entry], Entry]) -> Callable[[tuple[Entry, ...]], Iterable[Entry]]:
+    return lambda entries: map(change, entries)
+
+
+_LOSSES: dict[str, Callable[[tuple[Entry, ...]], Iterable[Entry]]] = {
+    "links": _links,
+    "names": _names,
+    "xattrs": _each(lambda entry: replace(entry, xattrs=())),
+    "modes": _each(lambda entry: replace(entry, mode=0o755 if entry.kind == "dir" or entry.path == b"agent" else 0o644)),
+    "owners": _each(lambda entry: replace(entry, uid=0, gid=0)),
+    "times": _each(lambda entry: replace(entry, mtime_ns=entry.mtime_ns // 10**9 * 10**9 - 10**9)),
+    "holes": _each(lambda entry: replace(entry, hole=0)),
+}
+"""environment, identity and workdir are lost by the technology: they are no part of the tree."""
+
+
+@cache
 def base_image() -> Image:
     """The tree every box of ours has: mount points, a few files of /etc, and the agent at /agent."""
-    from pytest_isolation.agent.binary import agent_binary
-
-    directories = (
-        "proc sys dev run etc root var mnt host home srv usr bin".split()
-        + ["var/tmp", "dev/pts", "dev/shm"]
-    )
+    directories = "proc sys dev run etc root var mnt host home srv var/tmp dev/pts dev/shm".split()
     made = [Entry(path=name.encode(), kind="dir", mode=0o755) for name in directories]
     made.append(Entry(path=b"tmp", kind="dir", mode=0o1777))
     files = {

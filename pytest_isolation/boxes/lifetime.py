@@ -17,9 +17,8 @@ import secrets
 import shutil
 import stat
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -67,7 +66,12 @@ class Lifetime:
         (self.directory / "owner.json").write_text(json.dumps(_owner()))
         self._register = (self.directory / "register.jsonl").open("a")
         self._exit = ExitStack()
-        self._groups: dict[str, cgroups.Group] = {}
+        self.kept: dict[str, Any] = {}
+        """What technologies keep for the whole run, by a name of their own: an image that was imported once."""
+
+    def at_end(self, undo: Callable[[], object]) -> None:
+        """Call `undo` when the run ends, latest first."""
+        self._exit.callback(undo)
 
     def register(self, kind: str, handle: str, **details: Any) -> None:
         """Write down what is about to be made, so that a later run can remove it.
@@ -94,6 +98,7 @@ class Lifetime:
 
     def close(self) -> None:
         """Forget the run.  Boxes must be closed before."""
+        self._exit.close()
         cgroups.remove(f"pytest-isolation/{self.run_id}-{os.getpid()}")
         self._register.close()
         remove_tree(self.directory)

@@ -1,26 +1,184 @@
-"""Making an image's tree through an agent's system calls: the same code on the host and in a VM."""
+"""Making an image's tree, and reading one, through an agent's system calls: the same code on the host and in a VM."""
 
 from __future__ import annotations
 
 import os
-from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.boxes.image import Image
+import struct
+from collections.abc import Iterable, Iterator
+
+from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.boxes.image import Entry, Image, Shown
 from pytest_isolation.errors import BoxError
 
-AT_FDCWD = -100
+AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
+PIECE = 256 << 10
+BATCH_BYTES = 512 << 10
+"""Of file contents in one program: its memory is 1 MiB."""
 
 
 def unpack(image: Image, proc: Proc, root: bytes) -> None:
+    """Make every entry of `image` below `root`.  Raises BoxError with the call that was refused."""
+    for batch in _batches(image.entries):
+        program = Program(stop_on_error=True)
+        for entry in batch:
+            _make(program, entry, root + b"/" + entry.path)
+        _run(proc, program)
     program = Program(stop_on_error=True)
-    for entry in image.entries:
-        path = root + b"/" + entry.path
-        if entry.kind == "dir":
-            program.mkdirat(AT_FDCWD, path, 0o700)
-        elif entry.kind == "file":
-            fd = program.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-            program.pwrite64(fd, entry.data, 0)
-            program.close(fd)
-        program.fchmodat(AT_FDCWD, path, entry.mode)
+    for entry in reversed(image.entries):  # a directory's time moves when something is made in it
+        if entry.kind != "hardlink":
+            path = root + b"/" + entry.path
+            program.utimensat(AT_FDCWD, path, entry.mtime_ns, entry.mtime_ns, AT_SYMLINK_NOFOLLOW)
+        if len(program) > 500:
+            _run(proc, program)
+            program = Program(stop_on_error=True)
+    _run(proc, program)
+
+
+def _run(proc: Proc, program: Program) -> None:
     replies = proc.run(program)
-    if len(replies) < len(program):
-        raise BoxError(f"unpacking: {replies[len(replies) - 1]}")
+    if replies and not replies[len(replies) - 1].ok:
+        raise BoxError(f"the image could not be unpacked: {replies[len(replies) - 1]}")
+
+
+def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
+    size = 0
+    for entry in entries:
+        cost = len(entry.data) + 600
+        if batch and (size + cost > BATCH_BYTES or len(batch) >= 200):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += cost
+    if batch:
+        yield batch
+
+
+def _make(program: Program, entry: Entry, path: bytes) -> None:
+    match entry.kind:
+        case "dir":
+            program.mkdirat(AT_FDCWD, path, 0o700)
+        case "symlink":
+            program.symlinkat(entry.data, AT_FDCWD, path)
+        case "fifo":
+            program.mknodat(AT_FDCWD, path, 0o010600)
+        case "hardlink":
+            program.linkat(AT_FDCWD, path[: len(path) - len(entry.path)] + entry.data, AT_FDCWD, path)
+            return
+        case "file":
+            fd = program.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+            for offset in range(0, len(entry.data), PIECE):
+                program.pwrite64(fd, entry.data[offset : offset + PIECE], offset)
+            if entry.hole:
+                program.ftruncate(fd, len(entry.data) + entry.hole)
+            program.close(fd)
+    if entry.uid or entry.gid:
+        program.fchownat(AT_FDCWD, path, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW)
+    if entry.kind != "symlink":
+        program.fchmodat(AT_FDCWD, path, entry.mode)
+    for name, value in entry.xattrs:
+        program.lsetxattr(path, name, value)
+
+
+def expected(image: Image) -> Shown:
+    """What a box that carries `image` faithfully shows of it."""
+    files = {entry.path: entry for entry in image.entries}
+    groups: dict[bytes, list[bytes]] = {}
+    for entry in image.entries:
+        first = entry.data if entry.kind == "hardlink" else entry.path
+        groups.setdefault(first, []).append(entry.path)
+    shown: Shown = {}
+    for entry in image.entries:
+        real = files[entry.data] if entry.kind == "hardlink" else entry
+        names = groups[real.path]
+        mode = 0o777 if real.kind == "symlink" else real.mode
+        contents = real.data + bytes(real.hole)
+        shown[entry.path] = (
+            real.kind,
+            mode,
+            real.uid,
+            real.gid,
+            real.mtime_ns,
+            contents if real.kind in ("file", "symlink") else b"",
+            tuple(sorted(real.xattrs)),
+            min(names) if len(names) > 1 else b"",
+        )
+    return shown
+
+
+_KINDS = {0o04: "dir", 0o10: "file", 0o12: "symlink", 0o01: "fifo"}
+
+
+def observed(proc: Proc, root: bytes) -> Shown:
+    """What is below `root`, as the kernel of the box tells it.  Raises BoxError with the call that failed."""
+    found: dict[bytes, tuple[tuple[object, ...], tuple[int, int], int]] = {}
+    todo = [b""]
+    while todo:
+        below = todo.pop()
+        for name in _names(proc, root + b"/" + below):
+            path = below + b"/" + name if below else name
+            found[path] = seen = _look(proc, root + b"/" + path)
+            if seen[0][0] == "dir":
+                todo.append(path)
+    groups: dict[tuple[int, int], list[bytes]] = {}
+    for path, (_, inode, _) in found.items():
+        groups.setdefault(inode, []).append(path)
+    return {
+        path: (*facts, min(groups[inode]) if len(groups[inode]) > 1 else b"") for path, (facts, inode, _) in found.items()
+    }
+
+
+def _must(reply: Reply) -> Reply:
+    if not reply.ok:
+        raise BoxError(f"the tree could not be read: {reply}")
+    return reply
+
+
+def _names(proc: Proc, directory: bytes) -> list[bytes]:
+    fd = _must(proc.openat(AT_FDCWD, directory, os.O_RDONLY | os.O_DIRECTORY)).value
+    names = []
+    try:
+        while data := _must(proc.getdents64(fd)).data:
+            at = 0
+            while at < len(data):
+                (length,) = struct.unpack_from("<H", data, at + 16)
+                names.append(data[at + 19 : at + length].split(b"\0", 1)[0])
+                at += length
+    finally:
+        proc.close(fd)
+    return [name for name in names if name not in (b".", b"..")]
+
+
+def _look(proc: Proc, path: bytes) -> tuple[tuple[object, ...], tuple[int, int], int]:
+    program = Program()
+    status = program.statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)
+    listed = program.llistxattr(path)
+    target = program.readlinkat(AT_FDCWD, path)
+    replies = proc.run(program)
+    data = _must(replies[status]).data
+    links, uid, gid, mode, inode, size, _ = struct.unpack_from("<IIIHxxQQQ", data, 16)
+    seconds, nanoseconds = struct.unpack_from("<qI", data, 112)
+    device = struct.unpack_from("<II", data, 136)
+    kind = _KINDS.get(mode >> 12, "other")
+    contents = b""
+    if kind == "file":
+        contents = _contents(proc, path, size)
+    elif kind == "symlink":
+        contents = replies[target].data
+    xattrs = []
+    for name in replies[listed].data.split(b"\0"):
+        if name:
+            xattrs.append((name.decode(), _must(proc.lgetxattr(path, name.decode())).data))
+    facts = (kind, mode & 0o7777, uid, gid, seconds * 10**9 + nanoseconds, contents, tuple(sorted(xattrs)))
+    return facts, (device[0] << 32 | device[1], inode), links
+
+
+def _contents(proc: Proc, path: bytes, size: int) -> bytes:
+    fd = _must(proc.openat(AT_FDCWD, path, os.O_RDONLY)).value
+    try:
+        pieces = []
+        for offset in range(0, size, PIECE):
+            pieces.append(_must(proc.pread64(fd, PIECE, offset)).data)
+        return b"".join(pieces)
+    finally:
+        proc.close(fd)

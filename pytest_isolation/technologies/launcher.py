@@ -105,7 +105,7 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
     kept = sorted(keep)
     first = max([2, *kept]) + 1
     program.close_range(first, 0xFFFF_FFFF, 4)  # CLOSE_RANGE_CLOEXEC
-    last = program.execve(path, [path], environment(spec))
+    last = program.execve(path, [path, "-d"], environment(spec))
     try:
         replies = child.run(program)
     except BoxError:

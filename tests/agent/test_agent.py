@@ -29,7 +29,7 @@ THREAD = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | 0x40
 
 def command(machine: str) -> list[str]:
     if machine == os.uname().machine:
-        return [os.fspath(agent_binary(machine))]
+        return [os.fspath(agent_binary(machine)), "-d"]
     emulator = shutil.which(f"qemu-{machine}-static") or shutil.which(f"qemu-{machine}")
     if emulator is None:
         if REQUIRED:

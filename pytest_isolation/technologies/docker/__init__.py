@@ -1,0 +1,107 @@
+"""Docker through its SDK: the image is made by us and imported, nothing is ever pulled.
+
+The agent is the container's first process and is spoken to over the attach socket; the exec door is
+an exec of the same agent.  Sources: Docker Engine API v1.41, moby oci/defaults.go, docker-py.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import (
+    LOSSES,
+    Weakenings,
+    drop,
+    expose,
+    grant,
+    join_sibling,
+    lossy,
+    share,
+    unlimited,
+)
+from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.docker import daemon as daemons
+from pytest_isolation.technologies.docker import image, settings
+from pytest_isolation.technologies.docker.start import Start
+
+__all__ = ["Docker"]
+
+GRANTED = (
+    "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE", "SYS_RESOURCE", "SYS_MODULE",
+    "SYSLOG", "LINUX_IMMUTABLE",
+)  # fmt: skip
+
+
+class Docker:
+    name = "docker"
+    start_ms = 500
+    keywords: Mapping[str, str] = {
+        "host": "the daemon's address, for example unix:///run/user/1000/docker.sock (default: DOCKER_HOST, else the usual one)",
+        "container": "a running container to attach to (not in this version)",
+        "runtime": "the OCI runtime, one of those the daemon knows: runsc, crun, kata",
+        "*": "any other keyword of containers.run() of the Docker SDK: cap_add=NET_ADMIN+SYS_TIME, ipc_mode=shareable",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "user", "cgroup")}
+        opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
+        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
+        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "private-root")}
+        opened |= {expose(path) for path in settings.EXPOSED} | {grant(name) for name in GRANTED}
+        if os.geteuid() == 0:
+            # Opened from the host's side, by a mount the daemon is not asked for.
+            opened |= {drop("cgroup-ro"), drop("propagation")}
+        return frozenset(opened)
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        settings.check_keywords(spec)
+        daemon = daemons.connect(spec.option("host"))
+        daemon.check_answers()
+        daemon.check_runtime(spec.option("runtime"))
+        if isinstance(spec.image, str):
+            image.find(daemon, spec.image)
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        daemon = daemons.connect(spec.option("host"))
+        daemon.check_answers()
+        return daemon.facts() | {"runtime": spec.option("runtime", daemon.info.get("DefaultRuntime", ""))}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            start = Start(daemons.connect(spec.option("host")), spec, lifetime, undo)
+            with daemons.explained(f"starting {spec.id}"):
+                agent = start.run()
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=start.pid,
+                group=start.group,
+                root=start.root,
+                volumes=start.volumes,
+                enter=start.enter,
+                address=start.address,
+                facts=start.facts,
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            parts.close = undo.pop_all().close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        """`container` and `image`, by the names registered before they were made; nothing without our label."""
+        name, _, host = handle.partition(" ")
+        daemon = daemons.connect(host or None)
+        daemon.check_answers()
+        with daemons.explained(f"removing the {kind} {name}"):
+            if kind == "container":
+                return daemon.remove_container(name)
+            return daemon.remove_image(name)

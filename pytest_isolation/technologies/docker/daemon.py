@@ -1,0 +1,250 @@
+"""The Docker daemon: reaching it, what it is, and its errors in our words."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.errors import BoxError, Unavailable, UsageError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LABEL = "pytest-isolation.run"
+"""On every container and image of ours: the run that made it."""
+
+DEFAULT = "unix:///var/run/docker.sock"
+TIMEOUT_S = 60
+REMOVAL_S = 30.0
+
+
+class Daemon:
+    """One daemon, connected to once for the whole process.  `api` is the SDK's low-level client."""
+
+    def __init__(self, api: APIClient, host: str | None, where: str) -> None:
+        self.api = api
+        self.host = host
+        """As the user gave it; None: from the environment."""
+        self.where = where
+
+    @cached_property
+    def info(self) -> Mapping[str, Any]:
+        with explained("asking the Docker daemon what it is"):
+            return dict(self.api.info())
+
+    def check_answers(self) -> None:
+        """Raises Unavailable when the daemon that answered before does so no longer."""
+        try:
+            self.api.ping()
+        except Exception as error:
+            raise unreachable(error, self.where) from None
+
+    def check_runtime(self, runtime: str | None) -> None:
+        known = sorted(self.info.get("Runtimes") or ())
+        if runtime is not None and runtime not in known:
+            raise Unavailable(
+                f"the Docker daemon has no runtime {runtime!r}; it has {', '.join(known)}",
+                "name it in /etc/docker/daemon.json under runtimes and restart the daemon",
+            )
+
+    def security(self, word: str) -> bool:
+        """Whether the daemon lists this security option: seccomp, apparmor, userns, rootless, ..."""
+        return any(f"name={word}" in option.split(",") for option in self.info.get("SecurityOptions") or ())
+
+    @cached_property
+    def is_ours(self) -> bool:
+        """Whether the daemon lives on this host and in our namespaces: a path or a group means the same to both.
+
+        unix(7), SO_PEERCRED: the peer's pid is 0 when our PID namespace does not have it.
+        """
+        if not self.where.startswith("unix://"):
+            return False
+        path = self.where.removeprefix("unix://").removeprefix("http+")
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+                probe.connect(path)
+                pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+            return pid > 0 and all(
+                os.readlink(f"/proc/{pid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}")
+                for kind in ("pid", "mnt", "cgroup", "user")
+            )
+        except OSError:
+            return False
+
+    def facts(self) -> dict[str, Any]:
+        """For the report; asked anew, since a daemon can be upgraded during a long session."""
+        with explained("asking the Docker daemon what it is"):
+            version = self.api.version()
+        info = self.info
+        return {
+            "version": version["Version"],
+            "api": version["ApiVersion"],
+            "cgroup_version": str(info.get("CgroupVersion", "1")),
+            "cgroup_driver": info.get("CgroupDriver"),
+            "storage_driver": info.get("Driver"),
+            "seccomp": self.security("seccomp"),
+            "apparmor": self.security("apparmor"),
+            "userns": self.security("userns"),
+            "rootless": self.security("rootless"),
+            "here": self.is_ours,
+        }
+
+    # -- taking things away --------------------------------------------------------------
+
+    def remove_container(self, name: str) -> bool:
+        """End and remove a container of ours and wait until it is gone; returns whether it was there.
+
+        Raises BoxError for one without our label, and for one that does not go away.
+        """
+        from docker.errors import APIError, NotFound
+
+        try:
+            found = self.api.inspect_container(name)
+        except NotFound:
+            return False
+        self._check_label("container", name, found["Config"].get("Labels"))
+        identity = found["Id"]
+        deadline = time.monotonic() + REMOVAL_S
+        while True:
+            try:
+                self.api.remove_container(identity, force=True, v=True)
+                return True
+            except NotFound:
+                return True
+            except APIError as error:
+                # 409: the daemon is removing it already, as containers with auto_remove are.
+                if error.status_code != 409 or time.monotonic() > deadline:
+                    raise BoxError(f"the Docker daemon does not remove the container {name}: {said(error)}") from None
+            self._wait_removed(identity, deadline)
+
+    def _wait_removed(self, identity: str, deadline: float) -> None:
+        from docker.errors import NotFound
+
+        pause = 0.005
+        with suppress(NotFound):
+            while time.monotonic() < deadline:
+                self.api.inspect_container(identity)
+                time.sleep(pause)
+                pause = min(0.1, pause * 1.5)
+
+    def remove_image(self, tag: str) -> bool:
+        """Remove an image of ours; returns whether it was there.  Raises BoxError for one without our label."""
+        from docker.errors import NotFound
+
+        try:
+            found = self.api.inspect_image(tag)
+            self._check_label("image", tag, (found.get("Config") or {}).get("Labels"))
+            self.api.remove_image(tag, force=True)
+        except NotFound:
+            return False
+        return True
+
+    @staticmethod
+    def _check_label(kind: str, name: str, labels: Mapping[str, str] | None) -> None:
+        if LABEL not in (labels or {}):
+            raise BoxError(f"the {kind} {name} does not carry the label {LABEL}: it is somebody else's, and kept")
+
+
+def connect(host: str | None) -> Daemon:
+    """The daemon at `host` (None: DOCKER_HOST and its kin, else the usual socket).
+
+    Raises Unavailable with what to do, UsageError for an address that is none.
+    """
+    if host is not None and not isinstance(host, str):
+        raise UsageError(f"host={host!r}: expected one address, for example host=unix:///run/user/1000/docker.sock")
+    known = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+    return _connect(host, tuple(os.environ.get(name) for name in known))
+
+
+@cache
+def _connect(host: str | None, environment: tuple[str | None, ...]) -> Daemon:
+    """`environment` is what decides besides `host`: part of the key.  A failure is not remembered."""
+    try:
+        import docker
+        from docker.utils import kwargs_from_env
+    except ImportError:
+        raise Unavailable("the Docker SDK for Python is not installed", "pip install docker") from None
+    where = host or environment[0] or DEFAULT
+    if where.startswith("ssh://"):
+        raise Unavailable(
+            f"the agent cannot be spoken to over {where}",
+            "forward the socket (ssh -L /tmp/docker.sock:/var/run/docker.sock HOST) and give host=unix:///tmp/docker.sock",
+        )
+    try:
+        settings = kwargs_from_env() | ({"base_url": host} if host else {})
+        api = docker.APIClient(version="auto", timeout=TIMEOUT_S, **settings)
+    except Exception as error:
+        raise unreachable(error, where) from None
+    return Daemon(api, host, where)
+
+
+def unreachable(error: BaseException, where: str) -> Unavailable | UsageError:
+    """Why the daemon could not be asked.  The SDK wraps the cause three deep, and then in a text."""
+    from docker.errors import TLSParameterError
+
+    causes = list(_causes(error))
+    if any(isinstance(cause, PermissionError) for cause in causes):
+        return Unavailable(
+            f"this user may not use the Docker daemon at {where}",
+            "run as root, or join the group docker (usermod -aG docker NAME) and log in again",
+        )
+    if any(isinstance(cause, FileNotFoundError) for cause in causes):
+        return Unavailable(
+            f"there is no Docker daemon at {where}",
+            "install Docker (apt install docker.io) and start it, or set DOCKER_HOST to where it is",
+        )
+    if any(isinstance(cause, ConnectionError) for cause in causes):
+        return Unavailable(f"no Docker daemon answers at {where}", "start it: systemctl start docker, or dockerd")
+    if isinstance(error, TLSParameterError) or "Invalid bind address" in str(error) or "Invalid url" in str(error):
+        return UsageError(
+            f"{where!r} is no address of a Docker daemon ({said(error)}); expected unix:///PATH or tcp://HOST:PORT"
+        )
+    return Unavailable(f"the Docker daemon at {where} cannot be asked: {said(error)}", "see `docker version`")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The error and everything wrapped in it, as a cause, a context or an argument."""
+    seen: set[int] = set()
+    waiting = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        waiting += [one.__cause__, one.__context__, getattr(one, "reason", None) if _is_error(one, "reason") else None]
+        waiting += [argument for argument in one.args if isinstance(argument, BaseException)]
+
+
+def _is_error(one: BaseException, name: str) -> bool:
+    return isinstance(getattr(one, name, None), BaseException)
+
+
+def said(error: BaseException) -> str:
+    """What the daemon, or the SDK, said: one line."""
+    text = getattr(error, "explanation", None) or str(error) or type(error).__name__
+    if isinstance(text, bytes):
+        text = text.decode(errors="replace")
+    return " ".join(str(text).split())
+
+
+@contextmanager
+def explained(doing: str) -> Iterator[None]:
+    """What the daemon refuses becomes one BoxError; a daemon that went away, Unavailable."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        raise BoxError(f"{doing}: the Docker daemon refused: {said(error)}") from None
+    except DockerException as error:
+        raise UsageError(f"{doing}: the Docker SDK refused: {said(error)}") from None
+    except RequestException as error:
+        raise BoxError(f"{doing}: the Docker daemon went away: {said(error)}; see its log") from None
