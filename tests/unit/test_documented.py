@@ -1,0 +1,58 @@
+"""docs/options.md and docs/report.md name everything there is."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation.guarantees import profiles
+from pytest_isolation.options import OPTIONS, values
+from pytest_isolation.options.boxes import parse
+from pytest_isolation.report import FORMATS, cells
+
+DOCS = Path(__file__).parents[2] / "docs"
+OPTIONS_DOC = (DOCS / "options.md").read_text()
+REPORT_DOC = (DOCS / "report.md").read_text()
+SCHEMA: dict[str, Any] = json.loads((files("pytest_isolation.report") / "schema.json").read_text())
+
+
+@pytest.mark.parametrize("name", [name for name, _ in OPTIONS])
+def test_option(name: str) -> None:
+    assert f"`{name}" in OPTIONS_DOC
+
+
+@pytest.mark.parametrize("key", values.COMMON)
+def test_key_of_every_box(key: str) -> None:
+    assert f"`{key}`" in OPTIONS_DOC
+
+
+@pytest.mark.parametrize("name", [*profiles.names(), *FORMATS])
+def test_profile_or_format(name: str) -> None:
+    assert re.search(rf"`{name}[:`]", OPTIONS_DOC)
+
+
+@pytest.mark.parametrize("sign", cells.LEGEND, ids=lambda sign: sign.word)
+def test_sign(sign: cells.Sign) -> None:
+    assert f"| `{sign.word}` | `{sign.letter}` |" in REPORT_DOC
+
+
+@pytest.mark.parametrize("part", ["result", "box", "evidence", "guarantee"])
+def test_field(part: str) -> None:
+    missing = [key for key in SCHEMA["$defs"][part]["properties"] if not re.search(rf"`{key}(\[\])?`", REPORT_DOC)]
+    assert missing == []
+
+
+@pytest.mark.parametrize("word", ["verdict", "oracle", "claim", "outcome", "control", "door", "coverage"])
+def test_word_of_a_row(word: str) -> None:
+    missing = [one for one in SCHEMA["$defs"]["result"]["properties"][word]["enum"] if f"`{one}`" not in REPORT_DOC]
+    assert missing == []
+
+
+@pytest.mark.parametrize("text", re.findall(r"^--box (\S+)", OPTIONS_DOC, re.MULTILINE))
+def test_the_examples_are_box_specs(text: str) -> None:
+    assert parse(text)
