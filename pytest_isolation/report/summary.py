@@ -117,4 +117,5 @@ def bottom_line(run: Run) -> str:
     guarantees = len({row.guarantee for row in rows})
     boxes = len({row.box for row in rows})
     failed = run.run.exit != 0 or silent_proofs(run) or any(row.outcome is Outcome.FAILED for row in rows)
-    return f"{guarantees} guarantees x {boxes} boxes: {said}: {'FAILED' if failed else 'passed'}"
+    ending = "FAILED" if failed else "passed" if rows else "nothing was measured"
+    return f"{guarantees} guarantees x {boxes} boxes: {said}: {ending}"

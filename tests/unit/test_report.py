@@ -207,7 +207,8 @@ def test_both_doors_are_two_columns() -> None:
 def test_a_run_without_results_renders() -> None:
     empty = replace(RUN, results=(), guarantees=(), notes=())
     assert "not available" in terminal.render(empty)
-    assert "0 guarantees x 0 boxes" in markdown.render(empty)
+    assert "0 guarantees x 0 boxes: 0 hold: FAILED" in markdown.render(empty)
+    assert summary.bottom_line(replace(empty, run=replace(RUN.run, exit=0))).endswith("nothing was measured")
 
 
 def test_a_silent_proof_fails_the_run() -> None:
