@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import Box, Parts
-from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     LOSSES,
     Weakenings,
@@ -27,9 +25,16 @@ from pytest_isolation.boxes.weakenings import (
     unlimited,
 )
 from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker import image, settings
 from pytest_isolation.technologies.docker.start import Start
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
 
 __all__ = ["Docker"]
 
@@ -39,11 +44,14 @@ GRANTED = (
 )  # fmt: skip
 
 
+DROPPED = ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "private-root")
+
+
 class Docker:
     name = "docker"
     start_ms = 500
     keywords: Mapping[str, str] = {
-        "host": "the daemon's address, for example unix:///run/user/1000/docker.sock (default: DOCKER_HOST, else the usual one)",
+        "host": "the daemon's address: unix:///run/user/1000/docker.sock (default: DOCKER_HOST, else the usual)",
         "container": "a running container to attach to (not in this version)",
         "runtime": "the OCI runtime, one of those the daemon knows: runsc, crun, kata",
         "*": "any other keyword of containers.run() of the Docker SDK: cap_add=NET_ADMIN+SYS_TIME, ipc_mode=shareable",
@@ -53,8 +61,11 @@ class Docker:
         opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "user", "cgroup")}
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "private-root")}
-        opened |= {expose(path) for path in settings.EXPOSED} | {grant(name) for name in GRANTED}
+        opened |= {
+            drop(what) for what in ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "private-root")
+        }
+        opened |= {expose(path) for path in settings.EXPOSED}
+        opened |= {grant(name) for name in GRANTED if _machine_has(name)}
         if os.geteuid() == 0:
             # Opened from the host's side, by a mount the daemon is not asked for.
             opened |= {drop("cgroup-ro"), drop("propagation")}
@@ -105,3 +116,9 @@ class Docker:
             if kind == "container":
                 return daemon.remove_container(name)
             return daemon.remove_image(name)
+
+
+def _machine_has(capability: str) -> bool:
+    """Whether a daemon here could grant it: not on a machine that is itself a container without it."""
+    status = Path("/proc/self/status").read_text()
+    return bool(int(status.split("CapBnd:")[1].split()[0], 16) >> number_of(capability) & 1)

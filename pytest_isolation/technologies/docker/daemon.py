@@ -6,7 +6,6 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from docker import APIClient
 
 LABEL = "pytest-isolation.run"
@@ -28,7 +29,7 @@ class Daemon:
     """One daemon, connected to once for the whole process.  `api` is the SDK's low-level client."""
 
     def __init__(self, api: APIClient, host: str | None, where: str) -> None:
-        self.api = api
+        self.api: Any = api
         self.host = host
         """As the user gave it; None: from the environment."""
         self.where = where

@@ -6,15 +6,18 @@ import hashlib
 import io
 import os
 import tarfile
-from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.image import Image, base_image
-from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
 
 REPOSITORY = "pytest-isolation"
 OURS = "/agent"

@@ -31,8 +31,9 @@ class AttachedChannel:
     process wrote to stderr: a runtime says there why it could not start it.
     """
 
-    def __init__(self, sock: socket.socket, *, early: bytes = b"") -> None:
-        self._socket = sock
+    def __init__(self, sock: socket.socket, *, early: bytes = b"", keep: object = None) -> None:
+        """`keep`: what must not be collected while the channel is open (the SDK closes a TLS socket then)."""
+        self._socket, self._keep = sock, keep
         sock.settimeout(SEND_TIMEOUT_S)
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
@@ -126,9 +127,9 @@ def channel(stream: Any) -> AttachedChannel:
             early = buffered.read1(CHUNK) if buffered.peek(1) else b""
     if not hasattr(sock, "pending"):
         # A descriptor of our own: the response may close its socket, we close ours.
-        own = socket.socket(fileno=socket.dup(sock.fileno())) if hasattr(socket, "dup") else sock.dup()
+        own = sock.dup()
         if response is not None:
             response.close()
         stream.close()
-        sock = own
-    return AttachedChannel(sock, early=early)
+        return AttachedChannel(own, early=early)
+    return AttachedChannel(sock, early=early, keep=response)

@@ -1,0 +1,82 @@
+"""Mounts made from the host's side, through an agent there: what the Docker API has no words for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.errors import Unsupported
+from pytest_isolation.technologies.launcher import must
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+# mount(2)
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_SHARED = 1, 2, 4, 8, 32, 4096, 1 << 20
+MNT_DETACH = 2
+CLONE_NEWNS = 0x0002_0000
+FLAGS = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC}
+
+
+def nested(directory: Path, lifetime: Lifetime, undo: ExitStack) -> None:
+    """A file system of its own at `directory`/nested."""
+    place = directory / "nested"
+    place.mkdir()
+    _mount(place, lifetime, undo, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=777")
+
+
+def shared(directory: Path, lifetime: Lifetime, undo: ExitStack) -> Path:
+    """Make `directory` a mount whose events every copy of it sees (mount_namespaces(7))."""
+    _mount(directory, lifetime, undo, os.fspath(directory), None, MS_BIND)
+    with start_local() as local:
+        must(local.proc.mount(None, os.fspath(directory), None, MS_SHARED), "sharing a mount")
+    return directory
+
+
+def _mount(
+    place: Path,
+    lifetime: Lifetime,
+    undo: ExitStack,
+    source: str,
+    fstype: str | None,
+    flags: int,
+    data: str | None = None,
+) -> None:
+    if os.geteuid() != 0:
+        raise Unsupported("this box needs a mount on the host, which is for root")
+    lifetime.register("mount", os.fspath(place))
+    with start_local() as local:
+        must(local.proc.mount(source, os.fspath(place), fstype, flags, data), f"mounting {place}")
+    undo.callback(_unmount_below, place)
+
+
+def _unmount_below(place: Path) -> None:
+    """Take away the mount at `place`, and what a box mounted below it."""
+    path = os.fspath(place)
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    with start_local() as local:
+        for point in reversed(points):
+            if point == path or point.startswith(f"{path}/"):
+                local.proc.umount2(point.replace("\\040", " "), MNT_DETACH)
+
+
+def make_cgroups_writable(pid: int) -> None:
+    """Remount the control group tree that `pid` sees read-write, in its mount namespace and nowhere else."""
+    with start_local() as local, local.proc.spawn() as child:
+        _enter(child, pid)
+        for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+            before, _, after = line.partition(" - ")
+            point, options = before.split()[4:6]
+            if after.split()[0] in ("cgroup", "cgroup2") and point.startswith("/sys/fs/cgroup"):
+                flags = sum(flag for word, flag in FLAGS.items() if word in options.split(","))
+                must(child.mount(None, point, None, MS_REMOUNT | MS_BIND | flags), f"remounting {point}")
+
+
+def _enter(child: Proc, pid: int) -> None:
+    pidfd = must(child.pidfd_open(pid), "the box's first process").value
+    must(child.setns(pidfd, CLONE_NEWNS), "entering its mount namespace")

@@ -1,0 +1,288 @@
+"""From a box spec to what containers.run() of the SDK takes: limits, holes, and the user's own keywords."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.weakenings import drop, join_sibling, lossy, share
+from pytest_isolation.errors import UsageError
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_isolation.boxes.spec import BoxSpec
+
+EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
+SHARED = ("tmp", "var", "home", "srv", "root", "mnt")
+"""With drop("private-root"): the directories a box and its sibling have in common.  / itself Docker cannot share."""
+
+OURS = {
+    "auto_remove": "every container is removed when its box ends",
+    "command": "the agent is the command",
+    "detach": "the agent's channel is attached",
+    "entrypoint": "the agent is the entry point",
+    "log_config": "the agent's traffic is never logged",
+    "name": "the name says which run it belongs to; put the box's own before the = of --box",
+    "restart_policy": "a box that ended stays ended",
+    "stdin_open": "the agent is spoken to over it",
+    "tty": "a terminal would change the agent's bytes",
+    "use_config_proxy": "nothing is fetched in a box",
+    "version": "the API's version is agreed with the daemon",
+}
+"""Keywords of containers.run() that are not the user's, and why."""
+
+COMMON = {
+    "environment": "env",
+    "hostname": "hostname",
+    "image": "image",
+    "network_mode": "network",
+    "working_dir": "workdir",
+}
+"""Keywords that have a word every technology knows: that one is to be used."""
+
+STRUCTURED = frozenset((
+    "blkio_weight_device", "device_read_bps", "device_read_iops", "device_requests", "device_write_bps",
+    "device_write_iops", "healthcheck", "lxc_conf", "mounts", "networking_config",
+))  # fmt: skip
+BOOLEAN = frozenset((
+    "init", "network_disabled", "oom_kill_disable", "privileged", "publish_all_ports",
+))  # fmt: skip
+NUMBER = frozenset((
+    "blkio_weight", "cpu_count", "cpu_percent", "cpu_period", "cpu_quota", "cpu_rt_period", "cpu_rt_runtime",
+    "cpu_shares", "mem_swappiness", "nano_cpus", "oom_score_adj", "pids_limit",
+))  # fmt: skip
+LIST = frozenset((
+    "cap_add", "cap_drop", "device_cgroup_rules", "devices", "dns", "dns_opt", "dns_search", "group_add",
+    "links", "security_opt", "volumes", "volumes_from",
+))  # fmt: skip
+MAP = {"extra_hosts": ":", "labels": "=", "ports": "=", "storage_opt": "=", "sysctls": "=", "tmpfs": ":"}
+"""Keyword -> what stands between a key and its value, as the docker command writes it."""
+
+
+@cache
+def known_keywords() -> tuple[frozenset[str], frozenset[str]]:
+    """What containers.run() takes: of the container, and of its host configuration."""
+    from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
+
+    return frozenset(RUN_CREATE_KWARGS), frozenset(RUN_HOST_CONFIG_KWARGS) | {"ports", "volumes"}
+
+
+def check_keywords(spec: BoxSpec) -> None:
+    """Raises UsageError for a keyword, or a value, that the SDK would not take."""
+    user_keywords(spec)
+
+
+def user_keywords(spec: BoxSpec) -> dict[str, Any]:
+    """The user's keywords with their values as the SDK wants them.  Raises UsageError."""
+    create, host = known_keywords()
+    found: dict[str, Any] = {}
+    for key, value in spec.options:
+        if key == "host":
+            continue
+        if key == "container":
+            raise UsageError(
+                f"container={value}: attaching to a running container is not in this version; "
+                "give image=NAME to measure a container of the same image"
+            )
+        if key in OURS:
+            raise UsageError(f"docker: {key} cannot be set: {OURS[key]}; leave it out")
+        if key in COMMON:
+            raise UsageError(f"docker: write {COMMON[key]}={value} for {key}: every technology knows that word")
+        if key in STRUCTURED:
+            raise UsageError(f"docker: {key} takes a structure that KEY=VALUE cannot say; leave it out")
+        if key not in create | host:
+            near = difflib.get_close_matches(key, [*(create | host) - set(OURS), "host", *COMMON.values()], 1)
+            hint = f"did you mean {near[0]}?" if near else "expected a keyword of containers.run() of the Docker SDK"
+            raise UsageError(f"docker has no keyword {key!r}; {hint}")
+        found[key] = _typed(key, value)
+    for keyword, word, asked in (
+        ("mem_limit", "memory", spec.memory),
+        ("memswap_limit", "memory", spec.memory),
+        ("pids_limit", "pids", spec.pids),
+        ("nano_cpus", "cpus", spec.cpus),
+        ("cpu_quota", "cpus", spec.cpus),
+        ("user", "uid", spec.uid or spec.gid or None),
+    ):
+        if keyword in found and asked is not None:
+            raise UsageError(f"docker: {word}={asked} and {keyword}={found[keyword]} set the same; give one of them")
+    return found
+
+
+def _typed(key: str, value: Any) -> Any:
+    """`value` is a text, or a tuple of texts for a list."""
+    texts = list(map(str, value)) if isinstance(value, tuple | list) else [str(value)]
+    if key in LIST:
+        return texts
+    if key in MAP:
+        return dict(_pair(key, text, MAP[key]) for text in texts)
+    if key == "ulimits":
+        return [_ulimit(text) for text in texts]
+    if len(texts) != 1:
+        raise UsageError(f"docker: {key} is a list ({', '.join(texts)}); expected one value")
+    text = texts[0]
+    if key in BOOLEAN:
+        if text.lower() not in ("true", "false"):
+            raise UsageError(f"docker: {key}={text}: expected true or false")
+        return text.lower() == "true"
+    if key in NUMBER:
+        if not re.fullmatch(r"-?[0-9]{1,18}", text):
+            raise UsageError(f"docker: {key}={text}: expected a whole number")
+        return int(text)
+    return text
+
+
+def _pair(key: str, text: str, separator: str) -> tuple[str, str]:
+    name, found, value = text.partition(separator)
+    if not name or not (found or key == "tmpfs"):
+        raise UsageError(f"docker: {key} has {text!r}; expected NAME{separator}VALUE")
+    return name, value
+
+
+def _ulimit(text: str) -> dict[str, Any]:
+    match = re.fullmatch(r"([a-z]+)=(-?[0-9]+)(?::(-?[0-9]+))?", text)
+    if match is None:
+        raise UsageError(f"docker: ulimits has {text!r}; expected NAME=SOFT:HARD, for example nofile=1024:2048")
+    return {"Name": match[1], "Soft": int(match[2]), "Hard": int(match[3] or match[2])}
+
+
+class Settings:
+    """What one container is created with.  `create` and `host` are keywords of the SDK's low-level calls."""
+
+    def __init__(self, spec: BoxSpec, daemon: Daemon, *, agent: str, run_id: str) -> None:
+        self.spec, self.daemon = spec, daemon
+        self.binds: list[str] = []
+        asked = user_keywords(spec)
+        create, _ = known_keywords()
+        self.create: dict[str, Any] = {key: value for key, value in asked.items() if key in create}
+        self.host: dict[str, Any] = {key: value for key, value in asked.items() if key not in create}
+        self.create |= {
+            "entrypoint": [agent],
+            "command": [],
+            "stdin_open": True,
+            "use_config_proxy": False,
+            "labels": {LABEL: run_id} | self.create.get("labels", {}),
+        }
+        self.host |= {"auto_remove": True, "log_config": {"type": "none"}}
+        self.binds += self.host.pop("volumes", [])
+        if "ports" in self.host:
+            ports = self.host.pop("ports")
+            self.host["port_bindings"] = {inside: outside or None for inside, outside in ports.items()}
+            self.create["ports"] = [tuple(inside.split("/", 1)) for inside in sorted(ports)]
+        if "network" in self.create:
+            self.host["network_mode"] = self.create.pop("network")
+        self._identity()
+        self._limits()
+        self._file_systems()
+        self._namespaces()
+        self._defences()
+
+    def _identity(self) -> None:
+        """An image of ours gets what every box has; the user's own keeps what it says unless told otherwise."""
+        spec = self.spec
+        mine = not isinstance(spec.image, str)
+        environment = ({"PATH": launcher.PATH} if mine else {}) | dict(spec.env)
+        if spec.has(lossy("environment")):
+            environment = {"PATH": launcher.PATH}
+        self.create["environment"] = environment
+        if (mine or spec.uid or spec.gid) and "user" not in self.create:
+            lost = spec.has(lossy("identity"))
+            self.create["user"] = "0:0" if lost else f"{spec.uid}:{spec.gid}"
+        if mine or spec.workdir != "/":
+            self.create["working_dir"] = "/" if spec.has(lossy("workdir")) else spec.workdir
+
+    def _limits(self) -> None:
+        limits = launcher.limits_of(self.spec)
+        if limits.memory is not None:
+            self.host |= {"mem_limit": limits.memory, "memswap_limit": limits.memory}
+        if limits.pids is not None:
+            self.host["pids_limit"] = limits.pids
+        if limits.cpus is not None:
+            self.host["nano_cpus"] = int(limits.cpus * 1e9)
+
+    def guarded_by(self, parent: str | None) -> None:
+        """Put the container below the guard's group; without one, no limit of its own may pass the guard's."""
+        if parent is not None:
+            self.host["cgroup_parent"] = parent
+            return
+        guard = launcher.GUARD
+        self.host.setdefault("mem_limit", guard.memory)
+        self.host.setdefault("memswap_limit", self.host["mem_limit"])
+        self.host.setdefault("pids_limit", guard.pids)
+        if "cpu_quota" not in self.host:
+            # More than the machine has is an error to the daemon.
+            self.host.setdefault("nano_cpus", int(min(guard.cpus or 1, self.daemon.info.get("NCPU", 1)) * 1e9))
+
+    def _file_systems(self) -> None:
+        spec = self.spec
+        if spec.read_only:
+            self.host["read_only"] = not spec.has(drop("read-only"))
+            self.host["tmpfs"] = {"/tmp": "size=16m,mode=1777", "/run": "size=16m"} | self.host.get("tmpfs", {})
+        for hole in sorted(spec.weakenings):
+            if hole.kind == "expose":
+                target = "/host" if hole.what == "/" else hole.what
+                self.host.get("tmpfs", {}).pop(target, None)
+                self.binds.append(f"{hole.what}:{target}:rw")
+
+    def _namespaces(self) -> None:
+        spec = self.spec
+        if spec.network is not None:
+            self.host["network_mode"] = spec.network
+        modes = {"pid": "pid_mode", "net": "network_mode", "ipc": "ipc_mode", "uts": "uts_mode", "cgroup": "cgroupns"}
+        sibling = spec.extra.get("sibling")
+        for kind, key in modes.items():
+            if spec.has(share(kind)):
+                self.host[key] = "host"
+            elif spec.has(join_sibling(kind)):
+                if sibling is not None:
+                    self.host[key] = f"container:{sibling.parts.facts['id']}"
+                elif kind == "ipc":
+                    self.host[key] = "shareable"
+        host_modes = [self.host.get(key) == "host" for key in ("pid_mode", "network_mode")]
+        if spec.has(share("user")) or spec.has(drop("userns-map")):
+            self.host["userns_mode"] = "host"
+        elif self.daemon.security("userns") and (any(host_modes) or self.host.get("privileged")):
+            # The daemon refuses these together with user namespaces.
+            self.host["userns_mode"] = "host"
+        joined = str(self.host.get("network_mode", "")).startswith("container:")
+        if not joined and self.host.get("uts_mode") != "host":
+            self.create["hostname"] = spec.hostname
+
+    def _defences(self) -> None:
+        spec = self.spec
+        granted = [hole.what for hole in sorted(spec.weakenings) if hole.kind == "grant"]
+        if granted:
+            self._add("cap_add", *granted)
+            if self.daemon.security("apparmor"):
+                # docker-default denies mount(2) and ptrace(2) whatever the capabilities are.
+                self._add("security_opt", "apparmor=unconfined")
+        if spec.has(drop("seccomp")):
+            self._add("security_opt", "seccomp=unconfined")
+        if spec.has(drop("devices")):
+            self._add("device_cgroup_rules", "a *:* rwm")
+        if spec.has(drop("init")):
+            self.host["init"] = True
+
+    def _add(self, key: str, *values: str) -> None:
+        self.host[key] = [*self.host.get(key, []), *values]
+
+    def create_container(self, image: str, name: str) -> dict[str, Any]:
+        """The daemon's answer: Id and Warnings.  Raises what the SDK raises, and UsageError."""
+        api = self.daemon.api
+        if self.binds:
+            self.host["binds"] = self.binds
+            self.create["volumes"] = [bind.split(":")[1] for bind in self.binds if bind.count(":")]
+        try:
+            host = api.create_host_config(**self.host)
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"{self.spec.id}: the Docker SDK does not take these keywords: {error}") from None
+        if self.spec.has(drop("masks")):
+            # What `docker run --security-opt systempaths=unconfined` sends; the SDK has no keyword for it.
+            host |= {"MaskedPaths": [], "ReadonlyPaths": []}
+        keywords: Mapping[str, Any] = self.create
+        call: Callable[..., dict[str, Any]] = api.create_container
+        return call(image, name=name, host_config=host, **keywords)

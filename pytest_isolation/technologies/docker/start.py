@@ -1,0 +1,220 @@
+"""One container, from its guard to its agent's hello."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.client import Agent
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.weakenings import drop
+from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.docker import image, mounts, stream
+from pytest_isolation.technologies.docker.daemon import Daemon, explained
+from pytest_isolation.technologies.docker.settings import SHARED, Settings
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+
+class Start:
+    """`pid`, `group`, `root`, `volumes`, `address` and `facts` are for the box's Parts, once run() returned."""
+
+    def __init__(self, daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
+        self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo
+        self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
+        self.id = ""
+        self.pid: int | None = None
+        self.group: cgroups.Group | None = None
+        self.root: Path | None = None
+        self.address: str | None = None
+        self.volumes: dict[str, Path] = {}
+        self.facts: dict[str, Any] = {}
+        self.users = isinstance(spec.image, str)
+        self.agent_path = image.THEIRS if self.users else image.OURS
+
+    def run(self) -> Agent:
+        """Raises Unavailable, Unsupported, UsageError, BoxError, and what the SDK raises."""
+        spec, daemon, undo = self.spec, self.daemon, self.undo
+        settings = Settings(spec, daemon, agent=self.agent_path, run_id=self.lifetime.run_id)
+        settings.guarded_by(self._guard())
+        self._volumes(settings)
+        tag = spec.image if isinstance(spec.image, str) else image.ours(daemon, spec, self.lifetime, undo)
+        self.lifetime.register("docker:container", f"{self.name} {daemon.host or ''}".strip())
+        undo.callback(self._remove)
+        delivered = self._deliver_by_mount(settings)
+        created = settings.create_container(tag, self.name)
+        self.id = created["Id"]
+        self._heed(created.get("Warnings") or [])
+        if self.users and not delivered:
+            found = image.find(daemon, tag)
+            daemon.api.put_archive(self.id, "/", image.agent_archive(found["Architecture"]))
+        # Attached before the start: no byte of the agent's can be missed.
+        attached = daemon.api.attach_socket(self.id, {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        channel = stream.channel(attached)
+        undo.callback(channel.close)
+        daemon.api.start(self.id)
+        agent = self._hello(channel)
+        undo.callback(agent.close)
+        self._look()
+        return agent
+
+    def _guard(self) -> str | None:
+        """The guard's group as the daemon names it; None where we cannot give it one."""
+        if self.daemon.info.get("CgroupDriver") != "cgroupfs" or not self.daemon.is_ours:
+            return None
+        guard = self.lifetime.new_group(self.spec.name, launcher.GUARD)
+        if guard is None:
+            return None
+        self.undo.callback(guard.remove)
+        return f"/{guard.path}"
+
+    def _volumes(self, settings: Settings) -> None:
+        spec = self.spec
+        if (spec.volumes or spec.has(drop("private-root"))) and not self.daemon.where.startswith("unix://"):
+            raise Unsupported(f"the daemon at {self.daemon.where} cannot mount directories of this machine")
+        for volume in spec.volumes:
+            directory = self._directory("volume")
+            if volume.nested:
+                mounts.nested(directory, self.lifetime, self.undo)
+            self.volumes[volume.target] = directory
+            mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
+            settings.binds.append(f"{directory}:{volume.target}:{mode}")
+        if spec.has(drop("propagation")):
+            shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
+            settings.binds.append(f"{shared}:/mnt:rshared")
+        if spec.has(drop("private-root")):
+            self._share_root(settings)
+
+    def _share_root(self, settings: Settings) -> None:
+        sibling = self.spec.extra.get("sibling")
+        if sibling is not None:
+            shared = Path(sibling.parts.facts["shared root"])
+        else:
+            shared = self._directory("root")
+            for name in SHARED:
+                (shared / name).mkdir()
+                (shared / name).chmod(0o1777)
+        self.facts["shared root"] = os.fspath(shared)
+        taken = {bind.split(":")[1] for bind in settings.binds if ":" in bind}
+        for name in SHARED:
+            settings.host.get("tmpfs", {}).pop(f"/{name}", None)
+            if f"/{name}" not in taken:
+                settings.binds.append(f"{shared / name}:/{name}:rw")
+
+    def _directory(self, prefix: str) -> Path:
+        directory = self.lifetime.new_directory(prefix)
+        directory.chmod(0o777)
+        self.undo.callback(self.lifetime.remove_directory, directory)
+        return directory
+
+    def _deliver_by_mount(self, settings: Settings) -> bool:
+        """A read-only root takes no archive: there the agent is mounted.  A copy leaves no mount to be seen."""
+        if not (self.users and settings.host.get("read_only")):
+            return False
+        if not self.daemon.where.startswith("unix://"):
+            raise Unsupported("the agent cannot be put in a read-only container of the user's image on another machine")
+        found = image.find(self.daemon, str(self.spec.image))
+        binary = self._directory("agent") / "agent"
+        binary.write_bytes(agent_binary(image.MACHINES[found["Architecture"]]).read_bytes())
+        binary.chmod(0o755)
+        settings.binds.append(f"{binary}:{self.agent_path}:ro")
+        return True
+
+    def _heed(self, warnings: list[str]) -> None:
+        """A limit the daemon will not apply is an error; other warnings are for the reader of the results."""
+        for text in warnings:
+            if "discarded" in text.lower():
+                raise Unavailable(
+                    f"this Docker daemon cannot do what the box asks: {text}", "see `docker info`, its warnings"
+                )
+        if warnings:
+            self.facts["notes"] = list(warnings)
+
+    def _hello(self, channel: stream.AttachedChannel) -> Agent:
+        try:
+            return Agent(channel)
+        except AgentLost as error:
+            told = " ".join(channel.errors.decode(errors="replace").split())
+            raise BoxError(
+                f"{self.spec.id}: the container started and its agent did not answer: {error}"
+                + (f" (stderr: {told})" if told and told not in str(error) else "")
+            ) from None
+
+    # -- what became of it ---------------------------------------------------------------
+
+    def _look(self) -> None:
+        """What the host sees of the container."""
+        found = self.daemon.api.inspect_container(self.id)
+        self.facts |= {"id": self.id, "name": self.name}
+        if not self.users:
+            self.facts["environment"] = launcher.environment(self.spec)
+        settings = found.get("NetworkSettings") or {}
+        networks = (settings.get("Networks") or {}).values()
+        self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
+        pid = int(found["State"]["Pid"])
+        groups = _groups_of(pid, self.id)
+        if groups is None:
+            return  # the daemon's processes have no numbers here: another machine, or another PID namespace
+        self.pid = pid
+        if groups:
+            path = os.path.relpath(next(iter(groups.values())), cgroups.hierarchies()[next(iter(groups))])
+            self.group = cgroups.Group(path, groups)
+        merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
+        if merged and os.access(merged, os.R_OK | os.X_OK):
+            self.root = Path(merged)
+        if self.spec.has(drop("init")):
+            self.pid = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        if self.spec.has(drop("cgroup-ro")):
+            mounts.make_cgroups_writable(self.pid)
+
+    def enter(self) -> Agent:
+        """As `docker exec` does."""
+        with explained(f"an exec in {self.spec.id}"):
+            made = self.daemon.api.exec_create(self.id, [self.agent_path], stdin=True, stdout=True, stderr=True)
+            opened = self.daemon.api.exec_start(made["Id"], socket=True)
+        channel = stream.channel(opened)
+        try:
+            return Agent(channel)
+        except BaseException:
+            channel.close()
+            raise
+
+    def _remove(self) -> None:
+        with explained(f"ending {self.spec.id}"):
+            self.daemon.remove_container(self.name)
+
+
+def _groups_of(pid: int, identity: str) -> dict[str, Path] | None:
+    """Controller -> the directory of the container's group, from /proc/PID/cgroup.
+
+    None when `pid` is not the container's here: its group has the container's id in its name with every
+    driver (cgroupfs PARENT/ID, systemd docker-ID.scope), and a stranger's has not.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    roots = cgroups.hierarchies()
+    found: dict[str, Path] = {}
+    known = False
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if identity not in path:
+            continue
+        known = True
+        # A box that moved itself deeper is still held by the group that has the id.
+        parts = Path(path.strip("/")).parts
+        depth = next(index for index, part in enumerate(parts) if identity in part)
+        for controller in controllers.split(",") if controllers else ("unified",):
+            place = roots[controller].joinpath(*parts[: depth + 1]) if controller in roots else None
+            if place is not None and place.is_dir():
+                found[controller] = place
+    return found if known else None
