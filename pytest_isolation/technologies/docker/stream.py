@@ -21,7 +21,7 @@ HEADER = struct.Struct(">B3xI")
 STDOUT, STDERR = 1, 2
 ERRORS_KEPT = 4096
 CHUNK = 256 << 10
-SEND_TIMEOUT_S = 20.0
+SEND_TIMEOUT_S = 20
 
 
 class AttachedChannel:
@@ -34,16 +34,19 @@ class AttachedChannel:
     def __init__(self, sock: socket.socket, *, early: bytes = b"", keep: object = None) -> None:
         """`keep`: what must not be collected while the channel is open (the SDK closes a TLS socket then)."""
         self._socket, self._keep = sock, keep
-        sock.settimeout(SEND_TIMEOUT_S)
+        # A time-out of Python's own costs a poll(2) for every call; TLS has no other.
+        self._encrypted = getattr(sock, "pending", None)
+        sock.settimeout(SEND_TIMEOUT_S if self._encrypted else None)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
-        self._encrypted = getattr(sock, "pending", None)
+        self._buffer = memoryview(bytearray(CHUNK))
         self._head = bytearray()
         self._stream, self._left = 0, 0
         self._kept = bytearray()
         self.errors = bytearray()
         if early:
-            self._sort(early)
+            self._sort(memoryview(early))
 
     def send(self, data: bytes) -> None:
         try:
@@ -58,23 +61,23 @@ class AttachedChannel:
         del self._kept[:count]
         return taken
 
-    def _more(self, deadline: float) -> bytes:
+    def _more(self, deadline: float) -> memoryview:
         # TLS may hold decrypted bytes that poll(2) cannot see.
         if not (self._encrypted and self._encrypted()):
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
                 raise TimeoutError
         try:
-            data = self._socket.recv(CHUNK)
+            count = self._socket.recv_into(self._buffer)
         except OSError as error:
             raise AgentLost(f"the container's channel broke ({error.strerror or error}){self._told()}") from None
-        if not data:
+        if not count:
             raise AgentLost(f"the container's channel is closed: the agent, or its box, has ended{self._told()}")
-        return data
+        return self._buffer[:count]
 
-    def _sort(self, data: bytes) -> None:
+    def _sort(self, view: memoryview) -> None:
         """Put each piece where it belongs; a piece may come in parts, and so may its header."""
-        view, at, end = memoryview(data), 0, len(data)
+        at, end = 0, len(view)
         while at < end:
             if not self._left:
                 if self._head or end - at < HEADER.size:
