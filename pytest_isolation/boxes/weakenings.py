@@ -70,6 +70,7 @@ def drop(defence: str) -> Weakening:
     propagation  what is mounted below /mnt, both see      userns-map   root in the box is root outside
     devices      every device node may be used             cgroup-ro    the cgroup tree is writable
     init         the agent is not the first process        close-fds    a host directory stays open on fd 3
+    clean-up     its control group is left behind          exec-group   who enters is not put in its group
     private-root the box's root is shared with its sibling
     """
     return Weakening("drop", defence)

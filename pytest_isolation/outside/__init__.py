@@ -30,7 +30,8 @@ class Outside:
         try:
             yield canary
         finally:
-            canary.signals_seen()
+            if canary.alive:
+                canary.signals_seen()
 
     def numbers_are_ours(self) -> bool:
         """Whether the box lives in this process's PID namespace: a pid means the same on both sides."""

@@ -31,6 +31,7 @@ class Canary:
         self.token = f"canary-{secrets.token_hex(8)}"
         self._local: LocalAgent = start_local(arguments=[self.token])
         self.proc = self._local.proc
+        self._room: int | None = None
         self.proc.rt_sigprocmask(SIG_BLOCK, ALL_SIGNALS)
 
     @property
@@ -56,6 +57,22 @@ class Canary:
             if not reply.ok:
                 return seen
             seen[reply.value] = struct.unpack_from("<i", reply.outs[0], 16)[0]
+
+    def room(self, data: bytes) -> int:
+        """As plant, in the same place every time: for one secret an example."""
+        if self._room is None:
+            self._room = self.plant(bytes(64))
+        program = Program(stop_on_error=True)
+        fd = program.memfd_create("room")
+        program.pwrite64(fd, data, 0)
+        program._call("pread64", fd, self._room, len(data), 0)
+        program.close(fd)
+        self.proc.run(program)
+        return self._room
+
+    def discard(self) -> None:
+        """End this canary: it was changed, and the next example gets another."""
+        self.close()
 
     def plant(self, data: bytes) -> int:
         """The address, in this process, of a private copy of `data` (at most 64 KiB)."""

@@ -19,7 +19,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.boxes.unpack import unpack
-from pytest_isolation.boxes.weakenings import unlimited
+from pytest_isolation.boxes.weakenings import drop, unlimited
 from pytest_isolation.errors import BoxError, UsageError
 
 AT_FDCWD = -100
@@ -58,7 +58,8 @@ def new_groups(spec: BoxSpec, lifetime: Lifetime, limits: cgroups.Limits, undo: 
                 "run as root, or in a delegated group (systemd-run --user --scope -p Delegate=yes)"
             )
         return None
-    undo.callback(guard.remove)
+    # With this hole the group stays until the run's end, which removes all of the run's.
+    undo.callback(guard.kill if spec.has(drop("clean-up")) else guard.remove)
     group = cgroups.create(f"{guard.path}/box", limits)
     return guard if group is None else group
 

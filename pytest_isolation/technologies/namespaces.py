@@ -86,11 +86,11 @@ class Namespaces:
         opened = {share(kind) for kind in CLONE if kind != "user"}
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {drop(what) for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root")}
+        opened |= {drop(what) for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root", "exec-group")}
         opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")}
         opened |= {grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")}
         if root():
-            opened.add(drop("propagation"))
+            opened |= {drop("propagation"), drop("clean-up")}
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
@@ -376,7 +376,7 @@ class _Start:
         """As nsenter(1) does: join the control group, the namespaces and the root of the first process."""
         pipes = Pipes()
         local = start_local(pass_fds=pipes.theirs)
-        if self.group is not None:
+        if self.group is not None and not self.spec.has(drop("exec-group")):
             self.group.add(local.pid)
         pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value
         root_fd = must(local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root").value

@@ -1,0 +1,32 @@
+"""Who comes in through the exec door is under the same limits."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.outside.limits import LIMITED, group_of
+
+promise = guarantee(
+    "cg.exec-joins",
+    claim="a process that enters a running box, and its children, are counted in the box's control group",
+    sources=("oci:runtime-spec runtime exec", "man:nsenter(1)"),
+    falsified_by=weaken.drop("exec-group"),
+    kind="per-window",
+    box=LIMITED,
+)
+
+
+@promise
+@given(children=st.integers(0, 10))
+def test_entering_is_counted(box: Box, children: int) -> None:
+    group = group_of(box)
+    before = group.tasks()
+    entered = box.enter()
+    made = [entered.spawn() for _ in range(children)]
+    now = group.tasks()
+    for child in made:
+        child.end()
+    entered.agent.close()
+    promise.require(now >= before + 1 + children, f"entered, and made {children} children", before=before, now=now)
+
+

@@ -1,0 +1,35 @@
+"""A box that runs out of memory is ended inside itself: its own hog dies, or is refused, and nobody else."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.errors import ProcLost
+from pytest_isolation.outside.limits import LIMITED, hog, need_memory_account
+
+promise = guarantee(
+    "cg.mem.oom-contained",
+    claim="a process that takes more than the box's memory is ended or refused, and host processes and other boxes live on",
+    sources=("kernel:admin-guide/cgroup-v2 memory.events",),
+    falsified_by=weaken.unlimited("memory"),
+    kind="per-window",
+    box=LIMITED,
+    distinct="the limit may hold for the sum while the wrong process pays for it",
+)
+
+
+@promise
+@given(beyond=st.integers(16, 64))
+def test_out_of_memory_stays_inside(box: Box, beyond: int) -> None:
+    need_memory_account(box)
+    asked = int(LIMITED["memory"]) + beyond * MIB
+    with box.outside.canary() as canary, box.spawn() as proc:
+        try:
+            touched = hog(proc, asked)
+        except ProcLost:
+            touched = -1
+        promise.require(touched < asked, f"{asked} bytes asked for, {touched} touched (-1: ended)")
+        promise.require(canary.alive, "the host's canary was ended")
+        promise.require(box.sibling.alive, "the neighbour was ended")
+        promise.require(box.alive, "the box itself was ended, not the process that took the memory")

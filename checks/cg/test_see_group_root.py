@@ -1,0 +1,32 @@
+"""In its own view the box is at the root of every control group hierarchy."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation.agent.shortcuts import read
+
+promise = guarantee(
+    "cg.ns-root",
+    claim="every line of /proc/self/cgroup ends in :/ for a process of the box",
+    sources=("man:cgroup_namespaces(7)",),
+    falsified_by=weaken.share("cgroup"),
+    distinct="a path may be hidden and still not be the root: a sibling's would show as /../name",
+)
+
+
+@promise
+@given(generations=st.integers(0, 3))
+def test_group_root_is_the_box(box: Box, generations: int) -> None:
+    procs = [box.proc]
+    try:
+        for _ in range(generations):
+            procs.append(procs[-1].spawn())
+        reply = read(procs[-1], "/proc/self/cgroup")
+    finally:
+        for proc in reversed(procs[1:]):
+            proc.end()
+    if not reply.ok:
+        raise Unsupported("the box has no /proc/self/cgroup")
+    paths = [line.split(b":", 2)[2] for line in reply.data.splitlines()]
+    promise.require(all(path == b"/" for path in paths), reply, paths=str(paths[:6]))

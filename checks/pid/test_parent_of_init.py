@@ -1,0 +1,29 @@
+"""The first process of the box has no parent that the box could name."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+
+promise = guarantee(
+    "pid.ppid-zero",
+    claim="getppid(2) of the box's first process is 0: its parent is outside and has no number inside",
+    sources=("man:pid_namespaces(7)", "man:getppid(2)"),
+    falsified_by=weaken.share("pid"),
+)
+
+
+@promise
+@given(ask=st.sampled_from(["getppid", "stat"]))
+def test_init_has_no_parent(box: Box, ask: str) -> None:
+    if ask == "getppid":
+        reply = box.init.getppid()
+        promise.require(reply.value == 0, reply)
+    else:
+        fd = box.init.openat(-100, "/proc/self/stat", 0)
+        if not fd.ok:
+            return  # no /proc in this box: getppid has answered for it
+        text = box.init.read(fd.value, 4096)
+        box.init.close(fd.value)
+        parent = int(text.data.rpartition(b")")[2].split()[1])
+        promise.require(parent == 0, text, parent_in_stat=parent)

@@ -1,0 +1,28 @@
+"""No descriptor for a process outside can be had, nor anything be done with one."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.client import Program
+
+promise = guarantee(
+    "pid.pidfd-cross-refused",
+    claim="pidfd_open(2) from inside never gives a descriptor that reaches a process outside",
+    sources=("man:pidfd_open(2)", "man:pidfd_send_signal(2)", "man:pidfd_getfd(2)"),
+    falsified_by=weaken.share("pid"),
+    distinct="another door than kill(2): a filter that knows only kill leaves it open",
+)
+SIGUSR1 = 10
+
+
+@promise
+@given(act=st.sampled_from(["signal", "getfd"]), fd=st.integers(0, 2))
+def test_pidfd_cannot_reach_outside(box: Box, act: str, fd: int) -> None:
+    with box.outside.canary() as canary, box.spawn() as proc:
+        program = Program(stop_on_error=True)
+        pidfd = program.pidfd_open(canary.pid)
+        done = program.pidfd_send_signal(pidfd, SIGUSR1) if act == "signal" else program.pidfd_getfd(pidfd, fd)
+        replies = proc.run(program)
+        reached = replies.ran(done) and replies[done].ok
+        promise.require(not reached and SIGUSR1 not in canary.signals_seen(), *replies.calls)

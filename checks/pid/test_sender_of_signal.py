@@ -1,0 +1,34 @@
+"""A signal from outside arrives without the number of its sender."""
+
+import os
+import signal
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, Unsupported, guarantee, weaken
+
+promise = guarantee(
+    "pid.signal-in-sender-zero",
+    claim="a signal sent from outside arrives with si_pid 0: no number of the host gets in",
+    sources=("man:sigaction(2)", "man:pid_namespaces(7)"),
+    falsified_by=weaken.share("pid"),
+)
+REAL_TIME = list(range(signal.SIGRTMIN, signal.SIGRTMAX))
+
+
+@promise
+@given(sig=st.sampled_from([signal.SIGUSR1, signal.SIGUSR2, signal.SIGTERM, *REAL_TIME]))
+def test_sender_is_not_named(box: Box, sig: int) -> None:
+    pid = box.parts.init_pid
+    if pid is None:
+        raise Unsupported("the host cannot signal a process of the box: it has no number for one")
+    mask = 1 << (sig - 1)
+    box.init.rt_sigprocmask(0, mask)
+    os.kill(pid, sig)
+    reply = box.init.rt_sigtimedwait(mask, 1.0)
+    box.init.rt_sigprocmask(1, mask)
+    promise.receipt(reply.value == sig, reply)
+    (sender,) = struct.unpack_from("<i", reply.outs[0], 16)
+    promise.require(sender == 0, reply, si_pid=sender, sent_by=os.getpid())

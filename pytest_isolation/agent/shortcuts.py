@@ -1,0 +1,80 @@
+"""A few calls that are always made together."""
+
+from __future__ import annotations
+
+import os
+
+from pytest_isolation.agent.client import Proc, Program, Replies, Reply
+from pytest_isolation.errors import Unsupported
+
+AT_FDCWD = -100
+
+
+def read(proc: Proc, path: str | bytes, count: int = 65536) -> Reply:
+    """open, read once, close: the read's reply, or the open's when that was refused."""
+    program = Program()
+    fd = program.openat(AT_FDCWD, path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    data = program.read(fd, count)
+    program.close(fd)
+    replies = proc.run(program)
+    return replies[data] if replies[fd].ok else replies[fd]
+
+
+def write(proc: Proc, path: str | bytes, data: bytes, flags: int = os.O_WRONLY, mode: int = 0o600) -> Reply:
+    """open, write once, close: the write's reply, or the open's when that was refused."""
+    program = Program()
+    fd = program.openat(AT_FDCWD, path, flags | os.O_CLOEXEC, mode)
+    written = program.write(fd, data)
+    program.close(fd)
+    replies = proc.run(program)
+    return replies[written] if replies[fd].ok else replies[fd]
+
+
+def listing(proc: Proc, path: str | bytes) -> list[str]:
+    """The names in a directory; empty when it cannot be read."""
+    program = Program()
+    fd = program.openat(AT_FDCWD, path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    pieces = [program.getdents64(fd, 32768) for _ in range(8)]
+    program.close(fd)
+    replies = proc.run(program)
+    names: list[str] = []
+    for piece in pieces:
+        data, at = replies[piece].data, 0
+        while at < len(data):
+            length = int.from_bytes(data[at + 16 : at + 18], "little")
+            names.append(os.fsdecode(data[at + 19 : at + length].split(b"\0", 1)[0]))
+            at += length
+    return [name for name in names if name not in (".", "..")]
+
+
+def process_names(proc: Proc) -> dict[int, bytes]:
+    """pid -> name and command line of every process that /proc shows, in a few round trips.
+
+    Raises Unsupported in a box without /proc.
+    """
+    pids = [int(name) for name in listing(proc, "/proc") if name.isdigit()]
+    if not pids:
+        raise Unsupported("the box has no /proc to look for processes in")
+    found: dict[int, bytes] = {}
+    for at in range(0, len(pids), 100):
+        program = Program()
+        steps = []
+        for pid in pids[at : at + 100]:
+            for file in ("comm", "cmdline"):
+                fd = program.openat(AT_FDCWD, f"/proc/{pid}/{file}", os.O_RDONLY | os.O_CLOEXEC)
+                steps.append((pid, program.read(fd, 512)))
+                program.close(fd)
+        replies = proc.run(program)
+        for pid, step in steps:
+            found[pid] = found.get(pid, b"") + replies[step].data
+    return found
+
+
+def set_name(proc: Proc, name: str) -> Reply:
+    """prctl(PR_SET_NAME): the first 15 characters show in /proc/PID/comm."""
+    return proc.prctl(15, name)
+
+
+def finished(replies: Replies, program: Program) -> bool:
+    """Whether a program with stop_on_error ran to its end without an error."""
+    return len(replies) == len(program) and (not replies or replies[len(replies) - 1].ok)

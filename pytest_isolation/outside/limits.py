@@ -1,0 +1,123 @@
+"""Limits, exercised inside and measured from outside: never read back.
+
+The numbers are the host's account of the box's control group; what the box says of itself decides
+nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.errors import Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.boxes.cgroups import Group
+
+LIMITED = {"memory": 64 * MIB, "pids": 48, "cpus": 0.5}
+"""The limits of every check that exercises one: one box serves them all."""
+
+PROT_RW, MAP_PRIVATE_ANON, MADV_POPULATE_WRITE = 3, 0x22, 23
+
+
+def group_of(box: Box) -> Group:
+    """The host's control group of `box`; raises Unsupported where the host has no account of it."""
+    if box.parts.group is None:
+        raise Unsupported("no control group of the host counts this box")
+    return box.parts.group
+
+
+def memory_ceiling(box: Box) -> int:
+    """The most the host may be charged for a box whose memory is limited, in bytes.
+
+    The limit itself, and what the technology needs beside it and says so (a VM's own process).
+    """
+    return (box.spec.memory or 0) + int(box.parts.facts.get("memory_overhead", 0))
+
+
+def hog(proc: Proc, size: int) -> int:
+    """Touch `size` bytes in pieces in `proc`; returns how many could be touched.
+
+    Raises ProcLost when the kernel ended the process for it.
+    """
+    piece = 4 * MIB
+    touched = 0
+    while touched < size:
+        program = Program(stop_on_error=True)
+        room = program.mmap(0, piece, PROT_RW, MAP_PRIVATE_ANON)
+        fd = program.openat(-100, "/dev/zero", 0)
+        program._call("read", fd, room, piece)
+        program.close(fd)
+        replies = proc.run(program)
+        if len(replies) < len(program) or not replies[len(replies) - 1].ok:
+            # A box without /dev/zero: the kernel's random bytes fill memory as well.
+            program = Program(stop_on_error=True)
+            room = program.mmap(0, piece, PROT_RW, MAP_PRIVATE_ANON)
+            program.madvise(room, piece, MADV_POPULATE_WRITE)
+            replies = proc.run(program)
+            if len(replies) < len(program) or not replies[len(replies) - 1].ok:
+                break
+        touched += piece
+    return touched
+
+
+@contextmanager
+def crowd(box: Box, wanted: int) -> Iterator[int]:
+    """As many processes as the box gives, up to `wanted`; gives how many there are."""
+    with box.spawn() as parent:
+        children: list[Proc] = []
+        while len(children) < wanted:
+            child, _ = parent.try_spawn()
+            if child is None:
+                break
+            children.append(child)
+        try:
+            yield len(children)
+        finally:
+            # All in one program, and waited for: a process nobody waits for still counts.
+            program = Program()
+            for child in children:
+                program.drop(child.path[-1])
+                program.kill(child.pid, 9)
+                program.wait4(child.pid)
+            parent.run(program)
+
+
+def burn(box: Box, processes: int, seconds: float) -> float:
+    """Keep `processes` busy for `seconds`; the processor time the host charged, as processors used."""
+    group = group_of(box)
+    with ExitStack() as undo:
+        busy = [undo.enter_context(box.spawn()) for _ in range(processes)]
+        pending = []
+        before, started = group.cpu_seconds(), time.monotonic()
+        for proc in busy:
+            program = Program()
+            first = program.getrandom(4096)
+            program.loop(first, seconds=seconds)
+            pending.append(proc.start(program))
+        for one in pending:
+            one.result(timeout=seconds * 20 + 20)
+        wall = time.monotonic() - started
+        return (group.cpu_seconds() - before) / wall
+
+
+def settled(group: Group, at_most: int, seconds: float = 2.0) -> int:
+    """The number of tasks once what ended is gone."""
+    deadline = time.monotonic() + seconds
+    while (number := group.tasks()) > at_most and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return number
+
+
+def need_memory_account(box: Box) -> Group:
+    group = group_of(box)
+    if not group.has("memory"):
+        raise Unsupported("no memory controller of the host counts this box")
+    return group
+
