@@ -13,10 +13,22 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 AGENT = Path(__file__).parent / "pytest_isolation" / "agent"
-FLAGS = (
-    "-Os -std=gnu11 -ffreestanding -fno-stack-protector -fno-sanitize=all -fno-builtin -nostdlib -static -fno-pic "
-    "-Wall -Wextra -Werror -Wl,--build-id=none -s"
-).split()
+FLAGS = [
+    "-Os",
+    "-std=gnu11",
+    "-ffreestanding",
+    "-fno-stack-protector",
+    "-fno-sanitize=all",
+    "-fno-builtin",
+    "-nostdlib",
+    "-static",
+    "-fno-pic",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+    "-Wl,--build-id=none",
+    "-s",
+]
 
 
 def compile_agent(machine: str) -> Path:

@@ -104,5 +104,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
         metafunc.parametrize("isolation_box", box_parameters(metafunc.config), ids=str, indirect=True)
     if hasattr(metafunc.function, "_pytest_isolation_guarantee") and SESSION not in metafunc.config.stash:
-        skipped = pytest.param(None, id="not-measured", marks=pytest.mark.skip("a check: run it with pytest --isolation"))
+        skipped = pytest.param(
+            None, id="not-measured", marks=pytest.mark.skip("a check: run it with pytest --isolation")
+        )
         metafunc.parametrize("box", [skipped])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.outside.limits import LIMITED, group_of
+from pytest_isolation.outside.limits import LIMITED, group_of, settled
 
 promise = guarantee(
     "cg.exec-joins",
@@ -20,13 +20,13 @@ promise = guarantee(
 @given(children=st.integers(0, 10))
 def test_entering_is_counted(box: Box, children: int) -> None:
     group = group_of(box)
-    before = group.tasks()
     entered = box.enter()
     made = [entered.spawn() for _ in range(children)]
-    now = group.tasks()
+    during = group.tasks()
     for child in made:
         child.end()
     entered.agent.close()
-    promise.require(now >= before + 1 + children, f"entered, and made {children} children", before=before, now=now)
-
-
+    after = settled(group, during - 1 - children)
+    promise.require(
+        during - after >= 1 + children, f"entered, and made {children} children", during=during, after=after
+    )

@@ -23,4 +23,6 @@ TOLERANCE = 1.5
 def test_busy_box_keeps_its_quota(box: Box, processes: int) -> None:
     used = burn(box, processes, 0.4)
     quota = float(LIMITED["cpus"])
-    promise.require(used <= quota * TOLERANCE, f"{processes} busy processes", processors_used=round(used, 3), quota=quota)
+    promise.require(
+        used <= quota * TOLERANCE, f"{processes} busy processes", processors_used=round(used, 3), quota=quota
+    )

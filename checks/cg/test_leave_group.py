@@ -19,7 +19,9 @@ FILES = ("cgroup.procs", "tasks")
 
 
 @promise
-@given(controller=st.sampled_from(sorted(hierarchies()) or ["unified"]), up=st.integers(0, 3), file=st.sampled_from(FILES))
+@given(
+    controller=st.sampled_from(sorted(hierarchies()) or ["unified"]), up=st.integers(0, 3), file=st.sampled_from(FILES)
+)
 def test_process_stays_in_its_group(box: Box, controller: str, up: int, file: str) -> None:
     group = group_of(box)
     if not box.parts.shares_kernel:

@@ -19,7 +19,9 @@ promise = guarantee(
 def _own_places(box: Box, controller: str) -> list[str]:
     """Where the box says it is: the path counts where the whole tree is visible."""
     lines = [line.split(":", 2) for line in read(box.proc, "/proc/self/cgroup").data.decode().splitlines()]
-    return [f"/sys/fs/cgroup/{controller}{path}" for _, names, path in lines if controller in names.split(",") or not names]
+    return [
+        f"/sys/fs/cgroup/{controller}{path}" for _, names, path in lines if controller in names.split(",") or not names
+    ]
 
 
 FILES = {

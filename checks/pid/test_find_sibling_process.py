@@ -26,4 +26,6 @@ def test_sibling_process_is_hidden(box: Box, length: int) -> None:
         set_name(child, decoy)
         names = process_names(box.sibling.proc)
         promise.receipt(any(token.encode() in name for name in names.values()), "the sibling's own walk")
-        promise.require(not any(decoy.encode() in name for name in names.values()), f"{decoy} seen in the sibling's /proc")
+        promise.require(
+            not any(decoy.encode() in name for name in names.values()), f"{decoy} seen in the sibling's /proc"
+        )

@@ -30,4 +30,6 @@ def test_host_namespace_is_out_of_reach(box: Box, link: str, which: int) -> None
         name = program.readlinkat(-100, "/proc/self/ns/pid_for_children")
         replies = proc.run(program)
         now = replies[name].data.decode() if replies.ran(name) else ""
-        promise.require(not (replies.ran(joined) and box.parts.shares_kernel and now == host), *replies.calls, joined=now)
+        promise.require(
+            not (replies.ran(joined) and box.parts.shares_kernel and now == host), *replies.calls, joined=now
+        )

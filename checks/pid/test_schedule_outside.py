@@ -1,5 +1,7 @@
 """How a process outside is scheduled cannot be changed, nor its limits."""
 
+from pathlib import Path
+
 import psutil
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ RLIMIT_CORE, SCHED_BATCH, PRIO_PROCESS = 4, 3, 0
 
 def _state(pid: int) -> tuple[object, ...]:
     process = psutil.Process(pid)
-    status = open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()
+    status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return process.nice(), status[38], process.cpu_affinity(), process.rlimit(psutil.RLIMIT_CORE)
 
 

@@ -32,8 +32,6 @@ CALL_TIMEOUT_S = 20.0
 """A call that may block is bounded by what it waits for; this bounds everything else."""
 
 
-
-
 @dataclass(frozen=True, slots=True)
 class Reply:
     """What one system call answered.

@@ -18,7 +18,6 @@ from typing import Generic, TypeAlias, TypeVar
 
 from pytest_isolation.agent.memory import In, OutBuffer, Pointers, Step, Struct, Value
 
-
 T = TypeVar("T")
 Number: TypeAlias = "int | Step"
 PathArg: TypeAlias = "str | bytes | os.PathLike[str]"
@@ -41,7 +40,6 @@ class Syscalls(Generic[T]):
 
     @abstractmethod
     def syscall(self, nr: int, *args: Value) -> T: ...
-
 
     # -- files -------------------------------------------------------------------------
 
@@ -203,7 +201,9 @@ class Syscalls(Generic[T]):
 
     def utimensat(self, dirfd: Number, path: PathArg | None, atime_ns: int, mtime_ns: int, flags: int = 0) -> T:
         """utimensat(2)."""
-        return self._call("utimensat", dirfd, path, In(struct.pack("<4q", *divmod(atime_ns, 10**9), *divmod(mtime_ns, 10**9))), flags)
+        return self._call(
+            "utimensat", dirfd, path, In(struct.pack("<4q", *divmod(atime_ns, 10**9), *divmod(mtime_ns, 10**9))), flags
+        )
 
     def umask(self, mask: int) -> T:
         """umask(2)."""
@@ -251,7 +251,9 @@ class Syscalls(Generic[T]):
 
     def name_to_handle_at(self, dirfd: Number, path: PathArg, flags: int = 0) -> T:
         """name_to_handle_at(2)."""
-        return self._call("name_to_handle_at", dirfd, path, OutBuffer(136, data=struct.pack("<I", 128)), OutBuffer(4), flags)
+        return self._call(
+            "name_to_handle_at", dirfd, path, OutBuffer(136, data=struct.pack("<I", 128)), OutBuffer(4), flags
+        )
 
     def open_by_handle_at(self, mount_fd: Number, handle: bytes, flags: int = 0) -> T:
         """open_by_handle_at(2)."""
@@ -273,10 +275,11 @@ class Syscalls(Generic[T]):
         """quotactl(2)."""
         return self._call("quotactl", command, special, identifier, OutBuffer(128))
 
-
     # -- mounts ------------------------------------------------------------------------
 
-    def mount(self, source: PathArg | None, target: PathArg, fstype: str | None, flags: int = 0, data: str | None = None) -> T:
+    def mount(
+        self, source: PathArg | None, target: PathArg, fstype: str | None, flags: int = 0, data: str | None = None
+    ) -> T:
         """mount(2)."""
         return self._call("mount", source, target, fstype, flags, data)
 
@@ -308,13 +311,26 @@ class Syscalls(Generic[T]):
         """open_tree(2)."""
         return self._call("open_tree", dirfd, path, flags)
 
-    def move_mount(self, from_dirfd: Number, from_path: PathArg, to_dirfd: Number, to_path: PathArg, flags: int = 0) -> T:
+    def move_mount(
+        self, from_dirfd: Number, from_path: PathArg, to_dirfd: Number, to_path: PathArg, flags: int = 0
+    ) -> T:
         """move_mount(2)."""
         return self._call("move_mount", from_dirfd, from_path, to_dirfd, to_path, flags)
 
-    def mount_setattr(self, dirfd: Number, path: PathArg, flags: int, set_: int = 0, clear: int = 0, propagation: int = 0, userns_fd: int = 0) -> T:
+    def mount_setattr(
+        self,
+        dirfd: Number,
+        path: PathArg,
+        flags: int,
+        set_: int = 0,
+        clear: int = 0,
+        propagation: int = 0,
+        userns_fd: int = 0,
+    ) -> T:
         """mount_setattr(2)."""
-        return self._call("mount_setattr", dirfd, path, flags, In(struct.pack("<4Q", set_, clear, propagation, userns_fd)), 32)
+        return self._call(
+            "mount_setattr", dirfd, path, flags, In(struct.pack("<4Q", set_, clear, propagation, userns_fd)), 32
+        )
 
     def swapon(self, path: PathArg, flags: int = 0) -> T:
         """swapon(2)."""
@@ -323,7 +339,6 @@ class Syscalls(Generic[T]):
     def swapoff(self, path: PathArg) -> T:
         """swapoff(2)."""
         return self._call("swapoff", path)
-
 
     # -- processes ---------------------------------------------------------------------
 
@@ -391,7 +406,14 @@ class Syscalls(Generic[T]):
         """execve(2)."""
         return self._call("execve", path, Pointers((*argv, None)), Pointers((*environment, None)))
 
-    def execveat(self, dirfd: Number, path: PathArg, argv: Sequence[str | bytes], environment: Sequence[str | bytes] = (), flags: int = 0) -> T:
+    def execveat(
+        self,
+        dirfd: Number,
+        path: PathArg,
+        argv: Sequence[str | bytes],
+        environment: Sequence[str | bytes] = (),
+        flags: int = 0,
+    ) -> T:
         """execveat(2)."""
         return self._call("execveat", dirfd, path, Pointers((*argv, None)), Pointers((*environment, None)), flags)
 
@@ -421,11 +443,27 @@ class Syscalls(Generic[T]):
 
     def process_vm_readv(self, pid: Number, address: int, count: int) -> T:
         """process_vm_readv(2)."""
-        return self._call("process_vm_readv", pid, Struct((OutBuffer(count, filled=True), struct.pack("<Q", count))), 1, In(struct.pack("<2Q", address, count)), 1, 0)
+        return self._call(
+            "process_vm_readv",
+            pid,
+            Struct((OutBuffer(count, filled=True), struct.pack("<Q", count))),
+            1,
+            In(struct.pack("<2Q", address, count)),
+            1,
+            0,
+        )
 
     def process_vm_writev(self, pid: Number, address: int, data: bytes) -> T:
         """process_vm_writev(2)."""
-        return self._call("process_vm_writev", pid, Struct((In(data), struct.pack("<Q", len(data)))), 1, In(struct.pack("<2Q", address, len(data))), 1, 0)
+        return self._call(
+            "process_vm_writev",
+            pid,
+            Struct((In(data), struct.pack("<Q", len(data)))),
+            1,
+            In(struct.pack("<2Q", address, len(data))),
+            1,
+            0,
+        )
 
     def kcmp(self, pid1: Number, pid2: Number, kind: int, index1: int = 0, index2: int = 0) -> T:
         """kcmp(2)."""
@@ -437,7 +475,9 @@ class Syscalls(Generic[T]):
 
     def prlimit64(self, pid: Number, resource: int, new: tuple[int, int] | None = None) -> T:
         """prlimit(2)."""
-        return self._call("prlimit64", pid, resource, None if new is None else In(struct.pack("<2Q", *new)), OutBuffer(16))
+        return self._call(
+            "prlimit64", pid, resource, None if new is None else In(struct.pack("<2Q", *new)), OutBuffer(16)
+        )
 
     def getrusage(self, who: int) -> T:
         """getrusage(2)."""
@@ -491,7 +531,6 @@ class Syscalls(Generic[T]):
         """seccomp(2)."""
         return self._call("seccomp", operation, flags, argument)
 
-
     # -- identity ----------------------------------------------------------------------
 
     def getuid(self) -> T:
@@ -528,11 +567,15 @@ class Syscalls(Generic[T]):
 
     def capget(self, pid: Number = 0) -> T:
         """capget(2); effective, permitted, inheritable, then their upper halves."""
-        return self._call("capget", In(struct.pack("<2I", 0x20080522, pid if isinstance(pid, int) else 0)), OutBuffer(24))
+        return self._call(
+            "capget", In(struct.pack("<2I", 0x20080522, pid if isinstance(pid, int) else 0)), OutBuffer(24)
+        )
 
     def capset(self, effective: int, permitted: int, inheritable: int = 0) -> T:
         """capset(2)."""
-        return self._call("capset", In(struct.pack("<2I", 0x20080522, 0)), In(_capabilities(effective, permitted, inheritable)))
+        return self._call(
+            "capset", In(struct.pack("<2I", 0x20080522, 0)), In(_capabilities(effective, permitted, inheritable))
+        )
 
     def add_key(self, kind: str, description: str, payload: bytes, keyring: int) -> T:
         """add_key(2)."""
@@ -545,7 +588,6 @@ class Syscalls(Generic[T]):
     def keyctl(self, operation: int, a: Value = 0, b: Value = 0, c: Value = 0, d: Value = 0) -> T:
         """keyctl(2)."""
         return self._call("keyctl", operation, a, b, c, d)
-
 
     # -- memory ------------------------------------------------------------------------
 
@@ -625,7 +667,6 @@ class Syscalls(Generic[T]):
         """mq_unlink(3)."""
         return self._call("mq_unlink", name)
 
-
     # -- network -----------------------------------------------------------------------
 
     def socket(self, domain: int, kind: int, protocol: int = 0) -> T:
@@ -670,7 +711,15 @@ class Syscalls(Generic[T]):
 
     def sendto(self, fd: Number, data: bytes, flags: int = 0, address: bytes | None = None) -> T:
         """sendto(2)."""
-        return self._call("sendto", fd, In(data), len(data), flags, None if address is None else In(address), 0 if address is None else len(address))
+        return self._call(
+            "sendto",
+            fd,
+            In(data),
+            len(data),
+            flags,
+            None if address is None else In(address),
+            0 if address is None else len(address),
+        )
 
     def recvfrom(self, fd: Number, count: int, flags: int = 0) -> T:
         """recvfrom(2)."""
@@ -687,7 +736,6 @@ class Syscalls(Generic[T]):
     def setdomainname(self, name: str) -> T:
         """setdomainname(2)."""
         return self._call("setdomainname", In(os.fsencode(name)), len(os.fsencode(name)))
-
 
     # -- time, events, system ----------------------------------------------------------
 
@@ -709,7 +757,14 @@ class Syscalls(Generic[T]):
 
     def ppoll(self, fds: Sequence[tuple[int, int]], seconds: float) -> T:
         """poll(2); struct pollfd[] is `reply.data`."""
-        return self._call("ppoll", OutBuffer(8 * len(fds), data=b"".join(struct.pack("<ihh", fd, events, 0) for fd, events in fds)), len(fds), In(_timespec(seconds)), None, 8)
+        return self._call(
+            "ppoll",
+            OutBuffer(8 * len(fds), data=b"".join(struct.pack("<ihh", fd, events, 0) for fd, events in fds)),
+            len(fds),
+            In(_timespec(seconds)),
+            None,
+            8,
+        )
 
     def eventfd2(self, initial: int = 0, flags: int = 0) -> T:
         """eventfd(2)."""
@@ -757,7 +812,12 @@ class Syscalls(Generic[T]):
 
     def landlock_create_ruleset(self, attributes: bytes | None, flags: int = 0) -> T:
         """landlock_create_ruleset(2)."""
-        return self._call("landlock_create_ruleset", None if attributes is None else In(attributes), 0 if attributes is None else len(attributes), flags)
+        return self._call(
+            "landlock_create_ruleset",
+            None if attributes is None else In(attributes),
+            0 if attributes is None else len(attributes),
+            flags,
+        )
 
     def finit_module(self, fd: Number, parameters: str = "", flags: int = 0) -> T:
         """init_module(2)."""

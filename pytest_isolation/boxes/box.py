@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group
     from pytest_isolation.outside import Outside
 
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """How a program of the box ended: `code` is its exit status, or -N for signal N, as in subprocess."""

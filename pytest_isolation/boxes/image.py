@@ -125,7 +125,9 @@ _LOSSES: dict[str, Callable[[tuple[Entry, ...]], Iterable[Entry]]] = {
     "links": _links,
     "names": _names,
     "xattrs": _each(lambda entry: replace(entry, xattrs=())),
-    "modes": _each(lambda entry: replace(entry, mode=0o755 if entry.kind == "dir" or entry.path == b"agent" else 0o644)),
+    "modes": _each(
+        lambda entry: replace(entry, mode=0o755 if entry.kind == "dir" or entry.path == b"agent" else 0o644)
+    ),
     "owners": _each(lambda entry: replace(entry, uid=0, gid=0)),
     "times": _each(lambda entry: replace(entry, mtime_ns=entry.mtime_ns // 10**9 * 10**9 - 10**9)),
     "holes": _each(lambda entry: replace(entry, hole=0)),
@@ -136,7 +138,22 @@ _LOSSES: dict[str, Callable[[tuple[Entry, ...]], Iterable[Entry]]] = {
 @cache
 def base_image() -> Image:
     """The tree every box of ours has: mount points, a few files of /etc, and the agent at /agent."""
-    directories = "proc sys dev run etc root var mnt host home srv var/tmp dev/pts dev/shm".split()
+    directories = [
+        "proc",
+        "sys",
+        "dev",
+        "run",
+        "etc",
+        "root",
+        "var",
+        "mnt",
+        "host",
+        "home",
+        "srv",
+        "var/tmp",
+        "dev/pts",
+        "dev/shm",
+    ]
     made = [Entry(path=name.encode(), kind="dir", mode=0o755) for name in directories]
     made.append(Entry(path=b"tmp", kind="dir", mode=0o1777))
     files = {

@@ -161,7 +161,9 @@ def clean() -> list[Cleaned]:
     """Remove what dead runs of this user left, newest first, and only that."""
     done = []
     for directory in dead_runs():
-        lines = (directory / "register.jsonl").read_text().splitlines() if (directory / "register.jsonl").exists() else []
+        lines = (
+            (directory / "register.jsonl").read_text().splitlines() if (directory / "register.jsonl").exists() else []
+        )
         rows = []
         for line in lines:
             with suppress(ValueError):  # the line being written when the run was killed

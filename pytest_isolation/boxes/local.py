@@ -46,7 +46,9 @@ class LocalAgent:
         self.close()
 
 
-def start_local(*, arguments: Sequence[str] = (), pass_fds: Sequence[int] = (), env: dict[str, str] | None = None) -> LocalAgent:
+def start_local(
+    *, arguments: Sequence[str] = (), pass_fds: Sequence[int] = (), env: dict[str, str] | None = None
+) -> LocalAgent:
     """Start an agent on the host.  `arguments` only show in its command line; none may start with a slash."""
     process = subprocess.Popen(
         ["pytest-isolation-agent", "-d", *arguments],

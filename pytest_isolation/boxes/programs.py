@@ -45,7 +45,9 @@ def read_file(proc: Proc, path: str | bytes) -> bytes:
 
 def write_file(proc: Proc, path: str | bytes, data: bytes, mode: int) -> None:
     """Raises BoxError with the errno."""
-    fd = must(proc.openat(AT_FDCWD, path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "writing a file of the box").value
+    fd = must(
+        proc.openat(AT_FDCWD, path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "writing a file of the box"
+    ).value
     try:
         must(proc.fchmod(fd, mode), "writing a file of the box")
         for at in range(0, len(data), PIECE):
@@ -135,7 +137,9 @@ def _feed(
             if not data:
                 del opened[fd]
             if sum(map(len, kept)) > OUTPUT_MAX:
-                raise BoxError(f"the program wrote more than {OUTPUT_MAX >> 20} MiB; expected less: redirect it to a file")
+                raise BoxError(
+                    f"the program wrote more than {OUTPUT_MAX >> 20} MiB; expected less: redirect it to a file"
+                )
     return kept[0], kept[1]
 
 

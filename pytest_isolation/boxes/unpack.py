@@ -124,7 +124,8 @@ def observed(proc: Proc, root: bytes) -> Shown:
     for path, (_, inode, _) in found.items():
         groups.setdefault(inode, []).append(path)
     return {
-        path: (*facts, min(groups[inode]) if len(groups[inode]) > 1 else b"") for path, (facts, inode, _) in found.items()
+        path: (*facts, min(groups[inode]) if len(groups[inode]) > 1 else b"")
+        for path, (facts, inode, _) in found.items()
     }
 
 

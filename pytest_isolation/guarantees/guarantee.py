@@ -1,12 +1,12 @@
 """A guarantee: the promise a check tests.  At once decorator, asserter and record.
 
-    promise = guarantee("pid.signal-out-refused", claim="...", sources=("man:kill(2)",),
-                        falsified_by=weaken.share("pid"))
+promise = guarantee("pid.signal-out-refused", claim="...", sources=("man:kill(2)",),
+                    falsified_by=weaken.share("pid"))
 
-    @promise
-    @given(sig=catchable_signals())
-    def test_...(box, sig): ...
-        promise.require(sig not in canary.signals_seen(), reply)
+@promise
+@given(sig=catchable_signals())
+def test_...(box, sig): ...
+    promise.require(sig not in canary.signals_seen(), reply)
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ class Guarantee:
         """
         self.notes.requires += 1
         if not kept:
-            plain = {key: value if isinstance(value, (int, float, bool)) else str(value) for key, value in observed.items()}
+            plain = {
+                key: value if isinstance(value, (int, float, bool)) else str(value) for key, value in observed.items()
+            }
             raise Violation(self.id, f"{self.claim}: broken", [str(call) for call in calls], plain)
 
     def receipt(self, found: bool, *calls: object) -> None:

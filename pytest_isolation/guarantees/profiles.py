@@ -84,7 +84,7 @@ def _made(document: Mapping[str, Any], where: str, name: str = "") -> Profile:
         raise UsageError(f'{where}: no table [required]; expected lines such as "pid.init-is-one" = "its source"')
     for guarantee, source in required.items():
         if not isinstance(source, str) or not source:
-            raise UsageError(f'{where}: {guarantee} is {source!r}; expected its source as a text, and its id in quotes')
+            raise UsageError(f"{where}: {guarantee} is {source!r}; expected its source as a text, and its id in quotes")
     if unknown := sorted(set(document) - {"name", "says", "required"}):
         raise UsageError(f"{where}: the key {unknown[0]!r} is not known; expected name, says and [required]")
     return Profile(name=str(document.get("name", name)), says=str(document.get("says", "")), required=required)

@@ -35,7 +35,13 @@ class Ran:
 
 
 def run_property(
-    promise: Guarantee, test: Callable[..., Any], box: Box, *, examples: int, seed: int, phases: tuple[Phase, ...] = MEASURING
+    promise: Guarantee,
+    test: Callable[..., Any],
+    box: Box,
+    *,
+    examples: int,
+    seed: int,
+    phases: tuple[Phase, ...] = MEASURING,
 ) -> Ran:
     """Run `test` with `box`; every exception it can raise has become a value."""
     ran = Ran()
@@ -66,7 +72,13 @@ def _complete(promise: Guarantee, ran: Ran) -> None:
 
 
 def _generate(
-    promise: Guarantee, test: Callable[..., Any], box: Box, ran: Ran, examples: int, seed: int, phases: tuple[Phase, ...]
+    promise: Guarantee,
+    test: Callable[..., Any],
+    box: Box,
+    ran: Ran,
+    examples: int,
+    seed: int,
+    phases: tuple[Phase, ...],
 ) -> None:
     handle: Any = test
     inner = handle.hypothesis.inner_test

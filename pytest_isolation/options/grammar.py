@@ -163,5 +163,3 @@ def _value_text(value: str, special: re.Pattern[str]) -> str:
         return f"'{value}'"
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
-
-

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def choice(given: str, known: Iterable[str]) -> str:
-    """"did you mean 'docker'? expected one of chroot, docker, host": the end of a message about a wrong word."""
+    """ "did you mean 'docker'? expected one of chroot, docker, host": the end of a message about a wrong word."""
     from difflib import get_close_matches
 
     known = sorted(known)

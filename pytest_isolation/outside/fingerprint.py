@@ -142,7 +142,26 @@ _READERS: dict[str, Callable[[], list[str]]] = {
 _MAY_END = frozenset({"process", "file"})
 
 _DRIFTING = frozenset(
-    "random file-nr inode-nr inode-state dentry-state aio-nr pty nr ns_last_pid sched_domain neigh "
-    "nf_conntrack_count stat_refresh compact_memory drop_caches route flush epoll keys-limits "
-    "nf_conntrack_buckets".split()
+    [
+        "random",
+        "file-nr",
+        "inode-nr",
+        "inode-state",
+        "dentry-state",
+        "aio-nr",
+        "pty",
+        "nr",
+        "ns_last_pid",
+        "sched_domain",
+        "neigh",
+        "nf_conntrack_count",
+        "stat_refresh",
+        "compact_memory",
+        "drop_caches",
+        "route",
+        "flush",
+        "epoll",
+        "keys-limits",
+        "nf_conntrack_buckets",
+    ]
 )

@@ -120,4 +120,3 @@ def need_memory_account(box: Box) -> Group:
     if not group.has("memory"):
         raise Unsupported("no memory controller of the host counts this box")
     return group
-

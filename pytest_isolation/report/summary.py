@@ -23,7 +23,7 @@ class Group:
 
     @property
     def cells(self) -> str:
-        """"docker: pid.a, pid.b; qemu: pid.a": which cells, box by box."""
+        """ "docker: pid.a, pid.b; qemu: pid.a": which cells, box by box."""
         boxes: dict[str, list[str]] = {}
         for row in self.rows:
             boxes.setdefault(row.box, []).append(row.guarantee)
@@ -76,7 +76,7 @@ def _grouped(rows: Iterable[ResultRow]) -> tuple[Group, ...]:
 
 
 def host_line(run: Run) -> str:
-    """"Linux 6.1.0 x86_64, cgroup v2, root"."""
+    """ "Linux 6.1.0 x86_64, cgroup v2, root"."""
     host = run.host
     who = "root" if host.root else "not root"
     more = [f"{key} {value}" for key, value in host.more.items() if isinstance(value, str | int | float)]
@@ -84,7 +84,7 @@ def host_line(run: Run) -> str:
 
 
 def box_line(box: BoxRow) -> str:
-    """"20.10.24, start 412 ms (n = 3)"; or why it is not available."""
+    """ "20.10.24, start 412 ms (n = 3)"; or why it is not available."""
     if not box.available:
         return f"not available: {box.reason or 'no reason given'}"
     said = [box.version] if box.version else []

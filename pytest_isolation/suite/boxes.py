@@ -37,7 +37,9 @@ def choose(asked: RunConfig, *, unavailable: Mapping[str, str] | None = None) ->
     """
     specs = asked.boxes or tuple(BoxSpec(technology=name) for name in names())
     if unavailable is not None:
-        return [Chosen(spec, unavailable[spec.name]) if spec.name in unavailable else _looked_at(spec) for spec in specs]
+        return [
+            Chosen(spec, unavailable[spec.name]) if spec.name in unavailable else _looked_at(spec) for spec in specs
+        ]
     return [_looked_at(spec) for spec in specs]
 
 

@@ -31,7 +31,9 @@ def measure(
     number = EXAMPLES[promise.kind] if examples is None or promise.kind != "per-call" else examples
     try:
         if promise.intrusive and not spec.intrusive and _attached(spec):
-            raise Unsupported("the check would disturb a box that is not ours; say intrusive=true in its spec to allow it")
+            raise Unsupported(
+                "the check would disturb a box that is not ours; say intrusive=true in its spec to allow it"
+            )
         box = pool.box(needed)
         ran = run_property(promise, test, box, examples=number, seed=seed)
         if ran.trouble and not box.alive:

@@ -23,7 +23,9 @@ def checks_directory() -> Path:
     for place in (package / "checks", package.parent / "checks"):
         if place.is_dir():
             return place
-    raise UsageError(f"the built-in checks are not in this installation ({package / 'checks'} is missing); reinstall it")
+    raise UsageError(
+        f"the built-in checks are not in this installation ({package / 'checks'} is missing); reinstall it"
+    )
 
 
 class CheckModule(pytest.Module):

@@ -62,7 +62,9 @@ class Controls:
                 reasons.append(f"{name}: {error}")
                 continue
             able.append(name)
-        able.sort(key=lambda name: (not (name == own and technology(name).start_ms <= QUICK_MS), technology(name).start_ms))
+        able.sort(
+            key=lambda name: (not (name == own and technology(name).start_ms <= QUICK_MS), technology(name).start_ms)
+        )
         if not able and not reasons:
             reasons.append("no technology has that weakening")
         return able, reasons

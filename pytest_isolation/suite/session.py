@@ -252,7 +252,9 @@ class Session:
         if row is None or report.when != "call" or "verdict" not in row:
             return None
         category = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
-        letter = {"holds": ".", "violated": "V", "vacuous": "E", "inconclusive": "I", "unsupported": "s"}[row["verdict"]]
+        letter = {"holds": ".", "violated": "V", "vacuous": "E", "inconclusive": "I", "unsupported": "s"}[
+            row["verdict"]
+        ]
         return category, letter if category != "xfailed" else "v", row["verdict"].upper()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -16,7 +16,6 @@ BUILT_IN = {
     "chroot": "pytest_isolation.technologies.chroot:Chroot",
     "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
     "docker": "pytest_isolation.technologies.docker:Docker",
-    "qemu": "pytest_isolation.technologies.qemu:Qemu",
 }
 """In the order of a report: from no isolation to a machine of its own."""
 

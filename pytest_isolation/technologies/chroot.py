@@ -7,6 +7,7 @@ import platform
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.box import Box, Parts
@@ -32,7 +33,7 @@ class Chroot:
         return frozenset(lossy(aspect) for aspect in LOSSES)
 
     def check_available(self, spec: BoxSpec) -> None:
-        status = open("/proc/self/status").read()
+        status = Path("/proc/self/status").read_text()
         effective = int(status.split("CapEff:")[1].split()[0], 16)
         if not effective >> CAP_SYS_CHROOT & 1:
             raise Unavailable("chroot(2) needs CAP_SYS_CHROOT", "run as root")

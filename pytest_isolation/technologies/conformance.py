@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes import cgroups
@@ -235,7 +236,7 @@ def applies_the_spec(technology: Technology, spec: BoxSpec) -> None:
     with _launched(technology, wanted) as box:
         if technology.name == "host" or box.parts.init_pid is None:
             return
-        environ = open(f"/proc/{box.parts.init_pid}/environ", "rb").read().split(b"\0")
+        environ = Path(f"/proc/{box.parts.init_pid}/environ").read_bytes().split(b"\0")
         assert b"CONFORMANCE=a b=c" in environ, f"the environment is {environ}"
 
 

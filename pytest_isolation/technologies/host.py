@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies.base import refuse_unknown_holes

@@ -7,7 +7,7 @@ call made through the agent, so a refusal is reported with the call and its errn
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pytest_isolation.agent.client import Agent, Proc, Program, Reply
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
+from pytest_isolation.boxes.local import Pipes
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.boxes.weakenings import drop, unlimited
@@ -76,7 +76,9 @@ def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack)
     if isinstance(spec.image, str):
         root = Path(spec.image)
         if not root.is_dir():
-            raise UsageError(f"image={spec.image!r} is no directory; give the root directory of a file tree, or leave it out")
+            raise UsageError(
+                f"image={spec.image!r} is no directory; give the root directory of a file tree, or leave it out"
+            )
         target = root / f".agent-{lifetime.run_id}"
         lifetime.register("file", os.fspath(target))
         undo.callback(target.unlink, missing_ok=True)
@@ -111,7 +113,9 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
         replies = child.run(program)
     except BoxError:
         return  # the exec closed the channel: that is success, and the new agent's hello proves it
-    raise BoxError(f"the box's agent did not start: {replies[len(replies) - 1] if not replies.ran(last) else replies[last]}")
+    raise BoxError(
+        f"the box's agent did not start: {replies[len(replies) - 1] if not replies.ran(last) else replies[last]}"
+    )
 
 
 def hello(pipes: Pipes) -> Agent:

@@ -12,9 +12,8 @@ import os
 import platform
 import struct
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     LOSSES,
-    Weakening,
     Weakenings,
     drop,
     expose,
@@ -37,7 +35,7 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
-from pytest_isolation.errors import BoxError, Unavailable, UsageError
+from pytest_isolation.errors import Unavailable, UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
@@ -86,9 +84,14 @@ class Namespaces:
         opened = {share(kind) for kind in CLONE if kind != "user"}
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {drop(what) for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root", "exec-group")}
+        opened |= {
+            drop(what)
+            for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root", "exec-group")
+        }
         opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")}
-        opened |= {grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")}
+        opened |= {
+            grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
+        }
         if root():
             opened |= {drop("propagation"), drop("clean-up")}
         return frozenset(opened)
@@ -262,7 +265,9 @@ class _Start:
 
     def _wall_in(self, child: Proc) -> None:
         spec, root = self.spec, os.fspath(self.root)
-        self._leaked = child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY).value if spec.has(drop("close-fds")) else -1
+        self._leaked = (
+            child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY).value if spec.has(drop("close-fds")) else -1
+        )
         if self.own("mnt"):
             # Taken before everything becomes private: the copy stays in the host's peer group.
             shared = child.open_tree(AT_FDCWD, os.fspath(self._shared), OPEN_TREE_CLONE) if self._shared else None
@@ -379,7 +384,9 @@ class _Start:
         if self.group is not None and not self.spec.has(drop("exec-group")):
             self.group.add(local.pid)
         pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value
-        root_fd = must(local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root").value
+        root_fd = must(
+            local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root"
+        ).value
         kinds = [kind for kind in CLONE if kind != "user" and (self.own(kind) or self._joined(kind))]
         if self.userns:
             kinds.append("user")
@@ -411,7 +418,9 @@ class _Mounter:
     def __init__(self, child: Proc, root: str) -> None:
         self.child, self.root = child, root
 
-    def __call__(self, source: str | None, target: str, fstype: str | None, flags: int, data: str | None = None) -> None:
+    def __call__(
+        self, source: str | None, target: str, fstype: str | None, flags: int, data: str | None = None
+    ) -> None:
         must(self.child.mount(source, f"{self.root}{target}", fstype, flags, data), f"mounting {target}")
 
     def tried(self, source: str, target: str, fstype: str, flags: int, data: str | None = None) -> bool:

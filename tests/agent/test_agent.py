@@ -20,7 +20,6 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, In, Program
 from pytest_isolation.errors import AgentLost, BoxError, ProcLost
-
 from tests.support import REQUIRED
 
 CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_SIGHAND, CLONE_THREAD = 0x100, 0x200, 0x400, 0x800, 0x10000
@@ -221,9 +220,7 @@ def _runs(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize(
-    "garbage", [b"\xff" * 200, struct.pack("<IIBB4HH", 2**31, 1, 1, 0, 0, 0, 0, 0, 0), b"\0" * 19]
-)
+@pytest.mark.parametrize("garbage", [b"\xff" * 200, struct.pack("<IIBB4HH", 2**31, 1, 1, 0, 0, 0, 0, 0, 0), b"\0" * 19])
 def test_the_agent_ends_when_it_is_fed_garbage(garbage: bytes) -> None:
     done = subprocess.run(command(os.uname().machine), input=garbage, capture_output=True, timeout=10)
     assert done.returncode in (0, 71)

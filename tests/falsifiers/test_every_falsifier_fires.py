@@ -12,10 +12,16 @@ from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import names, technology
-
 from tests.support import built_in_checks, need
 
 CHECKS = built_in_checks()
+KEPT_OTHERWISE = {
+    (
+        "pid.init-death-kills-all",
+        "docker",
+    ): "without a PID namespace, the engine kills what is left in the container's group",
+}
+"""Cells whose promise is kept by a second defence that nothing can switch off, and how."""
 CELLS = [
     pytest.param(promise, test, name, id=f"{promise.id}-{name}")
     for name in names()
@@ -37,7 +43,7 @@ def pool() -> Iterator[Pool]:
 def test_falsifier_fires(promise: Guarantee, test: Callable[..., Any], name: str, pool: Pool) -> None:
     spec = need(name).weakened(*promise.falsified_by)
     state, _, reason = prove(promise, test, spec, pool, seed=1)
-    assert state == "fired", reason
+    assert state == ("silent" if (promise.id, name) in KEPT_OTHERWISE else "fired"), reason
 
 
 def test_every_guarantee_has_a_falsifier_that_something_can_open() -> None:

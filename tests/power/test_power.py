@@ -19,7 +19,6 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee, Kind
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.technologies import technology
-
 from tests.support import built_in_checks
 
 RUNS: dict[Kind, int] = {"per-call": 299, "per-window": 59, "per-box": 59}

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.outside.fingerprint import fingerprint, settled_differences
-
 from tests.support import need
 
 
-@pytest.mark.parametrize("name", ["host", "chroot", "namespaces", "docker", "qemu"])
+@pytest.mark.parametrize("name", ["host", "chroot", "namespaces", "docker"])
 def test_a_run_leaves_the_host_as_it_found_it(name: str, tmp_path: Path) -> None:
     """Every check on this technology, falsifiers included: what they opened is closed again."""
     need(name)

@@ -16,11 +16,10 @@ import psutil
 import pytest
 
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.outside.fingerprint import fingerprint, settled_differences
 from pytest_isolation.technologies import technology
-from pytest_isolation.boxes.spec import BoxSpec
-
 from tests.support import REQUIRED
 
 MOMENTS = 20
@@ -29,7 +28,7 @@ SEED = 20
 
 def _boxes() -> list[str]:
     found = []
-    for name in ("namespaces", "docker", "qemu"):
+    for name in ("namespaces", "docker"):
         try:
             technology(name).check_available(BoxSpec(technology=name))
             found.append(name)
@@ -60,7 +59,9 @@ def _bystander_container() -> Iterator[psutil.Process]:
     tag = f"bystander:{os.getpid()}"
     client.api.import_image_from_data(base_image().to_tar(), repository="bystander", tag=str(os.getpid()))
     try:
-        container = client.containers.run(tag, ["/agent"], stdin_open=True, detach=True, name=f"bystander-{os.getpid()}")
+        container = client.containers.run(
+            tag, ["/agent"], stdin_open=True, detach=True, name=f"bystander-{os.getpid()}"
+        )
         try:
             container.reload()
             yield psutil.Process(container.attrs["State"]["Pid"])

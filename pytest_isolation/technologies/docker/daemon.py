@@ -23,6 +23,8 @@ LABEL = "pytest-isolation.run"
 DEFAULT = "unix:///var/run/docker.sock"
 TIMEOUT_S = 60
 REMOVAL_S = 30.0
+UNUSED_S = 10.0
+"""How long a container that has ended may still count as a user of its image."""
 
 
 class Daemon:
@@ -42,6 +44,7 @@ class Daemon:
     def check_answers(self) -> None:
         """Raises Unavailable when the daemon that answered before does so no longer."""
         try:
+            _probe(self.where)
             self.api.ping()
         except Exception as error:
             raise unreachable(error, self.where) from None
@@ -64,9 +67,9 @@ class Daemon:
 
         unix(7), SO_PEERCRED: the peer's pid is 0 when our PID namespace does not have it.
         """
-        if not self.where.startswith("unix://"):
+        path = _path(self.where)
+        if path is None:
             return False
-        path = self.where.removeprefix("unix://").removeprefix("http+")
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
                 probe.connect(path)
@@ -77,6 +80,11 @@ class Daemon:
             )
         except OSError:
             return False
+
+    @property
+    def shares_files(self) -> bool:
+        """Whether the daemon may be able to mount directories of this machine: not through a network."""
+        return _path(self.where) is not None
 
     def facts(self) -> dict[str, Any]:
         """For the report; asked anew, since a daemon can be upgraded during a long session."""
@@ -136,15 +144,23 @@ class Daemon:
 
     def remove_image(self, tag: str) -> bool:
         """Remove an image of ours; returns whether it was there.  Raises BoxError for one without our label."""
-        from docker.errors import NotFound
+        from docker.errors import APIError, NotFound
 
-        try:
-            found = self.api.inspect_image(tag)
-            self._check_label("image", tag, (found.get("Config") or {}).get("Labels"))
-            self.api.remove_image(tag, force=True)
-        except NotFound:
-            return False
-        return True
+        deadline = time.monotonic() + UNUSED_S
+        while True:
+            try:
+                found = self.api.inspect_image(tag)
+                self._check_label("image", tag, (found.get("Config") or {}).get("Labels"))
+                # Never by force: that takes only the name from an image in use, and leaves the rest for good.
+                self.api.remove_image(tag)
+            except NotFound:
+                return False
+            except APIError as error:
+                if error.status_code != 409 or time.monotonic() > deadline:
+                    raise BoxError(f"the Docker daemon does not remove the image {tag}: {said(error)}") from None
+                time.sleep(0.1)
+            else:
+                return True
 
     @staticmethod
     def _check_label(kind: str, name: str, labels: Mapping[str, str] | None) -> None:
@@ -178,11 +194,27 @@ def _connect(host: str | None, environment: tuple[str | None, ...]) -> Daemon:
             "forward the socket (ssh -L /tmp/docker.sock:/var/run/docker.sock HOST) and give host=unix:///tmp/docker.sock",
         )
     try:
+        _probe(where)
         settings = kwargs_from_env() | ({"base_url": host} if host else {})
         api = docker.APIClient(version="auto", timeout=TIMEOUT_S, **settings)
     except Exception as error:
         raise unreachable(error, where) from None
     return Daemon(api, host, where)
+
+
+def _path(where: str) -> str | None:
+    """The socket's path; None for another kind of address."""
+    for scheme in ("unix://", "http+unix://"):
+        if where.startswith(scheme):
+            return "/" + where.removeprefix(scheme).lstrip("/")
+    return None
+
+
+def _probe(where: str) -> None:
+    """Raises the plain OSError when nobody listens: the SDK would wrap it thrice, and leave its socket open."""
+    if (path := _path(where)) is not None:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+            probe.connect(path)
 
 
 def unreachable(error: BaseException, where: str) -> Unavailable | UsageError:

@@ -78,7 +78,7 @@ class Start:
 
     def _volumes(self, settings: Settings) -> None:
         spec = self.spec
-        if (spec.volumes or spec.has(drop("private-root"))) and not self.daemon.where.startswith("unix://"):
+        if (spec.volumes or spec.has(drop("private-root"))) and not self.daemon.shares_files:
             raise Unsupported(f"the daemon at {self.daemon.where} cannot mount directories of this machine")
         for volume in spec.volumes:
             directory = self._directory("volume")
@@ -119,7 +119,7 @@ class Start:
         """A read-only root takes no archive: there the agent is mounted.  A copy leaves no mount to be seen."""
         if not (self.users and settings.host.get("read_only")):
             return False
-        if not self.daemon.where.startswith("unix://"):
+        if not self.daemon.shares_files:
             raise Unsupported("the agent cannot be put in a read-only container of the user's image on another machine")
         found = image.find(self.daemon, str(self.spec.image))
         binary = self._directory("agent") / "agent"
