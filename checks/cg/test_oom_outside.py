@@ -10,7 +10,7 @@ from pytest_isolation.outside.limits import LIMITED, hog, need_memory_account
 
 promise = guarantee(
     "cg.mem.oom-contained",
-    claim="a process that takes more than the box's memory is ended or refused, and host processes and other boxes live on",
+    claim="a process that takes more than the box's memory is ended or refused, and everybody outside lives on",
     sources=("kernel:admin-guide/cgroup-v2 memory.events",),
     falsified_by=weaken.unlimited("memory"),
     kind="per-window",

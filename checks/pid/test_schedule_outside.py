@@ -13,7 +13,7 @@ promise = guarantee(
     claim="setpriority(2), sched_setscheduler(2), sched_setaffinity(2) and prlimit(2) reach no process outside",
     sources=("man:setpriority(2)", "man:sched(7)", "man:prlimit(2)"),
     falsified_by=weaken.share("pid"),
-    distinct="these calls ask for no capability over a process of one's own user: signals may be filtered where they are not",
+    distinct="these calls need no capability over a process of one's own user, and no filter knows them",
 )
 RLIMIT_CORE, SCHED_BATCH, PRIO_PROCESS = 4, 3, 0
 

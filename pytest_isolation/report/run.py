@@ -3,7 +3,6 @@
 The JSON is a contract (docs/report.md, schema.json): a field may be added, none renamed.
 """
 
-# ruff: noqa: TC001, TC003  (Row reads the annotations at run time)
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -11,7 +11,7 @@ from pytest_isolation.errors import IsolationError, Unavailable
 from pytest_isolation.technologies import names, technology
 
 if TYPE_CHECKING:
-    from pytest_isolation.options import RunConfig
+    from pytest_isolation.options.config import RunConfig
 
 
 @dataclass(frozen=True, slots=True)

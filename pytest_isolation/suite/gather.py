@@ -74,7 +74,7 @@ class Gatherer:
     def add(self, report: pytest.TestReport) -> None:
         row: dict[str, Any] | None = getattr(report, "isolation", None)
         if row is None:
-            if report.when == "???":  # xdist's word for a worker that crashed during this item
+            if str(report.when) == "???":  # xdist's word for a worker that crashed during this item
                 self._run_notes.append(f"a worker crashed while it ran {report.nodeid}: that cell was not measured")
             return
         key = row["box"], row["guarantee"]

@@ -161,7 +161,8 @@ class Session:
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
         items.extend(collect_built_in(session))
-        kept, left = [], []
+        kept: list[pytest.Item] = []
+        left: list[pytest.Item] = []
         for item in items:
             promise = guarantee_of(getattr(item, "function", None))
             if promise is not None:

@@ -76,9 +76,7 @@ def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack)
     if isinstance(spec.image, str):
         root = Path(spec.image)
         if not root.is_dir():
-            raise UsageError(
-                f"image={spec.image!r} is no directory; give the root directory of a file tree, or leave it out"
-            )
+            raise UsageError(f"image={spec.image!r} is no directory; give the root of a file tree, or leave it out")
         target = root / f".agent-{lifetime.run_id}"
         lifetime.register("file", os.fspath(target))
         undo.callback(target.unlink, missing_ok=True)

@@ -127,7 +127,9 @@ class Namespaces:
                 facts={"environment": launcher.environment(spec)},
                 started_ms=(time.perf_counter() - started) * 1e3,
             )
-            parts.close = undo.pop_all().close
+            # What enters later is undone with the box, too.
+            start.undo = undo.pop_all()
+            parts.close = start.undo.close
         return Box(spec, parts)
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -381,6 +383,7 @@ class _Start:
         """As nsenter(1) does: join the control group, the namespaces and the root of the first process."""
         pipes = Pipes()
         local = start_local(pass_fds=pipes.theirs)
+        self.undo.callback(local.close)
         if self.group is not None and not self.spec.has(drop("exec-group")):
             self.group.add(local.pid)
         pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value

@@ -6,7 +6,6 @@ import io
 import os
 import secrets
 import socket
-import stat
 import subprocess
 import sys
 import tarfile
@@ -225,7 +224,7 @@ def test_drop_seccomp_leaves_the_filter_out(run: lifetime.Lifetime, plain: Box) 
 
 
 def test_drop_masks_shows_what_is_masked(run: lifetime.Lifetime, plain: Box) -> None:
-    masked = {"/proc/kcore", "/proc/sys", "/sys/firmware"}
+    masked = {path for path in ("/proc/kcore", "/proc/sys", "/sys/firmware") if os.path.exists(path)}
     assert masked <= set(mounts_of(plain))
     with started(run, SPEC.weakened(weaken.drop("masks"))) as box:
         assert not masked & set(mounts_of(box))
@@ -243,23 +242,6 @@ def test_drop_read_only_makes_root_and_volumes_writable(run: lifetime.Lifetime) 
         assert box.proc.openat(AT_FDCWD, "/tmp/file", os.O_CREAT | os.O_WRONLY, 0o600).ok
     with started(run, asked.weakened(weaken.drop("read-only"))) as box:
         assert errors(box) == [0, 0]
-
-
-def test_drop_devices_opens_the_disk_under_the_root(run: lifetime.Lifetime, plain: Box) -> None:
-    """Opened for reading, and not read."""
-    disk = os.stat("/var").st_dev
-    if not os.major(disk):
-        pytest.skip("/var of this machine is on no block device")
-
-    def opened(box: Box) -> int:
-        box.proc.mknodat(AT_FDCWD, "/tmp/disk", stat.S_IFBLK | 0o600, disk)
-        reply = box.proc.openat(AT_FDCWD, "/tmp/disk", os.O_RDONLY)
-        box.proc.unlinkat(AT_FDCWD, "/tmp/disk")
-        return reply.errno
-
-    assert opened(plain) == EPERM
-    with started(run, SPEC.weakened(weaken.drop("devices"))) as box:
-        assert opened(box) == 0
 
 
 def test_drop_init_puts_another_process_first(run: lifetime.Lifetime, plain: Box) -> None:
