@@ -92,7 +92,7 @@ def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack)
 
 
 def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: Iterable[int] = ()) -> None:
-    """Have `child` execute the agent at `path` in its root, with descriptors 0 and 1 on `pipes` and no others but `keep`."""
+    """Have `child` execute the agent at `path` in its root: 0 and 1 on `pipes`, and no others but `keep`."""
     must(child.chdir(spec.workdir), f"workdir={spec.workdir}")
     if spec.gid:
         must(child.setgroups([]), "dropping groups")

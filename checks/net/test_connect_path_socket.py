@@ -1,0 +1,32 @@
+"""A UNIX socket in a directory of the host cannot be reached from inside."""
+
+import socket
+import tempfile
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.client import Program
+from pytest_isolation.outside.network import listener, reached, sockaddr_un
+
+promise = guarantee(
+    "net.path-unix-isolated",
+    claim="no connection from inside arrives at a socket the host bound to a path outside what is shared",
+    sources=("man:unix(7)", "man:mount_namespaces(7)"),
+    falsified_by=weaken.expose("/tmp"),
+)
+
+
+@promise
+@given(prefix=st.sampled_from(["", "/host", "/proc/1/root"]))
+def test_path_socket_is_unreachable(box: Box, prefix: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="pytest-isolation-", dir="/tmp") as directory:
+        path = f"{directory}/s"
+        with listener(socket.AF_UNIX, path) as service:
+            program = Program()
+            fd = program.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+            program.connect(fd, sockaddr_un(f"{prefix}{path}".encode() + b"\0"))
+            program.close(fd)
+            replies = box.proc.run(program)
+            promise.require(not reached(service), *replies.calls)
