@@ -28,7 +28,7 @@ def sockaddr_un(name: bytes) -> bytes:
 
 
 @contextmanager
-def listener(family: int, address: object) -> Iterator[socket.socket]:
+def listener(family: int, address: tuple[str, int] | str | bytes) -> Iterator[socket.socket]:
     """A listening socket of the host, which never blocks."""
     with socket.socket(family, socket.SOCK_STREAM) as made:
         made.bind(address)
