@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.outside.limits import LIMITED, group_of, settled
+from pytest_isolation.outside.limits import LIMITED, at_rest, group_of
 
 promise = guarantee(
     "cg.exec-joins",
@@ -20,13 +20,11 @@ promise = guarantee(
 @given(children=st.integers(0, 10))
 def test_entering_is_counted(box: Box, children: int) -> None:
     group = group_of(box)
+    before = at_rest(group)
     entered = box.enter()
     made = [entered.spawn() for _ in range(children)]
     during = group.tasks()
     for child in made:
         child.end()
     entered.agent.close()
-    after = settled(group, during - 1 - children)
-    promise.require(
-        during - after >= 1 + children, f"entered, and made {children} children", during=during, after=after
-    )
+    promise.require(during >= before + 1 + children, f"entered, and made {children} children", before=before, during=during)

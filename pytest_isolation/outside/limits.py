@@ -115,6 +115,18 @@ def settled(group: Group, at_most: int, seconds: float = 2.0) -> int:
     return number
 
 
+def at_rest(group: Group, seconds: float = 2.0) -> int:
+    """The number of tasks when it has not changed for 50 ms: what ended is gone."""
+    deadline = time.monotonic() + seconds
+    number = group.tasks()
+    while time.monotonic() < deadline:
+        time.sleep(0.05)
+        if (now := group.tasks()) == number:
+            break
+        number = now
+    return number
+
+
 def need_memory_account(box: Box) -> Group:
     group = group_of(box)
     if not group.has("memory"):
