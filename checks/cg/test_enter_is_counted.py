@@ -27,4 +27,4 @@ def test_entering_is_counted(box: Box, children: int) -> None:
     for child in made:
         child.end()
     entered.agent.close()
-    promise.require(during >= before + 1 + children, f"entered, and made {children} children", before=before, during=during)
+    promise.require(during >= before + 1 + children, f"entered, made {children}", before=before, during=during)
