@@ -16,7 +16,12 @@ from typing import Literal
 
 from pytest_isolation.errors import BoxError
 
-CONTROLLERS = ("memory", "pids", "cpu", "cpuacct", "cpuset", "devices", "freezer")
+CONTROLLERS = (
+    "memory", "pids", "cpu", "cpuacct", "cpuset", "devices", "freezer", "blkio", "hugetlb", "net_cls", "net_prio",
+    "perf_event", "rdma", "misc",
+)  # fmt: skip
+SYSTEMD = "name=systemd"
+"""A v1 hierarchy without a controller.  Runtimes make groups in every hierarchy there is, so ours span them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +45,7 @@ def hierarchies() -> dict[str, Path]:
             found.setdefault("unified", point)
         elif fstype == "cgroup":
             for controller in options.split(","):
-                if controller in CONTROLLERS:
+                if controller in (*CONTROLLERS, SYSTEMD):
                     found.setdefault(controller, point)
     return found
 

@@ -79,14 +79,25 @@ class Pipes:
     """
 
     def __init__(self) -> None:
-        box_in, self._writer = os.pipe()
-        self._reader, box_out = os.pipe()
-        self.theirs = (box_in, box_out)
+        box_in, writer = os.pipe()
+        reader, box_out = os.pipe()
+        self.theirs: tuple[int, ...] = (box_in, box_out)
+        self._ours: tuple[int, ...] = (reader, writer)
 
     def close_theirs(self) -> None:
         for fd in self.theirs:
             with suppress(OSError):
                 os.close(fd)
+        self.theirs = ()
 
     def channel(self) -> FdChannel:
-        return FdChannel(self._reader, self._writer)
+        """The channel, which owns our ends from now on."""
+        (reader, writer), self._ours = self._ours, ()
+        return FdChannel(reader, writer)
+
+    def close(self) -> None:
+        """Close what nobody took over."""
+        self.close_theirs()
+        for fd in self._ours:
+            os.close(fd)
+        self._ours = ()

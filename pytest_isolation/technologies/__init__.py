@@ -15,6 +15,7 @@ BUILT_IN = {
     "host": "pytest_isolation.technologies.host:Host",
     "chroot": "pytest_isolation.technologies.chroot:Chroot",
     "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
+    "bubblewrap": "pytest_isolation.technologies.bubblewrap:Bubblewrap",
     "docker": "pytest_isolation.technologies.docker:Docker",
 }
 """In the order of a report: from no isolation to a machine of its own."""

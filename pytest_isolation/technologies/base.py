@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.box import Box
@@ -18,6 +18,20 @@ def refuse_unknown_holes(technology: Technology, spec: BoxSpec) -> None:
     """Raises Unavailable, naming it, for a weakening this technology cannot open: never passed over."""
     for hole in sorted(spec.weakenings - technology.weakenings()):
         raise Unavailable(f"{technology.name} cannot open the hole {hole} here")
+
+
+def flag(spec: BoxSpec, key: str) -> bool:
+    """A keyword that is true or false, false when it was not given; raises UsageError for another value."""
+    value = str(spec.option(key, "false")).lower()
+    if value not in ("true", "false"):
+        raise UsageError(f"{key}={value}: expected true or false")
+    return value == "true"
+
+
+def texts(spec: BoxSpec, key: str) -> tuple[str, ...]:
+    """A keyword that is a list, however many values were given."""
+    value = spec.option(key, ())
+    return tuple(map(str, value)) if isinstance(value, tuple | list) else (str(value),)
 
 
 class Technology(Protocol):

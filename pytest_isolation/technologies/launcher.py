@@ -7,7 +7,7 @@ call made through the agent, so a refusal is reported with the call and its errn
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from pytest_isolation.boxes.weakenings import drop, unlimited
 from pytest_isolation.errors import BoxError, UsageError
 
 AT_FDCWD = -100
+CLOSE_RANGE_CLOEXEC = 4
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 GUARD = cgroups.Limits(memory=1024 * MIB, pids=1024, cpus=2.0)
@@ -99,21 +100,32 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
         must(child.setresgid(spec.gid, spec.gid, spec.gid), f"gid={spec.gid}")
     if spec.uid:
         must(child.setresuid(spec.uid, spec.uid, spec.uid), f"uid={spec.uid}")
+    execute(child, path, [path, "-d"], environment(spec), pipes.theirs, keep=keep)
+
+
+def execute(
+    child: Proc, path: str, argv: Iterable[str], env: Iterable[str], stdio: Sequence[int], *, keep: Iterable[int] = ()
+) -> None:
+    """Have `child` execute a program: `stdio` become 0, 1 (and 2) of it, and above 2 it has but `keep`.
+
+    Raises BoxError with the errno when the kernel refuses.
+    """
     program = Program(stop_on_error=True)
-    program.dup3(pipes.theirs[0], 0)
-    program.dup3(pipes.theirs[1], 1)
+    for number, fd in enumerate(stdio):
+        program.dup3(fd, number)
     # Closed by the exec, so that the launcher's channel lives until it succeeds.
-    kept = sorted(keep)
-    first = max([2, *kept]) + 1
-    program.close_range(first, 0xFFFF_FFFF, 4)  # CLOSE_RANGE_CLOEXEC
-    last = program.execve(path, [path, "-d"], environment(spec))
+    first = 3
+    for kept in sorted(keep):
+        if kept > first:
+            program.close_range(first, kept - 1, CLOSE_RANGE_CLOEXEC)
+        first = kept + 1
+    program.close_range(first, 0xFFFF_FFFF, CLOSE_RANGE_CLOEXEC)
+    last = program.execve(path, list(argv), list(env))
     try:
         replies = child.run(program)
     except BoxError:
-        return  # the exec closed the channel: that is success, and the new agent's hello proves it
-    raise BoxError(
-        f"the box's agent did not start: {replies[len(replies) - 1] if not replies.ran(last) else replies[last]}"
-    )
+        return  # the exec closed the channel: that is success, and the new program answers for itself
+    raise BoxError(f"{path} did not start: {replies[len(replies) - 1] if not replies.ran(last) else replies[last]}")
 
 
 def hello(pipes: Pipes) -> Agent:

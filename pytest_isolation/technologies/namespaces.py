@@ -35,9 +35,9 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
-from pytest_isolation.errors import Unavailable, UsageError
+from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import flag, refuse_unknown_holes
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
 
@@ -98,17 +98,11 @@ class Namespaces:
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
-        if root() and not _flag(spec, "userns"):
-            return
-        limit = Path("/proc/sys/user/max_user_namespaces")
-        if limit.exists() and limit.read_text().strip() == "0":
-            raise Unavailable("user namespaces are switched off", "sysctl user.max_user_namespaces=10000")
-        knob = Path("/proc/sys/kernel/unprivileged_userns_clone")
-        if not root() and knob.exists() and knob.read_text().strip() == "0":
-            raise Unavailable("user namespaces are for root only", "sysctl kernel.unprivileged_userns_clone=1")
+        if not root() or flag(spec, "userns"):
+            check_user_namespaces()
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
-        return {"version": platform.release(), "user_namespace": not root() or _flag(spec, "userns")}
+        return {"version": platform.release(), "user_namespace": not root() or flag(spec, "userns")}
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
@@ -136,11 +130,14 @@ class Namespaces:
         return False
 
 
-def _flag(spec: BoxSpec, key: str) -> bool:
-    value = str(spec.option(key, "false")).lower()
-    if value not in ("true", "false"):
-        raise UsageError(f"{key}={value}: expected true or false")
-    return value == "true"
+def check_user_namespaces() -> None:
+    """Raises Unavailable, with the remedy, where this user may not make a user namespace."""
+    limit = Path("/proc/sys/user/max_user_namespaces")
+    if limit.exists() and limit.read_text().strip() == "0":
+        raise Unavailable("user namespaces are switched off", "sysctl user.max_user_namespaces=10000")
+    knob = Path("/proc/sys/kernel/unprivileged_userns_clone")
+    if not root() and knob.exists() and knob.read_text().strip() == "0":
+        raise Unavailable("user namespaces are for root only", "sysctl kernel.unprivileged_userns_clone=1")
 
 
 class _Start:
@@ -148,7 +145,7 @@ class _Start:
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.spec, self.lifetime, self.undo = spec, lifetime, undo
-        self.userns = not root() or _flag(spec, "userns")
+        self.userns = not root() or flag(spec, "userns")
         self.volumes: dict[str, Path] = {}
         self.group: cgroups.Group | None = None
         self.pid = 0

@@ -12,8 +12,8 @@ from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
-from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.docker import image, mounts, stream
+from pytest_isolation.technologies import launcher, mounts
+from pytest_isolation.technologies.docker import image, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained
 from pytest_isolation.technologies.docker.settings import SHARED, Settings
 

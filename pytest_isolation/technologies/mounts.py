@@ -1,4 +1,4 @@
-"""Mounts made from the host's side, through an agent there: what the Docker API has no words for."""
+"""Mounts made from the host's side, through an agent there: what a technology has no words for."""
 
 from __future__ import annotations
 

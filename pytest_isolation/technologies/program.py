@@ -1,0 +1,169 @@
+"""Starting a box by a program of the host: bwrap, runc, systemd-nspawn, whatever ends in the agent.
+
+A host agent has a child become the program, in the box's control group from its first instruction.  The
+program's standard input and output are the agent's channel, its standard error is kept for when it fails.
+All of it ends with the host agent, and that one with us.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from functools import cache
+from pathlib import Path
+
+from pytest_isolation.agent.client import Agent, Proc
+from pytest_isolation.boxes.cgroups import Group
+from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.errors import AgentLost, BoxError, Unavailable
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.launcher import must
+
+PR_SET_CHILD_SUBREAPER = 36
+WNOHANG, WALL = 1, 0x4000_0000
+KEPT = 4096
+"""Bytes of a program's standard error that an error may show."""
+
+
+def find(program: str, package: str) -> str:
+    """The path of `program`; raises Unavailable, naming the Debian package, when it is not in PATH."""
+    path = shutil.which(program)
+    if path is None:
+        raise Unavailable(f"{program} is not installed", f"apt install {package}")
+    return path
+
+
+def version(program: str, package: str) -> str:
+    """What `program --version` says first; raises Unavailable."""
+    return _version(find(program, package))
+
+
+@cache
+def _version(path: str) -> str:
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise Unavailable(f"{path} --version does not work: {error}", "reinstall it") from None
+    if done.returncode or not done.stdout.strip():
+        raise Unavailable(f"{path} --version fails: {' '.join(done.stderr.split())[:300]}", "reinstall it")
+    return done.stdout.strip().splitlines()[0]
+
+
+class Programs:
+    """Runs programs for one box, all in `group`, and sees to their end.
+
+    `start` is for the program that ends in the agent, `run` for one that is waited for.
+    """
+
+    def __init__(self, group: Group | None, undo: ExitStack) -> None:
+        self.group = group
+        reader, self._errors = os.pipe()
+        undo.callback(os.close, reader)
+        os.set_blocking(reader, False)
+        self._reader, self._said = reader, bytearray()
+        self._pipes = Pipes()
+        undo.callback(self._pipes.close)
+        self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        given = (*self._pipes.theirs, self._errors, self._null)
+        self._local = start_local(pass_fds=given)
+        undo.callback(self._end)
+        # What a runtime leaves behind becomes our child, and is waited for: no zombie outlives the box.
+        must(self._local.proc.prctl(PR_SET_CHILD_SUBREAPER, 1), "adopting what the runtime leaves")
+
+    @property
+    def proc(self) -> Proc:
+        """The host's process that starts the programs."""
+        return self._local.proc
+
+    def said(self) -> str:
+        """What the programs wrote to their standard error so far, on one line."""
+        with suppress(BlockingIOError):
+            while piece := os.read(self._reader, 65536):
+                self._said += piece[: max(0, KEPT - len(self._said))]
+        return " ".join(self._said.decode(errors="replace").split())
+
+    def start(
+        self, argv: Sequence[str], *, env: Sequence[str], prepare: Callable[[Proc], Sequence[int]] | None = None
+    ) -> int:
+        """Start the program that ends in the agent; its pid.
+
+        `prepare` is called with the child before it becomes the program, and says which of its
+        descriptors the program keeps.
+        """
+        child = self.proc.spawn()
+        if self.group is not None:
+            self.group.add(child.pid)
+        keep = prepare(child) if prepare is not None else ()
+        launcher.execute(child, argv[0], argv, env, (*self._pipes.theirs, self._errors), keep=keep)
+        return child.pid
+
+    def run(self, argv: Sequence[str], *, env: Sequence[str], channel: bool = False, timeout: float = 60) -> int:
+        """Run a program and wait for it: its exit status, or -N for signal N.
+
+        `channel`: its standard input and output are the agent's, as of a runtime that detaches.
+        Raises BoxError after `timeout` seconds.
+        """
+        child = self.proc.spawn()
+        if self.group is not None:
+            self.group.add(child.pid)
+        stdio = (*self._pipes.theirs, self._errors) if channel else (self._null, self._errors, self._errors)
+        launcher.execute(child, argv[0], argv, env, stdio)
+        deadline = time.monotonic() + timeout
+        pause = 0.001
+        while not (reply := must(self.proc.wait4(child.pid, WNOHANG | WALL), "waiting for a program")).value:
+            if time.monotonic() > deadline:
+                self.proc.kill(child.pid, signal.SIGKILL)
+                raise BoxError(f"{' '.join(argv)} has not ended after {timeout:g} s{self.because()}")
+            time.sleep(pause)
+            pause = min(0.02, pause * 1.5)
+        return os.waitstatus_to_exitcode(struct.unpack_from("<i", reply.outs[0])[0])
+
+    def because(self) -> str:
+        """What the programs said, as the end of an error; empty when they said nothing."""
+        said = self.said()
+        return f"; it said: {said}" if said else ""
+
+    def hello(self, what: str) -> Agent:
+        """The agent that answers; raises BoxError with what `what` said when none does."""
+        self._pipes.close_theirs()
+        channel = self._pipes.channel()
+        try:
+            return Agent(channel)
+        except AgentLost as error:
+            channel.close()
+            raise BoxError(f"{what} did not start the agent: {error}{self.because()}") from None
+
+    def _end(self) -> None:
+        """Kill what still runs, and wait until all of it is gone."""
+        if self.group is not None:
+            self.group.kill()
+        with suppress(BoxError):
+            deadline = time.monotonic() + 10
+            for child in children(self._local.pid):
+                self.proc.kill(child, signal.SIGKILL)
+            while self.proc.wait4(-1, WNOHANG | WALL).ok and time.monotonic() < deadline:
+                time.sleep(0.002)
+        self._local.close()
+        for fd in (self._errors, self._null):
+            os.close(fd)
+
+
+def children(pid: int) -> list[int]:
+    """The processes `pid` has made and not waited for, by the host's numbers (proc_pid_children(5))."""
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+def last_descendant(pid: int) -> int:
+    """The process at the end of the line of only children that begins at `pid`."""
+    while len(made := children(pid)) == 1:
+        (pid,) = made
+    return pid

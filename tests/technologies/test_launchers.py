@@ -1,0 +1,188 @@
+"""What the technologies that start a program of the host have in common: namespaces, roots, limits, ends."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation import Box, BoxSpec, Volume, weaken
+from pytest_isolation.boxes import lifetime
+from pytest_isolation.boxes.weakenings import Weakening
+from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.capabilities import number_of
+from tests.support import need
+
+LAUNCHERS = ("bubblewrap",)
+AT_FDCWD, EROFS = -100, 30
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[lifetime.Lifetime]:
+    made = lifetime.Lifetime()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module", params=LAUNCHERS)
+def spec(request: pytest.FixtureRequest) -> BoxSpec:
+    return need(request.param)
+
+
+@contextmanager
+def started(run: lifetime.Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[Box]:
+    def launch(asked: BoxSpec) -> Box:
+        box = technology(asked.technology).launch(asked, run)
+        box.launch = launch
+        return box
+
+    with launch(replace(spec, **changes)) as box:
+        yield box
+
+
+@pytest.fixture(scope="module")
+def plain(run: lifetime.Lifetime, spec: BoxSpec) -> Iterator[Box]:
+    with started(run, spec) as box:
+        yield box
+
+
+def namespace(pid: int | None, kind: str) -> str:
+    return os.readlink(f"/proc/{pid}/ns/{kind}")
+
+
+def status(box: Box, key: str) -> str:
+    text = Path(f"/proc/{box.parts.init_pid}/status").read_text()
+    return text.split(f"{key}:")[1].split()[0]
+
+
+def opens(spec: BoxSpec, *holes: Weakening) -> None:
+    """Skips a hole this technology does not say it opens."""
+    if not technology(spec.technology).weakenings() >= set(holes):
+        pytest.skip(f"{spec.technology} does not open {', '.join(map(str, holes))}")
+
+
+@pytest.mark.parametrize("kind", ["pid", "net", "ipc", "uts", "user", "cgroup"])
+def test_share_gives_the_hosts_namespace(run: lifetime.Lifetime, spec: BoxSpec, plain: Box, kind: str) -> None:
+    opens(spec, weaken.share(kind))
+    assert namespace(plain.parts.init_pid, kind) != namespace(os.getpid(), kind)
+    with started(run, spec.weakened(weaken.share(kind))) as box:
+        assert namespace(box.parts.init_pid, kind) == namespace(os.getpid(), kind)
+        others = {"pid", "net", "ipc", "uts", "cgroup"} - {kind}
+        own = {other for other in others if namespace(plain.parts.init_pid, other) != namespace(os.getpid(), other)}
+        assert all(namespace(box.parts.init_pid, other) != namespace(os.getpid(), other) for other in own)
+
+
+def test_the_agent_is_the_first_process(run: lifetime.Lifetime, spec: BoxSpec, plain: Box) -> None:
+    assert plain.proc.getpid().value == 1
+    opens(spec, weaken.drop("init"))
+    with started(run, spec.weakened(weaken.drop("init"))) as box:
+        assert box.proc.getpid().value > 1
+        inside = f"NSpid:\t{box.parts.init_pid}\t{box.proc.getpid().value}\n"
+        assert inside in Path(f"/proc/{box.parts.init_pid}/status").read_text()
+
+
+@pytest.mark.parametrize("name", ["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE"])
+def test_grant_gives_a_capability_over_the_host(run: lifetime.Lifetime, spec: BoxSpec, plain: Box, name: str) -> None:
+    opens(spec, weaken.grant(name))
+    bit = 1 << number_of(name)
+    assert not int(status(plain, "CapEff"), 16) & bit
+    with started(run, spec.weakened(weaken.grant(name))) as box:
+        assert int(status(box, "CapEff"), 16) & bit
+        assert namespace(box.parts.init_pid, "user") == namespace(os.getpid(), "user")
+
+
+@pytest.mark.parametrize("path", ["/", "/tmp", "/run"])
+def test_expose_shows_the_hosts_files(run: lifetime.Lifetime, spec: BoxSpec, plain: Box, path: str) -> None:
+    opens(spec, weaken.expose(path))
+    marker = Path("/tmp" if path == "/" else path) / f"pytest-isolation-marker-{secrets.token_hex(8)}"
+    seen = f"/host{marker}" if path == "/" else str(marker)
+    try:
+        marker.write_text("outside")
+        assert not plain.proc.faccessat(AT_FDCWD, seen, os.F_OK).ok
+        with started(run, spec.weakened(weaken.expose(path))) as box:
+            assert box.read_file(seen) == b"outside"
+            box.write_file(seen, b"inside")
+        assert marker.read_text() == "inside"
+    finally:
+        marker.unlink()
+
+
+def test_read_only_root_and_volumes(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    asked = replace(
+        spec, read_only=True, volumes=(Volume(target="/data", read_only=True), Volume(target="/srv", nested=ROOT))
+    )
+    paths = ("/file", "/data/file", "/srv/file", *(["/srv/nested/file"] if ROOT else []))
+
+    def errors(box: Box) -> list[int]:
+        return [box.proc.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY, 0o600).errno for path in paths]
+
+    with started(run, asked) as box:
+        assert errors(box) == [EROFS, EROFS] + [0] * (len(paths) - 2)
+        assert box.proc.openat(AT_FDCWD, "/tmp/file", os.O_CREAT | os.O_WRONLY, 0o600).ok
+        assert (box.parts.volumes["/srv"] / "file").exists()
+    opens(spec, weaken.drop("read-only"))
+    with started(run, asked.weakened(weaken.drop("read-only"))) as box:
+        assert errors(box) == [0] * len(paths)
+
+
+def test_a_read_only_volume_is_so_to_its_end(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    if not ROOT:
+        pytest.skip("a nested volume is a mount on the host, which is for root")
+    asked = replace(spec, volumes=(Volume(target="/data", read_only=True, nested=True),))
+    with started(run, asked) as box:
+        assert box.proc.openat(AT_FDCWD, "/data/nested/file", os.O_CREAT | os.O_WRONLY, 0o600).errno == EROFS
+
+
+def test_spec_arrives(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    asked = replace(spec, hostname="elsewhere", workdir="/tmp", env=(("TOKEN", "a,b c"),))
+    with started(run, asked) as box:
+        assert b"elsewhere" in box.proc.uname().data
+        assert os.readlink(f"/proc/{box.parts.init_pid}/cwd").rstrip("/").endswith("/tmp")
+        assert b"TOKEN=a,b c" in Path(f"/proc/{box.parts.init_pid}/environ").read_bytes().split(b"\0")
+
+
+def test_identity_arrives(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    with started(run, spec, uid=1234, gid=4321) as box:
+        assert (box.proc.getuid().value, box.proc.getgid().value) == (1234, 4321)
+
+
+def test_nothing_is_open_but_the_channel(plain: Box) -> None:
+    """0, 1, 2 and the agent's copies of 0 and 1; no directory, and no file of the host."""
+    place = Path(f"/proc/{plain.parts.init_pid}/fd")
+    kinds = {int(fd.name): os.readlink(fd).partition(":")[0] for fd in place.iterdir()}
+    assert set(kinds.values()) == {"pipe"}, kinds
+    assert len(kinds) == 5
+
+
+@pytest.mark.skipif(not ROOT, reason="control groups are for root here")
+def test_it_runs_below_the_guard(plain: Box) -> None:
+    assert plain.parts.group is not None
+    assert plain.parts.init_pid in plain.parts.group.pids()
+    assert "pytest-isolation/" in plain.parts.group.path
+
+
+def test_the_end_of_the_run_is_its_end(spec: BoxSpec) -> None:
+    """SIGKILL of whoever started it: the box ends by itself, and a clean-up finds what is left."""
+    reader, writer = os.pipe()
+    if (child := os.fork()) == 0:
+        box = technology(spec.technology).launch(spec, lifetime.Lifetime())
+        os.write(writer, f"{box.parts.init_pid} {box.parts.root}".encode())
+        os.kill(os.getpid(), 9)
+    os.close(writer)
+    pid, place = os.read(reader, 1000).decode().split(" ")
+    os.close(reader)
+    os.waitpid(child, 0)
+    done = [one for one in lifetime.clean() if place.startswith(f"{lifetime.state_directory()}/{one.run}/")]
+    assert [one.outcome for one in done if one.kind == "directory"] == ["removed"], done
+    assert not any(one.outcome.startswith("kept") for one in done), done
+    assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()
+    assert not Path(place).exists()
+    left = [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if place in line]
+    assert left == []
