@@ -30,11 +30,14 @@ class FdChannel:
 
     def __init__(self, reader: int, writer: int) -> None:
         self._reader, self._writer = reader, writer
+        self._fds = frozenset((reader, writer))
         self._poll = select.poll()
         self._poll.register(reader, select.POLLIN)
         self._kept = bytearray()
 
     def send(self, data: bytes) -> None:
+        if not self._fds:
+            raise AgentLost("the agent's channel was closed")
         view = memoryview(data)
         try:
             while view:
@@ -44,6 +47,8 @@ class FdChannel:
 
     def receive(self, count: int, deadline: float) -> bytes:
         while len(self._kept) < count:
+            if not self._fds:
+                raise AgentLost("the agent's channel was closed")
             left = deadline - time.monotonic()
             if left <= 0 or not self._poll.poll(left * 1000):
                 raise TimeoutError
@@ -62,7 +67,9 @@ class FdChannel:
         return data
 
     def close(self) -> None:
-        for fd in {self._reader, self._writer}:
+        # Twice is once: the numbers may be somebody else's by then.
+        fds, self._fds = self._fds, frozenset()
+        for fd in fds:
             try:
                 os.close(fd)
             except OSError:

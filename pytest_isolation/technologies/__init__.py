@@ -16,6 +16,7 @@ BUILT_IN = {
     "chroot": "pytest_isolation.technologies.chroot:Chroot",
     "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
     "bubblewrap": "pytest_isolation.technologies.bubblewrap:Bubblewrap",
+    "runc": "pytest_isolation.technologies.runc:Runc",
     "docker": "pytest_isolation.technologies.docker:Docker",
 }
 """In the order of a report: from no isolation to a machine of its own."""

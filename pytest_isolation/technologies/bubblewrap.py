@@ -19,7 +19,6 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, 
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, texts
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.namespaces import check_user_namespaces
 
 if TYPE_CHECKING:
@@ -171,9 +170,4 @@ class _Start:
 
     def leak(self, child: Proc) -> list[int]:
         """With drop("close-fds"): a directory of the host, open on 3, which bwrap does not close."""
-        if not self.spec.has(drop("close-fds")):
-            return []
-        opened = must(child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY), "a directory to leak").value
-        if opened != 3:
-            must(child.dup3(opened, 3), "leaking a directory")
-        return [3]
+        return program.leak_directory(child) if self.spec.has(drop("close-fds")) else []

@@ -23,7 +23,7 @@ from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.launcher import must
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
 
 PR_SET_CHILD_SUBREAPER = 36
 WNOHANG, WALL = 1, 0x4000_0000
@@ -96,33 +96,60 @@ class Programs:
         `prepare` is called with the child before it becomes the program, and says which of its
         descriptors the program keeps.
         """
+        return self._become(argv, env, (*self._pipes.theirs, self._errors), prepare)
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Sequence[str],
+        channel: bool = False,
+        prepare: Callable[[Proc], Sequence[int]] | None = None,
+        timeout: float = 60,
+    ) -> int:
+        """Run a program and wait for it: its exit status, or -N for signal N.
+
+        `channel`: its standard input and output are the agent's, as of a runtime that detaches; `prepare`
+        as of `start`.  Raises BoxError after `timeout` seconds.
+        """
+        stdio = (*self._pipes.theirs, self._errors) if channel else (self._null, self._errors, self._errors)
+        pid = self._become(argv, env, stdio, prepare)
+        deadline = time.monotonic() + timeout
+        pause = 0.001
+        while (code := self._reaped().get(pid)) is None:
+            if time.monotonic() > deadline:
+                self.proc.kill(pid, signal.SIGKILL)
+                raise BoxError(f"{' '.join(argv)} has not ended after {timeout:g} s{self.because()}")
+            time.sleep(pause)
+            pause = min(0.02, pause * 1.5)
+        return code
+
+    def _reaped(self) -> dict[int, int]:
+        """Every child that has ended, with how: a runtime may be waiting for what it left to us to be gone."""
+        found = {}
+        while (reply := self.proc.wait4(-1, WNOHANG | WALL)).ok and reply.value:
+            found[reply.value] = os.waitstatus_to_exitcode(struct.unpack_from("<i", reply.outs[0])[0])
+        return found
+
+    def end(self, pid: int) -> None:
+        """Kill a process that a program left to us, and wait for it; nothing when it has ended already."""
+        if pid in children(self._local.pid):
+            self.proc.kill(pid, signal.SIGKILL)
+            self.proc.wait4(pid, WALL)
+
+    def _become(
+        self,
+        argv: Sequence[str],
+        env: Sequence[str],
+        stdio: Sequence[int],
+        prepare: Callable[[Proc], Sequence[int]] | None,
+    ) -> int:
         child = self.proc.spawn()
         if self.group is not None:
             self.group.add(child.pid)
         keep = prepare(child) if prepare is not None else ()
-        launcher.execute(child, argv[0], argv, env, (*self._pipes.theirs, self._errors), keep=keep)
+        launcher.execute(child, argv[0], argv, env, stdio, keep=keep)
         return child.pid
-
-    def run(self, argv: Sequence[str], *, env: Sequence[str], channel: bool = False, timeout: float = 60) -> int:
-        """Run a program and wait for it: its exit status, or -N for signal N.
-
-        `channel`: its standard input and output are the agent's, as of a runtime that detaches.
-        Raises BoxError after `timeout` seconds.
-        """
-        child = self.proc.spawn()
-        if self.group is not None:
-            self.group.add(child.pid)
-        stdio = (*self._pipes.theirs, self._errors) if channel else (self._null, self._errors, self._errors)
-        launcher.execute(child, argv[0], argv, env, stdio)
-        deadline = time.monotonic() + timeout
-        pause = 0.001
-        while not (reply := must(self.proc.wait4(child.pid, WNOHANG | WALL), "waiting for a program")).value:
-            if time.monotonic() > deadline:
-                self.proc.kill(child.pid, signal.SIGKILL)
-                raise BoxError(f"{' '.join(argv)} has not ended after {timeout:g} s{self.because()}")
-            time.sleep(pause)
-            pause = min(0.02, pause * 1.5)
-        return os.waitstatus_to_exitcode(struct.unpack_from("<i", reply.outs[0])[0])
 
     def because(self) -> str:
         """What the programs said, as the end of an error; empty when they said nothing."""
@@ -167,3 +194,11 @@ def last_descendant(pid: int) -> int:
     while len(made := children(pid)) == 1:
         (pid,) = made
     return pid
+
+
+def leak_directory(child: Proc) -> list[int]:
+    """A directory of the host, open on 3 of `child`, for a program that does not close it."""
+    opened = must(child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY), "a directory to leak").value
+    if opened != 3:
+        must(child.dup3(opened, 3), "leaking a directory")
+    return [3]

@@ -1,0 +1,151 @@
+"""A bundle: config.json as the runtime's own `spec` command writes it, changed by a box spec.
+
+Source: OCI runtime-spec 1.0, config.md and config-linux.md.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, lossy, share
+from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.base import texts
+from pytest_isolation.technologies.capabilities import number_of
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.spec import BoxSpec
+
+NAMESPACES = {"pid": "pid", "net": "network", "ipc": "ipc", "uts": "uts", "user": "user", "cgroup": "cgroup"}
+"""Our word -> the specification's."""
+EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
+PERIOD_US = 100_000
+
+Config = dict[str, Any]
+
+
+def defaults(program: str, *, rootless: bool) -> Config:
+    """What `program spec` writes; raises Unavailable when it writes nothing."""
+    with tempfile.TemporaryDirectory(prefix="pytest-isolation-spec-") as place:
+        argv = [program, "spec", *(["--rootless"] if rootless else [])]
+        done = subprocess.run(argv, cwd=place, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+        try:
+            found: Config = json.loads(Path(place, "config.json").read_bytes())
+        except (OSError, ValueError):
+            said = " ".join(done.stderr.split())[:300]
+            raise Unavailable(f"`{' '.join(argv)}` wrote no config.json: {said}", "reinstall it") from None
+    return found
+
+
+def configure(base: Config, spec: BoxSpec, *, root: Path, agent: str, group: str | None) -> Config:
+    """The bundle's config for a box: `root` is its root directory, `group` its control group below each hierarchy's
+    root; None: the runtime may make none.
+    """
+    config = copy.deepcopy(base)
+    linux = config.setdefault("linux", {})
+    config["root"] = {"path": os.fspath(root), "readonly": spec.read_only and not spec.has(drop("read-only"))}
+    _process(config["process"], spec, agent)
+    _namespaces(config, spec)
+    config["mounts"] = _mounts(config["mounts"], spec)
+    if spec.has(drop("masks")):
+        linux["maskedPaths"], linux["readonlyPaths"] = [], []
+    if group is not None:
+        linux["cgroupsPath"] = f"/{group}"
+        linux.setdefault("resources", {}).update(_limits(spec))
+    elif launcher.limits_of(spec) != cgroups.Limits():
+        raise Unsupported("a runtime without control groups of its own sets no limits; run it as root, not rootless")
+    return config
+
+
+def bind(config: Config, source: Path | str, target: str, *options: str) -> None:
+    """One more bind mount."""
+    config["mounts"].append(_bind(source, target, *options))
+
+
+def _bind(source: Path | str, target: str, *options: str) -> Config:
+    return {
+        "destination": target,
+        "type": "bind",
+        "source": os.fspath(source),
+        "options": ["rbind", *(options or ("rw", "rprivate"))],
+    }
+
+
+def _process(process: Config, spec: BoxSpec, agent: str) -> None:
+    lost = {what for what in ("environment", "identity", "workdir") if spec.has(lossy(what))}
+    # A limit above the caller's own needs CAP_SYS_RESOURCE: the box has whatever we have.
+    process.pop("rlimits", None)
+    process["terminal"] = False
+    process["args"] = [agent]
+    process["env"] = [f"PATH={launcher.PATH}"] if "environment" in lost else launcher.environment(spec)
+    process["cwd"] = "/" if "workdir" in lost else spec.workdir
+    process["user"] = {"uid": 0, "gid": 0} if "identity" in lost else {"uid": spec.uid, "gid": spec.gid}
+    added = {*texts(spec, "cap_add"), *(hole.what for hole in spec.weakenings if hole.kind == "grant")}
+    for name in added:
+        number_of(name)
+    for kind in ("bounding", "effective", "permitted", "ambient"):
+        if kind in process["capabilities"]:
+            kept = {*process["capabilities"][kind], *(f"CAP_{name.removeprefix('CAP_')}" for name in added)}
+            process["capabilities"][kind] = sorted(kept)
+
+
+def _namespaces(config: Config, spec: BoxSpec) -> None:
+    listed = {one["type"]: one for one in config["linux"]["namespaces"]}
+    sibling = spec.extra.get("sibling")
+    if spec.option("cgroupns") == "private":
+        listed["cgroup"] = {"type": "cgroup"}
+    elif spec.option("cgroupns") == "host":
+        listed.pop("cgroup", None)
+    if spec.network == "none":
+        listed.setdefault("network", {"type": "network"})  # `spec --rootless` lists none
+    for ours, theirs in NAMESPACES.items():
+        if spec.has(share(ours)) or (ours == "net" and spec.network == "host"):
+            listed.pop(theirs, None)
+        elif spec.has(join_sibling(ours)) and sibling is not None:
+            listed[theirs] = {"type": theirs, "path": f"/proc/{sibling.parts.init_pid}/ns/{ours}"}
+    config["linux"]["namespaces"] = list(listed.values())
+    # A name in somebody else's UTS namespace is not ours to set, and runtimes refuse it.
+    config["hostname"] = spec.hostname
+    if "path" in listed.get("uts", {"path": ""}):
+        del config["hostname"]
+
+
+def _mounts(listed: list[Config], spec: BoxSpec) -> list[Config]:
+    found = [dict(one) for one in listed]
+    for path in ("/tmp", "/run"):
+        if spec.read_only and not spec.has(expose(path)):
+            options = ["nosuid", "nodev", "mode=1777", "size=16m"]
+            found.append({"destination": path, "type": "tmpfs", "source": "tmpfs", "options": options})
+    if spec.has(drop("cgroup-ro")):
+        for one in found:
+            if one["type"] == "cgroup":
+                one["options"] = [option for option in one["options"] if option != "ro"]
+    for path in EXPOSED:
+        if spec.has(expose(path)):
+            target = "/host" if path == "/" else path
+            found = [one for one in found if one["destination"] != target]
+            if path == "/dev":
+                found = [one for one in found if not one["destination"].startswith("/dev/")]
+            found.append(_bind(path, target))
+    return found
+
+
+def _limits(spec: BoxSpec) -> Config:
+    limits, found = launcher.limits_of(spec), Config()
+    if limits.memory is not None:
+        found["memory"] = {"limit": limits.memory}
+        tree = cgroups.hierarchies().get("memory")
+        if tree is None or (tree / "memory.memsw.limit_in_bytes").exists():
+            found["memory"]["swap"] = limits.memory
+    if limits.pids is not None:
+        found["pids"] = {"limit": limits.pids}
+    if limits.cpus is not None:
+        found["cpu"] = {"quota": max(1000, int(limits.cpus * PERIOD_US)), "period": PERIOD_US}
+    return found

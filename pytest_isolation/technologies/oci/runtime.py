@@ -1,0 +1,302 @@
+"""An OCI runtime as a technology: it makes the bundle's container, detaches, and the agent answers on its pipes.
+
+The runtime's state is in the run's own directory (--root), so a clean-up knows where to look.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.weakenings import (
+    LOSSES,
+    Weakenings,
+    drop,
+    expose,
+    grant,
+    join_sibling,
+    lossy,
+    share,
+    unlimited,
+)
+from pytest_isolation.errors import BoxError, Unavailable, Unsupported, UsageError
+from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies.base import flag, refuse_unknown_holes
+from pytest_isolation.technologies.identity import check_shared_kernel
+from pytest_isolation.technologies.namespaces import check_user_namespaces
+from pytest_isolation.technologies.oci import bundle
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Agent, Proc
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
+
+
+class OciRuntime:
+    """A runtime with runc's command line.  What differs is overridden by the technologies."""
+
+    name = ""
+    program = ""
+    package = ""
+    """Debian's, that has the program."""
+    start_ms = 80
+    networks: tuple[str, ...] = ("none", "host")
+    keywords: Mapping[str, str] = {
+        "rootless": "true: a user namespace with root mapped to this user, as `spec --rootless` has it",
+        "cgroupns": "private or host: the cgroup namespace, whatever `spec` says by default",
+        "cap_add": "capabilities (capabilities(7), without CAP_) beside those `spec` gives, a list",
+    }
+
+    # -- what a technology may override ----------------------------------------------------
+
+    def arguments(self, spec: BoxSpec) -> list[str]:
+        """Of every command, before its name."""
+        return ["--rootless=true"] if self.rootless(spec) else []
+
+    def base(self, spec: BoxSpec) -> bundle.Config:
+        """The config to begin with."""
+        return bundle.defaults(self.path(), rootless=self.rootless(spec))
+
+    def prepare(self, spec: BoxSpec, child: Proc) -> Sequence[int]:
+        """Called with the process that becomes the runtime; the descriptors it keeps."""
+        return ()
+
+    def state_pid(self, place: Path, identity: str) -> int:
+        """The first process of the container by the runtime's own state; raises OSError, ValueError, KeyError."""
+        return int(json.loads((place / identity / "state.json").read_text())["init_process_pid"])
+
+    def check_identity(self, agent: Agent) -> None:
+        """Raises BoxError when what answers does not live in a box of this runtime."""
+        check_shared_kernel(agent, self.name)
+
+    # -- Technology ------------------------------------------------------------------------
+
+    def weakenings(self) -> Weakenings:
+        opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "cgroup")}
+        opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
+        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in bundle.EXPOSED}
+        opened |= {drop(what) for what in ("masks", "read-only", "close-fds", "private-root")}
+        if os.geteuid() == 0:
+            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}
+            opened |= {drop(what) for what in ("cgroup-ro", "propagation", "clean-up")}
+        return frozenset(opened)
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        said = program.version(self.program, self.package)
+        if not said.startswith(self.program):
+            raise Unavailable(f"the {self.program} in PATH says it is {said!r}", f"apt install {self.package}")
+        if spec.network not in (None, *self.networks):
+            expected = " or ".join(self.networks)
+            raise UsageError(f"network={spec.network}: {self.name} has {expected}; give one of those")
+        if spec.option("cgroupns") not in (None, "private", "host"):
+            raise UsageError(f"cgroupns={spec.option('cgroupns')}: expected private or host")
+        if os.geteuid() != 0:
+            check_user_namespaces()
+        if self.rootless(spec) and (spec.uid or spec.gid):
+            raise Unsupported(f"a rootless {self.name} box has one user, root; leave uid and gid out")
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        said = program.version(self.program, self.package)
+        return {"version": said.partition("version ")[2], "rootless": self.rootless(spec)}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            container = Container(self, spec, lifetime, undo)
+            agent = container.start()
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=container.pid,
+                group=container.group,
+                root=container.root,
+                volumes=container.volumes,
+                enter=container.enter,
+                facts={"environment": launcher.environment(spec), "id": container.id},
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            # What enters later is undone with the box, too.
+            container.undo = undo.pop_all()
+            parts.close = container.undo.close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        """`container`: its id and the directory of the runtime's state."""
+        identity, _, place = handle.partition(" ")
+        if kind != "container" or not Path(place).is_dir() or not any(identity in name for name in os.listdir(place)):
+            return False
+        argv = [self.path(), "--root", place, "delete", "--force", identity]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        if done.returncode:
+            raise BoxError(f"{' '.join(argv)}: {' '.join(done.stderr.split())}")
+        return True
+
+    # -- the rest ----------------------------------------------------------------------------
+
+    def path(self) -> str:
+        return program.find(self.program, self.package)
+
+    def rootless(self, spec: BoxSpec) -> bool:
+        return os.geteuid() != 0 or flag(spec, "rootless")
+
+
+class Container:
+    """One container, from its bundle to its removal."""
+
+    def __init__(self, runtime: OciRuntime, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
+        self.runtime, self.spec, self.lifetime, self.undo = runtime, spec, lifetime, undo
+        self.id = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
+        self.state = lifetime.directory / runtime.name
+        self.state.mkdir(mode=0o700, exist_ok=True)
+        self.command = [runtime.path(), *runtime.arguments(spec), "--root", os.fspath(self.state)]
+        self.volumes: dict[str, Path] = {}
+        self.group: cgroups.Group | None = None
+        self.pid: int | None = None
+        self.root: Path | None = None
+        self._guard: cgroups.Group | None = None
+        self._config: bundle.Config = {}
+
+    def start(self) -> Agent:
+        """Raises BoxError with the runtime's own words."""
+        spec, undo = self.spec, self.undo
+        programs = self._programs(self._runtime_group())
+        root, agent_path = self._root(programs.proc)
+        place = self.lifetime.new_directory("bundle")
+        undo.callback(self.lifetime.remove_directory, place)
+        box_group = f"{self._guard.path}/box" if self._guard is not None else None
+        self._config = bundle.configure(self._base(), spec, root=root, agent=agent_path, group=box_group)
+        self._volumes()
+        (place / "config.json").write_text(json.dumps(self._config))
+        self.lifetime.register(f"{self.runtime.name}:container", f"{self.id} {self.state}")
+        undo.callback(self._remove, programs)
+        argv = [*self.command, "run", "--bundle", os.fspath(place), "--detach", "--pid-file", os.fspath(place / "pid")]
+        argv += [*self._kept(), self.id]
+        self._run(programs, argv, channel=True)
+        agent = programs.hello(self.runtime.program)
+        undo.callback(agent.close)
+        self.pid = int((place / "pid").read_text())
+        self._check(agent)
+        self.root = root
+        self.group = _found(box_group)
+        return agent
+
+    def enter(self) -> Agent:
+        """As the runtime's `exec` does."""
+        programs = self._programs(self._runtime_group())
+        place = self.lifetime.new_directory("exec")
+        self.undo.callback(self.lifetime.remove_directory, place)
+        (place / "process.json").write_text(json.dumps(self._config["process"]))
+        argv = [*self.command, "exec", "--detach", "--process", os.fspath(place / "process.json"), self.id]
+        self._run(programs, argv, channel=True)
+        agent = programs.hello(f"{self.runtime.program} exec")
+        self.undo.callback(agent.close)
+        return agent
+
+    def _run(self, programs: program.Programs, argv: list[str], *, channel: bool = False) -> None:
+        code = programs.run(argv, env=environ(), channel=channel, prepare=self._prepare)
+        if code:
+            what = f"{self.runtime.program} {next(word for word in argv if word in ('run', 'exec', 'delete'))}"
+            raise BoxError(f"{self.spec.id}: {what} ended with {code}{programs.because()}")
+
+    def _prepare(self, child: Proc) -> Sequence[int]:
+        kept = list(self.runtime.prepare(self.spec, child))
+        if self.spec.has(drop("close-fds")):
+            kept += program.leak_directory(child)
+        return kept
+
+    def _check(self, agent: Agent) -> None:
+        """Is the runtime named the runtime used?"""
+        self.runtime.check_identity(agent)
+        try:
+            known = self.runtime.state_pid(self.state, self.id)
+        except (OSError, ValueError, KeyError) as error:
+            raise BoxError(
+                f"{self.runtime.name} keeps no state of {self.id}: another runtime made it ({error})"
+            ) from None
+        if known != self.pid:
+            raise BoxError(
+                f"{self.runtime.name} says that process {known} is {self.id}, and {self.pid} is what it started"
+            )
+
+    def _runtime_group(self) -> cgroups.Group | None:
+        """A group for the runtime's own processes, in the guard: on v2 a group with groups below has no process."""
+        if self._guard is None:
+            self._guard = self.lifetime.new_group(self.spec.name, launcher.GUARD)
+            if self._guard is None:
+                return None
+            self.undo.callback(self._guard.kill if self.spec.has(drop("clean-up")) else self._guard.remove)
+        return cgroups.create(f"{self._guard.path}/runtime", cgroups.Limits())
+
+    def _programs(self, group: cgroups.Group | None) -> program.Programs:
+        return program.Programs(group, self.undo)
+
+    def _base(self) -> bundle.Config:
+        key = f"{self.runtime.name} spec{' --rootless' if self.runtime.rootless(self.spec) else ''}"
+        if key not in self.lifetime.kept:
+            self.lifetime.kept[key] = self.runtime.base(self.spec)
+        found: bundle.Config = self.lifetime.kept[key]
+        return found
+
+    def _root(self, proc: Proc) -> tuple[Path, str]:
+        sibling = self.spec.extra.get("sibling")
+        if self.spec.has(drop("private-root")) and sibling is not None:
+            return sibling.parts.root, "/agent"
+        return launcher.new_root(self.spec, self.lifetime, proc, self.undo)
+
+    def _volumes(self) -> None:
+        spec = self.spec
+        for volume in spec.volumes:
+            directory = self._directory("volume")
+            if volume.nested:
+                mounts.nested(directory, self.lifetime, self.undo)
+            self.volumes[volume.target] = directory
+            writable = not volume.read_only or spec.has(drop("read-only"))
+            bundle.bind(self._config, directory, volume.target, "rw" if writable else "ro", "rprivate")
+        if spec.has(drop("propagation")):
+            shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
+            bundle.bind(self._config, shared, "/mnt", "rw", "rshared")
+            self._config["linux"]["rootfsPropagation"] = "shared"
+
+    def _directory(self, prefix: str) -> Path:
+        directory = self.lifetime.new_directory(prefix)
+        directory.chmod(0o777)
+        self.undo.callback(self.lifetime.remove_directory, directory)
+        return directory
+
+    def _kept(self) -> list[str]:
+        return ["--preserve-fds", "1"] if self.spec.has(drop("close-fds")) else []
+
+    def _remove(self, programs: program.Programs) -> None:
+        """End the container, wait for it, and have the runtime forget it."""
+        if self.spec.has(drop("clean-up")):
+            return  # the guard ends it, and what it leaves is the hole
+        if self.pid is not None:
+            programs.end(self.pid)
+        if self.state.exists() and any(self.id in name for name in os.listdir(self.state)):
+            self._run(programs, [*self.command, "delete", "--force", self.id])
+
+
+def environ() -> list[str]:
+    """Our own environment, for programs of the host."""
+    return [f"{name}={value}" for name, value in os.environ.items()]
+
+
+def _found(path: str | None) -> cgroups.Group | None:
+    """The group the runtime made, where it made it."""
+    if path is None:
+        return None
+    places = {name: root / path for name, root in cgroups.hierarchies().items() if (root / path).is_dir()}
+    return cgroups.Group(path, places) if places else None
