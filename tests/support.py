@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
@@ -18,9 +19,16 @@ REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) 
 """Technologies whose absence is a failure: CI names those it installed."""
 
 
+def plain(name: str) -> BoxSpec:
+    """The spec the tests start: with what a technology cannot do without on this host."""
+    if name == "crun" and cgroups.mode() == "hybrid":
+        return BoxSpec(technology=name, options=(("hide_unified", "true"),))
+    return BoxSpec(technology=name)
+
+
 def need(name: str) -> BoxSpec:
     """A spec of this technology; skips the test where it cannot run, fails it where it must."""
-    spec = BoxSpec(technology=name)
+    spec = plain(name)
     try:
         technology(name).check_available(spec)
     except Unavailable as error:

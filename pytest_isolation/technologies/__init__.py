@@ -17,6 +17,7 @@ BUILT_IN = {
     "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
     "bubblewrap": "pytest_isolation.technologies.bubblewrap:Bubblewrap",
     "runc": "pytest_isolation.technologies.runc:Runc",
+    "crun": "pytest_isolation.technologies.crun:Crun",
     "docker": "pytest_isolation.technologies.docker:Docker",
 }
 """In the order of a report: from no isolation to a machine of its own."""

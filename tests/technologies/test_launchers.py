@@ -19,7 +19,7 @@ from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
 from tests.support import need
 
-LAUNCHERS = ("bubblewrap", "runc")
+LAUNCHERS = ("bubblewrap", "runc", "crun")
 AT_FDCWD, EROFS = -100, 30
 ROOT = os.geteuid() == 0
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, Volume, weaken
-from pytest_isolation.boxes import lifetime
+from pytest_isolation.boxes import cgroups, lifetime
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
@@ -32,7 +32,7 @@ def run() -> Iterator[lifetime.Lifetime]:
     made.close()
 
 
-@pytest.fixture(scope="module", params=["runc"])
+@pytest.fixture(scope="module", params=["runc", "crun"])
 def spec(request: pytest.FixtureRequest) -> BoxSpec:
     return need(request.param)
 
@@ -178,8 +178,9 @@ def test_rootless(run: lifetime.Lifetime, spec: BoxSpec) -> None:
         pid = box.parts.init_pid
         assert os.readlink(f"/proc/{pid}/ns/user") != os.readlink("/proc/self/ns/user")
         assert Path(f"/proc/{pid}/uid_map").read_text().split() == ["0", str(os.getuid()), "1"]
-        # `spec --rootless` lists no network namespace.
-        assert os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+        # runc's `spec --rootless` lists no network namespace, crun's does.
+        shared = os.readlink(f"/proc/{pid}/ns/net") == os.readlink("/proc/self/ns/net")
+        assert shared is (spec.technology == "runc")
         assert box.enter().getpid().ok
     with started(run, asked, network="none") as box:
         assert os.readlink(f"/proc/{box.parts.init_pid}/ns/net") != os.readlink("/proc/self/ns/net")
@@ -254,6 +255,18 @@ esac"""
 
 
 # -- where it stops ------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(cgroups.mode() != "hybrid", reason="no hybrid host")
+def test_crun_refuses_a_hybrid_host_in_its_own_words(run: lifetime.Lifetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    need("crun")
+    one, bare = technology("crun"), BoxSpec(technology="crun")
+    with pytest.raises(Unavailable, match=r"crun refuses this host: .*; boot with .* give hide_unified=true") as caught:
+        one.check_available(bare)
+    monkeypatch.setattr("pytest_isolation.technologies.crun._refuses", lambda: False)
+    with pytest.raises(BoxError) as real:
+        one.launch(bare, run)
+    assert caught.value.reason.partition(": ")[2] in str(real.value)
 
 
 def test_volumes(run: lifetime.Lifetime, spec: BoxSpec) -> None:

@@ -1,0 +1,58 @@
+"""crun: the runtime of Podman, on a bundle as `crun spec` writes it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.technologies.base import flag
+from pytest_isolation.technologies.launcher import must
+from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH, MS_PRIVATE, MS_REC
+from pytest_isolation.technologies.oci import OciRuntime
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.boxes.spec import BoxSpec
+
+REFUSAL = "cgroups in hybrid mode not supported, drop all controllers from cgroupv2"
+"""crun's own words (src/libcrun/cgroup.c, 1.8)."""
+
+
+class Crun(OciRuntime):
+    name = program = package = "crun"
+    keywords: Mapping[str, str] = {
+        **OciRuntime.keywords,
+        "hide_unified": "true: on a hybrid host, start crun where the v2 tree is not mounted, as on a v1 host",
+    }
+
+    def check_available(self, spec: BoxSpec) -> None:
+        super().check_available(spec)
+        if not flag(spec, "hide_unified") and _refuses():
+            raise Unavailable(
+                f"crun refuses this host: {REFUSAL}",
+                "boot with systemd.unified_cgroup_hierarchy=1, or give hide_unified=true, which starts crun where the "
+                "v2 tree is not mounted",
+            )
+
+    def prepare(self, spec: BoxSpec, child: Proc) -> Sequence[int]:
+        if flag(spec, "hide_unified") and cgroups.mode() == "hybrid":
+            unified = cgroups.hierarchies()["unified"]
+            must(child.unshare(CLONE_NEWNS), "a mount namespace for crun")
+            # No more than this: crun copies the propagation of all other mounts.
+            must(child.mount(None, str(unified.parent), None, MS_REC | MS_PRIVATE), "keeping what is hidden to crun")
+            must(child.umount2(str(unified), MNT_DETACH), "hiding the v2 tree from crun")
+        return ()
+
+    def state_pid(self, place: Path, identity: str) -> int:
+        return int(json.loads((place / identity / "status").read_text())["pid"])
+
+
+def _refuses() -> bool:
+    """Whether crun would: it does on a hybrid host whose v2 tree has any controller."""
+    if cgroups.mode() != "hybrid":
+        return False
+    return bool((cgroups.hierarchies()["unified"] / "cgroup.controllers").read_text().split())
