@@ -18,11 +18,15 @@ from pytest_isolation.technologies import technology
 REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) - {""}
 """Technologies whose absence is a failure: CI names those it installed."""
 
+COMMAND = "bwrap --unshare-all --die-with-parent --ro-bind / / --tmpfs /tmp --proc /proc --dev /dev {agent}"
+
 
 def plain(name: str) -> BoxSpec:
     """The spec the tests start: with what a technology cannot do without on this host."""
     if name == "crun" and cgroups.mode() == "hybrid":
         return BoxSpec(technology=name, options=(("hide_unified", "true"),))
+    if name == "command":
+        return BoxSpec(technology=name, options=(("", COMMAND),))
     return BoxSpec(technology=name)
 
 

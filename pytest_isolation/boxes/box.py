@@ -52,6 +52,7 @@ class Parts:
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
     facts: dict[str, Any] = field(default_factory=dict)
+    """`agent`: its path in the box when that is not /agent; the rest is the technology's."""
     started_ms: float = 0.0
 
 

@@ -115,9 +115,10 @@ def runs_its_programs(technology: Technology, spec: BoxSpec) -> None:
     """A program of the box runs with its output captured; a missing one is an error with the errno."""
     with _launched(technology, spec) as box:
         if spec.image is None and technology.name != "host":
-            done = box.run(["/agent"], timeout=20)
-            assert done.code == 0, f"/agent without input ended with {done.code}: {done.stderr!r}"
-            assert len(done.stdout) == 24, f"/agent said {done.stdout!r}, expected its hello"
+            path = box.parts.facts.get("agent", "/agent")
+            done = box.run([path], timeout=20)
+            assert done.code == 0, f"{path} without input ended with {done.code}: {done.stderr!r}"
+            assert len(done.stdout) == 24, f"{path} said {done.stdout!r}, expected its hello"
         try:
             box.run(["/no/such/program"])
         except BoxError as error:

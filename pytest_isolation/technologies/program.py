@@ -27,6 +27,7 @@ from pytest_isolation.technologies.launcher import AT_FDCWD, must
 
 PR_SET_CHILD_SUBREAPER = 36
 WNOHANG, WALL = 1, 0x4000_0000
+PATIENCE_S = 1.0
 KEPT = 4096
 """Bytes of a program's standard error that an error may show."""
 
@@ -67,6 +68,7 @@ class Programs:
         undo.callback(os.close, reader)
         os.set_blocking(reader, False)
         self._reader, self._said = reader, bytearray()
+        self._started: int | None = None
         self._pipes = Pipes()
         undo.callback(self._pipes.close)
         self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
@@ -96,7 +98,8 @@ class Programs:
         `prepare` is called with the child before it becomes the program, and says which of its
         descriptors the program keeps.
         """
-        return self._become(argv, env, (*self._pipes.theirs, self._errors), prepare)
+        self._started = self._become(argv, env, (*self._pipes.theirs, self._errors), prepare)
+        return self._started
 
     def run(
         self,
@@ -158,6 +161,8 @@ class Programs:
 
     def hello(self, what: str) -> Agent:
         """The agent that answers; raises BoxError with what `what` said when none does."""
+        for fd in self._pipes.theirs:
+            self.proc.close(fd)  # or a program that ends without an agent would not close the channel
         self._pipes.close_theirs()
         channel = self._pipes.channel()
         try:
@@ -167,7 +172,17 @@ class Programs:
             raise BoxError(f"{what} did not start the agent: {error}{self.because()}") from None
 
     def _end(self) -> None:
-        """Kill what still runs, and wait until all of it is gone."""
+        """Kill what still runs, and wait until all of it is gone.
+
+        The agent's channel is closed: a program that waits for its child ends by itself, and puts away
+        what it keeps on the host.
+        """
+        with suppress(BoxError):
+            deadline = time.monotonic() + PATIENCE_S
+            while self._started in children(self._local.pid) and time.monotonic() < deadline:
+                if self._started in self._reaped():
+                    break
+                time.sleep(0.002)
         if self.group is not None:
             self.group.kill()
         with suppress(BoxError):
