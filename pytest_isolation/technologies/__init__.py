@@ -14,6 +14,7 @@ __all__ = ["Technology", "names", "technology"]
 BUILT_IN = {
     "host": "pytest_isolation.technologies.host:Host",
     "chroot": "pytest_isolation.technologies.chroot:Chroot",
+    "cgroup": "pytest_isolation.technologies.cgroup:Cgroup",
     "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
     "bubblewrap": "pytest_isolation.technologies.bubblewrap:Bubblewrap",
     "runc": "pytest_isolation.technologies.runc:Runc",

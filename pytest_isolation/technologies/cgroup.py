@@ -1,0 +1,101 @@
+"""Control groups and nothing else: a process of the host with limits.
+
+What a service with MemoryMax= and TasksMax= has, or a job of a batch system.  Whoever enters does what
+cgexec(1) does: joins the group.  Source: cgroups(7).
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
+from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.base import refuse_unknown_holes
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Agent
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+
+class Cgroup:
+    name = "cgroup"
+    start_ms = 10
+    keywords: Mapping[str, str] = {}
+
+    def weakenings(self) -> Weakenings:
+        holes = {unlimited(what) for what in ("memory", "pids", "cpu")}
+        return frozenset(holes | {drop("clean-up"), drop("exec-group")})
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        places = cgroups.hierarchies()
+        if not places:
+            raise Unavailable("no control group file system is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+        if refused := sorted(str(place) for place in places.values() if not os.access(place, os.W_OK)):
+            raise Unavailable(f"this user may not make control groups in {', '.join(refused)}", "run as root")
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        return {"version": platform.release(), "controllers": sorted(cgroups.hierarchies())}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        if spec.image is not None or spec.read_only or spec.volumes:
+            raise Unsupported("a control group has no image, no root of its own to make read-only, and no volumes")
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            start = _Start(spec, lifetime, undo)
+            agent, pid = start.process(joins=True)
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=pid,
+                group=start.group,
+                root=Path("/"),
+                enter=start.enter,
+                facts={"environment": launcher.environment(spec), "agent": start.path},
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            # What enters later is undone with the box, too.
+            start.undo = undo.pop_all()
+            parts.close = start.undo.close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        return False
+
+
+class _Start:
+    def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
+        self.spec, self.undo = spec, undo
+        self.path = os.fspath(agent_binary())
+        self.group = launcher.new_groups(spec, lifetime, launcher.limits_of(spec), undo)
+
+    def process(self, *, joins: bool) -> tuple[Agent, int]:
+        """An agent on the host, in the group from its first instruction, and its pid."""
+        pipes = Pipes()
+        self.undo.callback(pipes.close)
+        local = start_local(pass_fds=pipes.theirs)
+        self.undo.callback(local.close)
+        child = local.proc.spawn()
+        self.undo.callback(child.end)
+        if self.group is not None and joins:
+            self.group.add(child.pid)
+        launcher.become_agent(child, self.path, self.spec, pipes)
+        agent = launcher.hello(pipes)
+        self.undo.callback(agent.close)
+        return agent, child.pid
+
+    def enter(self) -> Agent:
+        return self.process(joins=not self.spec.has(drop("exec-group")))[0]
