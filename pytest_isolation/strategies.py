@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import signal
+import struct
+from dataclasses import replace
 
 from hypothesis import strategies as st
+
+from pytest_isolation.boxes.carried import TREE
+from pytest_isolation.boxes.image import Entry, Image
 
 CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """SIGKILL and SIGSTOP would end a canary before it could testify."""
@@ -32,3 +37,97 @@ def payloads() -> st.SearchStrategy[bytes]:
 def unprivileged_ports() -> st.SearchStrategy[int]:
     """Above what the kernel hands out by itself (32768 to 60999)."""
     return st.integers(61_000, 65_535)
+
+
+# -- images -----------------------------------------------------------------------------
+
+ODD_NAMES = (
+    b"a b", b" ", b"-rf", b"new\nline", b"back\\slash", b"...", b"quo\"te'", b"tab\t", b"\xff\xfe", b"n" * 200,
+    "\u00e9".encode(), "e\u0301".encode(),  # one letter to a reader, two names to the kernel
+)  # fmt: skip
+TREE_TIMES = (0, 2**31 - 1)
+"""Seconds since 1970 that every Linux file system can keep."""
+IDS = (1, 2**31 - 2)
+"""Owners besides root: a configuration's USER goes no further."""
+
+
+def _a_name(name: bytes) -> bool:
+    # ".wh." is how a layer says that a name is gone (OCI image-spec, layer.md): such a file it cannot say.
+    return b"/" not in name and b"\0" not in name and name not in (b".", b"..") and not name.startswith(b".wh.")
+
+
+def byte_names() -> st.SearchStrategy[bytes]:
+    """Names of files: any bytes the kernel takes."""
+    return st.one_of(st.sampled_from(ODD_NAMES), st.binary(min_size=1, max_size=12).filter(_a_name))
+
+
+def text_names() -> st.SearchStrategy[str]:
+    """Names that a configuration can say: those are texts (OCI image-spec, config.md), names of files are bytes."""
+    letters = st.characters(exclude_categories=["Cs"], exclude_characters="/\0")
+    return st.text(letters, min_size=1, max_size=12).filter(lambda text: _a_name(text.encode()))
+
+
+def xattrs(*, of_file: bool) -> st.SearchStrategy[tuple[tuple[str, bytes], ...]]:
+    """At least one of user.*; of a file also capabilities, which any user may see.
+
+    A PAX record has no "=" in its key, and an empty value unsets it: neither can be said in an archive.
+    """
+    key = st.text("abcxyz.-_0\u00e9", min_size=1, max_size=12).map(lambda text: f"user.{text}")
+    users = st.dictionaries(key, st.binary(min_size=1, max_size=40), min_size=1, max_size=2)
+    # capabilities(7), VFS_CAP_REVISION_2: version and effective bit, permitted, inheritable.
+    capability = st.integers(0, 31).map(lambda number: struct.pack("<5I", 0x0200_0001, 1 << number, 0, 0, 0))
+    security = st.dictionaries(st.just("security.capability"), capability, max_size=1) if of_file else st.just({})
+    return st.builds(lambda one, two: tuple(sorted((one | two).items())), users, security)
+
+
+@st.composite
+def images(draw: st.DrawFn) -> Image:
+    """A tree below /image that has every aspect in it, each time: so one loss of any kind shows at once.
+
+    A directory with a capital letter, a file with a hole, a hard link to it, a file with attributes, a
+    symbolic link, a fifo; owners, modes and times on all.
+    """
+    names = draw(st.lists(byte_names(), min_size=5, max_size=5, unique_by=bytes.lower))
+    mtimes = st.builds(lambda s, ns: s * 10**9 + ns, st.integers(*TREE_TIMES), st.integers(0, 10**9 - 1))
+    capital = Entry(path=TREE + b"/" + names[0] + b"D", kind="dir")
+    places = st.sampled_from([TREE, capital.path])
+    hole, kept, link, symlink, fifo = (draw(places) + b"/" + name for name in names)
+    data = st.binary(max_size=60)
+    entries = [
+        replace(capital, xattrs=draw(xattrs(of_file=False))),
+        Entry(path=hole, kind="file", data=draw(data), hole=draw(st.integers(1 << 16, 1 << 19))),
+        Entry(path=kept, kind="file", data=draw(data), xattrs=draw(xattrs(of_file=True))),
+        Entry(path=symlink, kind="symlink", data=draw(st.one_of(st.just(names[1]), byte_names()))),
+        Entry(path=fifo, kind="fifo"),
+    ]
+    if draw(st.booleans()):  # differs from the directory by case alone
+        entries.append(Entry(path=TREE + b"/" + names[0] + b"d", kind="file"))
+    owners = st.one_of(st.integers(*IDS), st.just(0))
+    made = [
+        replace(
+            entry,
+            # Root alone reads the tree: no bit has to be there.  Never the modes that a careless carrier gives.
+            mode=draw(st.integers(0, 0o7777).filter(lambda mode: mode not in (0o644, 0o755))),
+            uid=draw(owners),
+            gid=draw(st.integers(*IDS)),
+            mtime_ns=draw(mtimes),
+        )
+        for entry in entries
+    ]
+    links = [
+        Entry(path=link + b"L" * more, kind="hardlink", data=draw(st.sampled_from([hole, kept])))
+        for more in range(1, draw(st.integers(1, 2)) + 1)
+    ]
+    return Image((Entry(path=TREE, kind="dir", mode=0o755), *made, *links))
+
+
+def variables() -> st.SearchStrategy[dict[str, str]]:
+    """An environment: texts, as a configuration says them; none that engines set by themselves."""
+    name = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True).map(lambda text: f"X{text}")
+    value = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
+    return st.dictionaries(name, value, min_size=1, max_size=4)
+
+
+def ids() -> st.SearchStrategy[int]:
+    """User and group ids that are not root's."""
+    return st.integers(*IDS)

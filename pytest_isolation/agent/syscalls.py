@@ -557,6 +557,14 @@ class Syscalls(Generic[T]):
         """setresgid(2)."""
         return self._call("setresgid", real, effective, saved)
 
+    def getresuid(self) -> T:
+        """getresuid(2): real, effective and saved id, one output each."""
+        return self._call("getresuid", OutBuffer(4), OutBuffer(4), OutBuffer(4))
+
+    def getresgid(self) -> T:
+        """getresgid(2): real, effective and saved id, one output each."""
+        return self._call("getresgid", OutBuffer(4), OutBuffer(4), OutBuffer(4))
+
     def getgroups(self, count: int = 256) -> T:
         """getgroups(2)."""
         return self._call("getgroups", count, OutBuffer(4 * count))

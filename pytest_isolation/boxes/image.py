@@ -37,8 +37,26 @@ class Entry:
     xattrs: tuple[tuple[str, bytes], ...] = ()
 
 
-Shown = dict[bytes, tuple[object, ...]]
-"""Path -> (kind, mode, uid, gid, mtime in ns, contents or target, xattrs, number of the link group)."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """What a box shows of one name: of the image's model, what it should show."""
+
+    kind: str
+    mode: int
+    uid: int
+    gid: int
+    mtime_ns: int
+    contents: bytes = b""
+    """Of a file; the target of a symlink."""
+    xattrs: tuple[tuple[str, bytes], ...] = ()
+    group: bytes = b""
+    """The first of the names of one hard link, in order; empty for a file with a single name."""
+    sparse: bool = False
+    """Whether part of a file takes no storage."""
+
+
+Shown = dict[bytes, Look]
+"""Path, relative to where the tree was read -> its look."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,21 @@ class Image:
 
     def __add__(self, other: Image) -> Image:
         return Image(self.entries + other.entries)
+
+    def below(self, directory: bytes) -> Image:
+        """The tree in `directory`, with its names as they are seen from there."""
+        inside = directory + b"/"
+        return Image(
+            tuple(
+                replace(
+                    entry,
+                    path=entry.path.removeprefix(inside),
+                    data=entry.data.removeprefix(inside) if entry.kind == "hardlink" else entry.data,
+                )
+                for entry in self.entries
+                if entry.path.startswith(inside)
+            )
+        )
 
     def carried(self, weakenings: Weakenings) -> Image:
         """The image as a lossy carrier delivers it; the same image when no loss was asked for."""
@@ -61,9 +94,12 @@ class Image:
     def to_tar(self) -> bytes:
         """A PAX archive, as `docker import` takes it: byte names, nanoseconds, xattrs, hard links."""
         buffer = io.BytesIO()
+        files = {entry.path: entry for entry in self.entries}
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive:
             for entry in self.entries:
-                archive.addfile(*_member(entry))
+                # Who unpacks a link may set what its header says: that is the file's.
+                file = files[entry.data] if entry.kind == "hardlink" else entry
+                archive.addfile(*_member(replace(file, path=entry.path, kind=entry.kind, data=entry.data)))
         return buffer.getvalue()
 
 
@@ -74,9 +110,11 @@ def _text(path: bytes) -> str:
 def _member(entry: Entry) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
     member = tarfile.TarInfo(_text(entry.path))
     member.mode, member.uid, member.gid = entry.mode, entry.uid, entry.gid
-    # The archive's own field holds seconds; the rest is in the PAX header.
+    # The archive's own field holds seconds; the rest is in the PAX header, as a decimal number.
     member.mtime = entry.mtime_ns // 10**9
-    headers = {"mtime": f"{entry.mtime_ns // 10**9}.{entry.mtime_ns % 10**9:09d}"} if entry.mtime_ns % 10**9 else {}
+    seconds, nanoseconds = divmod(abs(entry.mtime_ns), 10**9)
+    sign = "-" if entry.mtime_ns < 0 else ""
+    headers = {"mtime": f"{sign}{seconds}.{nanoseconds:09d}"} if nanoseconds else {}
     headers |= {f"SCHILY.xattr.{name}": value.decode("utf-8", "surrogateescape") for name, value in entry.xattrs}
     member.pax_headers = headers
     kinds = {"dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE, "fifo": tarfile.FIFOTYPE, "hardlink": tarfile.LNKTYPE}
@@ -108,12 +146,12 @@ def _links(entries: tuple[Entry, ...]) -> Iterable[Entry]:
 
 
 def _names(entries: tuple[Entry, ...]) -> Iterable[Entry]:
-    """Folded to lower case; the first of two names that become one stays."""
-    seen = set()
+    """Folded to lower case; the first of two names that become one stays, and what has lost its place goes."""
+    kinds: dict[bytes, Kind] = {}
     for entry in entries:
         path = entry.path.lower()
-        if path not in seen:
-            seen.add(path)
+        if path not in kinds and kinds.get(path.rpartition(b"/")[0], "dir") == "dir":
+            kinds[path] = entry.kind
             yield replace(entry, path=path, data=entry.data.lower() if entry.kind == "hardlink" else entry.data)
 
 
@@ -130,7 +168,7 @@ _LOSSES: dict[str, Callable[[tuple[Entry, ...]], Iterable[Entry]]] = {
     ),
     "owners": _each(lambda entry: replace(entry, uid=0, gid=0)),
     "times": _each(lambda entry: replace(entry, mtime_ns=entry.mtime_ns // 10**9 * 10**9 - 10**9)),
-    "holes": _each(lambda entry: replace(entry, hole=0)),
+    "holes": _each(lambda entry: replace(entry, data=entry.data + bytes(entry.hole), hole=0)),
 }
 """environment, identity and workdir are lost by the technology: they are no part of the tree."""
 

@@ -47,9 +47,18 @@ class LocalAgent:
 
 
 def start_local(
-    *, arguments: Sequence[str] = (), pass_fds: Sequence[int] = (), env: dict[str, str] | None = None
+    *,
+    arguments: Sequence[str] = (),
+    pass_fds: Sequence[int] = (),
+    env: dict[str, str] | None = None,
+    cwd: str | None = None,
+    identity: tuple[int, int] | None = None,
 ) -> LocalAgent:
-    """Start an agent on the host.  `arguments` only show in its command line; none may start with a slash."""
+    """Start an agent on the host, as user and group `identity` when one is given.
+
+    `arguments` only show in its command line; none may start with a slash.  Raises OSError.
+    """
+    uid, gid = identity or (None, None)
     process = subprocess.Popen(
         ["pytest-isolation-agent", "-d", *arguments],
         executable=agent_binary(),
@@ -57,6 +66,10 @@ def start_local(
         stdout=subprocess.PIPE,
         pass_fds=pass_fds,
         env=env or {},
+        cwd=cwd,
+        user=uid,
+        group=gid,
+        extra_groups=None if identity is None else [],
     )
     assert process.stdin is not None and process.stdout is not None
     # Descriptors of our own: Popen's file objects close theirs when they are collected.

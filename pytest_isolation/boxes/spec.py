@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.boxes.weakenings import Weakening, Weakenings
+from pytest_isolation.boxes.weakenings import Weakening, Weakenings, lossy
 
 MIB = 1 << 20
 
@@ -70,6 +70,18 @@ class BoxSpec:
 
     def has(self, hole: Weakening) -> bool:
         return hole in self.weakenings
+
+    @property
+    def delivered(self) -> BoxSpec:
+        """As a carrier that loses its configuration hands it over: equal when nothing is lost."""
+        spec = self
+        if self.has(lossy("environment")):
+            spec = replace(spec, env=())
+        if self.has(lossy("identity")):
+            spec = replace(spec, uid=0, gid=0)
+        if self.has(lossy("workdir")):
+            spec = replace(spec, workdir="/")
+        return spec
 
     @property
     def id(self) -> str:

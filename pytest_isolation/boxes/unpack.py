@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from pytest_isolation.agent.client import Proc, Program, Reply
-from pytest_isolation.boxes.image import Entry, Image, Shown
-from pytest_isolation.errors import BoxError
+from pytest_isolation.boxes.image import Entry, Image, Look, Shown
+from pytest_isolation.errors import BoxError, Unsupported
 
 AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
 PIECE = 256 << 10
@@ -17,12 +19,17 @@ BATCH_BYTES = 512 << 10
 
 
 def unpack(image: Image, proc: Proc, root: bytes) -> None:
-    """Make every entry of `image` below `root`.  Raises BoxError with the call that was refused."""
+    """Make every entry of `image` below `root`.
+
+    A file system without extended attributes loses them: what the box shows tells.  Raises Unsupported
+    where this user may not make such a tree, BoxError with the call that was refused.
+    """
     for batch in _batches(image.entries):
         program = Program(stop_on_error=True)
         for entry in batch:
             _make(program, entry, root + b"/" + entry.path)
         _run(proc, program)
+    _name_attributes(image, proc, root)
     program = Program(stop_on_error=True)
     for entry in reversed(image.entries):  # a directory's time moves when something is made in it
         if entry.kind != "hardlink":
@@ -36,8 +43,25 @@ def unpack(image: Image, proc: Proc, root: bytes) -> None:
 
 def _run(proc: Proc, program: Program) -> None:
     replies = proc.run(program)
-    if replies and not replies[len(replies) - 1].ok:
-        raise BoxError(f"the image could not be unpacked: {replies[len(replies) - 1]}")
+    if replies and not (last := replies[len(replies) - 1]).ok:
+        raise _refused(last)
+
+
+def _refused(reply: Reply) -> Unsupported | BoxError:
+    if reply.errno == errno.EPERM:
+        return Unsupported(f"this user may not make the image's tree ({reply}); run as root")
+    return BoxError(f"the image could not be unpacked: {reply}")
+
+
+def _name_attributes(image: Image, proc: Proc, root: bytes) -> None:
+    """After owners and modes: a change of owner takes capabilities away."""
+    program = Program()
+    for entry in image.entries:
+        for name, value in entry.xattrs:
+            program.lsetxattr(root + b"/" + entry.path, name, value)
+    for reply in proc.run(program) if len(program) else ():
+        if not reply.ok and reply.errno != errno.EOPNOTSUPP:
+            raise _refused(reply)
 
 
 def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
@@ -76,8 +100,6 @@ def _make(program: Program, entry: Entry, path: bytes) -> None:
         program.fchownat(AT_FDCWD, path, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW)
     if entry.kind != "symlink":
         program.fchmodat(AT_FDCWD, path, entry.mode)
-    for name, value in entry.xattrs:
-        program.lsetxattr(path, name, value)
 
 
 def expected(image: Image) -> Shown:
@@ -91,17 +113,16 @@ def expected(image: Image) -> Shown:
     for entry in image.entries:
         real = files[entry.data] if entry.kind == "hardlink" else entry
         names = groups[real.path]
-        mode = 0o777 if real.kind == "symlink" else real.mode
-        contents = real.data + bytes(real.hole)
-        shown[entry.path] = (
-            real.kind,
-            mode,
-            real.uid,
-            real.gid,
-            real.mtime_ns,
-            contents if real.kind in ("file", "symlink") else b"",
-            tuple(sorted(real.xattrs)),
-            min(names) if len(names) > 1 else b"",
+        shown[entry.path] = Look(
+            kind=real.kind,
+            mode=0o777 if real.kind == "symlink" else real.mode,
+            uid=real.uid,
+            gid=real.gid,
+            mtime_ns=real.mtime_ns,
+            contents=real.data + bytes(real.hole) if real.kind in ("file", "symlink") else b"",
+            xattrs=tuple(sorted(real.xattrs)),
+            group=min(names) if len(names) > 1 else b"",
+            sparse=real.hole > 0,
         )
     return shown
 
@@ -111,21 +132,21 @@ _KINDS = {0o04: "dir", 0o10: "file", 0o12: "symlink", 0o01: "fifo"}
 
 def observed(proc: Proc, root: bytes) -> Shown:
     """What is below `root`, as the kernel of the box tells it.  Raises BoxError with the call that failed."""
-    found: dict[bytes, tuple[tuple[object, ...], tuple[int, int], int]] = {}
+    found: dict[bytes, tuple[Look, tuple[int, int]]] = {}
     todo = [b""]
     while todo:
         below = todo.pop()
         for name in _names(proc, root + b"/" + below):
             path = below + b"/" + name if below else name
             found[path] = seen = _look(proc, root + b"/" + path)
-            if seen[0][0] == "dir":
+            if seen[0].kind == "dir":
                 todo.append(path)
     groups: dict[tuple[int, int], list[bytes]] = {}
-    for path, (_, inode, _) in found.items():
+    for path, (_, inode) in found.items():
         groups.setdefault(inode, []).append(path)
     return {
-        path: (*facts, min(groups[inode]) if len(groups[inode]) > 1 else b"")
-        for path, (facts, inode, _) in found.items()
+        path: replace(look, group=min(groups[inode]) if len(groups[inode]) > 1 else b"")
+        for path, (look, inode) in found.items()
     }
 
 
@@ -150,14 +171,14 @@ def _names(proc: Proc, directory: bytes) -> list[bytes]:
     return [name for name in names if name not in (b".", b"..")]
 
 
-def _look(proc: Proc, path: bytes) -> tuple[tuple[object, ...], tuple[int, int], int]:
+def _look(proc: Proc, path: bytes) -> tuple[Look, tuple[int, int]]:
     program = Program()
     status = program.statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)
     listed = program.llistxattr(path)
     target = program.readlinkat(AT_FDCWD, path)
     replies = proc.run(program)
     data = _must(replies[status]).data
-    links, uid, gid, mode, inode, size, _ = struct.unpack_from("<IIIHxxQQQ", data, 16)
+    uid, gid, mode, inode, size, blocks = struct.unpack_from("<IIHxxQQQ", data, 20)
     seconds, nanoseconds = struct.unpack_from("<qI", data, 112)
     device = struct.unpack_from("<II", data, 136)
     kind = _KINDS.get(mode >> 12, "other")
@@ -166,12 +187,18 @@ def _look(proc: Proc, path: bytes) -> tuple[tuple[object, ...], tuple[int, int],
         contents = _contents(proc, path, size)
     elif kind == "symlink":
         contents = replies[target].data
-    xattrs = []
-    for name in replies[listed].data.split(b"\0"):
-        if name:
-            xattrs.append((name.decode(), _must(proc.lgetxattr(path, name.decode())).data))
-    facts = (kind, mode & 0o7777, uid, gid, seconds * 10**9 + nanoseconds, contents, tuple(sorted(xattrs)))
-    return facts, (device[0] << 32 | device[1], inode), links
+    names = [name.decode() for name in replies[listed].data.split(b"\0") if name]
+    look = Look(
+        kind=kind,
+        mode=mode & 0o7777,
+        uid=uid,
+        gid=gid,
+        mtime_ns=seconds * 10**9 + nanoseconds,
+        contents=contents,
+        xattrs=tuple(sorted((name, _must(proc.lgetxattr(path, name)).data) for name in names)),
+        sparse=kind == "file" and blocks * 512 < size,
+    )
+    return look, (device[0] << 32 | device[1], inode)
 
 
 def _contents(proc: Proc, path: bytes, size: int) -> bytes:

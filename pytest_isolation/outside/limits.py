@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.errors import Unsupported
+from pytest_isolation.errors import ProcLost, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +41,11 @@ def memory_ceiling(box: Box) -> int:
     return (box.spec.memory or 0) + int(box.parts.facts.get("memory_overhead", 0))
 
 
-def hog(proc: Proc, size: int) -> int:
+def hog(proc: Proc, size: int, piece: int = 4 * MIB) -> int:
     """Touch `size` bytes in pieces in `proc`; returns how many could be touched.
 
     Raises ProcLost when the kernel ended the process for it.
     """
-    piece = 4 * MIB
     touched = 0
     while touched < size:
         program = Program(stop_on_error=True)
@@ -132,3 +131,15 @@ def need_memory_account(box: Box) -> Group:
     if not group.has("memory"):
         raise Unsupported("no memory controller of the host counts this box")
     return group
+
+
+def memory_to_be_had(box: Box, most: int) -> int:
+    """How many bytes a process of the box can fill, a MiB at a time, until the box refuses or ends it."""
+    filled = 0
+    with box.spawn() as proc:
+        try:
+            while filled < most and hog(proc, MIB, piece=MIB):
+                filled += MIB
+        except ProcLost:
+            pass  # the kernel ended it: that is the limit
+    return filled

@@ -105,7 +105,7 @@ class _Start:
     """The arguments of one bwrap, and the directories it is given."""
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, proc: Proc, undo: ExitStack) -> None:
-        self.spec, self.lifetime, self.undo = spec, lifetime, undo
+        self.spec, self.lifetime, self.undo = spec.delivered, lifetime, undo
         self.volumes: dict[str, Path] = {}
         sibling = spec.extra.get("sibling")
         if spec.has(drop("private-root")) and sibling is not None:

@@ -42,9 +42,15 @@ class Host:
         refuse_unknown_holes(self, spec)
         if spec.image is not None or spec.read_only or spec.volumes:
             raise Unsupported("the bare host has no image, no root of its own to make read-only, and no volumes")
+        if os.geteuid() != 0 and (spec.uid or spec.gid):
+            raise Unsupported(f"this user cannot start a process as {spec.uid}:{spec.gid}; run as root")
         with ExitStack() as undo:
             group = new_groups(spec, lifetime, Limits(), undo)
-            local = start_local(env=dict(os.environ))
+            local = start_local(
+                env=dict(os.environ) | dict(spec.env),
+                cwd=spec.workdir,
+                identity=(spec.uid, spec.gid) if spec.uid or spec.gid else None,
+            )
             undo.callback(local.close)
             if group is not None:
                 group.add(local.pid)

@@ -66,7 +66,8 @@ def new_groups(spec: BoxSpec, lifetime: Lifetime, limits: cgroups.Limits, undo: 
 
 
 def environment(spec: BoxSpec) -> list[str]:
-    return [f"{key}={value}" for key, value in ({"PATH": PATH} | dict(spec.env)).items()]
+    """What the first process of a box of `spec` has, as NAME=VALUE."""
+    return [f"{key}={value}" for key, value in ({"PATH": PATH} | dict(spec.delivered.env)).items()]
 
 
 def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack) -> tuple[Path, str]:
@@ -94,9 +95,11 @@ def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack)
 
 def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: Iterable[int] = ()) -> None:
     """Have `child` execute the agent at `path` in its root: 0 and 1 on `pipes`, and no others but `keep`."""
+    spec = spec.delivered
     must(child.chdir(spec.workdir), f"workdir={spec.workdir}")
+    dropped = child.setgroups([])  # refused in a user namespace of an unprivileged user: those groups stay
     if spec.gid:
-        must(child.setgroups([]), "dropping groups")
+        must(dropped, "dropping groups")
         must(child.setresgid(spec.gid, spec.gid, spec.gid), f"gid={spec.gid}")
     if spec.uid:
         must(child.setresuid(spec.uid, spec.uid, spec.uid), f"uid={spec.uid}")

@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.weakenings import drop, join_sibling, lossy, share
+from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
@@ -183,17 +183,13 @@ class Settings:
 
     def _identity(self) -> None:
         """An image of ours gets what every box has; the user's own keeps what it says unless told otherwise."""
-        spec = self.spec
+        spec = self.spec.delivered
         mine = not isinstance(spec.image, str)
-        environment = ({"PATH": launcher.PATH} if mine else {}) | dict(spec.env)
-        if spec.has(lossy("environment")):
-            environment = {"PATH": launcher.PATH}
-        self.create["environment"] = environment
-        if (mine or spec.uid or spec.gid) and "user" not in self.create:
-            lost = spec.has(lossy("identity"))
-            self.create["user"] = "0:0" if lost else f"{spec.uid}:{spec.gid}"
-        if mine or spec.workdir != "/":
-            self.create["working_dir"] = "/" if spec.has(lossy("workdir")) else spec.workdir
+        self.create["environment"] = ({"PATH": launcher.PATH} if mine else {}) | dict(spec.env)
+        if (mine or self.spec.uid or self.spec.gid) and "user" not in self.create:
+            self.create["user"] = f"{spec.uid}:{spec.gid}"
+        if mine or self.spec.workdir != "/":
+            self.create["working_dir"] = spec.workdir
 
     def _limits(self) -> None:
         limits = launcher.limits_of(self.spec)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, lossy, share
+from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, share
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
@@ -79,14 +79,14 @@ def _bind(source: Path | str, target: str, *options: str) -> Config:
 
 
 def _process(process: Config, spec: BoxSpec, agent: str) -> None:
-    lost = {what for what in ("environment", "identity", "workdir") if spec.has(lossy(what))}
+    delivered = spec.delivered
     # A limit above the caller's own needs CAP_SYS_RESOURCE: the box has whatever we have.
     process.pop("rlimits", None)
     process["terminal"] = False
     process["args"] = [agent]
-    process["env"] = [f"PATH={launcher.PATH}"] if "environment" in lost else launcher.environment(spec)
-    process["cwd"] = "/" if "workdir" in lost else spec.workdir
-    process["user"] = {"uid": 0, "gid": 0} if "identity" in lost else {"uid": spec.uid, "gid": spec.gid}
+    process["env"] = launcher.environment(spec)
+    process["cwd"] = delivered.workdir
+    process["user"] = {"uid": delivered.uid, "gid": delivered.gid}
     added = {*texts(spec, "cap_add"), *(hole.what for hole in spec.weakenings if hole.kind == "grant")}
     for name in added:
         number_of(name)

@@ -1,0 +1,23 @@
+"""The box's process is the user and the group it was to be, and nobody else."""
+
+from hypothesis import given
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.carried import identity
+from pytest_isolation.strategies import ids
+
+promise = guarantee(
+    "port.image-config-honoured.identity",
+    claim="real, effective and saved ids are the ones asked for, and no further group is left from who started it",
+    sources=("oci:image-spec config.md, User", "man:credentials(7)"),
+    falsified_by=weaken.lossy("identity"),
+    kind="per-box",
+)
+
+
+@promise
+@given(uid=ids(), gid=ids())
+def test_identity_arrives(box: Box, uid: int, gid: int) -> None:
+    with box.fresh(uid=uid, gid=gid) as fresh:
+        users, groups = identity(fresh.proc)
+    promise.require((users, groups) == ({uid}, {gid}), users=users, groups=groups)

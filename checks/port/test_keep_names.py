@@ -1,0 +1,27 @@
+"""Names arrive byte for byte, and no other names."""
+
+from hypothesis import given
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.carried import carry
+from pytest_isolation.boxes.image import Image
+from pytest_isolation.strategies import images
+
+promise = guarantee(
+    "port.layer-semantics.names",
+    claim="the box has exactly the image's names: case, spaces, line ends and bytes that are no text included",
+    sources=("oci:image-spec layer.md", "man:path_resolution(7)"),
+    falsified_by=weaken.lossy("names"),
+    kind="per-box",
+)
+
+
+@promise
+@given(image=images())
+def test_names_arrive(box: Box, image: Image) -> None:
+    carried = carry(box, image)
+    promise.require(
+        carried.wanted.keys() == carried.found.keys(),
+        lost=sorted(carried.wanted.keys() - carried.found.keys()),
+        new=sorted(carried.found.keys() - carried.wanted.keys()),
+    )

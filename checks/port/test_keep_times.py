@@ -1,0 +1,23 @@
+"""Times of modification arrive to the nanosecond."""
+
+from hypothesis import given
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.carried import carry
+from pytest_isolation.boxes.image import Image
+from pytest_isolation.strategies import images
+
+promise = guarantee(
+    "port.layer-semantics.times",
+    claim="everything was last modified, in the box, at the nanosecond the image says, directories and links included",
+    sources=("oci:image-spec layer.md, file attributes", "man:utimensat(2)"),
+    falsified_by=weaken.lossy("times"),
+    kind="per-box",
+)
+
+
+@promise
+@given(image=images())
+def test_times_arrive(box: Box, image: Image) -> None:
+    wrong = carry(box, image).differing(lambda look: look.mtime_ns)
+    promise.require(not wrong, differing=wrong)

@@ -1,0 +1,49 @@
+"""The same calls on the same image end the same way in every box."""
+
+import os
+from errno import EACCES, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.image import Entry, Image
+from pytest_isolation.strategies import ids
+
+promise = guarantee(
+    "port.same-image-same-result",
+    claim="a user who is not root gets, on the image's files, the results that their modes and owners decide",
+    sources=("man:path_resolution(7), Permissions", "man:open(2)"),
+    falsified_by=weaken.lossy("modes"),
+    kind="per-box",
+    distinct="judges what a process may do, not what stat(2) tells: a capability kept, or a user mapped to root, "
+    "breaks it while every mode has arrived",
+)
+MODES = st.lists(st.tuples(st.integers(0, 0o777), st.booleans(), st.booleans()), min_size=3, max_size=6)
+
+
+@promise
+@given(uid=ids(), gid=ids(), files=MODES)
+def test_results_are_the_same(box: Box, uid: int, gid: int, files: list[tuple[int, bool, bool]]) -> None:
+    entries = [Entry(path=b"image", kind="dir", mode=0o755)]
+    for number, (mode, mine, group) in enumerate(files):
+        path, owner, owners = f"image/F{number}".encode(), uid if mine else uid + 1, gid if group else gid + 1
+        entries.append(Entry(path=path, kind="file", mode=mode, uid=owner, gid=owners))
+    with box.fresh(image=Image(tuple(entries)), uid=uid, gid=gid) as fresh:
+        proc = fresh.proc
+        results = []
+        for entry, (mode, mine, group) in zip(entries[1:], files, strict=True):
+            bits = mode >> (6 if mine else 3 if group else 0)
+            for flags, needed in ((os.O_RDONLY, 4), (os.O_WRONLY, 2), (os.O_RDWR, 6)):
+                results.append((0 if bits & needed == needed else EACCES, proc.openat(-100, b"/" + entry.path, flags)))
+        results += [
+            (ENOENT, proc.openat(-100, "/image/f0", os.O_RDONLY)),
+            (ENOTDIR, proc.openat(-100, "/image/F0/x", os.O_RDONLY)),
+            (EISDIR, proc.openat(-100, "/image", os.O_WRONLY)),
+            (EEXIST, proc.mkdirat(-100, "/image/F0")),
+            (EACCES, proc.mkdirat(-100, "/image/new")),
+            (EACCES, proc.unlinkat(-100, "/image/F0")),
+            (EINVAL, proc.readlinkat(-100, "/image/F0")),
+        ]
+    other = [reply for expected, reply in results if reply.errno != expected]
+    promise.require(not other, *other, expected=[expected for expected, reply in results if reply.errno != expected])

@@ -1,0 +1,73 @@
+"""One image carried into a fresh box, and what arrived of it: the model beside what the box shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_isolation.agent.client import Proc
+from pytest_isolation.boxes.box import Box
+from pytest_isolation.boxes.image import Image, Look, Shown
+from pytest_isolation.boxes.programs import read_file
+from pytest_isolation.boxes.unpack import expected, observed
+from pytest_isolation.errors import BoxError, Unsupported
+
+TREE = b"image"
+"""The directory, below the box's root, that holds all that strategies.images() makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    wanted: Shown
+    found: Shown
+
+    def differing(self, aspect: Callable[[Look], object]) -> dict[str, str]:
+        """What differs in `aspect`, by name, of the names that arrived.  Raises BoxError when none did."""
+        both = self.wanted.keys() & self.found.keys()
+        if not both:
+            raise BoxError("nothing of the image has arrived under its name: there is nothing to compare")
+        pairs = {path: (aspect(self.wanted[path]), aspect(self.found[path])) for path in sorted(both)}
+        return {
+            os.fsdecode(path): f"image: {wanted!r:.80}, box: {found!r:.80}"
+            for path, (wanted, found) in pairs.items()
+            if wanted != found
+        }
+
+
+def carry(box: Box, image: Image) -> Carried:
+    """Start a box like `box` from `image` and read its tree there, as root.
+
+    Raises Unsupported where boxes have no image, BoxError.
+    """
+    with box.fresh(image=image, uid=0, gid=0, workdir="/") as fresh:
+        found = observed(fresh.proc, b"/" + TREE)
+    return Carried(expected(image.below(TREE)), found)
+
+
+def environment(box: Box) -> list[tuple[str, str]]:
+    """Name and value of every variable the box's agent was started with, in order, doubles included.
+
+    From the box's own /proc; where it has none, from the host's.  Raises Unsupported when neither shows it.
+    """
+    try:
+        raw = read_file(box.proc, "/proc/self/environ")
+    except BoxError:
+        if box.parts.init_pid is None or box.spec.door != "start":
+            raise Unsupported("the box has no /proc to read its environment from") from None
+        raw = Path(f"/proc/{box.parts.init_pid}/environ").read_bytes()
+    pairs = (os.fsdecode(item).partition("=") for item in raw.split(b"\0") if item)
+    return [(name, value) for name, _, value in pairs]
+
+
+def identity(proc: Proc) -> tuple[set[int], set[int]]:
+    """Every user id `proc` has (real, effective, saved), and every group id, supplementary ones included."""
+    users, groups, more = proc.getresuid(), proc.getresgid(), proc.getgroups()
+    for reply in (users, groups, more):
+        if not reply.ok:
+            raise BoxError(f"the process could not say who it is: {reply}")
+    numbers = [int.from_bytes(out, "little") for out in (*users.outs, *groups.outs)]
+    data = more.data[: more.value * 4]
+    listed = {int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)}
+    return set(numbers[:3]), set(numbers[3:]) | listed
