@@ -45,10 +45,12 @@ ODD_NAMES = (
     b"a b", b" ", b"-rf", b"new\nline", b"back\\slash", b"...", b"quo\"te'", b"tab\t", b"\xff\xfe", b"n" * 200,
     "\u00e9".encode(), "e\u0301".encode(),  # one letter to a reader, two names to the kernel
 )  # fmt: skip
-TREE_TIMES = (0, 2**31 - 1)
-"""Seconds since 1970 that every Linux file system can keep."""
+SINCE_1970, BEFORE_1970 = (0, 2**31 - 1), (-(2**31) + 1, -1)
+"""Seconds that every Linux file system can keep."""
+OWNERS = (1, 2**32 - 2)
+"""Besides root; -1 is nobody's (chown(2))."""
 IDS = (1, 2**31 - 2)
-"""Owners besides root: a configuration's USER goes no further."""
+"""As OWNERS, of a process: a configuration's USER goes no further (runc, libcontainer/user)."""
 
 
 def _a_name(name: bytes) -> bool:
@@ -81,14 +83,14 @@ def xattrs(*, of_file: bool) -> st.SearchStrategy[tuple[tuple[str, bytes], ...]]
 
 
 @st.composite
-def images(draw: st.DrawFn) -> Image:
+def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970) -> Image:
     """A tree below /image that has every aspect in it, each time: so one loss of any kind shows at once.
 
     A directory with a capital letter, a file with a hole, a hard link to it, a file with attributes, a
-    symbolic link, a fifo; owners, modes and times on all.
+    symbolic link, a fifo; owners, modes and times on all.  `seconds`: the range of the times.
     """
     names = draw(st.lists(byte_names(), min_size=5, max_size=5, unique_by=bytes.lower))
-    mtimes = st.builds(lambda s, ns: s * 10**9 + ns, st.integers(*TREE_TIMES), st.integers(0, 10**9 - 1))
+    mtimes = st.builds(lambda s, ns: s * 10**9 + ns, st.integers(*seconds), st.integers(0, 10**9 - 1))
     capital = Entry(path=TREE + b"/" + names[0] + b"D", kind="dir")
     places = st.sampled_from([TREE, capital.path])
     hole, kept, link, symlink, fifo = (draw(places) + b"/" + name for name in names)
@@ -102,14 +104,14 @@ def images(draw: st.DrawFn) -> Image:
     ]
     if draw(st.booleans()):  # differs from the directory by case alone
         entries.append(Entry(path=TREE + b"/" + names[0] + b"d", kind="file"))
-    owners = st.one_of(st.integers(*IDS), st.just(0))
+    owners = st.one_of(st.integers(*OWNERS), st.just(0))
     made = [
         replace(
             entry,
             # Root alone reads the tree: no bit has to be there.  Never the modes that a careless carrier gives.
             mode=draw(st.integers(0, 0o7777).filter(lambda mode: mode not in (0o644, 0o755))),
             uid=draw(owners),
-            gid=draw(st.integers(*IDS)),
+            gid=draw(st.integers(*OWNERS)),
             mtime_ns=draw(mtimes),
         )
         for entry in entries

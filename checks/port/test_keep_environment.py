@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.boxes.carried import environment
+from pytest_isolation.boxes.carried import alike, environment
 from pytest_isolation.strategies import variables
 
 promise = guarantee(
@@ -18,7 +18,7 @@ promise = guarantee(
 @promise
 @given(wanted=variables())
 def test_environment_arrives(box: Box, wanted: dict[str, str]) -> None:
-    with box.fresh(env=tuple(wanted.items())) as fresh:
+    with alike(box, env=tuple(wanted.items())) as fresh:
         found = environment(fresh)
     ours = sorted((name, value) for name, value in found if name in wanted)
     promise.require(ours == sorted(wanted.items()), found=ours)

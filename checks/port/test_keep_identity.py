@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.boxes.carried import identity
+from pytest_isolation.boxes.carried import alike, identity
 from pytest_isolation.strategies import ids
 
 promise = guarantee(
@@ -18,6 +18,6 @@ promise = guarantee(
 @promise
 @given(uid=ids(), gid=ids())
 def test_identity_arrives(box: Box, uid: int, gid: int) -> None:
-    with box.fresh(uid=uid, gid=gid) as fresh:
+    with alike(box, uid=uid, gid=gid) as fresh:
         users, groups = identity(fresh.proc)
     promise.require((users, groups) == ({uid}, {gid}), users=users, groups=groups)

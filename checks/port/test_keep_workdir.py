@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.carried import alike
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.strategies import text_names
 
@@ -23,6 +24,6 @@ promise = guarantee(
 def test_workdir_arrives(box: Box, names: list[str]) -> None:
     paths = ["/".join(names[:end]) for end in range(1, len(names) + 1)]
     image = Image(tuple(Entry(path=os.fsencode(path), kind="dir", mode=0o755) for path in paths))
-    with box.fresh(image=image, workdir=f"/{paths[-1]}") as fresh:
+    with alike(box, image=image, workdir=f"/{paths[-1]}") as fresh:
         reply = fresh.proc.getcwd()
     promise.require(reply.data.rstrip(b"\0") == os.fsencode(f"/{paths[-1]}"), reply, found=reply.data)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.carried import alike
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.outside.limits import crowd, memory_to_be_had
 
@@ -19,7 +20,7 @@ promise = guarantee(
 @promise
 @given(pids=st.integers(12, 48), memory=st.integers(32, 80))
 def test_limit_is_the_number(box: Box, pids: int, memory: int) -> None:
-    with box.fresh(pids=pids, memory=memory * MIB) as limited:
+    with alike(box, pids=pids, memory=memory * MIB) as limited:
         # The agent, the parent of the crowd, and who came through the exec door.
         with crowd(limited, pids + 8) as number:
             had = number + (3 if limited.spec.door == "exec" else 2)

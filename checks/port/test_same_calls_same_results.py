@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.carried import alike
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.strategies import ids
 
@@ -29,7 +30,7 @@ def test_results_are_the_same(box: Box, uid: int, gid: int, files: list[tuple[in
     for number, (mode, mine, group) in enumerate(files):
         path, owner, owners = f"image/F{number}".encode(), uid if mine else uid + 1, gid if group else gid + 1
         entries.append(Entry(path=path, kind="file", mode=mode, uid=owner, gid=owners))
-    with box.fresh(image=Image(tuple(entries)), uid=uid, gid=gid) as fresh:
+    with alike(box, image=Image(tuple(entries)), uid=uid, gid=gid) as fresh:
         proc = fresh.proc
         results = []
         for entry, (mode, mine, group) in zip(entries[1:], files, strict=True):
