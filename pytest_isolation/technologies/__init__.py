@@ -17,6 +17,7 @@ BUILT_IN = {
     "cgroup": "pytest_isolation.technologies.cgroup:Cgroup",
     "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
     "bubblewrap": "pytest_isolation.technologies.bubblewrap:Bubblewrap",
+    "nspawn": "pytest_isolation.technologies.nspawn:Nspawn",
     "runc": "pytest_isolation.technologies.runc:Runc",
     "crun": "pytest_isolation.technologies.crun:Crun",
     "docker": "pytest_isolation.technologies.docker:Docker",

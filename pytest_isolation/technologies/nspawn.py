@@ -1,0 +1,189 @@
+"""systemd-nspawn: a container without a registered machine, in the control group it is started in.
+
+By default it has the host's network and no user namespace; both are keywords.  It sets no limits here:
+those are properties of the scope unit that --keep-unit does without.
+Sources: systemd-nspawn(1), systemd's docs/ENVIRONMENT.md.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy, share
+from pytest_isolation.errors import Unavailable, Unsupported, UsageError
+from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies.base import flag, refuse_unknown_holes, texts
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+STATE = Path("/run/systemd/nspawn/propagate")
+"""Where nspawn makes a directory for each machine; it removes it when it ends by itself."""
+EXPOSED = ("/", "/tmp")
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "SYS_TIME", "SYS_NICE")
+VARIABLES = {
+    share("pid"): "SYSTEMD_NSPAWN_SHARE_NS_PID=1",
+    share("ipc"): "SYSTEMD_NSPAWN_SHARE_NS_IPC=1",
+    share("uts"): "SYSTEMD_NSPAWN_SHARE_NS_UTS=1",
+    drop("seccomp"): "SYSTEMD_SECCOMP=0",
+    drop("masks"): "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1",
+}
+"""Hole -> the variable that opens it (docs/ENVIRONMENT.md)."""
+
+
+class Nspawn:
+    name = "nspawn"
+    start_ms = 90
+    keywords: Mapping[str, str] = {
+        "private_network": "true: a network namespace with loopback only, as network=none gives",
+        "private_users": "a user namespace: pick, identity, yes, or UIDBASE:NUIDS (default: no)",
+        "capability": "capabilities (capabilities(7)) beside the default ones, a list",
+        "drop_capability": "default capabilities that are taken away, a list",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = set(VARIABLES) | {share("net")} | {lossy(aspect) for aspect in LOSSES}
+        opened |= {expose(path) for path in EXPOSED} | {grant(name) for name in GRANTED}
+        return frozenset(opened | {drop(what) for what in ("init", "read-only", "private-root", "clean-up")})
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        program.find("systemd-nspawn", "systemd-container")
+        if os.geteuid() != 0:
+            raise Unavailable("systemd-nspawn is for root", "run as root")
+        _own_network(spec)
+        users = str(spec.option("private_users", "no"))
+        if not re.fullmatch(r"no|yes|pick|identity|[0-9]+(:[0-9]+)?", users):
+            raise UsageError(f"private_users={users}: expected no, yes, pick, identity or UIDBASE:NUIDS")
+        if spec.uid or spec.gid:
+            raise Unsupported("systemd-nspawn --user looks a user up with programs of the image; leave uid and gid out")
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        said = program.version("systemd-nspawn", "systemd-container")
+        return {
+            "version": said.partition("(")[2].rstrip(")") or said,
+            "own_network": _own_network(spec),
+            "own_users": _own_users(spec),
+        }
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            group = launcher.new_groups(spec, lifetime, Limits(), undo)
+            machine = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
+            lifetime.register("directory", os.fspath(STATE / machine))
+            undo.callback(_forget, machine)
+            programs = program.Programs(group, undo)
+            start = _Start(spec, lifetime, programs.proc, undo)
+            argv = [program.find("systemd-nspawn", "systemd-container"), *start.arguments(machine), start.agent]
+            env = [f"{key}={value}" for key, value in os.environ.items() if not key.startswith("SYSTEMD_")]
+            # No locks on the root: the files would outlive a killed run, and nobody else has this root.
+            env.append("SYSTEMD_NSPAWN_LOCK=0")
+            env += sorted(variable for hole, variable in VARIABLES.items() if spec.has(hole))
+            pid = programs.start(argv, env=env)
+            agent = programs.hello("systemd-nspawn")
+            undo.callback(agent.close)
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=program.last_descendant(pid),
+                group=group,
+                root=start.root,
+                volumes=start.volumes,
+                facts={"environment": launcher.environment(spec), "command": argv},
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            parts.close = undo.pop_all().close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        return False
+
+
+def _own_network(spec: BoxSpec) -> bool:
+    if spec.network not in (None, "none", "host"):
+        raise UsageError(f"network={spec.network}: nspawn has host (the default) and none here; give one of those")
+    asked = flag(spec, "private_network")
+    if asked and spec.network == "host":
+        raise UsageError("network=host and private_network=true contradict each other; give one of them")
+    return (asked or spec.network == "none") and not spec.has(share("net"))
+
+
+def _own_users(spec: BoxSpec) -> bool:
+    return str(spec.option("private_users", "no")) != "no"
+
+
+def _forget(machine: str) -> None:
+    if (STATE / machine).is_dir():
+        (STATE / machine).rmdir()
+
+
+class _Start:
+    """The arguments of one systemd-nspawn, and the directories it is given."""
+
+    def __init__(self, spec: BoxSpec, lifetime: Lifetime, proc: Proc, undo: ExitStack) -> None:
+        self.spec, self.lifetime, self.undo = spec, lifetime, undo
+        self.volumes: dict[str, Path] = {}
+        sibling = spec.extra.get("sibling")
+        if spec.has(drop("private-root")) and sibling is not None:
+            self.root, self.agent = sibling.parts.root, "/agent"
+        else:
+            self.root, self.agent = launcher.new_root(spec, lifetime, proc, undo)
+            if not isinstance(spec.image, str):
+                (self.root / "usr").mkdir(exist_ok=True)  # without it nspawn takes it for no system at all
+
+    def arguments(self, machine: str) -> list[str]:
+        spec = self.spec
+        found = ["--quiet", "--register=no", "--keep-unit", "--pipe", "--settings=no", "--link-journal=no"]
+        found += ["--resolv-conf=off", "--timezone=off", f"--machine={machine}", f"--directory={self.root}"]
+        found += [f"--setenv={variable}" for variable in launcher.environment(spec)]
+        found.append(f"--chdir={spec.workdir}")
+        if not spec.has(share("uts")):
+            found.append(f"--hostname={spec.hostname}")
+        if spec.has(drop("init")):
+            found.append("--as-pid2")
+        if _own_network(spec):
+            found.append("--private-network")
+        if _own_users(spec):
+            found += [f"--private-users={spec.option('private_users')}", "--private-users-ownership=auto"]
+        granted = {*texts(spec, "capability"), *(hole.what for hole in spec.weakenings if hole.kind == "grant")}
+        found += [f"--capability={_full(name)}" for name in sorted(granted)]
+        found += [f"--drop-capability={_full(name)}" for name in texts(spec, "drop_capability")]
+        if spec.read_only and not spec.has(drop("read-only")):
+            found.append("--read-only")
+        for path in EXPOSED:
+            if spec.has(expose(path)):
+                found.append(f"--bind={path}:{'/host' if path == '/' else path}")
+        return [*found, *self._volumes()]
+
+    def _volumes(self) -> list[str]:
+        spec, found = self.spec, []
+        for volume in spec.volumes:
+            directory = self.lifetime.new_directory("volume")
+            directory.chmod(0o777)
+            self.undo.callback(self.lifetime.remove_directory, directory)
+            if volume.nested:
+                mounts.nested(directory, self.lifetime, self.undo)
+            self.volumes[volume.target] = directory
+            # nspawn does not make it below a read-only root.
+            (self.root / volume.target.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            writable = not volume.read_only or spec.has(drop("read-only"))
+            target = volume.target.replace(":", "\\:")
+            found.append(f"{'--bind' if writable else '--bind-ro'}={directory}:{target}")
+        return found
+
+
+def _full(name: str) -> str:
+    return f"CAP_{name.removeprefix('CAP_')}"
