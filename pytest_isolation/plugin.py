@@ -57,6 +57,20 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return answer(options.resolve(config))
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A check that is declared wrongly, or a box that does not exist: what is wrong with it, not where we noticed."""
+    report = yield
+    call = getattr(report, "call", None)
+    if report.failed and call is not None and call.excinfo is not None:
+        error = call.excinfo.value
+        if isinstance(error, IsolationError):
+            report.longrepr = str(error)
+    return report
+
+
 @contextmanager
 def _as_usage_error() -> Iterator[None]:
     """What was asked wrongly is one paragraph, never a traceback."""
@@ -102,7 +116,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "isolation_box" in metafunc.fixturenames:
         from pytest_isolation.suite.fixtures import box_parameters
 
-        metafunc.parametrize("isolation_box", box_parameters(metafunc.config), ids=str, indirect=True)
+        metafunc.parametrize("isolation_box", box_parameters(metafunc.config), ids=lambda spec: spec.id, indirect=True)
     if hasattr(metafunc.function, "_pytest_isolation_guarantee") and SESSION not in metafunc.config.stash:
         skipped = pytest.param(
             None, id="not-measured", marks=pytest.mark.skip("a check: run it with pytest --isolation")

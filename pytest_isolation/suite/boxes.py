@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError, Unavailable
+from pytest_isolation.errors import IsolationError, Unavailable, UsageError
 from pytest_isolation.technologies import names, technology
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def choose(asked: RunConfig, *, unavailable: Mapping[str, str] | None = None) ->
     """The boxes named with --box, else one of every technology there is.
 
     `unavailable`: name -> reason, as the controller found it; a worker must not find otherwise, or
-    the two would collect different items.
+    the two would collect different items.  Raises UsageError for a spec its technology cannot read.
     """
     specs = asked.boxes or tuple(BoxSpec(technology=name) for name in names())
     if unavailable is not None:
@@ -50,5 +50,7 @@ def _looked_at(spec: BoxSpec) -> Chosen:
         return Chosen(spec, facts=dict(one.facts(spec)))
     except Unavailable as error:
         return Chosen(spec, error.reason, error.remedy or None)
+    except UsageError as error:
+        raise UsageError(f"--box {spec.name}: {error}") from None
     except IsolationError as error:
         return Chosen(spec, str(error))

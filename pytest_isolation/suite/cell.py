@@ -60,6 +60,27 @@ def measure(
     }
 
 
+def unfinished(promise: Guarantee, spec: BoxSpec) -> dict[str, Any]:
+    """The row of a cell whose measurement never came to its end."""
+    return {
+        "box": spec.name,
+        "guarantee": promise.id,
+        "door": spec.door,
+        "sibling": None,
+        "verdict": "inconclusive",
+        "how": None,
+        "reason": "the process that measured it ended before it was done; run this check alone to see why",
+        "oracle": promise.oracle,
+        "control": "none",
+        "control_box": None,
+        "examples": 0,
+        "coverage": "sampled",
+        "rate_below_95": None,
+        "seconds": 0.0,
+        "evidence": [],
+    }
+
+
 def _attached(spec: BoxSpec) -> bool:
     """Whether the box was running before us, and belongs to somebody else."""
     return spec.option("container") is not None or spec.technology == "attach"

@@ -83,4 +83,13 @@ def collect_built_in(session: pytest.Session) -> Iterator[pytest.Item]:
     for path in check_files():
         node_id = f"isolation::{path.parent.name}/{path.stem}"
         module: Any = CheckModule.from_parent(session, path=path, nodeid=node_id)
-        yield from session.genitems(module)
+        for item in session.genitems(module):
+            _with_nothing_of_the_users(item)
+            yield item
+
+
+def _with_nothing_of_the_users(item: pytest.Item) -> None:
+    """Keep only the fixtures the check asks for: an autouse one of the user's could change what we measure."""
+    if isinstance(item, pytest.Function):
+        asked = item._fixtureinfo.argnames
+        item.fixturenames[:] = [name for name in item.fixturenames if name in asked]

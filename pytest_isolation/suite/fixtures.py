@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Unavailable
+from pytest_isolation.options import resolve
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import names, technology
 
@@ -43,9 +44,10 @@ class Boxes:
         return box
 
     def close(self) -> None:
-        for box in reversed(self._started):
-            box.close()
-        self._started.clear()
+        with ExitStack() as undo:
+            for box in self._started:
+                undo.callback(box.close)
+            self._started.clear()
 
 
 @contextmanager
@@ -67,9 +69,9 @@ def boxes(config: pytest.Config) -> Generator[Boxes]:
         lifetime.close()
 
 
-def box_parameters(config: pytest.Config) -> list[str]:
-    """What `isolation_box` runs over: the --box options as written, else every technology by name."""
-    return list(config.getoption("isolation_boxes", None) or names())
+def box_parameters(config: pytest.Config) -> list[BoxSpec]:
+    """What `isolation_box` runs over: the boxes a run with --isolation would measure."""
+    return list(resolve(config).boxes) or [BoxSpec(technology=name) for name in names()]
 
 
 def box(request: pytest.FixtureRequest) -> Generator[Box]:
@@ -82,8 +84,7 @@ def box(request: pytest.FixtureRequest) -> Generator[Box]:
 def first_of(request: pytest.FixtureRequest, wanted: tuple[str, ...]) -> Generator[Box]:
     """A box of the first technology of `wanted` that runs here; of the --box given, if one of them was."""
     factory: Boxes = request.getfixturevalue("isolation_boxes")
-    given = [parse(text) for text in request.config.getoption("isolation_boxes", None) or ()]
-    specs = [spec for spec in given if spec.technology in wanted] or [
+    specs = [spec for spec in resolve(request.config).boxes if spec.technology in wanted] or [
         BoxSpec(technology=name) for name in wanted if name in names()
     ]
     reasons = []

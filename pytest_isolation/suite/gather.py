@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.errors import UsageError
 from pytest_isolation.report import renderer
 from pytest_isolation.report.run import BoxRow, Cost, GuaranteeRow, HostFacts, ResultRow, Run, RunFacts, ToolFacts
 from pytest_isolation.suite.boxes import Chosen
@@ -64,6 +65,10 @@ class Gatherer:
         self._session = session
         self._started = time.time()
         self._rows: dict[tuple[str, str], dict[str, Any]] = {}
+        self._begun: dict[str, dict[str, Any]] = {}
+        """Node id -> what is said of the cell if whoever measures it dies."""
+        self._promises: dict[str, GuaranteeRow] = {}
+        self._known: set[str] = set()
         self._proofs: dict[tuple[str, str], str] = {}
         self._starts: dict[str, list[float]] = {}
         self._notes: dict[str, list[str]] = {}
@@ -73,9 +78,13 @@ class Gatherer:
 
     def add(self, report: pytest.TestReport) -> None:
         row: dict[str, Any] | None = getattr(report, "isolation", None)
+        if str(report.when) == "???":  # xdist's word for a worker that crashed during this item
+            row = self._begun.get(report.nodeid)
+            self._run_notes.append(f"a worker crashed while it ran {report.nodeid}")
         if row is None:
-            if str(report.when) == "???":  # xdist's word for a worker that crashed during this item
-                self._run_notes.append(f"a worker crashed while it ran {report.nodeid}: that cell was not measured")
+            return
+        if report.when == "setup":
+            self._begun[report.nodeid] = row
             return
         key = row["box"], row["guarantee"]
         if "proof" in row:
@@ -86,11 +95,15 @@ class Gatherer:
     def of_this_process(self) -> dict[str, Any]:
         """What only the process that started the boxes knows: plain data, for xdist's wire."""
         pool = self._session.pool_if_any
-        if pool is None:
-            return {"starts": {}, "notes": {}}
-        return {"starts": pool.starts, "notes": pool.notes}
+        promises = [guarantee_row(promise).to_json() for promise in self._session.guarantees.values()]
+        started = {"starts": pool.starts, "notes": pool.notes} if pool is not None else {}
+        return {"guarantees": promises, "known": sorted(self._session.known), **started}
 
     def add_process(self, told: dict[str, Any]) -> None:
+        """`told`: of_this_process() of this process or of a worker; empty of one that crashed."""
+        self._known.update(told.get("known", ()))
+        for promise in told.get("guarantees", ()):
+            self._promises.setdefault(promise["id"], GuaranteeRow.from_json(promise))
         for name, starts in told.get("starts", {}).items():
             self._starts.setdefault(name, []).extend(starts)
         for name, notes in told.get("notes", {}).items():
@@ -102,8 +115,7 @@ class Gatherer:
     def run(self, exit_status: int) -> Run:
         session = self._session
         order = {one.spec.name: number for number, one in enumerate(session.chosen)}
-        promises = list(session.guarantees.values())
-        rank = {promise.id: number for number, promise in enumerate(promises)}
+        rank = {known: number for number, known in enumerate(self._promises)}
         rows = [
             ResultRow.from_json(row | {"proofs": self._proofs_of(row)})
             for row in sorted(self._rows.values(), key=lambda row: (order[row["box"]], rank.get(row["guarantee"], 0)))
@@ -123,7 +135,7 @@ class Gatherer:
                 box_row(one, self._starts.get(one.spec.name, []), self._notes.get(one.spec.name, []))
                 for one in session.chosen
             ),
-            guarantees=tuple(map(guarantee_row, promises)),
+            guarantees=tuple(self._promises.values()),
             results=tuple(rows),
             notes=tuple(self._run_notes + session.judge.notes(list(self._rows.values()))),
         )
@@ -140,7 +152,7 @@ class Gatherer:
     def summarise(self, reporter: Any) -> None:
         from pytest_isolation.report import terminal
 
-        if not self._session.guarantees:
+        if not (self._promises or self._run_notes):
             return
         reporter.section("isolation")
         text = terminal.render(self.run(0), width=min(reporter._tw.fullwidth, 100), color=reporter._tw.hasmarkup)
@@ -151,8 +163,22 @@ class Gatherer:
         missing = self._session.judge.missing_boxes(self._session.chosen)
         if session.exitstatus == pytest.ExitCode.OK and missing:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if session.exitstatus == pytest.ExitCode.OK and not any(one.available for one in self._session.chosen):
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # no box: nothing that could have failed
         self._run_notes += missing
+        try:
+            if self._known:
+                self._session.judge.check(self._known)
+        except UsageError as error:  # only here with workers: they alone know what is in the user's files
+            self._run_notes.append(str(error))
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
         run = self.run(int(session.exitstatus))
         session.config.hook.pytest_isolation_report(config=session.config, run=run)
         for form, path in self._session.options.reports:
-            path.write_text(renderer(form)(run))
+            try:
+                path.write_text(renderer(form)(run))
+            except OSError as error:
+                self._run_notes.append(
+                    f"the {form} report was not written: {path}: {error.strerror}; make room for it and run again"
+                )
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.outcome import judge
-from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.guarantees.verdicts import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 
 class Judge:
-    def __init__(self, asked: RunConfig) -> None:
-        self._asked = asked
+    def __init__(self, asked: RunConfig, *, run_xfail: bool = False) -> None:
+        """`run_xfail`: pytest's --runxfail: what nobody promised fails as well."""
+        self._asked, self._run_xfail = asked, run_xfail
 
     def check(self, known: Collection[str]) -> None:
         """Raises UsageError for a profile or a glob that names no guarantee there is."""
@@ -40,6 +41,8 @@ class Judge:
             profile=self._asked.profile,
             baseline=self._asked.expect,
         )
+        if made.outcome is Outcome.XFAILED and self._run_xfail:
+            made = replace(made, outcome=Outcome.FAILED, required_by="runxfail")
         return {
             "claim": str(claim.claim),
             "claim_source": claim.source or None,

@@ -23,8 +23,8 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
 from pytest_isolation.suite.boxes import Chosen, choose
-from pytest_isolation.suite.cell import measure
-from pytest_isolation.suite.collect import add_guarantee, collect_built_in
+from pytest_isolation.suite.cell import measure, unfinished
+from pytest_isolation.suite.collect import add_guarantee, built_in_guarantees, collect_built_in
 from pytest_isolation.suite.controls import Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.judge import Judge
@@ -58,11 +58,14 @@ class Session:
         seed = config.getoption("hypothesis_seed", None)
         self.seed: int = shared.get("seed", int(seed) if seed is not None else secrets.randbits(32))
         self.chosen: list[Chosen] = choose(self.options, unavailable=shared.get("unavailable"))
-        self.judge = Judge(self.options)
+        self.judge = Judge(self.options, run_xfail=bool(config.option.runxfail))
         self.guarantees: dict[str, Guarantee] = {}
         self.only_built_in = config.args_source is not pytest.Config.ArgsSource.ARGS and not self.is_worker
+        self.known: set[str] = set()
+        """Ids of the guarantees there are, wanted or not: filled by the collection."""
         if self.only_built_in:
             config.args = []
+            self.judge.check({promise.id for promise in built_in_guarantees()})
         self._lifetime: Lifetime | None = None
         self._pool: Pool | None = None
         self._controls: Controls | None = None
@@ -146,7 +149,9 @@ class Session:
         cells = [Cell(spec) for spec in self.specs]
         if self.options.prove:
             cells += [Cell(spec, proof=True) for spec in self._proofs(promise)]
-        metafunc.parametrize("box", [pytest.param(cell, id=str(cell)) for cell in cells])
+        # Never an empty set: what becomes of one is for the user's settings to say.
+        nowhere = pytest.param(None, id="no-box", marks=pytest.mark.skip("no box is available; the header says why"))
+        metafunc.parametrize("box", [pytest.param(cell, id=str(cell)) for cell in cells] or [nowhere])
 
     def _chosen(self, spec: BoxSpec) -> Chosen:
         return next(one for one in self.chosen if one.spec.name == spec.name)
@@ -171,10 +176,12 @@ class Session:
             (kept if wanted else left).append(item)
         if left:
             config.hook.pytest_deselected(items=left)
-        try:
-            self.judge.check(self.guarantees)
-        except UsageError as error:
-            raise pytest.UsageError(str(error)) from None
+        self.known = set(self.guarantees)
+        if not self.is_worker:  # a worker that refuses to collect is a crash to xdist: its controller asks
+            try:
+                self.judge.check(self.known)
+            except UsageError as error:
+                raise pytest.UsageError(str(error)) from None
         self.guarantees = {known: one for known, one in self.guarantees.items() if self.options.wants(known)}
         items[:] = sorted(kept, key=self._order)
 
@@ -234,10 +241,24 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         row = item.stash.get(ROW, None)
-        if row is not None and call.when == "call":
-            item.user_properties.append(("isolation.verdict", row.get("verdict", row.get("proof"))))
+        if call.when == "setup" and self.is_worker:
+            row = self._if_it_dies(item)  # the last the controller hears of a cell whose worker crashes
+        elif row is not None and call.when == "call":
+            item.user_properties += [
+                (f"isolation.{key}", row[key])
+                for key in ("box", "guarantee", "verdict", "claim", "control", "proof")
+                if key in row
+            ]
+        if row is not None and call.when in ("setup", "call"):
             report.isolation = row  # type: ignore[attr-defined]
         return report
+
+    def _if_it_dies(self, item: pytest.Item) -> dict[str, Any] | None:
+        promise, cell = guarantee_of(getattr(item, "function", None)), _cell(item)
+        if promise is None or cell is None or cell.proof:
+            return None
+        row = unfinished(promise, cell.spec)
+        return row | self.judge.outcome(row, promise, self._chosen(cell.spec))
 
     # -- gathering ------------------------------------------------------------------------
 
