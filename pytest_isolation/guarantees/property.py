@@ -7,13 +7,15 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.errors import BoxError, Unsupported, Violation
 from pytest_isolation.guarantees.guarantee import Guarantee, Notes
+
+E = TypeVar("E", bound=BaseException)
 
 PROVING = (Phase.explicit, Phase.generate)
 """A control only has to fire: nobody reads its smallest program."""
@@ -136,24 +138,24 @@ def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _classify(error: BaseException, ran: Ran) -> None:
-    if (violation := _violation_in(error)) is not None:
+    if (violation := _find(Violation, error)) is not None:
         ran.violation = violation
+    elif (broken := _find(BoxError, error)) is not None:
+        ran.trouble = str(broken)
     elif isinstance(error, Unsupported):
         ran.unsupported = str(error)
-    elif isinstance(error, BoxError):
-        ran.trouble = str(error)
     else:
         ran.trouble = f"{type(error).__name__}: {error}"
 
 
-def _violation_in(error: BaseException | None) -> Violation | None:
-    """A violation once seen is one, whether or not it could be reproduced (Hypothesis wraps those in a group)."""
-    if isinstance(error, Violation):
+def _find(kind: type[E], error: BaseException | None) -> E | None:
+    """What was raised once was raised, whether or not it could be reproduced (Hypothesis wraps it in a group then)."""
+    if isinstance(error, kind):
         return error
     if isinstance(error, BaseExceptionGroup):
         for part in error.exceptions:
-            if (found := _violation_in(part)) is not None:
+            if (found := _find(kind, part)) is not None:
                 return found
     if error is not None and type(error).__module__.startswith("hypothesis"):
-        return _violation_in(error.__cause__ or error.__context__)
+        return _find(kind, error.__cause__ or error.__context__)
     return None

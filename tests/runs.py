@@ -1,0 +1,114 @@
+"""Whole runs of pytest in a process of their own, and what they left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_isolation.boxes import cgroups
+
+TRACE = "Traceback (most recent call last)"
+
+
+@dataclass(slots=True)
+class Done:
+    """How a run ended; `report` is its JSON report, empty when it wrote none."""
+
+    code: int
+    out: str
+    report: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """(box, guarantee) -> row."""
+        return {(row["box"], row["guarantee"]): row for row in self.report.get("results", ())}
+
+    def said(self, *words: str) -> None:
+        """Assert that each word was printed (line breaks aside), and no traceback."""
+        flat = " ".join(self.out.split())
+        for word in words:
+            assert word in flat, f"{word!r} was not said:\n{self.out}"
+        assert TRACE not in self.out, self.out
+        assert "INTERNALERROR" not in self.out, self.out
+
+
+class Run:
+    """A run of pytest in `folder`, with a temporary directory, and so a register of runs, of its own."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        command: Sequence[str] = (sys.executable, "-m", "pytest"),
+        report: bool = True,
+    ) -> None:
+        self.folder = folder
+        self.temporary = folder.parent / f"{folder.name}-tmp"
+        self.temporary.mkdir(exist_ok=True)
+        self.temporary.chmod(0o777)
+        self.report = self.temporary / "report.json"
+        wanted = [f"--isolation-report=json:{self.report}"] if report else []
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+        self.process = subprocess.Popen(
+            [*command, *arguments, *wanted],
+            cwd=folder,
+            env=clean | {"TMPDIR": str(self.temporary), "COLUMNS": "200"} | dict(env or {}),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait(self, timeout: float = 180) -> Done:
+        """Raises TimeoutExpired."""
+        try:
+            out, _ = self.process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        found = json.loads(self.report.read_text()) if self.report.exists() else {}
+        return Done(self.process.returncode, out, found)
+
+    def left_behind(self, done: Done) -> list[str]:
+        """What is still there of the run: its register, control groups, mounts, containers."""
+        run = done.report["run"]["id"] if done.report else "no-run"
+        found = [str(path) for path in self.temporary.glob(f"pytest-isolation-*/{run}-*")]
+        for point in set(cgroups.hierarchies().values()):
+            found += [str(path) for path in (point / "pytest-isolation").glob(f"{run}-*")]
+        found += [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(self.temporary) in line]
+        return found + _containers(run)
+
+
+def run(folder: Path, *arguments: str, timeout: float = 180, **how: Any) -> Done:
+    """Run pytest in `folder` to its end; nothing may be left of it."""
+    folder.mkdir(exist_ok=True)
+    one = Run(folder, *arguments, **how)
+    done = one.wait(timeout)
+    assert one.left_behind(done) == []
+    return done
+
+
+def _containers(run: str) -> list[str]:
+    import docker
+    from docker.errors import DockerException
+
+    from pytest_isolation.technologies.docker.settings import LABEL
+
+    try:
+        client = docker.from_env()
+    except DockerException:
+        return []
+    try:
+        # By id alone: a neighbour's container may go while we ask.
+        found = client.api.containers(all=True, quiet=True, filters={"label": f"{LABEL}={run}"})
+        return [str(one["Id"]) for one in found]
+    finally:
+        client.close()
