@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import tempfile
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.boxes.lifetime import Lifetime, clean, state_directory
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import UsageError
@@ -317,4 +316,4 @@ def _private_hypothesis_home(session: Session) -> None:
         return
     from hypothesis.configuration import set_hypothesis_home_dir
 
-    set_hypothesis_home_dir(Path(tempfile.gettempdir()) / f"pytest-isolation-{os.getuid()}" / "hypothesis")
+    set_hypothesis_home_dir(state_directory() / "hypothesis")

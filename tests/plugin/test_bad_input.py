@@ -24,7 +24,9 @@ import signal
 from hypothesis import given, strategies as st
 from pytest_isolation import guarantee, weaken
 
-promise = guarantee("pid.broken-on-purpose", claim="it breaks", sources=("man:kill(2)",), falsified_by=weaken.share("pid"))
+promise = guarantee(
+    "pid.broken-on-purpose", claim="it breaks", sources=("man:kill(2)",), falsified_by=weaken.share("pid")
+)
 
 
 @promise
