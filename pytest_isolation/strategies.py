@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import struct
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -58,6 +60,7 @@ def _a_name(name: bytes) -> bool:
     return b"/" not in name and b"\0" not in name and name not in (b".", b"..") and not name.startswith(b".wh.")
 
 
+@cache
 def byte_names() -> st.SearchStrategy[bytes]:
     """Names of files: any bytes the kernel takes."""
     return st.one_of(st.sampled_from(ODD_NAMES), st.binary(min_size=1, max_size=12).filter(_a_name))
@@ -69,6 +72,7 @@ def text_names() -> st.SearchStrategy[str]:
     return st.text(letters, min_size=1, max_size=12).filter(lambda text: _a_name(text.encode()))
 
 
+@cache
 def xattrs(*, of_file: bool) -> st.SearchStrategy[tuple[tuple[str, bytes], ...]]:
     """At least one of user.*; of a file also capabilities, which any user may see.
 
@@ -82,6 +86,16 @@ def xattrs(*, of_file: bool) -> st.SearchStrategy[tuple[tuple[str, bytes], ...]]
     return st.builds(lambda one, two: tuple(sorted((one | two).items())), users, security)
 
 
+@cache
+def _status(seconds: tuple[int, int]) -> st.SearchStrategy[dict[str, Any]]:
+    """What inode(7) says besides the kind; made once, since that costs more than a draw."""
+    owners = st.one_of(st.integers(*OWNERS), st.just(0))
+    mtimes = st.builds(lambda s, ns: s * 10**9 + ns, st.integers(*seconds), st.integers(0, 10**9 - 1))
+    # Root alone reads the tree: no bit has to be there.  Never the modes that a careless carrier gives.
+    modes = st.integers(0, 0o7777).filter(lambda mode: mode not in (0o644, 0o755))
+    return st.fixed_dictionaries({"mode": modes, "uid": owners, "gid": st.integers(*OWNERS), "mtime_ns": mtimes})
+
+
 @st.composite
 def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970) -> Image:
     """A tree below /image that has every aspect in it, each time: so one loss of any kind shows at once.
@@ -90,7 +104,6 @@ def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970) -> Image:
     symbolic link, a fifo; owners, modes and times on all.  `seconds`: the range of the times.
     """
     names = draw(st.lists(byte_names(), min_size=5, max_size=5, unique_by=bytes.lower))
-    mtimes = st.builds(lambda s, ns: s * 10**9 + ns, st.integers(*seconds), st.integers(0, 10**9 - 1))
     capital = Entry(path=TREE + b"/" + names[0] + b"D", kind="dir")
     places = st.sampled_from([TREE, capital.path])
     hole, kept, link, symlink, fifo = (draw(places) + b"/" + name for name in names)
@@ -104,18 +117,7 @@ def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970) -> Image:
     ]
     if draw(st.booleans()):  # differs from the directory by case alone
         entries.append(Entry(path=TREE + b"/" + names[0] + b"d", kind="file"))
-    owners = st.one_of(st.integers(*OWNERS), st.just(0))
-    made = [
-        replace(
-            entry,
-            # Root alone reads the tree: no bit has to be there.  Never the modes that a careless carrier gives.
-            mode=draw(st.integers(0, 0o7777).filter(lambda mode: mode not in (0o644, 0o755))),
-            uid=draw(owners),
-            gid=draw(st.integers(*OWNERS)),
-            mtime_ns=draw(mtimes),
-        )
-        for entry in entries
-    ]
+    made = [replace(entry, **draw(_status(seconds))) for entry in entries]
     links = [
         Entry(path=link + b"L" * more, kind="hardlink", data=draw(st.sampled_from([hole, kept])))
         for more in range(1, draw(st.integers(1, 2)) + 1)

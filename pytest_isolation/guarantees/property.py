@@ -20,7 +20,7 @@ E = TypeVar("E", bound=BaseException)
 PROVING = (Phase.explicit, Phase.generate)
 """A control only has to fire: nobody reads its smallest program."""
 MEASURING = (Phase.explicit, Phase.generate, Phase.shrink)
-SHRINK_S = 2.0
+SHRINK_S = 1.0
 """How long a smaller violation is looked for: a fresh box for each try would take minutes."""
 
 
