@@ -15,6 +15,7 @@ promise = guarantee(
     claim="no connection from inside arrives at a socket the host bound to a path outside what is shared",
     sources=("man:unix(7)", "man:mount_namespaces(7)"),
     falsified_by=weaken.expose("/tmp"),
+    distinct="a socket is a file that was handed in: a mount of its own brings one in where no directory is shared",
 )
 
 

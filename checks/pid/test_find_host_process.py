@@ -14,6 +14,7 @@ promise = guarantee(
     sources=("man:pid_namespaces(7)", "man:proc(5)"),
     falsified_by=weaken.share("pid"),
     oracle="receipt",
+    distinct="what /proc shows: one of another namespace shows all of the host, though no call reaches a process of it",
 )
 
 

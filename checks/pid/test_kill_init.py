@@ -13,6 +13,7 @@ promise = guarantee(
     sources=("man:pid_namespaces(7)", "man:kill(2)"),
     falsified_by=weaken.drop("init"),
     kind="per-call",
+    distinct="being PID 1 is a number; who traces it brings it signals all the same",
 )
 DEADLY = [signal.SIGKILL, signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGSEGV, signal.SIGUSR1]
 

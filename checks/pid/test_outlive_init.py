@@ -17,6 +17,7 @@ promise = guarantee(
     sources=("man:pid_namespaces(7)",),
     falsified_by=weaken.share("pid"),
     kind="per-box",
+    distinct="about what is left when a box ends, not about what a living one can reach",
 )
 
 

@@ -10,6 +10,7 @@ promise = guarantee(
     claim="getppid(2) of the box's first process is 0: its parent is outside and has no number inside",
     sources=("man:pid_namespaces(7)", "man:getppid(2)"),
     falsified_by=weaken.share("pid"),
+    distinct="the one host process a box could know by heritage: a parent's number may show where no other does",
 )
 
 

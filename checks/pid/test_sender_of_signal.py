@@ -14,6 +14,7 @@ promise = guarantee(
     claim="a signal sent from outside arrives with si_pid 0: no number of the host gets in",
     sources=("man:sigaction(2)", "man:pid_namespaces(7)"),
     falsified_by=weaken.share("pid"),
+    distinct="the other way round: what a box learns from a signal it receives, not what it can send",
 )
 REAL_TIME = list(range(signal.SIGRTMIN, signal.SIGRTMAX))
 

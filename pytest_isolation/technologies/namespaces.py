@@ -21,6 +21,7 @@ from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.memory import In
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
@@ -35,7 +36,7 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
@@ -140,6 +141,15 @@ def check_user_namespaces() -> None:
         raise Unavailable("user namespaces are for root only", "sysctl kernel.unprivileged_userns_clone=1")
 
 
+def _need_root_alone(spec: BoxSpec) -> None:
+    """Raises Unsupported for a spec with other owners: user_namespaces(7) has one line in our maps, for root."""
+    owners = {(spec.uid, spec.gid)}
+    if isinstance(spec.image, Image):
+        owners |= {(entry.uid, entry.gid) for entry in spec.image.entries}
+    if owners != {(0, 0)}:
+        raise Unsupported("the box's user namespace has root alone: no other user can be, or own a file, in it")
+
+
 class _Start:
     """One start, step by step.  `launcher` is the host's process, `child` what becomes the box."""
 
@@ -156,6 +166,8 @@ class _Start:
 
     def run(self) -> Agent:
         spec, undo = self.spec, self.undo
+        if self.userns:
+            _need_root_alone(spec)
         self.group = launcher.new_groups(spec, self.lifetime, launcher.limits_of(spec), undo)
         pipes = Pipes()
         local = start_local(pass_fds=pipes.theirs)

@@ -14,6 +14,7 @@ from pytest_isolation.guarantees import profiles
 from pytest_isolation.options import OPTIONS, values
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.report import FORMATS, cells
+from pytest_isolation.suite.collect import built_in_guarantees
 
 DOCS = Path(__file__).parents[2] / "docs"
 OPTIONS_DOC = (DOCS / "options.md").read_text()
@@ -51,6 +52,12 @@ def test_field(part: str) -> None:
 def test_word_of_a_row(word: str) -> None:
     missing = [one for one in SCHEMA["$defs"]["result"]["properties"][word]["enum"] if f"`{one}`" not in REPORT_DOC]
     assert missing == []
+
+
+def test_every_guarantee_of_portability() -> None:
+    document = (DOCS / "portability.md").read_text()
+    named = set(re.findall(r"^\| `(port\.\S+)`", document, re.MULTILINE))
+    assert named == {promise.id for promise in built_in_guarantees() if promise.domain == "port"}
 
 
 @pytest.mark.parametrize("text", re.findall(r"^--box (\S+)", OPTIONS_DOC, re.MULTILINE))
