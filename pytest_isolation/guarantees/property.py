@@ -24,6 +24,26 @@ SHRINK_S = 1.0
 """How long a smaller violation is looked for: a fresh box for each try would take minutes."""
 
 
+_OURS = settings(
+    deadline=None,
+    database=None,
+    derandomize=False,
+    print_blob=False,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+"""Whatever profile the user has loaded."""
+
+
+def take_over(test: Callable[..., Any]) -> None:
+    """Have Hypothesis' own pytest plugin look at the check with our settings.
+
+    It looks before the check runs, and would fail one whose `box` is also a fixture of the user's.
+    """
+    if hasattr(test, "hypothesis"):
+        test._hypothesis_internal_use_settings = _OURS  # type: ignore[attr-defined]
+
+
 @dataclass(slots=True)
 class Ran:
     """What became of a property: `violation` is set when it was broken, `trouble` when nothing can be said."""
@@ -87,16 +107,7 @@ def _generate(
 ) -> None:
     handle: Any = test
     inner = handle.hypothesis.inner_test
-    handle._hypothesis_internal_use_settings = settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=False,
-        print_blob=False,
-        report_multiple_bugs=False,
-        phases=phases,
-        suppress_health_check=list(HealthCheck),
-    )
+    handle._hypothesis_internal_use_settings = settings(_OURS, max_examples=examples, phases=phases)
     handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.id.encode())
     handle.hypothesis.inner_test = _count(ran, box, inner)
     try:
@@ -145,7 +156,15 @@ def _classify(error: BaseException, ran: Ran) -> None:
     elif isinstance(error, Unsupported):
         ran.unsupported = str(error)
     else:
-        ran.trouble = f"{type(error).__name__}: {error}"
+        first = _first(error)
+        ran.trouble = f"{type(first).__name__}: {first}"
+
+
+def _first(error: BaseException) -> BaseException:
+    """What the check raised, when Hypothesis only reports that it did not raise it again."""
+    if isinstance(error, BaseExceptionGroup) and type(error).__module__.startswith("hypothesis"):
+        return _first(error.exceptions[0])
+    return error
 
 
 def _find(kind: type[E], error: BaseException | None) -> E | None:

@@ -21,6 +21,7 @@ from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+from pytest_isolation.guarantees.property import take_over
 from pytest_isolation.suite.boxes import Chosen, choose
 from pytest_isolation.suite.cell import measure, unfinished
 from pytest_isolation.suite.collect import add_guarantee, built_in_guarantees, collect_built_in
@@ -59,17 +60,20 @@ class Session:
         self.chosen: list[Chosen] = choose(self.options, unavailable=shared.get("unavailable"))
         self.judge = Judge(self.options, run_xfail=bool(config.option.runxfail))
         self.guarantees: dict[str, Guarantee] = {}
-        self.only_built_in = config.args_source is not pytest.Config.ArgsSource.ARGS and not self.is_worker
+        no_path = config.args_source is not pytest.Config.ArgsSource.ARGS
+        self.only_built_in: bool = shared.get("only_built_in", no_path)
         self.known: set[str] = set()
         """Ids of the guarantees there are, wanted or not: filled by the collection."""
         if self.only_built_in:
             config.args = []
+        if self.only_built_in and not self.is_worker:
             self.judge.check({promise.id for promise in built_in_guarantees()})
         self._lifetime: Lifetime | None = None
         self._pool: Pool | None = None
         self._controls: Controls | None = None
         self._controls_directory: str | None = shared.get("controls")
         self.gatherer = Gatherer(self)
+        self.lost_a_worker = False
         _private_hypothesis_home(self)
         if not self.is_worker and not self.only_collects:
             clean()  # what an earlier run of this user was killed before it could remove
@@ -114,6 +118,7 @@ class Session:
         return {
             "run_id": self.run_id,
             "seed": self.seed,
+            "only_built_in": self.only_built_in,
             "controls": self.controls_directory(),
             "unavailable": {one.spec.name: one.reason for one in self.chosen if one.reason is not None},
         }
@@ -132,6 +137,8 @@ class Session:
         if self._lifetime is not None:
             self._lifetime.close()
         self._pool = self._lifetime = self._controls = None
+        if self.lost_a_worker:
+            clean()
 
     # -- collection -----------------------------------------------------------------------
 
@@ -145,6 +152,7 @@ class Session:
             return
         if "box" not in metafunc.function.__code__.co_varnames and "box" not in metafunc.fixturenames:
             raise UsageError(f"{promise.file}: the check of {promise.id} takes no `box`; add it as its first parameter")
+        take_over(metafunc.function)
         cells = [Cell(spec) for spec in self.specs]
         if self.options.prove:
             cells += [Cell(spec, proof=True) for spec in self._proofs(promise)]

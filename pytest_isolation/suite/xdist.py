@@ -37,3 +37,4 @@ class Workers:
         """A worker has ended; one that crashed tells nothing."""
         told = (getattr(node, "workeroutput", None) or {}).get("isolation", {})
         self._session.gatherer.add_process(told)
+        self._session.lost_a_worker |= not told
