@@ -51,6 +51,8 @@ SINCE_1970, BEFORE_1970 = (0, 2**31 - 1), (-(2**31) + 1, -1)
 """Seconds that every Linux file system can keep."""
 OWNERS = (1, 2**32 - 2)
 """Besides root; -1 is nobody's (chown(2))."""
+CARELESS = (0o644, 0o755)
+"""Modes that anything copied without care has."""
 IDS = (1, 2**31 - 2)
 """As OWNERS, of a process: a configuration's USER goes no further (runc, libcontainer/user)."""
 
@@ -91,8 +93,8 @@ def _status(seconds: tuple[int, int]) -> st.SearchStrategy[dict[str, Any]]:
     """What inode(7) says besides the kind; made once, since that costs more than a draw."""
     owners = st.one_of(st.integers(*OWNERS), st.just(0))
     mtimes = st.builds(lambda s, ns: s * 10**9 + ns, st.integers(*seconds), st.integers(0, 10**9 - 1))
-    # Root alone reads the tree: no bit has to be there.  Never the modes that a careless carrier gives.
-    modes = st.integers(0, 0o7777).filter(lambda mode: mode not in (0o644, 0o755))
+    # Never the modes that a careless carrier gives.
+    modes = st.integers(0, 0o7777).filter(lambda mode: mode not in CARELESS)
     return st.fixed_dictionaries({"mode": modes, "uid": owners, "gid": st.integers(*OWNERS), "mtime_ns": mtimes})
 
 
@@ -117,7 +119,13 @@ def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970) -> Image:
     ]
     if draw(st.booleans()):  # differs from the directory by case alone
         entries.append(Entry(path=TREE + b"/" + names[0] + b"d", kind="file"))
-    made = [replace(entry, **draw(_status(seconds))) for entry in entries]
+    made = []
+    for entry in entries:
+        status = draw(_status(seconds))
+        # In some boxes root has no CAP_DAC_OVERRIDE: it must be able to read what there is to be read.
+        readable = 0o555 if entry.kind == "dir" else 0o444 if entry.hole or entry.xattrs else 0
+        status["mode"] = (status["mode"] | readable) ^ (0o1000 if status["mode"] | readable in CARELESS else 0)
+        made.append(replace(entry, **status))
     links = [
         Entry(path=link + b"L" * more, kind="hardlink", data=draw(st.sampled_from([hole, kept])))
         for more in range(1, draw(st.integers(1, 2)) + 1)

@@ -183,11 +183,13 @@ def _look(proc: Proc, path: bytes) -> tuple[Look, tuple[int, int]]:
     device = struct.unpack_from("<II", data, 136)
     kind = _KINDS.get(mode >> 12, "other")
     contents = b""
-    if kind == "file":
+    if kind == "file" and size:
         contents = _contents(proc, path, size)
     elif kind == "symlink":
         contents = replies[target].data
     names = [name.decode() for name in replies[listed].data.split(b"\0") if name]
+    # One that is listed and cannot be read is not there for the box.
+    xattrs = [(name, reply.data) for name in names if (reply := proc.lgetxattr(path, name)).ok]
     look = Look(
         kind=kind,
         mode=mode & 0o7777,
@@ -195,7 +197,7 @@ def _look(proc: Proc, path: bytes) -> tuple[Look, tuple[int, int]]:
         gid=gid,
         mtime_ns=seconds * 10**9 + nanoseconds,
         contents=contents,
-        xattrs=tuple(sorted((name, _must(proc.lgetxattr(path, name)).data) for name in names)),
+        xattrs=tuple(sorted(xattrs)),
         sparse=kind == "file" and blocks * 512 < size,
     )
     return look, (device[0] << 32 | device[1], inode)
