@@ -16,7 +16,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.errors import Unsupported
+from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.launcher import new_groups
 
@@ -46,11 +46,15 @@ class Host:
             raise Unsupported(f"this user cannot start a process as {spec.uid}:{spec.gid}; run as root")
         with ExitStack() as undo:
             group = new_groups(spec, lifetime, Limits(), undo)
-            local = start_local(
-                env=dict(os.environ) | dict(spec.env),
-                cwd=spec.workdir,
-                identity=(spec.uid, spec.gid) if spec.uid or spec.gid else None,
-            )
+            try:
+                local = start_local(
+                    env=dict(os.environ) | dict(spec.env),
+                    cwd=spec.workdir,
+                    identity=(spec.uid, spec.gid) if spec.uid or spec.gid else None,
+                )
+            except OSError as error:
+                asked = f"workdir={spec.workdir}, uid={spec.uid}, gid={spec.gid}"
+                raise BoxError(f"a process with {asked} could not be started: {error}; give what is there") from None
             undo.callback(local.close)
             if group is not None:
                 group.add(local.pid)
