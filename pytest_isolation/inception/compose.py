@@ -1,0 +1,413 @@
+"""Compose files: the set that is used, merged, interpolated, as services with lines."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import shlex
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files as resources
+from typing import Any
+
+from pytest_isolation.inception import yaml
+from pytest_isolation.inception.place import Place, Text, Unreadable
+from pytest_isolation.inception.tree import Tree, normal
+from pytest_isolation.inception.variables import ENVIRONMENT, read_env, resolved_map
+from pytest_isolation.inception.yaml import Map, Seq
+
+NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
+"""In the order docker compose looks for them."""
+OVERRIDES = (
+    "compose.override.yaml", "compose.override.yml", "docker-compose.override.yml", "docker-compose.override.yaml",
+)  # fmt: skip
+MAX_FILES = 32
+COLON = re.compile(r":(?![^{]*\})")
+"""Not those in ${NAME:-default}."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """A published port; `host` is None when the machine chooses one."""
+
+    host: str | None
+    container: str
+    address: str | None
+    at: Place
+    written: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    kind: str
+    """volume, bind, tmpfs …"""
+    source: str
+    """"" is an anonymous volume."""
+    target: str
+    at: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    context: str
+    """Relative to the submission; None-like "?" when it leads out or is not known."""
+    dockerfile: str
+    """Relative to the submission."""
+    args: dict[str, Text]
+    target: str | None
+    network: Text | None
+    inline: Text | None
+    at: Place
+
+
+@dataclass(slots=True)
+class Service:
+    name: Text
+    at: Place
+    raw: Map
+    base: str
+    """The directory relative paths of this service start from."""
+    image: Text | None = None
+    build: Build | None = None
+    ports: list[Port] = field(default_factory=list)
+    mounts: list[Mount] = field(default_factory=list)
+    networks: dict[str, Place] = field(default_factory=dict)
+    environment: dict[str, Text | None] = field(default_factory=dict)
+    env_files: list[Text] = field(default_factory=list)
+    secrets: dict[str, Place] = field(default_factory=dict)
+    entrypoint: list[str] | None = None
+    command: list[str] | None = None
+    command_at: Place | None = None
+
+    def text(self, key: str) -> Text | None:
+        found = self.raw.get(key)
+        return found if isinstance(found, Text) else None
+
+    def place(self, key: str) -> Place:
+        """Where a key of the service is, or the service itself."""
+        return self.raw.key(key).at if key in self.raw else self.at
+
+
+@dataclass(slots=True)
+class Compose:
+    files: list[str]
+    document: Map
+    services: dict[str, Service] = field(default_factory=dict)
+    variables: dict[str, Text] = field(default_factory=dict)
+    """What interpolation knew: from the env files that are there."""
+    problems: list[Unreadable] = field(default_factory=list)
+    written: list[tuple[Text, str]] = field(default_factory=list)
+    """(text, variable) of every reference before interpolation."""
+
+    def top(self, key: str) -> Map:
+        """networks, volumes, secrets …: a mapping, empty when it is not there."""
+        found = self.document.get(key)
+        return found if isinstance(found, Map) else _empty(Place(self.files[0]))
+
+
+def _empty(at: Place) -> Map:
+    made = Map()
+    made.at = at
+    return made
+
+
+def choose(tree: Tree, srcs: str, used: list[str]) -> list[str]:
+    """The files `make` uses (`used`, from -f), else the first default name in srcs with its override."""
+    named = [found for path in used if (found := tree.find(path))]
+    if named:
+        return named
+    for name in NAMES:
+        if (path := posixpath.join(srcs, name)) in tree:
+            extra = [posixpath.join(srcs, one) for one in OVERRIDES if posixpath.join(srcs, one) in tree]
+            return [path, *extra[:1]]
+    return []
+
+
+def read_compose(tree: Tree, paths: list[str], env_file: str | None = None) -> Compose:
+    """Raises Unreadable when the first file cannot be read; what else is wrong is in `problems`."""
+    problems: list[Unreadable] = []
+    base = posixpath.dirname(paths[0])
+    known = _variables(tree, env_file or posixpath.join(base, ".env"), problems)
+    opened: list[str] = []
+    document = _load(tree, paths[0], opened)
+    for path in paths[1:]:
+        try:
+            document = _merged(document, _load(tree, path, opened))
+        except Unreadable as error:
+            problems.append(error)
+    references = list(_references(document))
+    document = _mapping(resolved_map(document, known), Place(paths[0]))
+    compose = Compose(opened, document, variables=known, problems=problems, written=references)
+    services = document.get("services")
+    if isinstance(services, Map):
+        for name, raw in services.entries():
+            if not isinstance(raw, Map):
+                problems.append(Unreadable(f"the service {str(name)!r} is no mapping", name.at))
+                continue
+            try:
+                raw = _extended(tree, raw, services, base, known, opened)
+            except Unreadable as error:
+                problems.append(error)
+            compose.services[str(name)] = _service(name, raw, base)
+    return compose
+
+
+def schema_errors(document: Map, limit: int = 5) -> list[tuple[Place, str]]:
+    """Where the document breaks the compose specification's own schema."""
+    from jsonschema import Draft7Validator
+
+    found: list[tuple[Place, str]] = []
+    for error in Draft7Validator(_schema()).iter_errors(yaml.plain(document)):
+        deepest = min(error.context, key=lambda one: -len(one.absolute_path), default=error)
+        at: Any = document
+        place = document.at
+        for step in error.absolute_path:
+            if isinstance(at, Map) and step in at:
+                place, at = at.key(str(step)).at, at[step]
+            elif isinstance(at, Seq) and isinstance(step, int) and step < len(at):
+                at = at[step]
+                place = getattr(at, "at", place)
+        path = ".".join(map(str, error.absolute_path)) or "the file"
+        found.append((place, f"{path}: {deepest.message[:160]}"))
+        if len(found) >= limit:
+            break
+    return found
+
+
+@cache
+def _schema() -> Any:
+    text = (resources("pytest_isolation.inception") / "data/compose-spec/schema.json").read_text()
+    return json.loads(text)
+
+
+# -- files -----------------------------------------------------------------------------
+
+
+def _variables(tree: Tree, path: str, problems: list[Unreadable]) -> dict[str, Text]:
+    found = tree.find(path)
+    if found is None:
+        return {}
+    try:
+        return read_env(tree.text(found), found)
+    except Unreadable as error:
+        problems.append(error)
+        return {}
+
+
+def _load(tree: Tree, path: str, opened: list[str]) -> Map:
+    """One file with what it includes."""
+    if path in opened or len(opened) >= MAX_FILES:
+        raise Unreadable("included in a circle, or too many files", Place(path))
+    opened.append(path)
+    document = yaml.load(tree.text(path), path)
+    if not isinstance(document, Map):
+        raise Unreadable("no mapping at its top: a compose file has `services:` there", Place(path, 1))
+    for included in _included(document):
+        found = tree.find(posixpath.join(posixpath.dirname(path), included))
+        if found is None:
+            raise Unreadable(f"includes {str(included)!r}, which is not in the submission", included.at)
+        document = _merged(_load(tree, found, opened), document)
+    return document
+
+
+def _included(document: Map) -> list[Text]:
+    listed = document.get("include")
+    found: list[Text] = []
+    for one in listed if isinstance(listed, Seq) else []:
+        path = one.get("path") if isinstance(one, Map) else one
+        found += [item for item in (path if isinstance(path, Seq) else [path]) if isinstance(item, Text)]
+    return found
+
+
+def _merged(below: Map, above: Map, depth: int = 0) -> Map:
+    """Compose's rule: mappings are merged, lists appended, the later scalar wins."""
+    made = _empty(below.at)
+    made.update(below)
+    for key, value in above.items():
+        old = made.get(key)
+        if isinstance(old, Map) and isinstance(value, Map) and depth < 32:
+            value = _merged(old, value, depth + 1)
+        elif isinstance(old, Seq) and isinstance(value, Seq) and key not in ("command", "entrypoint"):
+            joined = Seq([*old, *value])
+            joined.at = old.at
+            value = joined
+        made.pop(key, None)
+        made[key] = value
+    return made
+
+
+def _extended(
+    tree: Tree, raw: Map, services: Map, base: str, known: dict[str, Text], opened: list[str], depth: int = 0
+) -> Map:
+    extends = raw.get("extends")
+    if extends is None:
+        return raw
+    name = extends if isinstance(extends, Text) else extends.get("service") if isinstance(extends, Map) else None
+    at = raw.key("extends").at
+    file = extends.get("file") if isinstance(extends, Map) else None
+    if depth > 16 or not isinstance(name, Text):
+        raise Unreadable("extends in a circle, or names no service", at)
+    if isinstance(file, Text):
+        found = tree.find(posixpath.join(base, file))
+        if found is None:
+            raise Unreadable(f"extends a service of {str(file)!r}, which is not in the submission", at)
+        if found not in opened:
+            opened.append(found)
+        other = _mapping(resolved_map(yaml.load(tree.text(found), found), known), Place(found))
+        services, base = _mapping(other.get("services"), at), posixpath.dirname(found)
+    below = services.get(name)
+    if not isinstance(below, Map):
+        raise Unreadable(f"extends {str(name)!r}, which is no service there", at)
+    rest = _empty(raw.at)
+    rest.update({key: value for key, value in raw.items() if key != "extends"})
+    return _merged(_extended(tree, below, services, base, known, opened, depth + 1), rest)
+
+
+def _mapping(value: object, at: Place) -> Map:
+    if not isinstance(value, Map):
+        raise Unreadable("expected a mapping here", at)
+    return value
+
+
+def _references(value: object) -> Any:
+    from pytest_isolation.inception.variables import unresolved
+
+    if isinstance(value, Map):
+        for item in value.values():
+            yield from _references(item)
+    elif isinstance(value, Seq):
+        for item in value:
+            yield from _references(item)
+    elif isinstance(value, Text) and "$" in value:
+        for name in unresolved(value):
+            if name not in ENVIRONMENT:
+                yield value, name
+
+
+# -- services --------------------------------------------------------------------------
+
+
+def _service(name: Text, raw: Map, base: str) -> Service:
+    service = Service(name, name.at, raw, base)
+    service.image = service.text("image")
+    if "build" in raw:
+        service.build = _build(raw["build"], raw.key("build").at, base)
+    service.ports = [port for item in _items(raw, "ports") if (port := _port(item))]
+    service.mounts = [mount for item in _items(raw, "volumes") if (mount := _mount(item))]
+    service.networks = _names(raw, "networks")
+    service.secrets = _names(raw, "secrets", "source")
+    service.environment = _pairs(raw.get("environment"))
+    service.env_files = _env_files(raw.get("env_file"))
+    service.entrypoint = _words(raw.get("entrypoint"))
+    service.command = _words(raw.get("command"))
+    key = "command" if service.command is not None else "entrypoint"
+    service.command_at = service.place(key) if key in raw else None
+    return service
+
+
+def _items(raw: Map, key: str) -> list[Any]:
+    found = raw.get(key)
+    return list(found) if isinstance(found, Seq) else []
+
+
+def _build(value: object, at: Place, base: str) -> Build:
+    if isinstance(value, Text):
+        context = _inside(base, value)
+        return Build(context, _joined(context, "Dockerfile"), {}, None, None, None, at)
+    raw = value if isinstance(value, Map) else _empty(at)
+    text = {key: found for key in ("context", "dockerfile", "target", "network", "dockerfile_inline")
+            if isinstance(found := raw.get(key), Text)}  # fmt: skip
+    context = _inside(base, text.get("context", Text(".", at)))
+    args = {key: item or Text("", at) for key, item in _pairs(raw.get("args")).items()}
+    return Build(
+        context, _joined(context, text.get("dockerfile", "Dockerfile")), args,
+        str(text["target"]) if "target" in text else None, text.get("network"), text.get("dockerfile_inline"), at,
+    )  # fmt: skip
+
+
+def _inside(base: str, path: str) -> str:
+    if path.startswith(("/", "~")) or "://" in path or "$" in path:
+        return "?"
+    found = normal(posixpath.join(base, path))
+    return "?" if found is None else found
+
+
+def _joined(context: str, path: str) -> str:
+    return "?" if context == "?" else _inside(context, path)
+
+
+def _port(item: object) -> Port | None:
+    if isinstance(item, Map):
+        text = {str(key): str(value) for key, value in item.items() if isinstance(value, Text)}
+        written = ", ".join(f"{key}: {value}" for key, value in text.items())
+        return Port(text.get("published"), text.get("target", ""), text.get("host_ip"), item.at, written)
+    if not isinstance(item, Text):
+        return None
+    rest = item.partition("/")[0]
+    address = None
+    if match := re.match(r"(\[[0-9a-fA-F:]*\]|\d+\.\d+\.\d+\.\d+):(.*)$", rest):
+        address, rest = match[1], match[2]
+    pieces = COLON.split(rest)
+    if len(pieces) == 1:
+        return Port(None, pieces[0], address, item.at, str(item))
+    return Port(pieces[-2] or None, pieces[-1], address, item.at, str(item))
+
+
+def _mount(item: object) -> Mount | None:
+    if isinstance(item, Map):
+        text = {str(key): str(value) for key, value in item.items() if isinstance(value, Text)}
+        return Mount(text.get("type", "volume"), text.get("source", ""), text.get("target", ""), item.at)
+    if not isinstance(item, Text):
+        return None
+    pieces = COLON.split(item)
+    if len(pieces) == 1:
+        return Mount("volume", "", pieces[0], item.at)
+    source = pieces[0]
+    kind = "bind" if source.startswith(("/", ".", "~", "$")) else "volume"
+    return Mount(kind, source, pieces[1], item.at)
+
+
+def _names(raw: Map, key: str, field_name: str = "") -> dict[str, Place]:
+    """Names of a list or mapping."""
+    found = raw.get(key)
+    if isinstance(found, Map):
+        return {str(name): name.at for name, _ in found.entries()}
+    made: dict[str, Place] = {}
+    for item in found if isinstance(found, Seq) else []:
+        name = item.get(field_name) if isinstance(item, Map) else item
+        if isinstance(name, Text):
+            made[str(name)] = name.at
+    return made
+
+
+def _pairs(value: object) -> dict[str, Text | None]:
+    if isinstance(value, Map):
+        return {str(key): Text(item, item.at) if isinstance(item, Text) else None for key, item in value.items()}
+    found: dict[str, Text | None] = {}
+    for item in value if isinstance(value, Seq) else []:
+        if isinstance(item, Text):
+            name, equals, text = item.partition("=")
+            found[name] = Text(text, item.at) if equals else None
+    return found
+
+
+def _env_files(value: object) -> list[Text]:
+    found = []
+    for item in value if isinstance(value, Seq) else [value]:
+        path = item.get("path") if isinstance(item, Map) else item
+        if isinstance(path, Text):
+            found.append(path)
+    return found
+
+
+def _words(value: object) -> list[str] | None:
+    """A command as compose reads it: a list, or a text split as a shell would."""
+    if isinstance(value, Seq):
+        return [str(item) for item in value if isinstance(item, Text)]
+    if not isinstance(value, Text):
+        return None
+    try:
+        return shlex.split(value)
+    except ValueError:
+        return value.split()

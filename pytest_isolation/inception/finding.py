@@ -1,0 +1,54 @@
+"""What a rule says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pytest_isolation.inception.place import Place
+
+
+class Says(StrEnum):
+    PASS = "pass"
+    FAIL = "fail"
+    ADVICE = "advice"
+    UNCLEAR = "unclear"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class Severity(StrEnum):
+    END = "end"
+    """The evaluation ends there."""
+    RULE = "rule"
+    """The subject demands it; the sheet does not stop at it."""
+    ADVICE = "advice"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    says: Says
+    at: Place | None
+    found: str
+    fix: str = ""
+
+
+def passed(found: str, at: Place | None = None) -> Finding:
+    """What was looked at; a rule that says nothing passes as well."""
+    return Finding(Says.PASS, at, found)
+
+
+def fail(at: Place, found: str, fix: str) -> Finding:
+    return Finding(Says.FAIL, at, found, fix)
+
+
+def advice(at: Place, found: str, fix: str) -> Finding:
+    return Finding(Says.ADVICE, at, found, fix)
+
+
+def unclear(at: Place, found: str, missing: str) -> Finding:
+    """`missing` is the information that would decide."""
+    return Finding(Says.UNCLEAR, at, found, missing)
+
+
+def not_applicable(found: str) -> Finding:
+    return Finding(Says.NOT_APPLICABLE, None, found)

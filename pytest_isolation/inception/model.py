@@ -1,0 +1,503 @@
+"""A submission, read: what the rules look at.
+
+The road from a service to what runs in it: service → build → last stage of its Dockerfile → ENTRYPOINT and CMD
+(compose may replace them) → the scripts they start → the scripts those start.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_isolation.inception import dockerfile as docker
+from pytest_isolation.inception import makefile as make
+from pytest_isolation.inception import nginx, shell
+from pytest_isolation.inception.compose import Compose, Service, choose, read_compose
+from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
+from pytest_isolation.inception.git import Git
+from pytest_isolation.inception.makefile import Makefile, read_makefile
+from pytest_isolation.inception.place import Place, Text, Unreadable
+from pytest_isolation.inception.tree import Tree, normal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Read = TypeVar("Read")
+
+SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options that change a verdict."""
+
+    subject: str | None = None
+    """None: by its documents and the date."""
+    day: date
+    login: str | None = None
+    domain: str = "{login}.42.fr"
+    strict: bool = False
+
+
+@dataclass(slots=True)
+class Start:
+    """One shell text that runs when a container starts."""
+
+    at: Place
+    script: shell.Script
+    path: str | None
+    """Of the script's file; None for `sh -c` and shell forms."""
+
+
+@dataclass(slots=True)
+class Image:
+    """What one service is built from."""
+
+    service: Service
+    dockerfile: Dockerfile | None
+    stage: Stage | None
+    stages: list[Stage]
+    problem: Unreadable | None
+    entrypoint: list[str]
+    command: list[str]
+    started_at: Place
+    broken_json: Instruction | None
+    """An instruction that starts like an exec form and is none."""
+    packages: dict[str, Place] = field(default_factory=dict)
+    starts: list[Start] = field(default_factory=list)
+    build_scripts: list[shell.Script] = field(default_factory=list)
+    copies: dict[str, str] = field(default_factory=dict)
+    """Path in the image -> file of the submission."""
+    role: str = "other"
+    """nginx, wordpress, mariadb or other."""
+
+    @property
+    def argv(self) -> list[str]:
+        return [*self.entrypoint, *self.command]
+
+
+@dataclass
+class Submission:
+    tree: Tree
+    asked: Asked
+    root: str
+    """Of the project, relative to the tree: repositories nest it."""
+    git: Git | None = None
+    makefile: Makefile | None = None
+    compose: Compose | None = None
+    images: dict[str, Image] = field(default_factory=dict)
+    problems: list[Unreadable] = field(default_factory=list)
+
+    def path(self, *parts: str) -> str:
+        return posixpath.join(self.root, *parts) if self.root else posixpath.join(*parts)
+
+    @property
+    def srcs(self) -> str:
+        return self.path("srcs")
+
+    @cached_property
+    def subject(self) -> str:
+        from pytest_isolation.inception.releases import SUBJECTS
+
+        if self.asked.subject:
+            return self.asked.subject
+        newest = next((name for name, since in reversed(SUBJECTS) if since <= self.asked.day), "1.1")
+        documented = any(self.path(name) in self.tree for name in ("USER_DOC.md", "DEV_DOC.md"))
+        return "5" if documented and _number(newest) < 5 else newest
+
+    def since(self, version: str) -> bool:
+        """Whether the subject is at least this version."""
+        return _number(self.subject) >= _number(version)
+
+    def role(self, role: str) -> list[Image]:
+        return [image for image in self.images.values() if image.role == role]
+
+    def tracked(self, path: str) -> bool | None:
+        """Whether git has the file; None when there is no repository to ask."""
+        return None if self.git is None else path in self.git.tracked
+
+    def content(self, path: str) -> str:
+        """What is tracked of a file, else what is on disk."""
+        if self.git is not None and (sha := self.git.tracked.get(path)):
+            data = self.git.blob(sha)
+            if data is not None:
+                return data.decode("utf-8", "replace")
+        return self.tree.lenient(path) if path in self.tree else ""
+
+    def published(self) -> list[str]:
+        """Files an evaluator gets: those in git's index, else those on disk."""
+        if self.git is None:
+            return sorted(self.tree.files)
+        return sorted(self.git.tracked)
+
+    @cached_property
+    def login(self) -> str | None:
+        """From the option, else from the volumes' place or the domain."""
+        if self.asked.login:
+            return self.asked.login
+        if self.compose is None:
+            return None
+        for volume in self.compose.top("volumes").values():
+            options = volume.get("driver_opts") if volume else None
+            device = options.get("device") if options else None
+            if isinstance(device, str) and (match := re.match(r"/home/([^/${}]+)/data\b", device)):
+                return match[1]
+        return None
+
+    @cached_property
+    def domain(self) -> str | None:
+        return self.asked.domain.format(login=self.login) if self.login or "{login}" not in self.asked.domain else None
+
+    @cached_property
+    def nginx_files(self) -> list[tuple[str, list[nginx.Directive]]]:
+        """NGINX configuration that goes into the NGINX images: files, and here-documents of scripts."""
+        found: list[tuple[str, list[nginx.Directive]]] = []
+        for image in self.role("nginx"):
+            for path in sorted(set(image.copies.values())):
+                text = self.tree.lenient(path)
+                if path.endswith((".sh", "Dockerfile")) or not nginx.looks_like_one(text):
+                    continue
+                self._read_nginx(text, path, 1, found)
+            for script in [start.script for start in image.starts] + image.build_scripts:
+                for _, body, at in script.heredocs:
+                    if nginx.looks_like_one(body):
+                        self._read_nginx(body, at.file, at.line, found)
+            for stage in image.stages:
+                for one in stage.every("COPY", "RUN"):
+                    for body in one.bodies:
+                        if nginx.looks_like_one(body):
+                            self._read_nginx(body, body.at.file, body.at.line, found)
+        return found
+
+    def _read_nginx(self, text: str, path: str, line: int, found: list[tuple[str, list[nginx.Directive]]]) -> None:
+        try:
+            found.append((path, nginx.parse(text, path, line)))
+        except Unreadable as error:
+            if not any(str(one) == str(error) and one.at == error.at for one in self.problems):
+                self.problems.append(error)
+
+    def directives(self, name: str) -> list[nginx.Directive]:
+        return [one for _, tree in self.nginx_files for one in nginx.walk(tree) if one.name == name]
+
+    @cached_property
+    def host_scripts(self) -> list[tuple[str, shell.Script]]:
+        """Scripts of the repository that no image copies."""
+        copied = {path for image in self.images.values() for path in image.copies.values()}
+        found = []
+        for path in self.tree.under(self.root):
+            if path.endswith(".sh") and path not in copied:
+                try:
+                    found.append((path, shell.parse(self.tree.text(path), path)))
+                except Unreadable:
+                    continue
+        return found
+
+
+def _number(version: str) -> float:
+    major, _, minor = version.partition(".")
+    return int(major) + int(minor or 0) / 100
+
+
+def find_root(tree: Tree) -> str:
+    """The directory with srcs/ beside a Makefile, at the top or nested; "" when there is none."""
+
+    def rank(directory: str) -> tuple[int, int, str]:
+        has = sum((
+            f"{directory}/srcs".lstrip("/") in tree.directories,
+            any(f"{directory}/{name}".lstrip("/") in tree for name in make.NAMES),
+        ))  # fmt: skip
+        return -has, directory.count("/") + bool(directory), directory
+
+    candidates = ["", *(one for one in tree.directories if one.count("/") < 3)]
+    return min(candidates, key=rank)
+
+
+def read_submission(tree: Tree, asked: Asked, git: Git | None) -> Submission:
+    made = Submission(tree, asked, find_root(tree), git)
+    for name in make.NAMES:
+        if made.path(name) in tree:
+            made.makefile = _or_problem(made, partial(read_makefile, tree, made.path(name)))
+            break
+    used, env_file = _used_by_make(made)
+    paths = choose(tree, made.srcs, used)
+    if paths:
+        made.compose = _or_problem(made, lambda: read_compose(tree, paths, env_file))
+    if made.compose is not None:
+        made.problems += made.compose.problems
+        for name, service in made.compose.services.items():
+            image = _image(made, service)
+            made.images[name] = image
+            if image.problem is not None:
+                made.problems.append(image.problem)
+        for image in made.images.values():
+            image.role = _role(made, image)
+    if made.makefile is not None:
+        made.problems += made.makefile.problems
+    return made
+
+
+def _or_problem(made: Submission, read: Callable[[], Read]) -> Read | None:
+    try:
+        return read()
+    except Unreadable as error:
+        made.problems.append(error)
+        return None
+
+
+def _used_by_make(made: Submission) -> tuple[list[str], str | None]:
+    """The compose files, and the env file, of the first `up` that the default goal reaches."""
+    if made.makefile is None or made.makefile.default is None:
+        return [], None
+    for line in compose_calls(made.makefile.lines(made.makefile.default)):
+        words, base = line
+        files, env, at = [], None, 0
+        project = None
+        while at < len(words) - 1:
+            if words[at] in ("-f", "--file"):
+                files.append(words[at + 1])
+            elif words[at] == "--env-file":
+                env = words[at + 1]
+            elif words[at] == "--project-directory":
+                project = words[at + 1]
+            at += 1
+        files += [word.partition("=")[2] for word in words if word.startswith("--file=")]
+        env = next((word.partition("=")[2] for word in words if word.startswith("--env-file=")), env)
+        here = made.path(base)
+        found = [path for one in files if (path := normal(posixpath.join(here, one))) is not None]
+        env_path = normal(posixpath.join(here, env)) if env else None
+        if project and env_path is None:
+            env_path = normal(posixpath.join(here, project, ".env"))
+        return found, env_path
+    return [], None
+
+
+def compose_calls(lines: list[Text]) -> list[tuple[list[str], str]]:
+    """(words after `docker compose`, directory it runs in) of every call with `up`, `start` or `run` in it."""
+    found = []
+    for line in lines:
+        base = "."
+        for command in shell.parse(str(line), line.at.file, line.at.line or 1).commands:
+            words = list(command.real)
+            if words[:1] == ["cd"] and len(words) > 1:
+                base = posixpath.join(base, words[1])
+            if (rest := after_compose(words)) is not None and {"up", "start"} & set(rest):
+                found.append((rest, base))
+    return found
+
+
+def after_compose(words: list[str]) -> list[str] | None:
+    """What follows `docker compose` or `docker-compose`; None when it is neither."""
+    if not words:
+        return None
+    name = words[0].rpartition("/")[2]
+    if name == "docker-compose":
+        return words[1:]
+    if name == "docker" and "compose" in words:
+        return words[words.index("compose") + 1 :]
+    return None
+
+
+# -- images ----------------------------------------------------------------------------
+
+
+def _image(made: Submission, service: Service) -> Image:
+    image = Image(service, None, None, [], None, [], [], service.at, None)
+    if service.build is None:
+        return image
+    try:
+        image.dockerfile = _dockerfile(made, service)
+    except Unreadable as error:
+        image.problem = error
+        return image
+    image.stage = image.dockerfile.stage(service.build.target)
+    if image.stage is None:
+        image.problem = Unreadable(f"no stage is called {service.build.target!r}", service.build.at)
+        return image
+    image.stages = image.dockerfile.lineage(image.stage)
+    _copies(made, image)
+    _packages(image)
+    _starts(made, image)
+    return image
+
+
+def _dockerfile(made: Submission, service: Service) -> Dockerfile:
+    build = service.build
+    assert build is not None
+    given = {name: str(value) for name, value in build.args.items() if value}
+    if build.inline is not None:
+        return docker.parse(build.inline, build.inline.at.file, given)
+    path = made.tree.find(build.dockerfile) if build.dockerfile != "?" else None
+    if path is None and build.dockerfile.endswith("/Dockerfile"):
+        path = made.tree.find(build.dockerfile[: -len("Dockerfile")] + "dockerfile")
+    if path is None:
+        raise Unreadable(f"the Dockerfile {build.dockerfile!r} is not in the submission", build.at)
+    return docker.parse(made.tree.text(path), path, given)
+
+
+def _copies(made: Submission, image: Image) -> None:
+    """What COPY and ADD put where; a directory's files one by one."""
+    assert image.service.build is not None
+    context = image.service.build.context
+    workdir = "/"
+    for stage in image.stages:
+        for one in stage.instructions:
+            if one.name == "WORKDIR":
+                workdir = posixpath.join(workdir, one.text.strip())
+            if one.name not in ("COPY", "ADD") or "from" in one.flags or context == "?" or one.bodies:
+                continue
+            *sources, target = one.words or ("",)
+            target = posixpath.join(workdir, target)
+            for source in sources:
+                path = normal(posixpath.join(context, source.lstrip("/")))
+                if path is None:
+                    continue
+                for file, name in _matched(made.tree, path):
+                    directory = target.endswith("/") or len(sources) > 1 or name != ""
+                    inner = name or posixpath.basename(file)
+                    into = posixpath.join(target, inner) if directory else target
+                    image.copies[posixpath.normpath(into)] = file
+                    if not directory:  # the target may be a directory of the base image
+                        image.copies.setdefault(posixpath.normpath(posixpath.join(target, inner)), file)
+
+
+def _matched(tree: Tree, path: str) -> list[tuple[str, str]]:
+    """(file, its path below the copied directory or "")."""
+    if path in tree:
+        return [(path, "")]
+    if any(char in path for char in "*?["):
+        from fnmatch import fnmatchcase
+
+        directory = posixpath.dirname(path)
+        return [(one, posixpath.basename(one)) for one in tree.under(directory)
+                if fnmatchcase(one, path) and one.count("/") == path.count("/")]  # fmt: skip
+    return [(one, one[len(path) + 1 if path else 0 :]) for one in tree.under(path)][:2_000]
+
+
+def run_texts(stage: Stage) -> list[Text]:
+    """The shell of every RUN: its text, or its here-documents."""
+    found = []
+    for one in stage.every("RUN"):
+        if one.exec_form is not None:
+            found.append(Text(" ".join(one.exec_form), one.at))
+        elif one.bodies:
+            found += one.bodies
+            found.append(Text(one.text, one.at)) if not one.text.startswith("<<") else None
+        else:
+            found.append(Text(one.text, one.at))
+    return found
+
+
+def _packages(image: Image) -> None:
+    for stage in image.stages:
+        for text in run_texts(stage):
+            script = shell.parse(str(text), text.at.file, text.at.line)
+            image.build_scripts.append(script)
+            for command in script.commands:
+                words = command.real
+                verb = INSTALLERS.get(command.name)
+                if verb is None or verb not in words:
+                    continue
+                for word in words[words.index(verb) + 1 :]:
+                    if not word.startswith(("-", ".", "$")):
+                        image.packages.setdefault(re.split(r"[=<>~@]", word)[0], command.at)
+
+
+def _starts(made: Submission, image: Image) -> None:
+    entry, command = _last(image, "ENTRYPOINT"), _last(image, "CMD")
+    order = [one for stage in image.stages for one in stage.instructions]
+    if entry and command and order.index(command) < order.index(entry) and not _together(image, entry, command):
+        command = None  # an ENTRYPOINT drops the CMD of the image it is built from
+    service = image.service
+    image.started_at = service.command_at or (entry.at if entry else command.at if command else service.at)
+    for one, replaced in ((entry, service.entrypoint), (command, service.command or service.entrypoint)):
+        if one is not None and replaced is None and one.exec_form is None and one.text.lstrip().startswith("["):
+            image.broken_json = one
+    image.entrypoint = _argv(entry) if service.entrypoint is None else service.entrypoint
+    replaced = service.command if service.command is not None or service.entrypoint is None else []
+    image.command = _argv(command) if replaced is None else replaced
+    _follow(made, image)
+
+
+def _together(image: Image, one: Instruction, other: Instruction) -> bool:
+    return any(one in stage.instructions and other in stage.instructions for stage in image.stages)
+
+
+def _last(image: Image, name: str) -> Instruction | None:
+    return next((found for stage in reversed(image.stages) if (found := stage.last(name))), None)
+
+
+def _argv(one: Instruction | None) -> list[str]:
+    if one is None:
+        return []
+    return list(one.exec_form) if one.exec_form is not None else ["/bin/sh", "-c", one.text]
+
+
+def _follow(made: Submission, image: Image) -> None:
+    """Every script that runs when the container starts, each once."""
+    seen: set[str] = set()
+    argv = image.argv
+    if len(argv) >= 3 and argv[0].rpartition("/")[2] in SHELLS and argv[1] == "-c":
+        at = image.started_at
+        image.starts.append(Start(at, shell.parse(argv[2], at.file, at.line), None))
+    for word in argv:
+        _open(made, image, word, seen)
+    number = 0
+    while number < len(image.starts) and number < 50:
+        for command in image.starts[number].script.runtime():
+            words = command.real
+            interpreted = command.name in SHELLS or command.name in (".", "source")
+            for word in words[:4] if interpreted else words[:1]:
+                _open(made, image, word, seen)
+        number += 1
+
+
+def _open(made: Submission, image: Image, word: str, seen: set[str]) -> None:
+    path = image.copies.get(posixpath.normpath(posixpath.join("/", word))) if word else None
+    if path is None and "/" not in word:
+        path = next(
+            (file for at, file in image.copies.items() if posixpath.basename(at) == word and "/bin/" in at), None
+        )
+    if path is None or path in seen:
+        return
+    seen.add(path)
+    text = made.tree.lenient(path)
+    if "\0" in text or not _is_shell(text, path):
+        return
+    image.starts.append(Start(Place(path, 1), shell.parse(text, path), path))
+
+
+def _is_shell(text: str, path: str) -> bool:
+    shebang = next((line for line in text.split("\n")[:20] if line.startswith("#!")), "")
+    if shebang:
+        return re.search(r"\b(ba|da|a|z)?sh\b", shebang) is not None
+    return path.endswith(".sh") or "." not in posixpath.basename(path)
+
+
+def _role(made: Submission, image: Image) -> str:
+    """By what is installed and started, not by the name of the service."""
+    names = set(image.packages)
+    argv = [word.rpartition("/")[2] for word in image.argv]
+    commands = {command.name for start in image.starts for command in start.script.runtime()} | set(argv[:1])
+    text = " ".join(
+        [*argv, *(str(command) for start in image.starts for command in start.script.commands)]
+        + [str(command) for script in image.build_scripts for command in script.commands]
+    )
+    if names & {"mariadb-server", "mysql-server", "mariadb", "mysql", "default-mysql-server"} and (
+        commands & {"mariadbd", "mysqld", "mysqld_safe", "mariadbd-safe"} or "mariadb-server" in names
+        or not names & {"php-fpm"}
+    ) and not re.search(r"\bwp (core|config|user)\b", text):  # fmt: skip
+        return "mariadb"
+    php = any(re.fullmatch(r"php[\d.]*(-?fpm)?", name) or (name.startswith("php") and "fpm" in name) for name in names)
+    wordpress = re.search(r"wordpress|wp-cli|\bwp (core|config|user)\b", text) or "wordpress" in names
+    if wordpress and (php or names & {"wordpress"}):
+        return "wordpress"
+    if "nginx" in commands or any(name == "nginx" or name.startswith("nginx-") for name in names):
+        return "nginx"
+    if php and str(image.service.name).lower().startswith(("wordpress", "wp")):
+        return "wordpress"
+    return "other"

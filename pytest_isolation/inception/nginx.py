@@ -1,0 +1,67 @@
+"""NGINX configuration through crossplane, one file at a time: `include` is never followed outside the submission."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.inception.place import Place, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@dataclass(slots=True)
+class Directive:
+    name: str
+    arguments: tuple[str, ...]
+    at: Place
+    block: list[Directive] = field(default_factory=list)
+    parents: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join((self.name, *self.arguments))
+
+
+def parse(text: str, file: str, first_line: int = 1) -> list[Directive]:
+    """Raises Unreadable where the text is no NGINX configuration."""
+    import crossplane
+
+    # crossplane opens its input by path: this one exists only in memory.
+    handle = os.memfd_create("nginx.conf")
+    try:
+        os.write(handle, text.encode("utf-8", "replace"))
+        os.lseek(handle, 0, os.SEEK_SET)
+        payload = crossplane.parse(
+            f"/proc/self/fd/{handle}", single=True, comments=False, check_ctx=False, check_args=False
+        )
+    except RecursionError:
+        raise Unreadable("nested too deep to be an NGINX configuration", Place(file)) from None
+    finally:
+        os.close(handle)
+    for error in payload["errors"][:1]:
+        said = re.sub(r" in /proc/self/fd/\d+(:\d+)?", "", str(error["error"]))
+        raise Unreadable(f"not an NGINX configuration: {said}", Place(file, (error.get("line") or 0) + first_line - 1))
+    return [_directive(one, file, first_line, ()) for one in payload["config"][0]["parsed"]]
+
+
+def _directive(raw: dict[str, Any], file: str, first_line: int, parents: tuple[str, ...]) -> Directive:
+    at = Place(file, raw["line"] + first_line - 1)
+    found = Directive(raw["directive"], tuple(raw["args"]), at, parents=parents)
+    found.block = [_directive(one, file, first_line, (*parents, found.name)) for one in raw.get("block", ())]
+    return found
+
+
+def walk(directives: list[Directive]) -> Iterator[Directive]:
+    pending = list(reversed(directives))
+    while pending:
+        one = pending.pop()
+        yield one
+        pending += reversed(one.block)
+
+
+def looks_like_one(text: str) -> bool:
+    """Whether a text is meant as NGINX configuration."""
+    return re.search(r"^\s*(server|http|events|upstream\s+\S+)\s*\{", text, re.MULTILINE) is not None

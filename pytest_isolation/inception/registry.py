@@ -1,0 +1,63 @@
+"""The rules: one small function each, in the order of the sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+from pytest_isolation.inception.finding import Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_isolation.inception.finding import Finding
+    from pytest_isolation.inception.model import Submission
+
+    Check = Callable[[Submission], Iterator[Finding]]
+
+Needs = Literal["", "compose", "makefile", "nginx", "wordpress", "mariadb"]
+
+MODULES = (
+    "t_tree", "s_structure", "c_compose", "p_credentials", "d_images", "n_nginx", "w_wordpress", "r_documents",
+    "m_make", "x_extras",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    id: str
+    severity: Severity
+    asks: str
+    """What has to be true, in one sentence; it is the `why` of a finding as well."""
+    look: str
+    """How an evaluator would see it."""
+    since: str
+    """The first version of the subject that has it."""
+    needs: Needs
+    """What must have been read; without it the rule is unclear."""
+    check: Check
+
+
+RULES: dict[str, Rule] = {}
+
+
+def rule(
+    id: str, severity: Severity, *, asks: str, look: str, since: str = "1.1", needs: Needs = ""
+) -> Callable[[Check], Check]:
+    """Registers a check: it yields findings; none is a pass."""
+
+    def register(check: Check) -> Check:
+        assert id not in RULES, id
+        RULES[id] = Rule(id=id, severity=severity, asks=asks, look=look, since=since, needs=needs, check=check)
+        return check
+
+    return register
+
+
+@cache
+def every_rule() -> tuple[Rule, ...]:
+    for name in MODULES:
+        import_module(f"pytest_isolation.inception.rules.{name}")
+    return tuple(RULES.values())

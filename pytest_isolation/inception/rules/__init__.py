@@ -1,0 +1,1 @@
+"""One module a letter of the sheet; see `registry`."""

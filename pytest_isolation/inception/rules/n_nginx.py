@@ -1,0 +1,203 @@
+"""N: NGINX and TLS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear
+from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.nginx import Directive, walk
+from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.registry import rule
+
+ALLOWED = frozenset({"TLSv1.2", "TLSv1.3"})
+OPEN = re.compile(r"\$\{?\w+|\{\{|__\w+__|%\w+%")
+"""What a template leaves for later."""
+
+
+def _servers(s: Submission) -> list[Directive]:
+    return s.directives("server") if s.nginx_files else []
+
+
+def _here(s: Submission) -> Place:
+    image = s.role("nginx")[0]
+    return Place(image.dockerfile.file) if image.dockerfile else image.service.at
+
+
+def _listens(server: Directive) -> list[Directive]:
+    return [one for one in server.block if one.name == "listen"]
+
+
+def _is_tls(server: Directive, listen: Directive) -> bool:
+    on = any(one.name == "ssl" and one.arguments == ("on",) for one in server.block)
+    return on or "ssl" in listen.arguments or "quic" in listen.arguments
+
+
+def _port(listen: Directive) -> str:
+    address = listen.arguments[0] if listen.arguments else ""
+    return address.rpartition(":")[2] if not address.startswith("unix:") else ""
+
+
+@rule(
+    "N01", Severity.END,
+    asks="NGINX accepts TLS 1.2 and 1.3 and nothing older.",
+    look="openssl s_client -connect HOST:443 -tls1_1 -cipher 'ALL:@SECLEVEL=0' must fail at the server",
+    needs="nginx",
+)  # fmt: skip
+def modern_tls(s: Submission) -> Iterator[Finding]:
+    lines = s.directives("ssl_protocols")
+    for line in lines:
+        old = [one for one in line.arguments if one not in ALLOWED]
+        if any(OPEN.search(one) for one in line.arguments):
+            yield unclear(line.at, str(line), "what is put in there when the image is built or started")
+        elif old:
+            yield fail(line.at, f"{line}: allows {', '.join(old)}", "ssl_protocols TLSv1.2 TLSv1.3;")
+    if not lines:
+        found = "no ssl_protocols: the package's own nginx.conf decides, and it has allowed older ones"
+        if s.asked.strict and s.nginx_files:
+            yield fail(_here(s), found, "ssl_protocols TLSv1.2 TLSv1.3;")
+        else:
+            missing = "the configuration in use; ssl_protocols TLSv1.2 TLSv1.3; is certain"
+            yield unclear(_here(s), found if s.nginx_files else "no NGINX configuration was found", missing)
+
+
+@rule(
+    "N02", Severity.END,
+    asks="NGINX serves TLS on the port that is published as 443.",
+    look="curl -k https://LOGIN.42.fr",
+    needs="nginx",
+)  # fmt: skip
+def tls_on_443(s: Submission) -> Iterator[Finding]:
+    if not s.nginx_files:
+        yield unclear(_here(s), "no NGINX configuration was found", "the file that NGINX reads")
+        return
+    ports = {port.container.partition("/")[0] for image in s.role("nginx") for port in image.service.ports
+             if port.host == "443"} or {"443"}  # fmt: skip
+    tls = {_port(listen) for server in _servers(s) for listen in _listens(server) if _is_tls(server, listen)}
+    if ports & tls:
+        return
+    every = [listen for server in _servers(s) for listen in _listens(server)]
+    if any(OPEN.search(" ".join(one.arguments)) for one in every):
+        yield unclear(every[0].at, str(every[0]), "what is put in there when the image is built or started")
+        return
+    plain = [one for one in every if _port(one) in ports]
+    at = plain[0].at if plain else every[0].at if every else _here(s)
+    found = f"{plain[0]}: no ssl" if plain else f"no listen {sorted(ports)[0]} ssl"
+    yield fail(at, found, f"listen {sorted(ports)[0]} ssl;")
+
+
+@rule(
+    "N03", Severity.END,
+    asks="HTTP is not served.",
+    look="curl http://LOGIN.42.fr must be refused",
+    needs="nginx",
+)  # fmt: skip
+def no_http(s: Submission) -> Iterator[Finding]:
+    for server in _servers(s):
+        for listen in _listens(server):
+            if _port(listen) in ("80", "8080") and not _is_tls(server, listen):
+                yield advice(listen.at, f"{listen}: unused while 80 is not published", "remove it")
+
+
+@rule(
+    "N04", Severity.RULE,
+    asks="The site's name is LOGIN.42.fr.",
+    look="grep -rn server_name srcs; curl -k https://LOGIN.42.fr",
+    needs="nginx",
+)  # fmt: skip
+def server_name(s: Submission) -> Iterator[Finding]:
+    lines = s.directives("server_name")
+    names = {name for line in lines for name in line.arguments}
+    if not lines:
+        at = _servers(s)[0].at if _servers(s) else _here(s)
+        yield fail(at, "no server_name", "server_name LOGIN.42.fr;")
+    elif s.domain and s.domain in names:
+        return
+    elif any(OPEN.search(name) for name in names):
+        yield unclear(lines[0].at, str(lines[0]), "what is put in there when the image is built or started")
+    elif s.domain is None:
+        if not any(re.fullmatch(r"[a-z0-9-]+\.42\.\w+", name) for name in names):
+            yield unclear(lines[0].at, str(lines[0]), "the login: --inception-login, or the domain: --inception-domain")
+    else:
+        yield fail(lines[0].at, f"{lines[0]}; expected {s.domain}", f"server_name {s.domain};")
+
+
+@rule(
+    "N05", Severity.RULE,
+    asks="NGINX hands PHP to php-fpm of the WordPress container, port 9000.",
+    look="grep -rn fastcgi_pass srcs",
+    needs="nginx",
+)  # fmt: skip
+def php_over_9000(s: Submission) -> Iterator[Finding]:
+    if not s.nginx_files:
+        yield unclear(_here(s), "no NGINX configuration was found", "the file that NGINX reads")
+        return
+    passes = s.directives("fastcgi_pass")
+    if not passes:
+        yield fail(_servers(s)[0].at if _servers(s) else _here(s), "no fastcgi_pass", "fastcgi_pass wordpress:9000;")
+    upstreams = {one.arguments[0]: one for _, tree in s.nginx_files for one in walk(tree) if one.name == "upstream"}
+    known = _names_of_wordpress(s)
+    for line in passes:
+        target = line.arguments[0] if line.arguments else ""
+        if target in upstreams:
+            servers = [one for one in upstreams[target].block if one.name == "server"]
+            target = servers[0].arguments[0] if servers else target
+        if OPEN.search(target) or target.startswith("unix:"):
+            yield unclear(line.at, str(line), "where that leads: a name that is put in later, or a shared socket")
+            continue
+        host, _, port = target.rpartition(":")
+        if port != "9000":
+            yield fail(line.at, f"{line}: not port 9000", "fastcgi_pass wordpress:9000;")
+        elif known and host not in known:
+            yield fail(
+                line.at, f"{line}: no service or container is called {host}", f"fastcgi_pass {sorted(known)[0]}:9000;"
+            )
+
+
+def _names_of_wordpress(s: Submission) -> set[str]:
+    names: set[str] = set()
+    for image in s.role("wordpress"):
+        service = image.service
+        names |= {str(service.name), str(service.text("container_name") or service.name)}
+        names.add(str(service.text("hostname") or service.name))
+        networks = service.raw.get("networks")
+        for network in networks.values() if isinstance(networks, dict) else ():
+            names |= set(map(str, network.get("aliases", ()))) if network else set()
+    return names
+
+
+@rule(
+    "N06", Severity.END,
+    asks="There is a certificate; its key is made when the image is built or the container starts.",
+    look="openssl s_client -connect LOGIN.42.fr:443 -servername LOGIN.42.fr",
+    needs="nginx",
+)  # fmt: skip
+def certificate(s: Submission) -> Iterator[Finding]:
+    if not s.nginx_files:
+        yield unclear(_here(s), "no NGINX configuration was found", "the file that NGINX reads")
+        return
+    image = s.role("nginx")[0]
+    made: set[str] = set()
+    scripts = image.build_scripts + [start.script for start in image.starts]
+    for script in scripts:
+        for command in script.commands:
+            if command.name in ("openssl", "mkcert"):
+                made |= set(command.words)
+    for name in ("ssl_certificate", "ssl_certificate_key"):
+        lines = s.directives(name)
+        if not lines:
+            yield fail(
+                _servers(s)[0].at if _servers(s) else _here(s), f"no {name}", f"make a certificate and set {name}"
+            )
+        for line in lines:
+            path = line.arguments[0] if line.arguments else ""
+            secret = path.startswith("/run/secrets/")
+            mounted = any(
+                path.startswith(one.target.rstrip("/") + "/") or path == one.target for one in image.service.mounts
+            )
+            if path in made or path in image.copies or secret or mounted or OPEN.search(path):
+                continue
+            if any("$" in word for word in made):
+                continue  # written to a path that a variable names
+            yield unclear(line.at, f"{line}: nothing here is seen to make it", "where that file comes from")

@@ -1,0 +1,239 @@
+"""W: WordPress and its database."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from pytest_isolation.inception import shell
+from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
+from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.rules.d_images import _texts
+from pytest_isolation.inception.variables import interpolate, unresolved
+
+
+def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
+    """Calls of wp-cli with this verb in what WordPress's container runs."""
+    found = []
+    for image in s.role("wordpress"):
+        for start in image.starts:
+            for command in start.script.commands:
+                words = [word for word in command.real if not word.startswith("-")]
+                program = next(
+                    (at for at, word in enumerate(words[:3]) if re.search(r"wp(-cli)?(\.phar)?$", word)), None
+                )
+                if program is not None and tuple(words[program + 1 : program + 1 + len(verb)]) == verb:
+                    found.append(command)
+    return found
+
+
+def option(command: shell.Command, name: str) -> str | None:
+    for at, word in enumerate(command.words):
+        if word.startswith(f"--{name}="):
+            return word.partition("=")[2].strip("'\"")
+        if word == f"--{name}" and at + 1 < len(command.words):
+            return command.words[at + 1]
+    return None
+
+
+def known(s: Submission) -> dict[str, str]:
+    """What WordPress's container knows: its environment, the env files that are here, its scripts' own variables."""
+    found: dict[str, str] = {}
+    for image in s.role("wordpress"):
+        for start in image.starts:
+            found |= {name: value for name, (value, _) in start.script.assignments.items() if "$" not in value}
+    if s.compose is not None:
+        found |= {name: str(value) for name, value in s.compose.variables.items()}
+        for image in s.role("wordpress"):
+            found |= {name: str(value) for name, value in image.service.environment.items() if value is not None}
+    return found
+
+
+GETENV = re.compile(r"""(?:getenv\(\s*|\$_(?:ENV|SERVER)\[\s*)['"](\w+)['"]""")
+
+
+def php_installs(s: Submission) -> list[tuple[Place, list[str]]]:
+    """Calls of wp_install() in PHP that WordPress's container has: (place, arguments)."""
+    found = []
+    for image in s.role("wordpress"):
+        for path in sorted(set(image.copies.values())):
+            text = s.tree.lenient(path) if path.endswith(".php") else ""
+            for match in re.finditer(r"\bwp_install\(", text):
+                place = Place(path, text.count("\n", 0, match.start()) + 1)
+                found.append((place, [_php_value(one, text) for one in _arguments(text[match.end() :])]))
+    return found
+
+
+def _arguments(text: str) -> list[str]:
+    """Up to the bracket that closes the call."""
+    made, depth, quote = [""], 0, ""
+    for char in text[:4_000]:
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char in "([{":
+            depth += 1
+        elif char in ")]}":
+            depth -= 1
+            if depth < 0:
+                break
+        elif char == "," and depth == 0:
+            made.append("")
+            continue
+        made[-1] += char
+    return [one.strip() for one in made]
+
+
+def _php_value(text: str, file: str) -> str:
+    """A literal, or ${NAME} of an environment variable, or what was written."""
+    if match := re.fullmatch(r"""['"]([^'"$]*)['"]""", text):
+        return match[1]
+    if re.fullmatch(r"\$\w+", text) and (match := re.search(re.escape(text) + r"\s*=\s*([^;]+);", file)):
+        text = match[1].strip()
+    if match := GETENV.match(text):
+        return f"${{{match[1]}}}"
+    return text
+
+
+def _dump(s: Submission) -> str | None:
+    """An SQL file in an image that has WordPress's users."""
+    for image in s.role("mariadb") + s.role("wordpress"):
+        for path in sorted(set(image.copies.values())):
+            if path.endswith(".sql") and re.search(r"\w+_users", s.tree.lenient(path)):
+                return path
+    return None
+
+
+@rule(
+    "W01", Severity.END,
+    asks="The administrator's login does not contain admin, in any case.",
+    look="wp user list --role=administrator --field=user_login --allow-root",
+    needs="wordpress",
+)  # fmt: skip
+def not_admin(s: Submission) -> Iterator[Finding]:
+    installs = [(one.at, option(one, "admin_user")) for one in wp_commands(s, "core", "install")]
+    installs += [(at, arguments[1] if len(arguments) > 1 else None) for at, arguments in php_installs(s)]
+    for at, written in installs:
+        if written is None:
+            yield unclear(at, "it names no administrator", "the administrator's login")
+            continue
+        value = interpolate(written, known(s))
+        names = unresolved(value)
+        if names or "$" in value or "(" in value:
+            yield unclear(at, f"the administrator is {written}", f"the value of {names[0] if names else written}")
+        elif "admin" in value.lower():
+            found = value if value == written else f"{written}, which is {value}"
+            yield fail(at, f"the administrator is {found}", "choose a login without admin in it")
+    if not installs:
+        at = s.role("wordpress")[0].started_at
+        yield unclear(at, "nothing seen creates the administrator", "the administrator's login")
+
+
+@rule(
+    "W02", Severity.RULE,
+    asks="The database has two users of WordPress: an administrator and another.",
+    look="wp user list --allow-root",
+    needs="wordpress",
+)  # fmt: skip
+def two_users(s: Submission) -> Iterator[Finding]:
+    created = wp_commands(s, "user", "create")
+    if created:
+        yield passed(str(created[0])[:80], created[0].at)
+        return
+    texts = [str(command) for image in s.role("wordpress") + s.role("mariadb") for start in image.starts
+             for command in start.script.commands] + ([s.tree.lenient(path)] if (path := _dump(s)) else [])  # fmt: skip
+    texts += [s.tree.lenient(path) for image in s.role("wordpress") for path in set(image.copies.values())
+              if path.endswith(".php")]  # fmt: skip
+    if any(re.search(r"INSERT INTO\s+`?\w*_users`?|wp_create_user|wp_insert_user", text, re.I) for text in texts):
+        return
+    at = s.role("wordpress")[0].started_at
+    if wp_commands(s, "core", "install") or php_installs(s):
+        yield fail(at, "only the administrator is created", "wp user create LOGIN EMAIL --role=author")
+    else:
+        yield unclear(at, "no command creates users", "how they are made")
+
+
+@rule(
+    "W03", Severity.END,
+    asks="WordPress is installed and set up: no installation page greets a visitor.",
+    look="curl -k https://LOGIN.42.fr must not redirect to install.php",
+    needs="wordpress",
+)  # fmt: skip
+def installed(s: Submission) -> Iterator[Finding]:
+    if wp_commands(s, "core", "install") or wp_commands(s, "core", "multisite-install") or _dump(s):
+        return
+    if php_installs(s):
+        return
+    image = s.role("wordpress")[0]
+    if not image.starts:
+        yield unclear(image.started_at, "it starts no script that is here", "how WordPress is installed")
+        return
+    yield fail(image.started_at, "nothing installs WordPress", "wp core install … in the start script")
+
+
+@rule(
+    "W04", Severity.RULE,
+    asks="The site's address is https://LOGIN.42.fr.",
+    look="wp option get siteurl --allow-root",
+    needs="wordpress",
+)  # fmt: skip
+def site_url(s: Submission) -> Iterator[Finding]:
+    for command in wp_commands(s, "core", "install"):
+        written = option(command, "url")
+        if written is None:
+            continue
+        value = interpolate(written, known(s))
+        if unresolved(value):
+            yield unclear(command.at, f"--url={written}", f"the value of {unresolved(value)[0]}")
+            continue
+        host = re.sub(r"^\w+://", "", value).split("/")[0]
+        if value.startswith("http://"):
+            yield fail(command.at, f"--url={value}: not https", f"--url=https://{host}")
+        elif host.split(":")[0] in ("localhost", "127.0.0.1"):
+            yield fail(command.at, f"--url={value}", f"--url=https://{s.domain or 'LOGIN.42.fr'}")
+        elif s.domain and host != s.domain:
+            yield fail(command.at, f"--url={value}; expected {s.domain}", f"--url=https://{s.domain}")
+
+
+@rule(
+    "W05", Severity.ADVICE,
+    asks="php-fpm listens on TCP port 9000.",
+    look="docker exec CONTAINER cat /etc/php/*/fpm/pool.d/www.conf | grep listen",
+    needs="wordpress",
+)  # fmt: skip
+def fpm_listens(s: Submission) -> Iterator[Finding]:
+    for image in s.role("wordpress"):
+        texts = list(_texts(s, image))
+        lines = [(line, at) for text, at in texts for line in re.findall(r"listen\s*=\s*[^\s/|]*\S*", text)]
+        if any(re.search(r"9000", line) for line, _ in lines) or any("9000" in text for text, _ in texts):
+            return
+        yield advice(image.started_at, "no listen = 9000 was found; Debian's pool listens on a socket",
+                     "listen = 0.0.0.0:9000 in the pool's configuration")  # fmt: skip
+
+
+@rule(
+    "W06", Severity.END,
+    asks="The database is not empty, and its root has a password.",
+    look="docker exec CONTAINER mariadb -u root must be refused; show tables with the password",
+    needs="mariadb",
+)  # fmt: skip
+def database(s: Submission) -> Iterator[Finding]:
+    for image in s.role("mariadb"):
+        texts = [text for text, _ in _texts(s, image)] + [
+            s.tree.lenient(path) for path in set(image.copies.values()) if path.endswith((".sql", ".sh"))
+        ]
+        if any(re.search(r"ALTER USER\s+'?root|SET PASSWORD|mysqladmin.*\bpassword\b|'root'@.*IDENTIFIED", text, re.I)
+               for text in texts):  # fmt: skip
+            return
+        if not image.starts:
+            yield unclear(image.started_at, "it starts no script that is here", "how root gets a password")
+        else:
+            yield unclear(image.started_at, "nothing seen gives root a password", "whether root has one")
+
+
+@rule("W07", Severity.RULE, asks="A comment can be written, and a page edited.", look="a browser", needs="wordpress")
+def editable(s: Submission) -> Iterator[Finding]:
+    yield not_applicable("only the running site can show it")

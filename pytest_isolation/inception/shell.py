@@ -1,0 +1,235 @@
+"""Shell scripts as syntax trees: what is run, in a loop or in the background, and what a loop waits for.
+
+tree-sitter's grammar reads what people really write (case, arithmetic, here-documents, functions) and goes on
+behind what it cannot; bashlex stops at the first `case`.  The tree is walked without recursion: depth is the
+submission's to choose.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.inception.place import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tree_sitter import Node, Parser
+
+MAX_NODES = 60_000
+LEAVES = frozenset({"break", "return", "exit", "exec"})
+"""Commands that end a loop."""
+LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement"})
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    words: tuple[str, ...]
+    """Quotes taken off; expansions as written."""
+    at: Place
+    background: bool = False
+    function: str | None = None
+    in_loop: bool = False
+    piped_into: bool = False
+    """It reads another's output."""
+    prefix: tuple[str, ...] = ()
+    """NAME=value before it."""
+
+    @property
+    def name(self) -> str:
+        """The program's base name; `exec`, `sudo`, `env` and the like are looked through."""
+        return self.real[0].rpartition("/")[2] if self.real else ""
+
+    @property
+    def real(self) -> tuple[str, ...]:
+        words = self.words
+        while words and words[0].rpartition("/")[2] in ("exec", "sudo", "nohup", "command", "env", "setsid", "time"):
+            words = words[1:]
+            while words and (words[0].startswith("-") or ("=" in words[0] and not words[0].startswith("/"))):
+                words = words[1:]
+        return words
+
+    @property
+    def is_exec(self) -> bool:
+        return bool(self.words) and self.words[0] == "exec"
+
+    def __str__(self) -> str:
+        return " ".join(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    at: Place
+    text: str
+    endless: bool
+    """Its condition never changes, and nothing in it leaves."""
+
+
+@dataclass(slots=True)
+class Script:
+    commands: list[Command] = field(default_factory=list)
+    loops: list[Loop] = field(default_factory=list)
+    assignments: dict[str, tuple[str, Place]] = field(default_factory=dict)
+    heredocs: list[tuple[str, str, Place]] = field(default_factory=list)
+    """(path written to or "", body, place)"""
+    broken: Place | None = None
+    """Where the first piece is that is no shell."""
+
+    def runtime(self) -> list[Command]:
+        """Commands that run: those in functions nobody calls are left out."""
+        called = {command.words[0] for command in self.commands if command.words}
+        return [one for one in self.commands if one.function is None or one.function in called]
+
+
+@cache
+def _parser() -> Parser:
+    import tree_sitter
+    import tree_sitter_bash
+
+    return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
+
+
+@cache
+def parse(text: str, file: str, first_line: int = 1) -> Script:
+    """`first_line` is where `text` starts in `file`."""
+    script = Script()
+    root = _parser().parse(text.encode()).root_node
+
+    def place(node: Node) -> Place:
+        return Place(file, node.start_point[0] + first_line)
+
+    for seen, (node, context) in enumerate(_walk(root)):
+        if seen > MAX_NODES:
+            script.broken = script.broken or place(node)
+            break
+        if (node.type == "ERROR" or node.is_missing) and script.broken is None:
+            script.broken = place(node)
+        if node.type == "command":
+            script.commands.append(_command(node, context, place(node)))
+        elif node.type in LOOPS:
+            script.loops.append(Loop(place(node), _first_line(node), _is_endless(node)))
+        elif node.type == "variable_assignment" and node.parent is not None and node.parent.type != "command":
+            _assign(script, node, place(node))
+        elif node.type == "heredoc_redirect":
+            script.heredocs += _heredoc(node, place)
+    return script
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    background: bool = False
+    function: str | None = None
+    in_loop: bool = False
+    piped_into: bool = False
+
+
+def _walk(root: Node) -> Iterator[tuple[Node, _Context]]:
+    """In the order of the text."""
+    pending: list[tuple[Node, _Context]] = [(root, _Context())]
+    while pending:
+        node, context = pending.pop()
+        yield node, context
+        children = node.children
+        below = context
+        if node.type == "function_definition":
+            name = node.child_by_field_name("name")
+            below = _Context(context.background, _text(name) if name else "?", context.in_loop)
+        elif node.type in LOOPS:
+            below = _Context(context.background, context.function, True)
+        for number in range(len(children) - 1, -1, -1):
+            child = children[number]
+            after = children[number + 1].type if number + 1 < len(children) else ""
+            background = after == "&" and node.type not in ("binary_expression", "arithmetic_expansion")
+            piped = node.type == "pipeline" and number > 0
+            own = below
+            if background or piped:
+                own = _Context(below.background or background, below.function, below.in_loop, below.piped_into or piped)
+            pending.append((child, own))
+
+
+def _command(node: Node, context: _Context, at: Place) -> Command:
+    words, prefix = [], []
+    for child in node.children:
+        if child.type == "variable_assignment":
+            prefix.append(_text(child))
+        elif child.is_named and not child.type.endswith("redirect"):
+            words.append(_word(child))
+    return Command(
+        tuple(words), at, context.background, context.function, context.in_loop, context.piped_into, tuple(prefix)
+    )
+
+
+def _text(node: Node) -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _word(node: Node) -> str:
+    text = _text(node)
+    if node.type in ("string", "raw_string") and len(text) >= 2:
+        return text[1:-1]
+    if node.type == "concatenation":
+        return "".join(_word(child) for child in node.children)
+    return text.replace("\\\n", "").replace("\\ ", " ")
+
+
+def _first_line(node: Node) -> str:
+    return _text(node).split("\n")[0].strip()
+
+
+def _assign(script: Script, node: Node, at: Place) -> None:
+    name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
+    if name is not None and value is not None:
+        script.assignments[_text(name)] = _word(value), at
+
+
+def _heredoc(node: Node, place: Any) -> Iterator[tuple[str, str, Place]]:
+    siblings = [*node.children, *(node.parent.children if node.parent is not None else [])]
+    target = next(
+        (
+            _word(one.children[-1])
+            for one in siblings
+            if one.type == "file_redirect" and _text(one).lstrip().startswith(">")
+        ),
+        "",
+    )
+    for child in node.children:
+        if child.type == "heredoc_body":
+            yield target, _text(child), place(child)
+
+
+def _is_endless(node: Node) -> bool:
+    """`while true`, `until false`, `for (( ; ; ))` that nothing inside leaves."""
+    if node.type == "for_statement":
+        return False
+    body = node.child_by_field_name("body")
+    if node.type == "c_style_for_statement":
+        if node.child_by_field_name("condition") is not None:
+            return False
+    else:
+        word = node.children[0].type
+        condition = [child for child in node.children[1:] if child.is_named and child != body]
+        text = " ".join(_text(child) for child in condition).strip()
+        always = {"true", ":", "1", "[ 1 ]", "[ true ]", "(( 1 ))", "((1))", "[[ 1 ]]", "[[ true ]]", "/bin/true",
+                  "test 1", "sleep infinity"}  # fmt: skip
+        never = {"false", "[ ]", "((0))", "(( 0 ))", "/bin/false"}
+        if text not in (always if word == "while" else never):
+            return False
+    return body is None or not _leaves(body)
+
+
+def _leaves(body: Node) -> bool:
+    pending = [(body, 0)]
+    while pending:
+        node, depth = pending.pop()
+        if node.type == "command" and node.children and _word(node.children[0]) in LEAVES:
+            name = _word(node.children[0])
+            # `break` leaves the innermost loop alone; `break 2` and `exit` leave further ones.
+            if name != "break" or depth == 0 or len(node.children) > 1:
+                return True
+        if node.type in ("function_definition", "subshell"):
+            continue
+        inner = depth + (node.type in LOOPS)
+        pending += [(child, inner) for child in node.children]
+    return False
