@@ -34,6 +34,10 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     with _as_usage_error():
         asked = options.resolve(config)
+        if asked.audits is not None:
+            from pytest_isolation.suite.audits import Auditor
+
+            config.pluginmanager.register(Auditor(config, asked), "isolation-audits")
         if not asked.enabled or asked.list or asked.clean:
             return
         from pytest_isolation.suite.session import Session
@@ -44,6 +48,17 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_isolation.suite.xdist import Workers
 
         config.pluginmanager.register(Workers(session), "isolation-workers")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+    """Nothing of a submission is loaded as if it were the user's own."""
+    given = getattr(early_config.known_args_namespace, "inception", None)
+    if given:
+        from pytest_isolation.suite.guard import refuse_to_load
+
+        with _as_usage_error():
+            refuse_to_load(early_config, given, args)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception import compose, releases
-from pytest_isolation.inception.finding import Finding, Says, Severity, passed, unclear
+from pytest_isolation.inception import compose
+from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.finding import Finding, Says, passed, unclear
 from pytest_isolation.inception.git import read_git
-from pytest_isolation.inception.model import Asked, Submission, read_submission
+from pytest_isolation.inception.model import Submission, read_submission
 from pytest_isolation.inception.place import Place, Unreadable
 from pytest_isolation.inception.registry import Rule, every_rule
 from pytest_isolation.inception.tree import read_tree
@@ -21,11 +22,8 @@ if TYPE_CHECKING:
 FINDINGS_A_RULE = 20
 
 
-def audit(top: Path, asked: Asked, *, name: str | None = None, by_commit: bool = False) -> list[InceptionRow]:
-    """Every rule on the submission at `top`; `name` is its path in the rows.
-
-    `by_commit`: the day is that of the last commit that changed a Dockerfile or compose file.
-    """
+def audit(top: Path, asked: Asked, *, name: str | None = None) -> list[InceptionRow]:
+    """Every rule on the submission at `top`; `name` is its path in the rows."""
     shown = name or str(top)
     try:
         tree = read_tree(top)
@@ -34,7 +32,7 @@ def audit(top: Path, asked: Asked, *, name: str | None = None, by_commit: bool =
         return [_row(shown, one, finding) for one in every_rule() if one.id == "T02"]
     git = read_git(tree)
     try:
-        if by_commit and git is not None and (day := git.last_change(_is_docker)):
+        if asked.by_commit and git is not None and (day := git.last_change(_is_docker)):
             asked = replace(asked, day=day)
         submission = read_submission(tree, asked, git)
         return [_row(shown, one, finding) for one in every_rule() for finding in judge(one, submission)]
@@ -101,14 +99,3 @@ def _row(path: str, rule: Rule, finding: Finding) -> InceptionRow:
 def _printable(text: str) -> str:
     """What a submission says is data: no control characters, no half surrogates, no end of line."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in " ".join(text.split()))[:400]
-
-
-def ends(rows: list[InceptionRow], strict: bool = False) -> list[InceptionRow]:
-    """The rows that fail a run."""
-    bad = (Severity.END, Severity.RULE) if strict else (Severity.END,)
-    return [row for row in rows if row.verdict == Says.FAIL and row.severity in bad]
-
-
-def notes(asked: Asked) -> list[str]:
-    told = releases.stale_note(asked.day)
-    return [told] if told else []

@@ -12,6 +12,7 @@ from pytest_isolation.inception.tree import Tree
 NAMES = ("GNUmakefile", "makefile", "Makefile")
 """In the order make looks for them."""
 MAX_EXPANSION = 20_000
+SUB_MAKE = re.compile(r"(?:^|&&|\|\||;|\bthen\s|\bdo\s)[\s@+-]*(?:\$\(MAKE\)|\$\{MAKE\}|make)\s+(?:-\S+\s+)*([\w.-]+)")
 ASSIGNMENT = re.compile(r"^\s*(?:export\s+|override\s+)*([\w.-]+)\s*(\?|\+|:{1,3}|!)?=\s*(.*)$", re.DOTALL)
 RULE = re.compile(r"^([^\t#=:][^=:#]*?)\s*(::?)(?!=)\s*(.*)$", re.DOTALL)
 SPECIAL = frozenset({
@@ -56,9 +57,7 @@ class Makefile:
             if ready:
                 for line in one.recipe:
                     found.append(line)
-                    if (match := re.search(r"(?:\$\(MAKE\)|\$\{MAKE\}|\bmake)\s+(?:-\S+\s+)*([\w.-]+)", line)) and (
-                        match[1] not in done
-                    ):
+                    if (match := SUB_MAKE.search(line)) and (match[1] not in done):
                         done.add(match[1])
                         found += self.lines(match[1]) if len(done) < 200 and match[1] != name else []
             elif name not in done:

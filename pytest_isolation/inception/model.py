@@ -9,18 +9,19 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
 from pytest_isolation.inception import nginx, shell
+from pytest_isolation.inception.asked import Asked
 from pytest_isolation.inception.compose import Compose, Service, choose, read_compose
 from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
 from pytest_isolation.inception.git import Git
 from pytest_isolation.inception.makefile import Makefile, read_makefile
 from pytest_isolation.inception.place import Place, Text, Unreadable
+from pytest_isolation.inception.releases import SUBJECTS, number
 from pytest_isolation.inception.tree import Tree, normal
 
 if TYPE_CHECKING:
@@ -30,18 +31,6 @@ Read = TypeVar("Read")
 
 SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """The options that change a verdict."""
-
-    subject: str | None = None
-    """None: by its documents and the date."""
-    day: date
-    login: str | None = None
-    domain: str = "{login}.42.fr"
-    strict: bool = False
 
 
 @dataclass(slots=True)
@@ -102,17 +91,16 @@ class Submission:
 
     @cached_property
     def subject(self) -> str:
-        from pytest_isolation.inception.releases import SUBJECTS
-
+        """The version of the subject it is judged by."""
         if self.asked.subject:
             return self.asked.subject
         newest = next((name for name, since in reversed(SUBJECTS) if since <= self.asked.day), "1.1")
         documented = any(self.path(name) in self.tree for name in ("USER_DOC.md", "DEV_DOC.md"))
-        return "5" if documented and _number(newest) < 5 else newest
+        return "5" if documented and number(newest) < 5 else newest
 
     def since(self, version: str) -> bool:
         """Whether the subject is at least this version."""
-        return _number(self.subject) >= _number(version)
+        return number(self.subject) >= number(version)
 
     def role(self, role: str) -> list[Image]:
         return [image for image in self.images.values() if image.role == role]
@@ -196,11 +184,6 @@ class Submission:
                 except Unreadable:
                     continue
         return found
-
-
-def _number(version: str) -> float:
-    major, _, minor = version.partition(".")
-    return int(major) + int(minor or 0) / 100
 
 
 def find_root(tree: Tree) -> str:
@@ -487,15 +470,14 @@ def _role(made: Submission, image: Image) -> str:
         [*argv, *(str(command) for start in image.starts for command in start.script.commands)]
         + [str(command) for script in image.build_scripts for command in script.commands]
     )
-    if names & {"mariadb-server", "mysql-server", "mariadb", "mysql", "default-mysql-server"} and (
-        commands & {"mariadbd", "mysqld", "mysqld_safe", "mariadbd-safe"} or "mariadb-server" in names
-        or not names & {"php-fpm"}
-    ) and not re.search(r"\bwp (core|config|user)\b", text):  # fmt: skip
-        return "mariadb"
-    php = any(re.fullmatch(r"php[\d.]*(-?fpm)?", name) or (name.startswith("php") and "fpm" in name) for name in names)
-    wordpress = re.search(r"wordpress|wp-cli|\bwp (core|config|user)\b", text) or "wordpress" in names
-    if wordpress and (php or names & {"wordpress"}):
+    php = any(
+        re.fullmatch(r"php[\d.]*(-?fpm)?\d*", name) or (name.startswith("php") and "fpm" in name) for name in names
+    )
+    wordpress = "wordpress" in names or re.search(r"wordpress|wp-cli|\bwp (core|config|user)\b", text)
+    if wordpress and (php or "wordpress" in names):
         return "wordpress"
+    if names & {"mariadb-server", "mysql-server", "mariadb", "mysql", "default-mysql-server"}:
+        return "mariadb"
     if "nginx" in commands or any(name == "nginx" or name.startswith("nginx-") for name in names):
         return "nginx"
     if php and str(image.service.name).lower().startswith(("wordpress", "wp")):

@@ -21,6 +21,12 @@ SUBJECTS = (
 """Versions of the subject and since when; those of 4, 5.2 and 5.4 are known to a few months only."""
 
 
+def number(version: str) -> float:
+    """A subject's version as a number that orders them."""
+    major, _, minor = version.partition(".")
+    return int(major) + int(minor or 0) / 100
+
+
 @dataclass(frozen=True, slots=True)
 class Series:
     family: str

@@ -71,7 +71,26 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     }),
     ("--inception", {
         "action": "append", "dest": "inception", "metavar": "PATH",
-        "help": "audit a submission (not in this version yet)",
+        "help": "audit a 42-school Inception submission (repeatable); nothing of it is executed",
+    }),
+    ("--inception-subject", {
+        "dest": "inception_subject", "metavar": "VERSION",
+        "help": "judge by this version of the subject: 1.1, 1.3, 3, 3.2, 4, 5, 5.2 or 5.4 (default: by the date)",
+    }),
+    ("--inception-date", {
+        "dest": "inception_date", "metavar": "today|commit|YYYY-MM-DD",
+        "help": "judge as of this day (default: today); commit: of the last commit that changed a Dockerfile",
+    }),
+    ("--inception-login", {
+        "dest": "inception_login", "metavar": "LOGIN", "help": "the author's login (default: from the volumes' place)",
+    }),
+    ("--inception-domain", {
+        "dest": "inception_domain", "metavar": "PATTERN",
+        "help": "the site's name, with {login} for the login (default: {login}.42.fr)",
+    }),
+    ("--inception-strict", {
+        "action": "store_true", "dest": "inception_strict",
+        "help": "where evaluators differ, the hardest one decides; every broken rule fails the run",
     }),
 )  # fmt: skip
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.guarantees.expect import Baseline
     from pytest_isolation.guarantees.profiles import Profile
+    from pytest_isolation.options.inception import Audits
 
 LATER = {
     "isolation_host": "--isolation-host",
     "isolation_kernel": "--isolation-kernel",
-    "inception": "--inception",
 }
 """Options of the contract that this version does not carry out: dest -> option."""
 
@@ -50,6 +50,8 @@ class RunConfig:
     examples: int | None = None
     """None: by the kind of each guarantee."""
     prove: bool = False
+    audits: Audits | None = None
+    """Submissions to audit."""
     list: bool = False
     clean: bool = False
 
@@ -99,6 +101,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
         prove=bool(options.get("isolation_prove")),
+        audits=_audits(options, base),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
     )
@@ -203,6 +206,14 @@ def _expect(given: str | None, base: Path) -> Baseline | None:
     from pytest_isolation.guarantees import expect
 
     return expect.load(given, base)
+
+
+def _audits(options: Mapping[str, Any], base: Path) -> Audits | None:
+    if not any(value for name, value in options.items() if name.startswith("inception")):
+        return None
+    from pytest_isolation.options import inception
+
+    return inception.read(options, base)
 
 
 def _examples(given: str | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import summary
+from pytest_isolation.report import inception, summary
 from pytest_isolation.report.cells import DOMAINS, matrix
 
 if TYPE_CHECKING:
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     """`width` and `color` mean nothing here; every renderer takes them."""
+    if run.inception and not run.boxes:
+        return "\n\n".join(inception.markdown(run.inception, run.notes)) + "\n"
     parts = [
         "# What these boxes isolate",
         f"{summary.host_line(run)}; seed {run.run.seed}; pytest-isolation {run.tool.version}; {run.run.started}; "
@@ -28,6 +30,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         *_groups("Vacuous or inconclusive", summary.undecided(run)),
         *_groups("Unsupported", summary.unsupported(run)),
         *_groups("Unproven: no box on this machine could be the control", summary.unproven(run)),
+        *inception.markdown(run.inception),
     ]
     return "\n\n".join(parts) + "\n"
 

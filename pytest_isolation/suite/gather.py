@@ -17,6 +17,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report import renderer
 from pytest_isolation.report.run import BoxRow, Cost, GuaranteeRow, HostFacts, ResultRow, Run, RunFacts, ToolFacts
+from pytest_isolation.suite.audits import auditor_of
 from pytest_isolation.suite.boxes import Chosen
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Gatherer:
 
     def run(self, exit_status: int) -> Run:
         session = self._session
+        audits = auditor_of(session.config)
         order = {one.spec.name: number for number, one in enumerate(session.chosen)}
         rank = {known: number for number, known in enumerate(self._promises)}
         rows = [
@@ -137,6 +139,7 @@ class Gatherer:
             ),
             guarantees=tuple(self._promises.values()),
             results=tuple(rows),
+            inception=audits.rows() if audits else (),
             notes=tuple(self._run_notes + session.judge.notes(list(self._rows.values()))),
         )
 

@@ -90,7 +90,14 @@ def test_only() -> None:
         (["--isolation-examples", "many"], "above 0"),
         (["--isolation-host"], "not in this version yet"),
         (["--isolation-kernel", "/boot/vmlinuz"], "not in this version yet"),
-        (["--inception", "."], "not in this version yet"),
+        (["--inception", "none"], "no directory"),
+        (["--inception", ".", "--inception", "./"], "twice"),
+        (["--inception-strict"], "without --inception"),
+        (["--inception-login", "x"], "without --inception"),
+        (["--inception", ".", "--inception-date", "tomorrow"], "2026-11-25"),
+        (["--inception", ".", "--inception-subject", "6"], "no such version"),
+        (["--inception", ".", "--inception-login", "a/b"], "expected a login"),
+        (["--inception", ".", "--inception-domain", "{user}.42.fr"], "{login}.42.fr"),
     ],
     ids=" ".join,
 )
@@ -151,7 +158,10 @@ def test_project_mistake(tmp_path: Path, text: str, told: str) -> None:
     assert "pyproject.toml" in str(caught.value)
 
 
-HEAVY = ("hypothesis", "docker", "pyroute2", "qemu", "tarfile", "tomllib", "pytest_isolation.boxes")
+HEAVY = (
+    "hypothesis", "docker", "pyroute2", "qemu", "tarfile", "tomllib", "pytest_isolation.boxes", "ruamel", "crossplane",
+    "tree_sitter", "dulwich", "jsonschema",
+)  # fmt: skip
 
 
 def imported_by(code: str) -> list[str]:
@@ -177,5 +187,6 @@ def test_every_option_of_the_contract_has_help() -> None:
         "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
         "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
         "--isolation-kernel", "--isolation-clean", "--inception",
+        "--inception-subject", "--inception-date", "--inception-login", "--inception-domain", "--inception-strict",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())

@@ -205,6 +205,9 @@ def only_443(s: Submission) -> Iterator[Finding]:
             elif image.role in MANDATORY:
                 where = f"port {port.host}" if port.host else "a port the machine chooses"
                 yield fail(port.at, f"{name}: {port.written} publishes {where}", "publish 443 of NGINX only")
+            elif image.problem is not None:
+                entry = entry or port.host == "443"
+                yield unclear(port.at, f"{name}: {port.written}", f"what {name} is: its Dockerfile cannot be read")
             elif port.host == "443":
                 yield fail(port.at, f"{name}: {port.written} publishes 443", "443 belongs to NGINX")
     if s.role("nginx") and not entry:

@@ -150,13 +150,17 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
                     yield fail(value.at, f"{name}: {key}: {secrets.shown(value)}", fix)
     for path in s.published():
         size = s.tree.files.get(path, 0)
-        if size > 1 << 20 or path.lower().endswith((".md", ".txt", ".png", ".jpg", ".pdf")):
+        if size > 1 << 20 or _is_dockerfile(path) or path.lower().endswith((".md", ".txt", ".png", ".jpg", ".pdf")):
             continue
         yield from _in_file(s, path, fix)
     for command in host_commands(s):
         for word in command.words:
             if (match := PASTES.search(word)) and command.name in ("curl", "wget"):
                 yield fail(command.at, f"fetches {match[0][:80]}", "keep the file on the machine; nothing public")
+
+
+def _is_dockerfile(path: str) -> bool:
+    return "dockerfile" in posixpath.basename(path).lower()
 
 
 def _in_file(s: Submission, path: str, fix: str) -> Iterator[Finding]:

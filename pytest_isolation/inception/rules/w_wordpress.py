@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 
@@ -11,7 +12,7 @@ from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.d_images import _texts
-from pytest_isolation.inception.variables import interpolate, unresolved
+from pytest_isolation.inception.variables import interpolate, read_env, unresolved
 
 
 def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
@@ -44,10 +45,17 @@ def known(s: Submission) -> dict[str, str]:
     for image in s.role("wordpress"):
         for start in image.starts:
             found |= {name: value for name, (value, _) in start.script.assignments.items() if "$" not in value}
-    if s.compose is not None:
-        found |= {name: str(value) for name, value in s.compose.variables.items()}
-        for image in s.role("wordpress"):
-            found |= {name: str(value) for name, value in image.service.environment.items() if value is not None}
+    variables = s.compose.variables if s.compose is not None else {}
+    for image in s.role("wordpress"):
+        for stage in image.stages:
+            for one in stage.every("ENV"):
+                found |= {name: value for name, _, value in (word.partition("=") for word in one.words)}
+        for written in image.service.env_files:
+            if path := s.tree.find(posixpath.join(image.service.base, written)):
+                found |= {name: str(value) for name, value in read_env(s.tree.lenient(path), path).items()}
+        for name, value in image.service.environment.items():
+            if (given := variables.get(name) if value is None else value) is not None:
+                found[name] = str(given)
     return found
 
 

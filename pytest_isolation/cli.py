@@ -1,0 +1,68 @@
+"""`pytest-isolation audit PATH…`: an audit from anywhere, with nothing of a submission loaded.
+
+pytest does the work, in a directory and with an ini file of its own: no conftest, no settings of the user or of
+the submission, no plugin but ours, nothing of the submission on sys.path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+
+def main(argv: list[str] | None = None) -> int:
+    """pytest's exit status: 1 when a rule that ends the evaluation is broken."""
+    parser = argparse.ArgumentParser(prog="pytest-isolation", description="Measures and audits what isolates.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    audit = commands.add_parser("audit", help="audit 42-school Inception submissions; nothing of them is executed")
+    audit.add_argument("paths", nargs="+", metavar="PATH", help="the top of a submission")
+    audit.add_argument("--subject", metavar="VERSION", help="judge by this version of the subject")
+    audit.add_argument("--date", metavar="today|commit|YYYY-MM-DD", help="judge as of this day")
+    audit.add_argument("--login", help="the author's login")
+    audit.add_argument("--domain", metavar="PATTERN", help="the site's name, with {login} in it")
+    audit.add_argument("--strict", action="store_true", help="the hardest evaluator decides")
+    audit.add_argument("--report", action="append", default=[], metavar="FORMAT:PATH", help="json:PATH or md:PATH")
+    audit.add_argument("-n", dest="workers", metavar="N", help="in so many processes (needs pytest-xdist)")
+    return run_audit(audit_words(parser.parse_args(argv)))
+
+
+def audit_words(given: argparse.Namespace) -> list[str]:
+    """pytest's words for the same."""
+    words = [f"--inception={os.path.abspath(path)}" for path in given.paths]
+    for name in ("subject", "date", "login", "domain"):
+        if (value := getattr(given, name)) is not None:
+            words.append(f"--inception-{name}={value}")
+    if given.strict:
+        words.append("--inception-strict")
+    for report in given.report:
+        kind, colon, path = report.partition(":")
+        words.append(f"--isolation-report={kind}{colon}{os.path.abspath(path) if path else ''}")
+    if given.workers is not None:
+        words += ["-p", "xdist.plugin", "-n", given.workers]
+    return words
+
+
+def run_audit(words: list[str]) -> int:
+    import pytest
+
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH"):
+        os.environ.pop(name, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    with tempfile.TemporaryDirectory(prefix="pytest-isolation-") as directory:
+        home = Path(directory)
+        (home / "pytest.ini").write_text("[pytest]\n")
+        back = os.getcwd()
+        os.chdir(home)
+        sys.path[:] = [path for path in sys.path if path not in ("", back)]
+        try:
+            ours = ["-c", str(home / "pytest.ini"), "--rootdir", str(home), "--noconftest", "-p", "no:cacheprovider"]
+            return int(pytest.main([*ours, "-p", "pytest_isolation.plugin", "-q", *words]))
+        finally:
+            os.chdir(back)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

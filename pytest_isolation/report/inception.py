@@ -1,0 +1,159 @@
+"""Findings of the submission auditor, for a terminal and for the student."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_isolation.report.run import InceptionRow
+
+LETTERS = {
+    "T": "Reading it", "S": "Structure", "C": "Compose", "P": "Credentials", "D": "Images and what they start",
+    "N": "NGINX and TLS", "W": "WordPress and MariaDB", "R": "Documents", "M": "Makefile", "X": "Extras",
+    "L": "The running stack", "I": "What its containers isolate",
+}  # fmt: skip
+"""Letter of a rule -> chapter; in the order of the sheet."""
+WORDS = {("fail", "end"): "ENDS", ("fail", "rule"): "BROKEN", ("fail", "advice"): "advice"}
+ORDER = ("ENDS", "BROKEN", "unclear", "advice")
+COLOURS = {"ENDS": "31;1", "BROKEN": "31", "unclear": "33", "advice": "36"}
+MEANINGS = {
+    "ENDS": "the evaluation ends there",
+    "BROKEN": "the subject demands it; the sheet does not stop at it",
+    "unclear": "the files do not say; the line names what is missing",
+    "advice": "not demanded, or where evaluators differ",
+}
+
+
+def word(row: InceptionRow) -> str:
+    """How a row is marked: ENDS, BROKEN, unclear, advice, pass or not-applicable."""
+    return WORDS.get((row.verdict, row.severity), row.verdict)
+
+
+def failing(rows: Iterable[InceptionRow], *, strict: bool = False) -> list[InceptionRow]:
+    """The rows that fail a run."""
+    return [
+        row for row in rows if row.verdict == "fail" and (row.severity == "end" or (strict and row.severity == "rule"))
+    ]
+
+
+def line(row: InceptionRow) -> str:
+    """ "C08 ENDS srcs/docker-compose.yml:12: mariadb: 3306:3306 publishes port 3306"."""
+    where = f"{row.where}: " if row.where else ""
+    return f"{row.rule} {word(row)} {where}{row.found}"
+
+
+def by_submission(rows: Iterable[InceptionRow]) -> dict[str, list[InceptionRow]]:
+    found: dict[str, list[InceptionRow]] = {}
+    for row in rows:
+        found.setdefault(row.path, []).append(row)
+    return found
+
+
+def _told(rows: Sequence[InceptionRow]) -> list[InceptionRow]:
+    """What is not a pass, the worst first, in the sheet's order within."""
+    return sorted((row for row in rows if word(row) in ORDER), key=lambda row: ORDER.index(word(row)))
+
+
+def counts(rows: Sequence[InceptionRow]) -> str:
+    """ "61 rules pass; 1 ENDS, 2 unclear": rules, each counted by its worst row."""
+    worst: dict[str, str] = {}
+    for row in rows:
+        ranked = (*ORDER, "pass", "not-applicable")
+        worst[row.rule] = min(worst.get(row.rule, "not-applicable"), word(row), key=ranked.index)
+    bad = [f"{number} {name}" for name in ORDER if (number := sum(one == name for one in worst.values()))]
+    passed = sum(one == "pass" for one in worst.values())
+    return f"{passed} rules pass" + (f"; {', '.join(bad)}" if bad else "")
+
+
+# -- the terminal ----------------------------------------------------------------------
+
+
+def terminal(rows: Iterable[InceptionRow], notes: Iterable[str] = (), *, width: int = 100, color: bool = False) -> str:
+    """A table for each submission, and one line for each at the end."""
+    submissions = by_submission(rows)
+    lines: list[str] = []
+    used: set[str] = set()
+    for path, held in submissions.items():
+        lines.append(f"{path}")
+        for row in _told(held):
+            used.add(word(row))
+            lines += _entry(row, width, color)
+        lines.append("")
+    lines += [f"{name:<8}{MEANINGS[name]}" for name in ORDER if name in used]
+    lines += [part for note in notes for part in _wrapped(f"note: {note}", width, "      ")]
+    lines += [""] if lines and lines[-1] else []
+    across = max((len(path) for path in submissions), default=0)
+    for path, held in submissions.items():
+        ended = "ENDS" if failing(held) else "goes on"
+        lines.append(f"{path:<{across}}  {ended:<8} {counts(held)}")
+    return "\n".join(lines)
+
+
+def _entry(row: InceptionRow, width: int, color: bool) -> Iterator[str]:
+    name = word(row)
+    shown = f"\033[{COLOURS[name]}m{name:<8}\033[0m" if color else f"{name:<8}"
+    where = f"{row.where}: " if row.where else ""
+    first, *rest = _wrapped(f"{where}{row.found}", width - 15, "")
+    yield f"  {row.rule:<4} {shown}{first}"
+    yield from (f"{'':<15}{part}" for part in rest)
+    if row.fix:
+        label = "missing" if name == "unclear" else "do"
+        yield from (f"{'':<15}{part}" for part in _wrapped(f"{label}: {row.fix}", width - 15, "    "))
+
+
+def _wrapped(text: str, width: int, indent: str) -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+
+
+# -- the student's page ----------------------------------------------------------------
+
+
+def markdown(rows: Iterable[InceptionRow], notes: Iterable[str] = ()) -> Iterator[str]:
+    """Paragraphs: a page for each submission."""
+    for path, held in by_submission(rows).items():
+        yield f"# Inception: {_plain(path)}"
+        yield f"**{counts(held)}.** " + (
+            "As it is, the evaluation would end early." if failing(held) else "Nothing here ends the evaluation."
+        )
+        told = _told(held)
+        for name in ORDER:
+            if rows_of := [row for row in told if word(row) == name]:
+                yield f"## {name}: {MEANINGS[name]}"
+                yield from map(_paragraph, rows_of)
+        yield "## Every rule"
+        yield _table(held)
+    yield from (f"- {_plain(note)}" for note in notes)
+
+
+def _paragraph(row: InceptionRow) -> str:
+    label = "What is missing" if word(row) == "unclear" else "What to do"
+    where = f" `{row.where.replace('`', '')}`" if row.where else ""
+    parts = [f"**{row.rule}**{where}: {_plain(row.found)}", f"Why: {_plain(row.why)}"]
+    if row.fix:
+        parts.append(f"{label}: {_plain(row.fix)}")
+    return "  \n".join(parts)
+
+
+def _table(rows: Sequence[InceptionRow]) -> str:
+    lines = ["| rule | | what it asks |", "|---|---|---|"]
+    letter = ""
+    worst: dict[str, InceptionRow] = {}
+    ranked = (*ORDER, "pass", "not-applicable")
+    for row in rows:
+        known = worst.setdefault(row.rule, row)
+        worst[row.rule] = min(known, row, key=lambda one: ranked.index(word(one)))
+    for row in worst.values():
+        if row.rule[0] != letter:
+            letter = row.rule[0]
+            lines.append(f"| | | **{LETTERS.get(letter, letter)}** |")
+        lines.append(f"| {row.rule} | {word(row)} | {_plain(row.why)} |")
+    return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """A submission's words are data, never markup."""
+    escaped = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
+    return "".join(f"\\{char}" if char in "*_`[]" else char for char in escaped)

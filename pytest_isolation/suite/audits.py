@@ -1,0 +1,155 @@
+"""Inception audits inside pytest: one item a submission, wherever it runs; rows are gathered on the controller."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_isolation.inception.alone import AuditFailed, audit_alone
+from pytest_isolation.inception.releases import stale_note
+from pytest_isolation.report import inception, renderer
+from pytest_isolation.report.run import InceptionRow, Run, RunFacts, ToolFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pytest_isolation.options.config import RunConfig
+
+ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+
+
+class SubmissionFailed(Exception):
+    """What ends the evaluation, as lines."""
+
+
+class AuditItem(pytest.Item):
+    """The audit of one submission."""
+
+    def __init__(self, *, top: Path, auditor: Auditor, **how: Any) -> None:
+        super().__init__(**how)
+        self._top = top
+        self._auditor = auditor
+
+    def runtest(self) -> None:
+        asked = self._auditor.asked.asked
+        try:
+            rows = audit_alone(self._top, asked, self.name)
+        except AuditFailed as error:
+            rows = [unfinished(self.name, str(error))]
+        self.stash[ROWS] = rows
+        bad = inception.failing([InceptionRow.from_json(row) for row in rows], strict=asked.strict)
+        if bad:
+            raise SubmissionFailed("\n".join(inception.line(row) for row in bad))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, SubmissionFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self._top, None, f"inception {self.name}"
+
+
+def unfinished(name: str, says: str) -> dict[str, Any]:
+    """The one row of a submission whose audit did not end."""
+    return InceptionRow(
+        path=name, rule="T02", verdict="fail", severity="end", where=".", found=says,
+        why="A submission is small enough to be read whole.", fix="remove what is generated, downloaded or vast",
+    ).to_json()  # fmt: skip
+
+
+class Auditor:
+    """Registered as a plugin, on the controller and on every worker."""
+
+    def __init__(self, config: pytest.Config, options: RunConfig) -> None:
+        assert options.audits is not None
+        self.config = config
+        self.options = options
+        self.asked = options.audits
+        self.is_worker = hasattr(config, "workerinput")
+        self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._started = time.time()
+        if not options.enabled and config.args_source is not pytest.Config.ArgsSource.ARGS:
+            config.args = []  # an audit is not a reason to run the tests around it
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """No test, and no conftest, of an audited tree is collected."""
+        return True if any(collection_path.is_relative_to(top) for _, top in self.asked.paths) else None
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        for name, top in self.asked.paths:
+            made: Any = AuditItem.from_parent(session, name=name, nodeid=f"inception::{name}", top=top, auditor=self)
+            items.append(made)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "call" and ROWS in item.stash:
+            report.inception = item.stash[ROWS]  # type: ignore[attr-defined]
+        return report
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if self.is_worker:
+            return
+        name = report.nodeid.removeprefix("inception::")
+        if rows := getattr(report, "inception", None):
+            self._rows[name] = rows
+        elif str(report.when) == "???" and report.nodeid.startswith("inception::"):
+            self._rows[name] = [unfinished(name, "the worker that audited it crashed")]
+
+    def rows(self) -> tuple[InceptionRow, ...]:
+        """In the order the submissions were named in."""
+        return tuple(InceptionRow.from_json(row) for name, _ in self.asked.paths for row in self._rows.get(name, ()))
+
+    def notes(self) -> list[str]:
+        told = stale_note(self.asked.asked.day)
+        return [told] if told else []
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        if self.is_worker or not self._rows:
+            return
+        terminalreporter.section("inception")
+        width, color = min(terminalreporter._tw.fullwidth, 120), terminalreporter._tw.hasmarkup
+        terminalreporter.write_line(inception.terminal(self.rows(), self.notes(), width=width, color=color))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Reports, when no measuring session writes them with our rows in."""
+        if self.is_worker or self.options.enabled or self.config.option.collectonly:
+            return
+        run = self._run(int(session.exitstatus))
+        session.config.hook.pytest_isolation_report(config=session.config, run=run)
+        for form, path in self.options.reports:
+            path.write_text(renderer(form)(run))
+
+    def _run(self, exit_status: int) -> Run:
+        from pytest_isolation.suite.gather import host_facts
+
+        return Run(
+            tool=ToolFacts(version=version("pytest-isolation")),
+            run=RunFacts(
+                id=secrets.token_hex(6),
+                argv=tuple(sys.argv[1:]),
+                started=datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
+                seconds=round(time.time() - self._started, 1),
+                seed=None,
+                exit=exit_status,
+            ),
+            host=host_facts(),
+            inception=self.rows(),
+            notes=tuple(self.notes()),
+        )
+
+
+def auditor_of(config: pytest.Config) -> Auditor | None:
+    found = config.pluginmanager.get_plugin("isolation-audits")
+    return found if isinstance(found, Auditor) else None

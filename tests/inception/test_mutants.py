@@ -1,0 +1,46 @@
+"""Each breach is flagged by exactly its rule; each look-alike by none."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation.inception.registry import every_rule
+from tests.inception.mutants import MUTANTS, Mutant
+from tests.inception.support import apply, git, judge, reference
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reference(tmp_path_factory.mktemp("inception") / "reference")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_mutant(mutant: Mutant, original: Path, tmp_path: Path) -> None:
+    top = tmp_path / "mutant"
+    shutil.copytree(original, top, symlinks=True)
+    apply(top, mutant.edits)
+    git(top, "add", "-A")
+    assert flagged(judge(top, **mutant.asked)) == mutant.says
+
+
+def flagged(verdicts: dict[str, str]) -> dict[str, str]:
+    return {rule: said for rule, said in verdicts.items() if said not in ("pass", "not-applicable")}
+
+
+def test_there_are_many() -> None:
+    assert len(MUTANTS) >= 120
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+NOT_BY_EDITS = {"T01", "T02", "T03", "T04", "T05", "S02", "S08", "S10", "P07", "W07"}
+"""Tested elsewhere (hostile trees, histories), or not decided by files."""
+
+
+def test_every_rule_has_a_breach() -> None:
+    flagged = {
+        rule for mutant in MUTANTS for rule, said in mutant.says.items() if said in ("fail", "advice", "unclear")
+    }
+    assert {rule.id for rule in every_rule()} - flagged <= NOT_BY_EDITS
