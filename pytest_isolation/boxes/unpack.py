@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.client import Proc, Program, Reply, Step
 from pytest_isolation.boxes.image import Entry, Image, Look, Shown
 from pytest_isolation.errors import BoxError, Unsupported
 
@@ -27,7 +27,8 @@ def unpack(image: Image, proc: Proc, root: bytes) -> None:
     for batch in _batches(image.entries):
         program = Program(stop_on_error=True)
         for entry in batch:
-            _make(program, entry, root + b"/" + entry.path)
+            path = root + b"/" + entry.path
+            _make(program, entry, path, _make_large(proc, entry, path) if len(entry.data) > BATCH_BYTES else None)
         _run(proc, program)
     _name_attributes(image, proc, root)
     program = Program(stop_on_error=True)
@@ -41,10 +42,14 @@ def unpack(image: Image, proc: Proc, root: bytes) -> None:
     _run(proc, program)
 
 
-def _run(proc: Proc, program: Program) -> None:
+def _run(proc: Proc, program: Program) -> int:
+    """What the last call of the program answered; raises as `unpack` does when one was refused."""
     replies = proc.run(program)
-    if replies and not (last := replies[len(replies) - 1]).ok:
+    if not replies:
+        return 0
+    if not (last := replies[len(replies) - 1]).ok:
         raise _refused(last)
+    return last.value
 
 
 def _refused(reply: Reply) -> Unsupported | BoxError:
@@ -68,7 +73,7 @@ def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
     batch: list[Entry] = []
     size = 0
     for entry in entries:
-        cost = len(entry.data) + 600
+        cost = min(len(entry.data), BATCH_BYTES) + 600
         if batch and (size + cost > BATCH_BYTES or len(batch) >= 200):
             yield batch
             batch, size = [], 0
@@ -78,7 +83,21 @@ def _batches(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
         yield batch
 
 
-def _make(program: Program, entry: Entry, path: bytes) -> None:
+def _make_large(proc: Proc, entry: Entry, path: bytes) -> int:
+    """A file too large for one program's memory, written by several; its descriptor, which `_make` closes."""
+    program = Program(stop_on_error=True)
+    program.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    fd = _run(proc, program)
+    for offset in range(0, len(entry.data), BATCH_BYTES):
+        program = Program(stop_on_error=True)
+        for begin in range(offset, min(offset + BATCH_BYTES, len(entry.data)), PIECE):
+            program.pwrite64(fd, entry.data[begin : begin + PIECE], begin)
+        _run(proc, program)
+    return fd
+
+
+def _make(program: Program, entry: Entry, path: bytes, written: int | None = None) -> None:
+    """`written`: the descriptor of a file that is there already, with its contents."""
     match entry.kind:
         case "dir":
             program.mkdirat(AT_FDCWD, path, 0o700)
@@ -90,9 +109,13 @@ def _make(program: Program, entry: Entry, path: bytes) -> None:
             program.linkat(AT_FDCWD, path[: len(path) - len(entry.path)] + entry.data, AT_FDCWD, path)
             return
         case "file":
-            fd = program.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-            for offset in range(0, len(entry.data), PIECE):
-                program.pwrite64(fd, entry.data[offset : offset + PIECE], offset)
+            fd: int | Step
+            if written is None:
+                fd = program.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+                for offset in range(0, len(entry.data), PIECE):
+                    program.pwrite64(fd, entry.data[offset : offset + PIECE], offset)
+            else:
+                fd = written
             if entry.hole:
                 program.ftruncate(fd, len(entry.data) + entry.hole)
             program.close(fd)
