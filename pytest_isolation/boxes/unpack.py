@@ -8,7 +8,8 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from pytest_isolation.agent.client import Proc, Program, Reply, Step
+from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.memory import Step
 from pytest_isolation.boxes.image import Entry, Image, Look, Shown
 from pytest_isolation.errors import BoxError, Unsupported
 
