@@ -484,6 +484,20 @@ class Agent:
         self._broken = self._broken or reason
         return kind(reason)
 
+    def move(self, fd: int, channel: Channel) -> int:
+        """Speak over `channel` from now on, whose other end is descriptor `fd` in the box; the old one is closed.
+
+        Returns the descriptor the agent keeps.  Raises BoxError when the agent refuses.
+        """
+        program = Program()
+        moved = program.channel(fd)
+        reply = self.proc.run(program)[moved]
+        if not reply.ok:
+            raise BoxError(f"the agent did not change its channel: {reply}")
+        old, self._channel = self._channel, channel
+        old.close()
+        return reply.value
+
     def close(self) -> None:
         self._broken = self._broken or "the box was closed"
         self._channel.close()

@@ -1,0 +1,56 @@
+"""What a machine says on its console: read as it comes, the end of it kept."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+KEPT = 64 << 10
+
+
+class Console:
+    """Reads `sock`, which it owns, until the other end closes.  The guest decides how much comes: little is kept."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._kept = bytearray()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._read, name="console", daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                data = self._socket.recv(KEPT)
+            except OSError:
+                return
+            if not data:
+                return
+            with self._lock:
+                self._kept += data
+                del self._kept[:-KEPT]
+
+    @property
+    def silent(self) -> bool:
+        """Whether nothing has come yet."""
+        return not self._kept
+
+    def tail(self, lines: int = 24) -> str:
+        """The last lines, without control characters."""
+        with self._lock:
+            text = self._kept.decode(errors="replace")
+        kept = ["".join(c for c in line if c.isprintable()).rstrip() for line in text.splitlines()]
+        return "\n".join([line for line in kept if line][-lines:])
+
+    def close(self) -> None:
+        """The other end has closed, or will not be heard any more."""
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._thread.join(2)
+        self._socket.close()
+
+    def settle(self) -> None:
+        """Wait a moment for the last words of a machine that has ended."""
+        self._thread.join(1)

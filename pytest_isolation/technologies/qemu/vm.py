@@ -1,0 +1,211 @@
+"""Booting any kernel image to an agent: the one way a VM is started here.
+
+with boot(Machine(kernel=kernel("/boot/vmlinuz-6.1"), boot=("cgroup_disable=memory",)), lifetime) as vm:
+    vm.agent.proc.mount("proc", "/proc", "proc")
+    vm.load("overlay")
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+import struct
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.channel import FdChannel
+from pytest_isolation.agent.client import Agent, Program, Reply
+from pytest_isolation.boxes.image import Entry, Image
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.errors import AgentLost, BoxError
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
+from pytest_isolation.technologies.qemu.console import Console
+from pytest_isolation.technologies.qemu.initramfs import Node, to_cpio
+from pytest_isolation.technologies.qemu.kernel import read_module
+from pytest_isolation.technologies.qemu.machine import Machine, command
+from pytest_isolation.technologies.qemu.monitor import Monitor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_isolation.boxes.cgroups import Group
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+CHANNEL = ("virtio_pci", "virtio_console")
+PORT = "/dev/vport0p1"
+BOOT_TIMEOUT_S = 60.0
+EEXIST = 17
+
+
+class BootError(BoxError):
+    """A kernel did not get as far as the agent.  `console` has its last lines."""
+
+    def __init__(self, reason: str, console: str) -> None:
+        super().__init__(f"{reason}; the console's last lines:\n{console}" if console else f"{reason}; it said nothing")
+        self.reason, self.console = reason, console
+
+
+class Vm:
+    """A running machine; `agent` is its first process, in the initramfs, with nothing mounted but /dev.
+
+    `fast`: whether the agent speaks over virtio; else over a serial line, some 100 kB/s.
+    `pid` is the host's number of the QEMU process.
+    """
+
+    def __init__(self, machine: Machine, agent: Agent, console: Console, monitor: Monitor, pid: int) -> None:
+        self.machine, self.agent, self.console, self.monitor, self.pid = machine, agent, console, monitor, pid
+        self.fast = False
+        self.descriptor: int | None = None
+        """The guest's descriptor of the virtio port the agent speaks over."""
+        self.channel: FdChannel | None = None
+        """Our end of that port."""
+        self.close: Callable[[], None] = lambda: None
+
+    def load(self, *names: str) -> None:
+        """Load modules and what they need, from beside the kernel; one that is there already is no error.
+
+        Raises Unavailable when the kernel has no such module, BoxError with the errno when it refuses one.
+        """
+        for name, path in self.machine.kernel.modules.to_load(*names).items():
+            data = read_module(path)
+            fd = must(self.agent.proc.memfd_create(name), "room for a module").value
+            for at in range(0, len(data), 256 << 10):
+                must(self.agent.proc.write(fd, data[at : at + (256 << 10)]), f"module {name}")
+            _accept(self.agent.proc.finit_module(fd, "", 0), name)
+            self.agent.proc.close(fd)
+
+    def __enter__(self) -> Vm:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _accept(reply: Reply, name: str) -> None:
+    if reply.errno != EEXIST:
+        must(reply, f"module {name}")
+
+
+def boot(machine: Machine, lifetime: Lifetime, *, group: Group | None = None, timeout: float = BOOT_TIMEOUT_S) -> Vm:
+    """Boot `machine` and return when its agent answers; QEMU's process is put in `group` before it starts.
+
+    The VM ends with this process, however that ends.  Raises BootError, with the console's last lines, when
+    no agent has said hello within `timeout` seconds or the machine ended before; Unavailable without QEMU, or
+    without a module that `machine` asks for.
+    """
+    with ExitStack() as undo:
+        start = _Boot(machine, lifetime, undo, time.monotonic() + timeout)
+        vm = start.run(group, timeout)
+        vm.close = undo.pop_all().close
+    return vm
+
+
+class _Boot:
+    def __init__(self, machine: Machine, lifetime: Lifetime, undo: ExitStack, deadline: float) -> None:
+        self.machine, self.lifetime, self.undo, self.deadline = machine, lifetime, undo, deadline
+        modules = machine.kernel.modules
+        wanted = [*machine.modules]
+        if all(modules.knows(name) for name in CHANNEL):
+            wanted = [*CHANNEL, *wanted]
+        self.modules = modules.to_load(*wanted)
+
+    def run(self, group: Group | None, timeout: float) -> Vm:
+        pairs = {name: socket.socketpair() for name in ("serial", "port", "console", "monitor")}
+        for ours, theirs in pairs.values():
+            self.undo.callback(ours.close)
+            self.undo.callback(theirs.close)
+        console = Console(pairs["console"][0])
+        self.undo.callback(console.close)
+        monitor = Monitor(pairs["monitor"][0])
+        self.undo.callback(monitor.close)
+        pid = self._qemu({name: theirs.fileno() for name, (_, theirs) in pairs.items()}, group)
+        for _, theirs in pairs.values():
+            theirs.close()
+        line = pairs["serial"][0].detach()
+        serial, port = _channel(line), _channel(pairs["port"][0].detach())
+        self.undo.callback(port.close)
+        try:
+            self._watch(line, monitor, timeout)
+            agent = Agent(serial)
+            vm = Vm(self.machine, agent, console, monitor, pid)
+            self.undo.callback(agent.close)
+            self._prepare(vm, port)
+        except AgentLost as error:
+            console.settle()
+            serial.close()
+            what = f"the kernel {self.machine.kernel.path} did not boot to the agent ({self.machine.accel})"
+            raise BootError(f"{what}: {error}", console.tail()) from None
+        return vm
+
+    def _watch(self, line: int, monitor: Monitor, timeout: float) -> None:
+        """Wait for the agent's first byte; raises AgentLost when QEMU ends, pauses the machine, or time is up."""
+        while not select.select([line], [], [], 0.5)[0]:
+            try:
+                status = monitor.status()
+            except BoxError:
+                raise AgentLost("QEMU ended") from None
+            if status != "running":
+                raise AgentLost(f"QEMU stopped the machine: {status}")
+            if time.monotonic() > self.deadline:
+                raise AgentLost(f"no word from the agent within {timeout:g} s")
+
+    def _qemu(self, fds: dict[str, int], group: Group | None) -> int:
+        """Start QEMU from an agent of the host: it dies with that, and that with us."""
+        directory = self.lifetime.new_directory("vm")
+        self.undo.callback(self.lifetime.remove_directory, directory)
+        (directory / "initramfs").write_bytes(self._initramfs())
+        line = command(self.machine, os.fspath(directory / "initramfs"), fds)
+        local = start_local(pass_fds=tuple(fds.values()))
+        self.undo.callback(local.close)
+        child = local.proc.spawn()
+        self.undo.callback(child.end)
+        self.lifetime.register("process", f"{child.pid}:{psutil.Process(child.pid).create_time()}")
+        if group is not None:
+            group.add(child.pid)
+        for fd in fds.values():
+            local.proc.close(fd)  # or the end of QEMU would close nothing
+        null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
+        # Its errors go where the console goes: both say why there is no agent.
+        stdio = (null, null, fds["console"])
+        launcher.execute(child, line[0], line, [f"PATH={launcher.PATH}"], stdio, keep=fds.values())
+        return child.pid
+
+    def _initramfs(self) -> bytes:
+        entries = [Entry(path=name, kind="dir", mode=0o755) for name in (b"dev", b"proc", b"sys", b"box", b"modules")]
+        entries.append(Entry(path=b"init", kind="file", mode=0o755, data=agent_binary("x86_64").read_bytes()))
+        for name, path in self.modules.items():
+            entries.append(Entry(path=f"modules/{name}".encode(), kind="file", data=read_module(path)))
+        return to_cpio(Image(tuple(entries)), (Node(b"dev/console", 5, 1), Node(b"dev/ttyS1", 4, 65)))
+
+    def _prepare(self, vm: Vm, port: FdChannel) -> None:
+        proc = vm.agent.proc
+        for name in self.modules:
+            program = Program()
+            fd = program.openat(AT_FDCWD, f"/modules/{name}", os.O_RDONLY)
+            loaded = program.finit_module(fd, "", 0)
+            program.close(fd)
+            program.unlinkat(AT_FDCWD, f"/modules/{name}")
+            _accept(proc.run(program)[loaded], name)
+        proc.syslog(8, 1)  # SYSLOG_ACTION_CONSOLE_LEVEL: from here only what is fatal
+        must(proc.mount("dev", "/dev", "devtmpfs"), "mounting /dev")
+        if not all(vm.machine.kernel.modules.knows(name) for name in CHANNEL):
+            return  # the serial line must do
+        while not (opened := proc.openat(AT_FDCWD, PORT, os.O_RDWR)).ok:
+            if time.monotonic() > self.deadline:
+                raise AgentLost(f"its virtio port did not appear: {opened}")
+            time.sleep(0.02)
+        vm.descriptor = vm.agent.move(opened.value, port)
+        vm.channel, vm.fast = port, True
+
+
+def _channel(fd: int) -> FdChannel:
+    """A guest that stops reading must not hold us for ever."""
+    with socket.socket(fileno=os.dup(fd)) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 20, 0))
+    return FdChannel(fd, fd)
