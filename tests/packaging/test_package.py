@@ -94,15 +94,21 @@ def _contents(wheel: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("minor", MINORS)
 def test_it_measures_in_an_empty_folder(minor: int, install: Install, tmp_path: Path) -> None:
-    """An empty environment, an empty folder, every check on two boxes; pytest-xdist is not there."""
+    """An empty environment, an empty folder, two boxes; pytest-xdist is not there.
+
+    Every check with the Python that runs the tests, the quick domains with the others.
+    """
     python = _python(minor)
     if python is None:
         pytest.skip(f"no Python 3.{minor} on this machine")
-    boxes = ("--isolation", "--box", "host", "--box", "namespaces", "--isolation-examples", "10")
+    boxes = ["--isolation", "--box", "host", "--box", "namespaces", "--isolation-examples", "10"]
+    if python != sys.executable:
+        boxes += ["--isolation-only", "pid.*,mnt.*,net.*"]
     folder = tmp_path / "empty"
     done = run(folder, *boxes, command=(str(install(python, ())), "-W", "error", "-m", "pytest"), timeout=500)
     assert done.code == 0, done.out
-    assert {row["guarantee"] for row in done.report["results"]} == CHECKS
+    measured = {row["guarantee"] for row in done.report["results"]}
+    assert measured == {known for known in CHECKS if python == sys.executable or known[:3] in ("pid", "mnt", "net")}
     assert {row["box"] for row in done.report["results"]} == {"host", "namespaces"}
     assert list(folder.iterdir()) == []
 
