@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import select
+import socket
 
 from pytest_isolation.agent.client import Proc, Program, Replies, Reply
 from pytest_isolation.errors import Unsupported
@@ -28,6 +31,18 @@ def write(proc: Proc, path: str | bytes, data: bytes, flags: int = os.O_WRONLY, 
     program.close(fd)
     replies = proc.run(program)
     return replies[written] if replies[fd].ok else replies[fd]
+
+
+def knock(proc: Proc, family: int, address: bytes, seconds: float = 0.2) -> list[Reply]:
+    """Connect by TCP, wait at most `seconds` for it, close: the replies.  Whether it arrived, the listener says."""
+    opened = proc.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    if not opened.ok:
+        return [opened]
+    told = [proc.connect(opened.value, address)]
+    if told[0].errno == errno.EINPROGRESS:
+        told.append(proc.ppoll([(opened.value, select.POLLOUT)], seconds))
+    proc.close(opened.value)
+    return told
 
 
 def listing(proc: Proc, path: str | bytes) -> list[str]:

@@ -90,7 +90,8 @@ class Namespaces:
         }
         opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")}
         opened |= {
-            grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
+            grant(name)
+            for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
         }
         if root():
             opened |= {drop("propagation"), drop("clean-up")}

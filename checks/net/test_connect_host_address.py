@@ -1,0 +1,31 @@
+"""A service of the host on another address than loopback cannot be reached from inside."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.shortcuts import knock
+from pytest_isolation.outside.links import link_of_host
+from pytest_isolation.outside.network import listener, reached, sockaddr_in
+
+promise = guarantee(
+    "net.host-services-by-gateway",
+    claim="no connection from inside arrives at a listener on an address of the host, by whatever gateway",
+    sources=("man:network_namespaces(7)", "docker:packet filtering and firewalls"),
+    falsified_by=weaken.share("net"),
+    kind="per-window",
+    distinct="a box with a way out reaches every address of its gateway, though not the gateway's loopback",
+)
+
+
+@promise
+@given(everywhere=st.booleans())
+def test_host_address_is_unreachable(box: Box, everywhere: bool) -> None:
+    with link_of_host(with_address=True) as made:
+        assert made.address is not None
+        with listener(socket.AF_INET, (made.address, 0)) as service:
+            port = service.getsockname()[1]
+            told = knock(box.proc, socket.AF_INET, sockaddr_in(made.address, port))
+            promise.require(not reached(service), *told, service=f"{made.address}:{port} on {made.name}")

@@ -1,0 +1,31 @@
+"""A service on the host's IPv6 loopback cannot be reached from inside."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation.agent.shortcuts import knock
+from pytest_isolation.outside.network import listener, reached, sockaddr_in6
+
+promise = guarantee(
+    "net.ipv6-parity",
+    claim="no connection from inside arrives at a listener on the host's ::1",
+    sources=("man:network_namespaces(7)", "man:ipv6(7)"),
+    falsified_by=weaken.share("net"),
+    distinct="a rule that closes a way in IPv4 may leave the same way open in IPv6",
+)
+
+
+@promise
+@given(address=st.sampled_from(["::1", "::", "::ffff:127.0.0.1"]))
+def test_host_loopback_is_unreachable(box: Box, address: str) -> None:
+    mapped = address.startswith("::ffff")
+    try:
+        heard = listener(*((socket.AF_INET, ("127.0.0.1", 0)) if mapped else (socket.AF_INET6, ("::1", 0))))
+        with heard as service:
+            told = knock(box.proc, socket.AF_INET6, sockaddr_in6(address, service.getsockname()[1]))
+            promise.require(not reached(service), *told)
+    except OSError as error:
+        raise Unsupported(f"the host has no IPv6 loopback: {error}") from None

@@ -1,0 +1,32 @@
+"""A port of a sibling cannot be reached."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation.agent.shortcuts import knock
+from pytest_isolation.outside.network import sockaddr_in
+
+promise = guarantee(
+    "net.bridge-icc",
+    claim="no connection from a box arrives at a listener of another box from the same spec",
+    sources=("man:network_namespaces(7)", "docker:com.docker.network.bridge.enable_icc"),
+    falsified_by=weaken.join_sibling("net"),
+)
+
+
+@promise
+@given(backlog=st.integers(1, 8), own=st.booleans())
+def test_sibling_is_unreachable(box: Box, backlog: int, own: bool) -> None:
+    address = "127.0.0.1" if own or box.sibling.parts.address is None else box.sibling.parts.address
+    with box.sibling.spawn() as sibling:
+        fd = sibling.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK).value
+        told = [sibling.bind(fd, sockaddr_in(address, 0)), sibling.listen(fd, backlog)]
+        if not all(reply.ok for reply in told):
+            raise Unsupported(f"the sibling cannot listen: {told}")
+        port = int.from_bytes(sibling.getsockname(fd).data[2:4], "big")
+        told = knock(box.proc, socket.AF_INET, sockaddr_in(address, port))
+        accepted = sibling.accept4(fd)
+        promise.require(not accepted.ok, *told, sibling=f"{accepted} at {address}:{port}")

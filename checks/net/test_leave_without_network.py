@@ -1,0 +1,39 @@
+"""A box that was asked for no network has loopback at most: nothing it sends arrives."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.outside.links import link_of_host
+from pytest_isolation.outside.network import sockaddr_in
+
+promise = guarantee(
+    "net.none-only-lo",
+    claim="with no network asked for, no datagram and no connection from inside arrives at the host",
+    sources=("man:network_namespaces(7)", "docker:none network driver"),
+    falsified_by=weaken.share("net"),
+    kind="per-window",
+    box={"network": "none"},
+    distinct="of the box that was asked to have no network; by default it may have one",
+)
+
+
+@promise
+@given(data=st.binary(min_size=1, max_size=500), count=st.integers(1, 4))
+def test_nothing_arrives(box: Box, data: bytes, count: int) -> None:
+    with link_of_host(with_address=True) as made, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+        assert made.address is not None
+        service.bind((made.address, 0))
+        service.settimeout(0.1)
+        with box.spawn() as proc:
+            fd = proc.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            target = sockaddr_in(*service.getsockname())
+            told = [proc.sendto(fd.value, data, address=target) for _ in range(count)]
+        try:
+            arrived = service.recv(1000)
+        except TimeoutError:
+            arrived = b""
+        promise.held("isolated" if any(reply.ok for reply in told) else "refused")
+        promise.require(not arrived, *told, arrived=f"{len(arrived)} bytes at {made.address}")

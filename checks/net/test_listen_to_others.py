@@ -1,0 +1,45 @@
+"""The box cannot listen to what others send through its network."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.client import Program
+from pytest_isolation.outside.links import process_in_network_of
+from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "net.packet-socket",
+    claim="no packet socket in the box receives what another process sends to a third",
+    sources=("man:packet(7)", "man:capabilities(7) CAP_NET_RAW"),
+    falsified_by=weaken.grant("NET_RAW"),
+    kind="per-window",
+    oracle="receipt",
+    distinct="what is heard, not what is sent",
+)
+ETH_P_ALL = 0x0300  # htons(ETH_P_ALL)
+
+
+@promise
+@given(token=tokens(), cooked=st.booleans())
+def test_others_are_not_heard(box: Box, token: str, cooked: bool) -> None:
+    kind = socket.SOCK_DGRAM if cooked else socket.SOCK_RAW
+    with process_in_network_of(box) as outside, box.spawn() as proc:
+        opened = proc.socket(socket.AF_PACKET, kind | socket.SOCK_NONBLOCK, ETH_P_ALL)
+        ear = outside.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK).value
+        outside.bind(ear, sockaddr_in("127.0.0.1", 0))
+        there = outside.getsockname(ear).data[:16]
+        outside.sendto(outside.socket(socket.AF_INET, socket.SOCK_DGRAM).value, token.encode(), address=there)
+        arrived = outside.recvfrom(ear, 500)
+        promise.receipt(token.encode() in arrived.data, arrived)
+        heard = b""
+        if opened.ok:
+            program = Program()
+            frames = [program.recvfrom(opened.value, 500) for _ in range(100)]
+            replies = proc.run(program)
+            heard = b"".join(replies[frame].data for frame in frames)
+        promise.held("isolated" if opened.ok else "refused")
+        promise.require(token.encode() not in heard, opened, heard=f"{len(heard)} bytes")

@@ -1,0 +1,53 @@
+"""The sockets of the host are in no table of the box's /proc/net."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation.agent.shortcuts import read
+from pytest_isolation.outside.network import sockaddr_in, sockaddr_un
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "net.procnet-own",
+    claim="/proc/net/tcp, udp and unix in the box do not show a socket of the host",
+    sources=("man:network_namespaces(7)", "man:proc_pid_net(5)"),
+    falsified_by=weaken.share("net"),
+    oracle="receipt",
+    distinct="what services the host has, not its interfaces and not whether they answer",
+)
+
+
+def _shown(address: str, port: int) -> bytes:
+    """As the kernel prints it: the address in this machine's byte order."""
+    return f"{int.from_bytes(socket.inet_aton(address), 'little'):08X}:{port:04X}".encode()
+
+
+@promise
+@given(table=st.sampled_from(["tcp", "udp", "unix"]), net=st.integers(1, 250), host=st.integers(1, 250), token=tokens())
+def test_sockets_are_hidden(box: Box, table: str, net: int, host: int, token: str) -> None:
+    path = f"/proc/self/net/{table}"
+    if not read(box.proc, path).ok:
+        raise Unsupported(f"the box has no {path}")
+    family = socket.AF_UNIX if table == "unix" else socket.AF_INET
+    kind = socket.SOCK_DGRAM if table == "udp" else socket.SOCK_STREAM
+    decoy = f"127.{net}.{host}.1"
+    with socket.socket(family, kind) as theirs, box.spawn() as proc:
+        own = proc.socket(family, kind)
+        if table == "unix":
+            theirs.bind(f"\0{token}.host")
+            bound = proc.bind(own.value, sockaddr_un(f"\0{token}.box".encode()))
+            names = [f"{token}.host".encode(), f"{token}.box".encode()]
+        else:
+            theirs.bind((f"127.{net}.{host}.2", 0))
+            bound = proc.bind(own.value, sockaddr_in(decoy, 0))
+            port = int.from_bytes(proc.getsockname(own.value).data[2:4], "big")
+            names = [_shown(*theirs.getsockname()), _shown(decoy, port)]
+        if table == "tcp":
+            theirs.listen()
+            proc.listen(own.value, 1)
+        seen = box.read_file(path)
+        promise.receipt(names[1] in seen, bound)
+        promise.require(names[0] not in seen, f"read {path}: {len(seen)} bytes", socket=names[0].decode())

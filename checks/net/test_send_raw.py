@@ -1,0 +1,31 @@
+"""Root in the box cannot send packets of its own making."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.outside.links import process_in_network_of
+from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "net.raw-socket",
+    claim="no packet of a protocol that only raw sockets speak is sent from inside",
+    sources=("man:raw(7)", "man:capabilities(7) CAP_NET_RAW"),
+    falsified_by=weaken.grant("NET_RAW"),
+    kind="per-window",
+)
+
+
+@promise
+@given(protocol=st.sampled_from([253, 254]), token=tokens())  # RFC 3692: for experiments
+def test_no_raw_packet_is_sent(box: Box, protocol: int, token: str) -> None:
+    with process_in_network_of(box) as outside, box.spawn() as proc:
+        ear = outside.socket(socket.AF_INET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, protocol)
+        opened = proc.socket(socket.AF_INET, socket.SOCK_RAW, protocol)
+        sent = proc.sendto(opened.value, token.encode(), address=sockaddr_in("127.0.0.1", 0)) if opened.ok else opened
+        heard = outside.recvfrom(ear.value, 500).data
+        promise.held("refused")
+        promise.require(token.encode() not in heard, sent, heard=f"{len(heard)} bytes of protocol {protocol}")
