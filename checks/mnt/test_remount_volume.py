@@ -1,0 +1,35 @@
+"""A read-only volume cannot be made writable from inside."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, Volume, guarantee, weaken
+from pytest_isolation.agent.shortcuts import write
+from pytest_isolation.outside.mounts import CLONE_NEWUSER, private_mounts
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "mnt.ro-remount-refused",
+    claim="no remount from inside leads to a write in a directory that the box was given read-only",
+    sources=("man:mount(2) MS_REMOUNT", "man:mount_setattr(2)", "man:mount_namespaces(7)"),
+    falsified_by=weaken.grant("SYS_ADMIN"),
+    box={"volumes": (Volume(target="/volume", read_only=True),)},
+    distinct="a mount that is there is changed, none is made",
+)
+MS_REMOUNT_BIND, O_CREAT_WRONLY = 32 | 4096, 0o101
+
+
+@promise
+@given(how=st.sampled_from(["mount", "mount_setattr"]), userns=st.booleans(), name=tokens())
+def test_volume_stays_read_only(box: Box, how: str, userns: bool, name: str) -> None:
+    made = box.parts.volumes["/volume"] / name
+    with private_mounts(box, CLONE_NEWUSER if userns else 0) as proc:
+        if how == "mount":
+            remounted = proc.mount(None, "/volume", None, MS_REMOUNT_BIND)
+        else:
+            remounted = proc.mount_setattr(-100, "/volume", 0, clear=1)
+        written = write(proc, f"/volume/{name}", b"x", O_CREAT_WRONLY)
+    there = made.exists()
+    made.unlink(missing_ok=True)
+    promise.held("refused")
+    promise.require(not there, remounted, written, file=str(there))

@@ -1,0 +1,43 @@
+"""A read-only volume refuses every kind of change."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, Volume, guarantee, weaken
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "mnt.bind-ro",
+    claim="nothing is made, changed or removed from inside in a directory that the box was given read-only",
+    sources=("man:mount(2) MS_RDONLY", "oci:runtime-spec config mounts"),
+    falsified_by=weaken.drop("read-only"),
+    box={"volumes": (Volume(target="/volume", read_only=True),)},
+    distinct="a directory of the host, where a change outlives the box",
+)
+
+
+@promise
+@given(how=st.sampled_from(["create", "dir", "remove", "rename", "mode", "truncate"]), name=tokens())
+def test_volume_refuses_changes(box: Box, how: str, name: str) -> None:
+    host, inside = box.parts.volumes["/volume"], f"/volume/{name}"
+    mark = host / name
+    mark.write_bytes(b"before")
+    mark.chmod(0o666)
+    match how:
+        case "create":
+            reply = box.proc.openat(-100, f"{inside}.new", 0o101, 0o600)
+        case "dir":
+            reply = box.proc.mkdirat(-100, f"{inside}.new")
+        case "remove":
+            reply = box.proc.unlinkat(-100, inside)
+        case "rename":
+            reply = box.proc.renameat2(-100, inside, -100, f"{inside}.new")
+        case "mode":
+            reply = box.proc.fchmodat(-100, inside, 0o600)
+        case _:
+            reply = box.proc.openat(-100, inside, 0o1001)
+    found = {path.name: (path.stat().st_mode & 0o777, path.stat().st_size) for path in host.iterdir()}
+    for path in host.iterdir():
+        path.rmdir() if path.is_dir() else path.unlink()
+    promise.held("refused")
+    promise.require(found == {name: (0o666, 6)}, reply, found=found)
