@@ -3,6 +3,8 @@
 import os
 import signal
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 from hypothesis import given
@@ -19,6 +21,7 @@ promise = guarantee(
     kind="per-box",
     distinct="about what is left when a box ends, not about what a living one can reach",
 )
+NAME = "outlives-init"
 
 
 @promise
@@ -37,14 +40,28 @@ def test_nothing_outlives_init(box: Box, depth: int, daemon: bool) -> None:
                 proc.setsid()
         # A blocked call: the end of its channel must not be what ends it.
         program = Program()
+        program.prctl(15, NAME)  # PR_SET_NAME: the sign that it has the whole program
         program.nanosleep(30)
         proc.start(program)
+        _wait_until(lambda: any(_name(one) == NAME for one in group.pids()))
         before = group.pids()
         os.kill(pid, signal.SIGKILL)
-        deadline = time.monotonic() + 1
-        while (left := {one for one in before & group.pids() if _runs(one)}) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        promise.require(not left, f"kill({pid}, SIGKILL)", outlived=sorted(left))
+        _wait_until(lambda: not any(map(_runs, before & group.pids())))
+        left = sorted(filter(_runs, before & group.pids()))
+        promise.require(not left, f"kill({pid}, SIGKILL)", outlived=left)
+
+
+def _wait_until(done: Callable[[], bool], seconds: float = 1.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not done() and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _runs(pid: int) -> bool:

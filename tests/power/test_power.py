@@ -1,46 +1,32 @@
-"""How often a falsifier is caught at the default number of examples.
-
-A run without a miss in n independent seeded runs bounds the probability of missing below
-1 - 0.05 ** (1 / n) at 95 %: 299 runs give 0.01, 59 give 0.05.  Checks that take a window of time
-or a fresh box an example get the lower floor: 299 of their runs would take most of an hour.
-"""
+"""No check misses its falsifier: the measurement of tests/power/measure.py, as tests."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
-from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee, Kind
-from pytest_isolation.guarantees.property import PROVING, run_property
-from pytest_isolation.technologies import technology
+from pytest_isolation.guarantees.guarantee import Guarantee
+from tests.power.measure import power, serving
 from tests.support import built_in_checks
 
-RUNS: dict[Kind, int] = {"per-call": 299, "per-window": 59, "per-box": 59}
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    lifetime = Lifetime()
+    made = Pool(lifetime)
+    yield made
+    made.close()
+    lifetime.close()
 
 
 @pytest.mark.parametrize(("promise", "test"), [pytest.param(*one, id=one[0].id) for one in built_in_checks()])
-def test_falsifier_is_caught_every_time(promise: Guarantee, test: Callable[..., Any]) -> None:
-    if not promise.falsified_by <= technology("namespaces").weakenings():
-        pytest.skip("the quickest technology cannot open this hole; tests/falsifiers tries the others")
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    spec = replace(BoxSpec(technology="namespaces").weakened(*promise.falsified_by), **promise.box)
-    missed = []
-    try:
-        for seed in range(RUNS[promise.kind]):
-            ran = run_property(
-                promise, test, pool.box(spec), examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING
-            )
-            assert ran.trouble is None, f"seed {seed}: {ran.trouble}"
-            if ran.violation is None:
-                missed.append(seed)
-    finally:
-        pool.close()
-        lifetime.close()
-    assert not missed, f"missed with seeds {missed} of {RUNS[promise.kind]}"
+def test_falsifier_is_caught_every_time(promise: Guarantee, test: Callable[..., Any], pool: Pool) -> None:
+    spec = serving(promise)
+    if spec is None:
+        pytest.skip("nothing on this machine can open its falsifier")
+    found = power(promise, test, spec, pool)
+    assert not found.missed, f"missed with seeds {found.missed} of {found.runs}"
