@@ -3,8 +3,8 @@
     python dev/mutate.py [--number 10] [--seed 0]
 
 Takes checks whose require() is turned into a no-op, and weakenings that are opened without
-effect, each in a copy of the repository, and runs the falsifier tests of what was broken.  A
-mutation that survives is printed, and the exit status is 1.
+effect, each in a copy of the repository, and runs the falsifier tests of what was broken.  They
+must pass before.  A mutation that survives is printed, and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -69,14 +69,19 @@ def main() -> int:
     holes = sorted({hole for one in promises for hole in one.falsified_by})
     choose = random.Random(asked.seed)
     survived = []
-    for promise in choose.sample(promises, min(asked.number, len(promises))):
+    checks = choose.sample(promises, min(asked.number, len(promises)))
+    opened = choose.sample(holes, min(asked.number, len(holes)))
+    needed = {one.id for one in promises if one in checks or one.falsified_by & set(opened)}
+    if not falsifier_tests(ROOT, sorted(needed)):
+        sys.exit("the falsifier tests fail before anything is broken; mend them first")
+    for promise in checks:
         with tempfile.TemporaryDirectory() as place:
             copy = _copy(Path(place))
             without_require(copy / Path(promise.file).relative_to(ROOT))
             caught = not falsifier_tests(copy, [promise.id])
             print(f"{'caught ' if caught else 'SURVIVED'} require() of {promise.id}", flush=True)
             survived += [] if caught else [promise.id]
-    for hole in choose.sample(holes, min(asked.number, len(holes))):
+    for hole in opened:
         with tempfile.TemporaryDirectory() as place:
             copy = _copy(Path(place))
             without_effect(copy, hole.kind, hole.what)

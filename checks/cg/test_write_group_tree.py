@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, Unsupported, guarantee, weaken
-from pytest_isolation.boxes.cgroups import hierarchies
+from pytest_isolation.boxes.cgroups import hierarchies, tree
 from pytest_isolation.outside.limits import group_of
 from pytest_isolation.strategies import tokens
 
@@ -27,7 +27,7 @@ def test_no_group_can_be_made(box: Box, name: str) -> None:
         reply = box.proc.mkdirat(-100, f"{place}/{name}", 0o755)
         told.append(reply)
         if reply.ok:
-            # On the host: only a control group has a list of processes.
-            made += [str(root) for root in hierarchies().values() for _ in root.rglob(f"{name}/cgroup.procs")]
+            # On the host, whose control group trees hold nothing but groups.
+            made += [str(root) for root in hierarchies().values() for group in tree(root) if group.name == name]
             box.proc.unlinkat(-100, f"{place}/{name}", 0x200)
     promise.require(not made, *told, made_on_host=str(made))

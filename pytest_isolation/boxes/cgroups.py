@@ -20,6 +20,8 @@ CONTROLLERS = (
     "memory", "pids", "cpu", "cpuacct", "cpuset", "devices", "freezer", "blkio", "hugetlb", "net_cls", "net_prio",
     "perf_event", "rdma", "misc",
 )  # fmt: skip
+TOP = "pytest-isolation"
+"""The group, in the root of every hierarchy, that all runs have theirs in; it goes with the last."""
 SYSTEMD = "name=systemd"
 """A v1 hierarchy without a controller.  Runtimes make groups in every hierarchy there is, so ours span them all."""
 
@@ -48,6 +50,11 @@ def hierarchies() -> dict[str, Path]:
                 if controller in (*CONTROLLERS, SYSTEMD):
                     found.setdefault(controller, point)
     return found
+
+
+def tree(place: Path) -> list[Path]:
+    """`place` and every group below it, parents first; groups may end meanwhile."""
+    return [Path(top) for top, _, _ in os.walk(place)]
 
 
 def mode() -> Literal["v1", "hybrid", "v2", "none"]:
@@ -107,7 +114,7 @@ class Group:
         """Processes in it and below it, by the host's numbers."""
         found: set[int] = set()
         for place in set(self.places.values()):
-            for below in (place, *place.rglob("*/")):
+            for below in tree(place):
                 with suppress(OSError):
                     found |= {int(word) for word in (below / "cgroup.procs").read_text().split()}
         return found
@@ -173,18 +180,11 @@ def create(path: str, limits: Limits) -> Group | None:
 
     A limit whose controller is not there is an error, never silently dropped: BoxError.
     """
-    mounted = hierarchies()
-    places: dict[str, Path] = {}
     try:
-        for controller, root in mounted.items():
-            if controller == "unified":
-                place = _make_unified(root, path)
-            else:
-                place = root / path
-                place.mkdir(parents=True, exist_ok=True)
-                if controller == "cpuset":
-                    _inherit_cpuset(root, place)
-            places[controller] = place
+        try:
+            places = _make(path)
+        except FileNotFoundError:  # another run, the last there was, has just removed TOP
+            places = _make(path)
     except OSError:
         remove(path)
         return None
@@ -197,6 +197,30 @@ def create(path: str, limits: Limits) -> Group | None:
         remove(path)
         raise
     return group
+
+
+def _make(path: str) -> dict[str, Path]:
+    places: dict[str, Path] = {}
+    for controller, root in hierarchies().items():
+        if controller == "unified":
+            place = _make_unified(root, path)
+        else:
+            place = root / path
+            place.mkdir(parents=True, exist_ok=True)
+            if controller == "cpuset":
+                _inherit_cpuset(root, place)
+        places[controller] = place
+    _prefer(places)
+    return places
+
+
+def _prefer(places: dict[str, Path]) -> None:
+    """On a busy machine a box that has no limit must still get more than one that has."""
+    for controller, file, weight in (("cpu", "cpu.shares", "8192"), ("unified", "cpu.weight", "800")):
+        if controller in places:
+            top = hierarchies()[controller] / TOP / file
+            with suppress(OSError):
+                top.write_text(weight)
 
 
 def _make_unified(root: Path, path: str) -> Path:
@@ -252,10 +276,12 @@ def remove(path: str) -> bool:
     found = False
     for root in hierarchies().values():
         place = root / path
-        if path.startswith("pytest-isolation/") and place.is_dir():
+        if path.startswith(f"{TOP}/") and place.is_dir():
             found = True
-            for below in sorted((*place.rglob("*/"), place), key=lambda p: -len(p.parts)):
+            for below in reversed(tree(place)):
                 _rmdir(below)
+        with suppress(OSError):  # other runs have groups in it
+            (root / TOP).rmdir()
     return found
 
 

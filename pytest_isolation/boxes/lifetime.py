@@ -6,34 +6,46 @@ own that also holds a lock.  A run killed at any point leaves the directory; the
 
 An owner is boot id, PID namespace, pid, start time and a held lock.  What cannot be proven to be
 a dead run's is kept.
+
+A run's directory is made, locked and signed under one lock of all runs.  Whoever holds that lock
+and meets a directory without a signature knows that its maker died half-way, and registered nothing.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import platform
+import re
 import secrets
+import select
 import shutil
+import signal
 import stat
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-import psutil
-
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError
 
+OF_THIS_BOOT = ("process", "mount", "cgroup")
+"""Kinds that a reboot ends: what has their name now is somebody else's."""
+
 
 def state_directory() -> Path:
-    """Where runs of this user are written down: private, and the same for every run."""
-    path = Path(tempfile.gettempdir()) / f"pytest-isolation-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
-    found = path.lstat()
+    """Where runs of this user are written down: private, and the same for every run.  Raises BoxError."""
+    with _told("keep its register of runs in the temporary directory"):
+        path = Path(tempfile.gettempdir()) / f"pytest-isolation-{os.getuid()}"
+        with suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        found = path.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise BoxError(
             f"{path} is not a directory that only you can use; somebody may have put it there. Remove it, or set TMPDIR"
@@ -41,33 +53,82 @@ def state_directory() -> Path:
     return path
 
 
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """What the disk refuses, in words: without a register nothing is started."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise BoxError(
+            f"pytest-isolation could not {what}: {error.strerror}{where}. "
+            "Set TMPDIR to a directory that you can write to and that has room"
+        ) from error
+
+
 def _boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _machine() -> str:
+    """Tells two machines that share a temporary directory apart."""
+    with suppress(OSError):
+        return f"{platform.node()} {Path('/etc/machine-id').read_text().strip()}"
+    return platform.node()
+
+
+def started(pid: int) -> int | None:
+    """When a process started, in clock ticks since the boot (no change of the clock moves it); None when it ended.
+
+    Source: man:proc_pid_stat(5), fields 3 and 22.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
 
 
 def _owner() -> dict[str, Any]:
     return {
         "boot": _boot_id(),
+        "machine": _machine(),
         "pid_namespace": os.readlink("/proc/self/ns/pid"),
         "pid": os.getpid(),
-        "started": psutil.Process().create_time(),
+        "started": started(os.getpid()),
     }
+
+
+@contextmanager
+def _lock_of_all_runs() -> Iterator[Path]:
+    """Held for the moments in which a run's directory is made, or judged."""
+    top = state_directory()
+    with (top / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield top
 
 
 class Lifetime:
     """The register of one process of a run (a pytest-xdist worker has its own)."""
 
     def __init__(self, run_id: str | None = None) -> None:
+        """Raises BoxError where no register can be kept."""
         self.run_id = run_id or secrets.token_hex(6)
-        self.directory = state_directory() / f"{self.run_id}-{os.getpid()}"
-        self.directory.mkdir(mode=0o700)
-        self._lock: IO[str] = (self.directory / "lock").open("w")
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        (self.directory / "owner.json").write_text(json.dumps(_owner()))
-        self._register = (self.directory / "register.jsonl").open("a")
         self._exit = ExitStack()
         self.kept: dict[str, Any] = {}
         """What technologies keep for the whole run, by a name of their own: an image that was imported once."""
+        with _told("begin a register"), _lock_of_all_runs() as top:
+            self.directory = top / f"{self.run_id}-{os.getpid()}"
+            self.directory.mkdir(mode=0o700)
+            with ExitStack() as undo:
+                undo.callback(shutil.rmtree, self.directory, ignore_errors=True)
+                self._lock: IO[str] = undo.enter_context((self.directory / "lock").open("w"))
+                fcntl.flock(self._lock, fcntl.LOCK_EX)
+                self._register: IO[bytes] = undo.enter_context(
+                    (self.directory / "register.jsonl").open("ab", buffering=0)
+                )
+                (self.directory / "owner.json").write_text(json.dumps(_owner()))
+                undo.pop_all()
 
     def at_end(self, undo: Callable[[], object]) -> None:
         """Call `undo` when the run ends, latest first."""
@@ -76,15 +137,21 @@ class Lifetime:
     def register(self, kind: str, handle: str, **details: Any) -> None:
         """Write down what is about to be made, so that a later run can remove it.
 
-        Kinds: `process` (pid:start), `cgroup`, `mount`, `file`, `directory`, and a technology's own as
-        `technology:kind`, which its `clean` understands.
+        Kinds: `process` (pid:start, see `started`), `cgroup`, `mount`, `file`, `directory`, and a technology's own as
+        `technology:kind`, which its `clean` understands.  Raises BoxError when it cannot be written:
+        then it must not be made.
         """
-        self._register.write(json.dumps({"kind": kind, "handle": handle, **details}) + "\n")
-        self._register.flush()
+        line = json.dumps({"kind": kind, "handle": handle, **details})
+        with _told(f"write down the {kind} it was about to make, so it was not made"):
+            # Between line ends: a line that was cut short by a full disk spoils no other.
+            written = self._register.write(data := f"\n{line}\n".encode())
+            if written < len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def new_directory(self, prefix: str) -> Path:
         """A directory of the run's own; removed with the run, or by `remove_directory`."""
-        return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.directory))
+        with _told("make a directory"):
+            return Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=self.directory))
 
     def remove_directory(self, path: Path) -> None:
         """Remove a directory made by `new_directory`, never across a mount."""
@@ -97,23 +164,35 @@ class Lifetime:
         return cgroups.create(path, limits)
 
     def close(self) -> None:
-        """Forget the run.  Boxes must be closed before."""
-        self._exit.close()
-        cgroups.remove(f"pytest-isolation/{self.run_id}-{os.getpid()}")
-        self._register.close()
-        remove_tree(self.directory)
-        self._lock.close()
+        """Forget the run.  Boxes must be closed before.  The lock is the last to go, whatever resists."""
+        with ExitStack() as undo:
+            undo.callback(self._lock.close)
+            undo.callback(_forget, self.directory)
+            undo.callback(self._register.close)
+            undo.callback(cgroups.remove, f"pytest-isolation/{self.run_id}-{os.getpid()}")
+            undo.callback(self._exit.close)
+
+
+def _mount_points() -> list[str]:
+    """Where something is mounted now, oldest first (man:proc_pid_mountinfo(5): odd bytes are octal)."""
+    raw = [line.split(b" ")[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
+    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda odd: bytes([int(odd[1], 8)]), point)) for point in raw]
+
+
+def _forget(directory: Path) -> None:
+    """Remove a run's directory.  Half of one must not be met: it would look like one that was just begun."""
+    with _lock_of_all_runs():
+        remove_tree(directory)
 
 
 def remove_tree(path: Path) -> None:
     """Remove `path`, unless something is mounted below it: what is mounted may be somebody's."""
     if not path.exists():
         return
-    below = os.fsencode(path.resolve()) + b"/"
-    for line in Path("/proc/self/mountinfo").read_bytes().splitlines():
-        point = line.split(b" ")[4].replace(b"\\040", b" ")
-        if (point + b"/").startswith(below):
-            raise BoxError(f"{os.fsdecode(point)} is still mounted, so {path} is kept; unmount it and clean again")
+    below = os.fspath(path.resolve()) + "/"
+    for point in _mount_points():
+        if f"{point}/".startswith(below):
+            raise BoxError(f"{point} is still mounted, so {path} is kept; unmount it and clean again")
     shutil.rmtree(path)
 
 
@@ -128,57 +207,107 @@ class Cleaned:
     """removed, absent, or kept: why."""
 
 
-def dead_runs() -> Iterator[Path]:
-    """Directories of runs whose owner is proven gone; their lock is held while the caller has each."""
-    for directory in sorted(state_directory().iterdir()):
+@contextmanager
+def _locked(directory: Path) -> Iterator[bool]:
+    """Whether nobody holds the run's lock; if so, we do, for as long as the block."""
+    try:
+        lock = (directory / "lock").open("r+")
+    except FileNotFoundError:
+        yield directory.exists()  # its maker had not come to it yet
+        return
+    with lock:
         try:
-            owner = json.loads((directory / "owner.json").read_text())
-            lock = (directory / "lock").open("r+")
-        except (OSError, ValueError):
-            continue
-        with lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            if not _alive(owner):
-                yield directory
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another clean-up may have removed it while we opened it.
+            free = os.stat(directory / "lock").st_ino == os.fstat(lock.fileno()).st_ino
+        except (BlockingIOError, FileNotFoundError):
+            free = False
+        yield free
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRun:
+    directory: Path
+    boot: str | None
+    """The boot it lived in; None when it died before it registered anything."""
+
+
+@contextmanager
+def _dead_run(directory: Path) -> Iterator[DeadRun | None]:
+    """The run of `directory`, locked, if it is proven dead."""
+    with ExitStack() as held:
+        with _lock_of_all_runs():
+            free = held.enter_context(_locked(directory))
+            owner = _read_owner(directory) if free else None
+        if not free:
+            yield None
+        elif owner is None:
+            yield DeadRun(directory, None)
+        else:
+            yield None if _alive(owner) else DeadRun(directory, str(owner.get("boot")))
+
+
+def _read_owner(directory: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads((directory / "owner.json").read_text())
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _alive(owner: dict[str, Any]) -> bool:
     """Whether the owner may still live; what we cannot tell counts as alive."""
     if owner.get("boot") != _boot_id():
-        return False
+        return owner.get("machine") != _machine()
     if owner.get("pid_namespace") != os.readlink("/proc/self/ns/pid"):
         return True
-    try:
-        return bool(abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 0.5)
-    except psutil.NoSuchProcess:
-        return False
+    return bool(started(int(owner["pid"])) == owner["started"])
 
 
 def clean() -> list[Cleaned]:
-    """Remove what dead runs of this user left, newest first, and only that."""
+    """Remove what dead runs of this user left, newest first, and only that.  Raises BoxError without a register."""
     done = []
-    for directory in dead_runs():
-        lines = (
-            (directory / "register.jsonl").read_text().splitlines() if (directory / "register.jsonl").exists() else []
-        )
-        rows = []
-        for line in lines:
-            with suppress(ValueError):  # the line being written when the run was killed
-                rows.append(json.loads(line))
-        results = [_undo(directory.name, row) for row in reversed(rows)]
-        done += results
-        if not any(result.outcome.startswith("kept") for result in results):
-            cgroups.remove(f"pytest-isolation/{directory.name}")
-            remove_tree(directory)
-            done.append(Cleaned(directory.name, "directory", str(directory), "removed"))
+    for directory in sorted(path for path in state_directory().iterdir() if RUN.fullmatch(path.name)):
+        with _dead_run(directory) as dead:
+            if dead is not None:
+                done += _clean_up(dead)
     return done
 
 
-def _undo(run: str, row: dict[str, Any]) -> Cleaned:
-    kind, handle = str(row.get("kind")), str(row.get("handle"))
+RUN = re.compile(r"[0-9a-f]+-[0-9]+")
+"""The name of a run's directory."""
+
+
+def _clean_up(dead: DeadRun) -> list[Cleaned]:
+    name = dead.directory.name
+    results = [
+        Cleaned(name, row["kind"], row["handle"], "absent")
+        if row["kind"] in OF_THIS_BOOT and dead.boot != _boot_id()
+        else _undo(name, row["kind"], row["handle"])
+        for row in reversed(_rows(dead.directory / "register.jsonl"))
+    ]
+    if not any(result.outcome.startswith("kept") for result in results):
+        try:
+            cgroups.remove(f"pytest-isolation/{name}")
+            _forget(dead.directory)
+            results.append(Cleaned(name, "directory", str(dead.directory), "removed"))
+        except (OSError, BoxError) as error:
+            results.append(Cleaned(name, "directory", str(dead.directory), f"kept: {error}"))
+    return results
+
+
+def _rows(register: Path) -> list[dict[str, str]]:
+    """What was registered, oldest first; what is no whole line was never made."""
+    rows = []
+    with suppress(FileNotFoundError):
+        for line in register.read_text(errors="replace").splitlines():
+            with suppress(ValueError, KeyError, TypeError):
+                row = json.loads(line)
+                rows.append({"kind": str(row["kind"]), "handle": str(row["handle"])})
+    return rows
+
+
+def _undo(run: str, kind: str, handle: str) -> Cleaned:
     try:
         match kind:
             case "process":
@@ -203,23 +332,29 @@ def _undo(run: str, row: dict[str, Any]) -> Cleaned:
 
 
 def _kill(handle: str) -> bool:
-    """Kill `pid:start` if that very process still runs."""
-    pid, _, started = handle.partition(":")
+    """Kill `pid:start` (see `started`) if that very process still runs."""
+    pid, _, start = handle.partition(":")
     try:
-        process = psutil.Process(int(pid))
-        if abs(process.create_time() - float(started)) > 0.5:
-            return False
-        process.kill()
-        process.wait(5)
-    except psutil.NoSuchProcess:
+        # Held by a descriptor: between the look and the signal the number cannot become another's.
+        process = os.pidfd_open(int(pid))
+    except ProcessLookupError:
         return False
+    try:
+        if started(int(pid)) != int(start):
+            return False
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(process, signal.SIGKILL)
+        if not select.select([process], [], [], 5)[0]:
+            raise BoxError(f"process {pid} does not end")
+    finally:
+        os.close(process)
     return True
 
 
 def _unmount(handle: str) -> bool:
-    import subprocess
-
-    if not any(line.split()[4] == handle for line in Path("/proc/self/mountinfo").read_text().splitlines()):
-        return False
-    subprocess.run(["umount", "-l", handle], check=True, capture_output=True)
-    return True
+    """Every mount on that place: one may lie on another."""
+    found = False
+    for _ in range(_mount_points().count(handle)):
+        found = True
+        subprocess.run(["umount", "-l", handle], check=True, capture_output=True)
+    return found

@@ -73,7 +73,7 @@ def _addresses() -> list[str]:
 
 
 def _groups() -> list[str]:
-    return [os.fspath(place) for root in set(cgroups.hierarchies().values()) for place in root.rglob("*/")]
+    return [os.fspath(place) for root in set(cgroups.hierarchies().values()) for place in cgroups.tree(root)]
 
 
 def _sysctls() -> list[str]:

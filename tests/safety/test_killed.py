@@ -1,56 +1,222 @@
-"""A run killed at any moment: the next clean-up removes what it left, and only that."""
+"""Runs killed at any moment: the next clean-up removes what they left, and only that.
+
+Everything is attributed: a thing is a run's when it names the run (control groups, labels, its register)
+or lies in the temporary directory that the run was given and nobody else uses.  So this test does not
+mind what else happens on the machine.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 import pytest
 
+from pytest_isolation.boxes import cgroups, lifetime
 from pytest_isolation.boxes.local import start_local
-from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.outside.fingerprint import fingerprint, settled_differences
-from pytest_isolation.technologies import technology
-from tests.support import REQUIRED
+from pytest_isolation.technologies import names, technology
+from tests.support import REQUIRED, plain
 
-MOMENTS = 20
+MOMENTS = int(os.environ.get("PYTEST_ISOLATION_KILLS", "20"))
 SEED = 20
+KILLED = ("namespaces", "docker", "qemu")
+SETTLE_S = 15.0
+"""Daemons free what a killed client held some time after it."""
 
 
-def _boxes() -> list[str]:
+def available(wanted: tuple[str, ...]) -> list[str]:
     found = []
-    for name in ("namespaces", "docker"):
+    for name in wanted:
+        if name not in names():
+            continue
         try:
-            technology(name).check_available(BoxSpec(technology=name))
+            technology(name).check_available(plain(name))
             found.append(name)
         except Unavailable:
             assert name not in REQUIRED
     return found
 
 
+@dataclass(slots=True)
+class Killed:
+    """The runs that share one temporary directory, and what they had registered when they were killed."""
+
+    folder: Path
+    temporary: Path
+    runs: set[str] = field(default_factory=set)
+    rows: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return os.environ | {"TMPDIR": os.fspath(self.temporary)}
+
+    def directories(self) -> list[Path]:
+        return [path for path in self.temporary.glob("pytest-isolation-*/*") if lifetime.RUN.fullmatch(path.name)]
+
+    def note(self) -> None:
+        for directory in self.directories():
+            self.runs.add(directory.name.partition("-")[0])
+            with suppress(OSError):
+                self.rows += lifetime._rows(directory / "register.jsonl")
+
+    def kill_one(self, boxes: list[str], begun: bool, seconds: float) -> None:
+        """Start a run and kill it `seconds` after its start, or after its first box was registered."""
+        options = [option for name in boxes for option in ("--box", name)]
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--isolation", *options]
+        process = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 30
+        while begun and not self._has_box() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(seconds)
+        self.note()
+        # The whole group: the controller and its workers, as when a CI job is cancelled.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        self.note()
+
+    def _has_box(self) -> bool:
+        return any(
+            row["kind"] == "cgroup" and "/control-" not in row["handle"]
+            for directory in self.directories()
+            for row in lifetime._rows(directory / "register.jsonl")
+        )
+
+    def left(self) -> list[str]:
+        """What is there of these runs, one line each."""
+        found = [f"register {path}" for path in self.directories()]
+        for root in set(cgroups.hierarchies().values()):
+            found += [
+                f"control group {group}"
+                for group in cgroups.tree(root / cgroups.TOP)
+                if any(run in os.fspath(group) for run in self.runs)
+            ]
+        found += [f"mount {point}" for point in lifetime._mount_points() if os.fspath(self.temporary) in point]
+        found += [f"process {one.pid} {one.cmdline()}" for one in psutil.process_iter() if self._owns(one)]
+        found += [
+            f"{row['kind']} {row['handle']}"
+            for row in self.rows
+            if row["kind"] in ("file", "directory") and os.path.lexists(row["handle"])
+        ]
+        return found + self._docker()
+
+    def _owns(self, process: psutil.Process) -> bool:
+        try:
+            about = [
+                Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cgroup", "cmdline", "environ")
+            ]  # of a zombie they are empty
+        except OSError:
+            return False
+        words = [os.fsencode(self.temporary), *(run.encode() for run in self.runs)]
+        return any(word in text for word in words for text in about)
+
+    def _docker(self) -> list[str]:
+        if "docker" not in available(("docker",)):
+            return []
+        import docker
+
+        from pytest_isolation.technologies.docker.daemon import LABEL
+
+        client = docker.from_env()
+        try:
+            found = []
+            for run in self.runs:
+                wanted = {"label": f"{LABEL}={run}"}
+                # By id alone: a neighbour's may go while we ask.
+                found += [
+                    f"container {one['Id']}" for one in client.api.containers(all=True, quiet=True, filters=wanted)
+                ]
+                found += [f"image {one['Id']}" for one in client.api.images(filters=wanted)]
+            return found
+        finally:
+            client.close()
+
+    def settled(self) -> list[str]:
+        deadline = time.monotonic() + SETTLE_S
+        while (lines := self.left()) and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return lines
+
+    def clean(self) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "pytest", "--isolation-clean"],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+
 @pytest.fixture
-def bystanders(tmp_path: Path) -> Iterator[list[psutil.Process]]:
-    """Things of the same kinds as ours that are somebody else's: they must not notice."""
+def killed(tmp_path: Path) -> Iterator[Killed]:
+    folder, temporary = tmp_path / "folder", tmp_path / "temporary"
+    folder.mkdir()
+    temporary.mkdir()
+    yield (made := Killed(folder, temporary))
+    if made.left():  # the test failed: what it left is not for the next
+        made.clean()
+
+
+Living = Callable[[], bool]
+
+
+@pytest.fixture
+def bystanders(tmp_path: Path) -> Iterator[dict[str, Living]]:
+    """Things of the same kinds as ours that are somebody else's: what each is, and whether it is untouched."""
     with ExitStack() as undo:
         local = undo.enter_context(start_local(arguments=["bystander"]))
-        found = [psutil.Process(local.pid)]
-        if "docker" in _boxes():
-            found.append(undo.enter_context(_bystander_container()))
+        found: dict[str, Living] = {"process": lambda: local.proc.getpid().ok}
+        if "docker" in available(("docker",)):
+            found["container"] = undo.enter_context(_container())
+        if emulator := shutil.which("qemu-system-x86_64"):
+            machine = undo.enter_context(
+                subprocess.Popen([emulator, "-machine", "none", "-nodefaults", "-display", "none", "-S"])
+            )
+            undo.callback(machine.kill)
+            found["virtual machine"] = lambda: machine.poll() is None
+        if os.geteuid() == 0:
+            point = tmp_path / "bystander"
+            point.mkdir()
+            subprocess.run(["mount", "-t", "tmpfs", "bystander", point], check=True)
+            undo.callback(subprocess.run, ["umount", point], check=True)
+            (point / "file").touch()
+            found["mount"] = (point / "file").exists
+            name = f"bystander-{os.getpid()}"
+            if shutil.which("ip"):
+                subprocess.run(["ip", "netns", "add", name], check=True)
+                undo.callback(subprocess.run, ["ip", "netns", "del", name], check=True)
+                found["network namespace"] = Path("/run/netns", name).exists
+            for root in set(cgroups.hierarchies().values()):
+                group = root / f"{cgroups.TOP}-bystander-{os.getpid()}"
+                group.mkdir()
+                undo.callback(group.rmdir)
+                found[f"control group {group}"] = group.is_dir
         yield found
 
 
 @contextmanager
-def _bystander_container() -> Iterator[psutil.Process]:
-    """A container nobody labelled as ours, running an agent that waits."""
+def _container() -> Iterator[Living]:
+    """A container nobody labelled as ours, made from an image that is like ours, running an agent that waits."""
     import docker
 
     from pytest_isolation.boxes.image import base_image
@@ -59,12 +225,15 @@ def _bystander_container() -> Iterator[psutil.Process]:
     tag = f"bystander:{os.getpid()}"
     client.api.import_image_from_data(base_image().to_tar(), repository="bystander", tag=str(os.getpid()))
     try:
-        container = client.containers.run(
-            tag, ["/agent"], stdin_open=True, detach=True, name=f"bystander-{os.getpid()}"
-        )
+        container = client.containers.create(tag, ["/agent"], stdin_open=True, name=f"bystander-{os.getpid()}")
         try:
-            container.reload()
-            yield psutil.Process(container.attrs["State"]["Pid"])
+            container.start()
+
+            def runs() -> bool:
+                container.reload()
+                return bool(container.status == "running" and client.images.get(tag))
+
+            yield runs
         finally:
             container.remove(force=True)
     finally:
@@ -72,52 +241,65 @@ def _bystander_container() -> Iterator[psutil.Process]:
         client.close()
 
 
-def test_killed_at_random_moments(bystanders: list[psutil.Process], tmp_path: Path) -> None:
-    before = fingerprint()
+def test_killed_at_random_moments(killed: Killed, bystanders: dict[str, Living]) -> None:
     choose = random.Random(SEED)
-    boxes = [option for name in _boxes() for option in ("--box", name)]
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--isolation", *boxes, "--isolation-only", "pid.*,cg.*"]
-    for _ in range(MOMENTS):
-        process = subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        time.sleep(choose.uniform(0.3, 6.0))
-        # The whole group: the controller and its workers, as when a CI job is cancelled.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    clean = subprocess.run(
-        [sys.executable, "-m", "pytest", "--isolation-clean"], cwd=tmp_path, capture_output=True, text=True, timeout=300
+    boxes = available(KILLED)
+    for number in range(MOMENTS):
+        # A quarter dies while it begins, each of the rest with boxes; every technology has its turn as the first.
+        first = boxes[number % len(boxes)]
+        order = [first, *(name for name in boxes if name != first)]
+        begun = number % 4 != 3
+        killed.kill_one(order, begun, choose.uniform(0.0, 2.0))
+    assert {row["kind"] for row in killed.rows} >= {"cgroup"} | ({"docker:container"} if "docker" in boxes else set())
+    assert killed.left(), "nothing was there to be cleaned: no run was killed with a box"
+
+    done = killed.clean()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert killed.settled() == []
+    assert [what for what, untouched in bystanders.items() if not untouched()] == []
+    again = killed.clean()
+    assert again.stdout.endswith("0 removed, 0 kept\n"), again.stdout
+
+
+def test_the_next_run_removes_what_a_killed_one_left(killed: Killed) -> None:
+    killed.kill_one(available(("namespaces", "docker")), True, 0.5)
+    assert killed.left()
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "--isolation",
+        "--box",
+        "host",
+        "--isolation-only",
+        "pid.init-is-one",
+    ]
+    done = subprocess.run(command, cwd=killed.folder, env=killed.environment, capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stdout + done.stderr
+    assert killed.settled() == []
+
+
+def test_a_run_that_lives_is_not_touched_by_a_clean_up(killed: Killed) -> None:
+    """While the clean-up runs, its box works on."""
+    command = [sys.executable, "-m", "pytest", "-q", "--isolation", "--box", "namespaces", "--isolation-only", "pid.*"]
+    report = killed.temporary / "report.json"
+    process = subprocess.Popen(
+        [*command, f"--isolation-report=json:{report}"],
+        cwd=killed.folder,
+        env=killed.environment,
+        stdout=subprocess.PIPE,
+        text=True,
     )
-    assert clean.returncode == 0, clean.stdout + clean.stderr
-    assert settled_differences(before) == []
-    assert all(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in bystanders)
-
-
-def test_a_living_run_is_left_alone(tmp_path: Path) -> None:
-    from pytest_isolation.boxes.lifetime import Lifetime, clean
-
-    lifetime = Lifetime()
-    try:
-        lifetime.register("directory", os.fspath(tmp_path))
-        assert clean() == []
-        assert tmp_path.exists()
-    finally:
-        lifetime.close()
-
-
-def test_what_is_not_proven_ours_is_kept(tmp_path: Path) -> None:
-    """A register that names a process which has since been replaced by another of the same number."""
-    from pytest_isolation.boxes.lifetime import Lifetime, clean
-
-    reader, writer = os.pipe()
-    if (child := os.fork()) == 0:
-        lifetime = Lifetime()
-        lifetime.register("process", f"{os.getppid()}:{psutil.Process(os.getppid()).create_time() - 100}")
-        os.write(writer, lifetime.run_id.encode())
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.close(writer)
-    run_id = os.read(reader, 100).decode()
-    os.close(reader)
-    os.waitpid(child, 0)
-    done = [one for one in clean() if one.run.startswith(run_id)]
-    assert [(one.kind, one.outcome) for one in done] == [("process", "absent"), ("directory", "removed")]
+    cleaned = 0
+    while process.poll() is None:
+        done = killed.clean()
+        assert done.stdout.endswith("0 removed, 0 kept\n"), done.stdout
+        cleaned += killed._has_box()
+    out, _ = process.communicate()
+    assert process.returncode == 0, out
+    assert cleaned, "the run ended before a clean-up met it"
+    rows = json.loads(report.read_text())["results"]
+    assert {row["verdict"] for row in rows} == {"holds"}
+    killed.note()
+    assert killed.settled() == []
