@@ -26,7 +26,7 @@ def test_abstract_socket_is_unreachable(box: Box, token: str, tail: bytes) -> No
     with listener(socket.AF_UNIX, name) as service:
         program = Program()
         fd = program.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        program.connect(fd, sockaddr_un(name))
+        tried = program.connect(fd, sockaddr_un(name))
         program.close(fd)
         replies = box.proc.run(program)
-        promise.require(not reached(service), *replies.calls)
+        promise.require(not reached(service), replies[tried])

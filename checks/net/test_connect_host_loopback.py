@@ -24,7 +24,7 @@ def test_host_loopback_is_unreachable(box: Box, address: str) -> None:
     with listener(socket.AF_INET, ("127.0.0.1", 0)) as service:
         program = Program()
         fd = program.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        program.connect(fd, sockaddr_in(address, service.getsockname()[1]))
+        tried = program.connect(fd, sockaddr_in(address, service.getsockname()[1]))
         program.close(fd)
         replies = box.proc.run(program)
-        promise.require(not reached(service), *replies.calls)
+        promise.require(not reached(service), replies[tried])

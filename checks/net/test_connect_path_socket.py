@@ -27,7 +27,7 @@ def test_path_socket_is_unreachable(box: Box, prefix: str) -> None:
         with listener(socket.AF_UNIX, path) as service:
             program = Program()
             fd = program.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            program.connect(fd, sockaddr_un(f"{prefix}{path}".encode() + b"\0"))
+            tried = program.connect(fd, sockaddr_un(f"{prefix}{path}".encode() + b"\0"))
             program.close(fd)
             replies = box.proc.run(program)
-            promise.require(not reached(service), *replies.calls)
+            promise.require(not reached(service), replies[tried])

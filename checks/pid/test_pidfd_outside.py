@@ -25,4 +25,4 @@ def test_pidfd_cannot_reach_outside(box: Box, act: str, fd: int) -> None:
         done = program.pidfd_send_signal(pidfd, SIGUSR1) if act == "signal" else program.pidfd_getfd(pidfd, fd)
         replies = proc.run(program)
         reached = replies.ran(done) and replies[done].ok
-        promise.require(not reached and SIGUSR1 not in canary.signals_seen(), *replies.calls)
+        promise.require(not reached and SIGUSR1 not in canary.signals_seen(), replies[len(replies) - 1])

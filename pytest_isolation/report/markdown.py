@@ -1,4 +1,4 @@
-"""The run as Markdown: the matrix as tables, every violation with its evidence."""
+"""The run as Markdown: the matrix as tables, every violation with its evidence, the proving calls marked `>`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def _evidence(row: ResultRow) -> Iterator[str]:
         yield _line(row.reason)
     for evidence in row.evidence:
         lines = [f"# {name} = {value}" for name, value in evidence.example.items()]
-        lines += evidence.calls
+        lines += [f"{'> ' if n in evidence.proof else '  '}{call}" for n, call in enumerate(evidence.calls)]
         lines += [f"# observed: {name} = {value}" for name, value in evidence.observed.items()]
         if lines:
             text = "\n".join(lines)

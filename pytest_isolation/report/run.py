@@ -94,7 +94,9 @@ class Evidence(Row):
     example: Mapping[str, str] = field(default_factory=dict)
     """What Hypothesis generated, shrunk: argument -> repr."""
     calls: tuple[str, ...] = ()
-    """The system calls made in the box with their results, in order."""
+    """The system calls made in the box with their results, in order; the last is one that proves the violation."""
+    proof: tuple[int, ...] = ()
+    """Which of `calls` prove it, counted from 0; empty when what was seen does not follow from one call."""
     observed: Mapping[str, Any] = field(default_factory=dict)
     """What the witness saw."""
     seed: int | None = None

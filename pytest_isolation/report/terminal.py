@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COLOURS = {"green": "32", "cyan": "36", "yellow": "33", "red": "31;1", "dim": "2", "bold": "1"}
 """ECMA-48 SGR."""
 CALLS_SHOWN = 12
-"""Of a violation's calls, the last ones: the one that decided is among them.  The JSON has them all."""
+"""Of a violation's calls, the last ones; those that prove it are marked `>`.  The JSON has more."""
 
 
 def header(run: Run, *, width: int = 100) -> list[str]:
@@ -145,7 +145,7 @@ def _violations(run: Run, width: int, paint: Callable[[str, str], str]) -> Itera
         yield [paint(lines[0], "red"), *lines[1:], *_evidence(row, width)]
     accepted = summary.accepted(run)
     if accepted:
-        lines = ["violated, not required (the last calls of the smallest program; the JSON report has all)"]
+        lines = ["violated, not required (the calls that prove it; the JSON report has the whole program)"]
         for rows in accepted:
             boxes = ", ".join(row.box + (" (known)" if row.known else "") for row in rows)
             lines += _wrapped(f"  {rows[0].guarantee}: {boxes}", width, "    ")
@@ -161,9 +161,10 @@ def _evidence(row: ResultRow, width: int) -> Iterator[str]:
         if evidence.example:
             given = ", ".join(f"{name}={value}" for name, value in evidence.example.items())
             yield from _wrapped(f"  with      {given}", width, " " * 12)
-        calls = evidence.calls[-CALLS_SHOWN:]
-        left = len(evidence.calls) - len(calls)
-        for number, call in enumerate([f"({left} calls before)", *calls] if left else calls):
+        lines = [f"{'> ' if n in evidence.proof else '  '}{call}" for n, call in enumerate(evidence.calls)]
+        calls = lines[-CALLS_SHOWN:]
+        left = len(lines) - len(calls)
+        for number, call in enumerate([f"  ({left} calls before)", *calls] if left else calls):
             yield _cut(f"  {'' if number else 'calls':<9} {call}", width)
         for number, (name, value) in enumerate(evidence.observed.items()):
             yield _cut(f"  {'' if number else 'observed':<9} {name} = {value}", width)
@@ -172,8 +173,9 @@ def _evidence(row: ResultRow, width: int) -> Iterator[str]:
 def _proof(row: ResultRow, width: int) -> Iterator[str]:
     """The evidence in two lines."""
     for evidence in row.evidence[:1]:
-        if evidence.calls:
-            yield _cut("      " + "; ".join(evidence.calls[-2:]), width)
+        proving = [evidence.calls[number] for number in evidence.proof] or evidence.calls
+        if proving:
+            yield _cut("      " + "; ".join(proving[-2:]), width)
         if evidence.observed:
             yield _cut("      observed " + ", ".join(f"{k} = {v}" for k, v in evidence.observed.items()), width)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,9 @@ from pytest_isolation.errors import IsolationError, Unavailable, Unsupported
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import Ran, run_property
 from pytest_isolation.suite.controls import Control, Controls
+
+CALLS_KEPT = 60
+"""Of a violation's program, in the report."""
 
 
 def measure(
@@ -100,12 +103,32 @@ def _verdict(promise: Guarantee, ran: Ran, control: Control) -> dict[str, Any]:
 
 
 def _evidence(ran: Ran, seed: int) -> dict[str, Any]:
-    """The smallest program that broke the promise, and what the witness saw: plain data."""
+    """The smallest program that broke the promise, the calls in it that prove so, and what the witness saw."""
     assert ran.violation is not None
+    calls, proof, others = marked(ran.program, ran.violation.calls)
     return {
         "message": str(ran.violation),
         "example": ran.arguments,
-        "calls": list(ran.program[-60:]),
-        "observed": ran.violation.observed | {"violating_examples": f"{ran.violations} of {ran.examples}"},
+        "calls": calls,
+        "proof": proof,
+        "observed": ran.violation.observed
+        | ({"said": "; ".join(others)} if others else {})
+        | {"violating_examples": f"{ran.violations} of {ran.examples}"},
         "seed": seed,
     }
+
+
+def marked(program: Sequence[str], told: Sequence[str]) -> tuple[list[str], list[int], list[str]]:
+    """The program up to the last call that `told` names, the numbers in it of all it names, and what it has not.
+
+    What comes after is clean-up.  A check may tell of calls that no process of the box has made.
+    """
+    last = {call: number for number, call in enumerate(program)}
+    proving = [last[one] for one in told if one in last]
+    end = max(proving, default=len(program) - 1) + 1
+    start = max(0, end - CALLS_KEPT)
+    return (
+        list(program[start:end]),
+        sorted({number - start for number in proving if number >= start}),
+        [one for one in told if one not in last],
+    )
