@@ -38,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
             from pytest_isolation.suite.audits import Auditor
 
             config.pluginmanager.register(Auditor(config, asked), "isolation-audits")
-        if not asked.enabled or asked.list or asked.clean:
+        if not asked.enabled or asked.list or asked.clean or asked.host:
             return
         from pytest_isolation.suite.session import Session
 
@@ -63,8 +63,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """The options that run nothing: --isolation-list and --isolation-clean."""
-    if not (config.option.isolation_list or config.option.isolation_clean):
+    """The options that measure no box: --isolation-list, --isolation-clean and --isolation-host."""
+    if not any(getattr(config.option, f"isolation_{name}") for name in ("list", "clean", "host")):
         return None
     from pytest_isolation.suite.answers import answer
 

@@ -63,11 +63,12 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "help": "remove what a killed run left behind, and nothing else",
     }),
     ("--isolation-host", {
-        "action": "store_true", "dest": "isolation_host", "help": "host support only (not in this version yet)",
+        "action": "store_true", "dest": "isolation_host",
+        "help": "host support only: try what this kernel can do, as root and as a user, and say what that lets run",
     }),
     ("--isolation-kernel", {
         "action": "append", "dest": "isolation_kernel", "metavar": "PATH",
-        "help": "host support of that kernel image (not in this version yet)",
+        "help": "host support of that kernel image, booted in a VM (repeatable)",
     }),
     ("--inception", {
         "action": "append", "dest": "inception", "metavar": "PATH",

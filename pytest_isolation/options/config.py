@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_isolation.options.inception import Audits
 
 LATER = {
-    "isolation_host": "--isolation-host",
     "isolation_kernel": "--isolation-kernel",
 }
 """Options of the contract that this version does not carry out: dest -> option."""
@@ -35,7 +34,7 @@ class RunConfig:
     """What the user asked for."""
 
     enabled: bool = False
-    """--isolation, or one of the options that run nothing (list, clean)."""
+    """--isolation, or one of the options that measure no box (list, clean, host)."""
     boxes: tuple[BoxSpec, ...] = ()
     """Empty: a box of every technology there is, those that cannot run here with their reason."""
     only: tuple[str, ...] = ()
@@ -54,6 +53,8 @@ class RunConfig:
     """Submissions to audit."""
     list: bool = False
     clean: bool = False
+    host: bool = False
+    """Host support only: no box is started."""
 
     def wants(self, guarantee: str) -> bool:
         """Whether --isolation-only lets this guarantee through."""
@@ -92,11 +93,11 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
             )
     boxes = _boxes(options.get("isolation_boxes") or (), rootdir)
     return RunConfig(
-        enabled=any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean")),
+        enabled=any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean", "isolation_host")),
         boxes=boxes,
         only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
         reports=_reports(options.get("isolation_reports") or (), base),
-        require=_require(options.get("isolation_require"), boxes),
+        require=_require(options.get("isolation_require"), boxes, host=bool(options.get("isolation_host"))),
         profile=_profile(options.get("isolation_profile"), base),
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
@@ -104,6 +105,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
         audits=_audits(options, base),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
+        host=bool(options.get("isolation_host")),
     )
 
 
@@ -152,14 +154,19 @@ def _words(option: str, given: Iterable[str] | None, expected: str) -> tuple[str
     return tuple(dict.fromkeys(words))
 
 
-def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...]) -> tuple[str, ...]:
+def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...], *, host: bool) -> tuple[str, ...]:
     from pytest_isolation.technologies import names
 
     wanted = _words("--isolation-require", given, "names of boxes, for example docker,qemu")
     known = tuple(box.name for box in boxes) or names()
+    if host and wanted:
+        from pytest_isolation.support.technologies import technologies
+
+        known = tuple(one.name for one in technologies())
     for name in wanted:
         if name not in known:
-            raise UsageError(f"--isolation-require {name!r}: this run has no box of that name; {choice(name, known)}")
+            what = "host support knows no such technology" if host else "this run has no box of that name"
+            raise UsageError(f"--isolation-require {name!r}: {what}; {choice(name, known)}")
     return wanted
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import inception, summary
+from pytest_isolation.report import inception, summary, support
 from pytest_isolation.report.cells import DOMAINS, matrix
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         *([f"- {_line(note)}" for note in (*run.notes, *summary.silent_proofs(run))]),
         *_boxes(run),
         *_matrix(run),
+        *_support(run),
         *_broken(run),
         *_accepted(run),
         *_groups("Vacuous or inconclusive", summary.undecided(run)),
@@ -66,6 +67,41 @@ def _matrix(run: Run) -> Iterator[str]:
         ]
         yield table(["id", "guarantee", *shown.columns], rows)
     yield "\n".join(f"- `{sign.word}`: {sign.meaning}" for sign in shown.used())
+
+
+def _support(run: Run) -> Iterator[str]:
+    columns = support.columns(run)
+    if not columns:
+        return
+    titles = [support.title(column) for column in columns]
+    yield "## Host support"
+    yield table(
+        ["technology", *titles],
+        [
+            [name, *(support.verdict(cells[column]) if column in cells else "" for column in columns)]
+            for name, cells in support.technologies(run).items()
+        ],
+    )
+    lacks = [
+        f"- {_line(lack.head)}: {_line(lack.cause)}" + (f" (do: {_line(lack.remedy)})" if lack.remedy else "")
+        for lack in support.lacks(run, asked_for=False)
+    ]
+    if lacks:
+        yield "### What does not work, and why"
+        yield "\n".join(lacks)
+    yield "### Features"
+    yield table(
+        ["feature", "for", "tried by", *titles],
+        [
+            [f"`{id}`", row.what, row.tried, *(cells[one].status if one in cells else "" for one in columns)]
+            for id, cells in support.features(run).items()
+            for row in [next(iter(cells.values()))]
+        ],
+    )
+    said = support.disagreements(run)
+    if said:
+        yield "### The configuration says otherwise"
+        yield "\n".join(f"- {_line(one)}" for one in said)
 
 
 def _broken(run: Run) -> Iterator[str]:

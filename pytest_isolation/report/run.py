@@ -156,7 +156,12 @@ class SupportRow(Row):
     tried: str
     errno: str | None
     needed_by: tuple[str, ...]
+    """Technologies that cannot run without it."""
     remedy: str | None
+    what: str = ""
+    """What the feature is for."""
+    wanted_by: tuple[str, ...] = ()
+    """Technologies that run without it and lose something."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
+from pytest_isolation.report import support
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -107,6 +108,8 @@ def _unit(name: str) -> str:
 def bottom_line(run: Run) -> str:
     """The run in one line; its last word is what the exit status says."""
     rows = run.results
+    if run.support and not run.boxes:
+        return f"{support.bottom_line(run)}: {'FAILED' if run.run.exit else 'passed'}"
     counts = {
         "hold": sum(row.verdict is Verdict.HOLDS for row in rows),
         f"violated ({len(broken(run))} required)": sum(row.verdict is Verdict.VIOLATED for row in rows),

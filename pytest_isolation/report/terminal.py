@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import summary
+from pytest_isolation.report import summary, support
 from pytest_isolation.report.cells import DOMAINS, Matrix, Sign, matrix
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     sections = [
         header(run, width=width),
         *_tables(matrix(run), width, paint),
+        *_support(run, width, paint),
         *_violations(run, width, paint),
         _groups("vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run), width),
         _groups("unsupported: the box cannot be asked", summary.unsupported(run), width),
@@ -133,6 +134,57 @@ def _legend(shown: Matrix, labels: Mapping[str, str], letters: bool, width: int)
     across = max(len(_text(sign, letters)) for sign in used)
     for sign in used:
         yield from _wrapped(f"{_text(sign, letters):<{across}}  {sign.meaning}", width, " " * (across + 2))
+
+
+# -- host support ----------------------------------------------------------------------
+
+
+def _support(run: Run, width: int, paint: Callable[[str, str], str]) -> Iterator[list[str]]:
+    """What can run; with no box measured, also every feature, and why those that do not work do not."""
+    columns = support.columns(run)
+    if not columns:
+        return
+    lines = [paint("host support: which technologies this kernel can run", "bold")]
+    for name, cells in support.technologies(run).items():
+        for number, (column, row) in enumerate(cells.items()):
+            head = f"  {'' if number else name:<12}{support.title(column)}: "
+            said = _wrapped(head + support.verdict(row), width, " " * 16)
+            colour = {"yes": "green", "partly": "yellow"}.get(row.can_run, "red")
+            lines += [paint(line, colour) for line in said]
+    yield lines
+    if run.boxes:
+        yield ["pytest --isolation-host shows the features, why they do not work, and what to do"]
+        return
+    yield [paint("missing, and asked for by a technology", "bold"), *_lacks(run, width)]
+    yield list(_features(run, columns, paint))
+    said = [line for one in support.disagreements(run) for line in _wrapped(f"  {one}", width, "    ")]
+    if said:
+        yield [paint("the configuration says otherwise", "bold"), *said]
+
+
+def _lacks(run: Run, width: int) -> Iterator[str]:
+    for lack in support.lacks(run, asked_for=True):
+        yield from _wrapped(f"  {lack.head}", width, "    ")
+        yield from _wrapped(f"    why: {_cut(lack.cause, 4 * width)}", width, "         ")
+        if lack.remedy:
+            yield from _wrapped(f"    do: {lack.remedy}", width, "        ")
+        for names, word in ((lack.needed_by, "needed by"), (lack.wanted_by, "used by")):
+            if names:
+                yield from _wrapped(f"    {word}: {', '.join(names)}", width, "      ")
+
+
+def _features(run: Run, columns: tuple[support.Column, ...], paint: Callable[[str, str], str]) -> Iterator[str]:
+    colours = {"works": "green", "off": "red", "missing-module": "red", "refused": "yellow"}
+    widths = {column: max(9, len(support.title(column))) + 2 for column in columns}
+    head = "".join(f"{support.title(column):>{widths[column]}}" for column in columns)
+    yield paint(f"{'feature':<26}{head}", "bold")
+    for id, cells in support.features(run).items():
+        line = f"{id:<26}"
+        for column in columns:
+            status = cells[column].status if column in cells else "unknown"
+            line += paint(f"{support.SIGNS[status]:>{widths[column]}}", colours.get(status, "dim"))
+        what = next(iter(cells.values())).what
+        yield f"{line}  {what}"
 
 
 # -- violations ------------------------------------------------------------------------

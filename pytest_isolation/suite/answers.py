@@ -1,12 +1,20 @@
-"""The options that measure nothing: what there is here, and removing what a killed run left."""
+"""The options that measure no box: what there is here, what its kernel can do, removing what a killed run left."""
 
 from __future__ import annotations
 
+import shutil
+import sys
+import time
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.lifetime import clean
+from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.report import terminal
+from pytest_isolation.report.run import Run, ToolFacts
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.collect import built_in_guarantees
+from pytest_isolation.suite.gather import host_facts, run_facts, write_reports
+from pytest_isolation.suite.support import failing, of_this_host
 
 if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
@@ -16,6 +24,8 @@ def answer(asked: RunConfig) -> int:
     """Print what was asked for; returns the exit status."""
     if asked.clean:
         return _clean()
+    if asked.host:
+        return _host(asked)
     for line in listing(asked):
         print(line)
     return 0
@@ -38,6 +48,31 @@ def listing(asked: RunConfig) -> list[str]:
         lines.append(f"  {promise.id:<34} {promise.claim}")
         lines.append(f"  {'':<34}   falsified by {falsifier}; {promise.kind}; {promise.oracle}")
     return lines
+
+
+def _host(asked: RunConfig) -> int:
+    """Exit status 1 when a required technology cannot run, or a report cannot be written."""
+    started = time.time()
+    clean()
+    lifetime = Lifetime()
+    try:
+        support, technologies = of_this_host(lifetime)
+    finally:
+        lifetime.close()
+    notes = failing(technologies, asked.require)
+    run = Run(
+        tool=ToolFacts(version=version("pytest-isolation")),
+        run=run_facts(lifetime.run_id, started, None, 1 if notes else 0),
+        host=host_facts(),
+        support=support,
+        technologies=technologies,
+        notes=tuple(notes),
+    )
+    print(terminal.render(run, width=min(shutil.get_terminal_size().columns, 100), color=sys.stdout.isatty()))
+    unwritten = write_reports(run, asked.reports)
+    for line in unwritten:
+        print(line)
+    return 1 if notes or unwritten else 0
 
 
 def _clean() -> int:

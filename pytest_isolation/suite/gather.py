@@ -14,13 +14,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.errors import UsageError
+from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.report import renderer
-from pytest_isolation.report.run import BoxRow, Cost, GuaranteeRow, HostFacts, ResultRow, Run, RunFacts, ToolFacts
+from pytest_isolation.report.run import (
+    BoxRow,
+    Cost,
+    GuaranteeRow,
+    HostFacts,
+    ResultRow,
+    Run,
+    RunFacts,
+    SupportRow,
+    TechnologyRow,
+    ToolFacts,
+)
 from pytest_isolation.suite.audits import auditor_of
 from pytest_isolation.suite.boxes import Chosen
+from pytest_isolation.suite.support import of_this_host
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_isolation.guarantees.guarantee import Guarantee
     from pytest_isolation.suite.session import Session
 
@@ -33,6 +47,31 @@ def host_facts() -> HostFacts:
         root=os.geteuid() == 0,
         more={"python": platform.python_version(), "cpus": os.cpu_count() or 0},
     )
+
+
+def run_facts(id: str, started: float, seed: int | None, exit_status: int) -> RunFacts:
+    """`started` as time.time() has it."""
+    return RunFacts(
+        id=id,
+        argv=tuple(sys.argv[1:]),
+        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        seconds=round(time.time() - started, 1),
+        seed=seed,
+        exit=exit_status,
+    )
+
+
+def write_reports(run: Run, reports: tuple[tuple[str, Path], ...]) -> list[str]:
+    """Returns a line for each that could not be written."""
+    unwritten = []
+    for form, path in reports:
+        try:
+            path.write_text(renderer(form)(run))
+        except OSError as error:
+            unwritten.append(
+                f"the {form} report was not written: {path}: {error.strerror}; make room for it and run again"
+            )
+    return unwritten
 
 
 def guarantee_row(promise: Guarantee) -> GuaranteeRow:
@@ -74,6 +113,8 @@ class Gatherer:
         self._starts: dict[str, list[float]] = {}
         self._notes: dict[str, list[str]] = {}
         self._run_notes: list[str] = []
+        self._support: tuple[SupportRow, ...] = ()
+        self._technologies: tuple[TechnologyRow, ...] = ()
 
     # -- filling -------------------------------------------------------------------------
 
@@ -124,14 +165,7 @@ class Gatherer:
         ]
         return Run(
             tool=ToolFacts(version=version("pytest-isolation")),
-            run=RunFacts(
-                id=session.run_id,
-                argv=tuple(sys.argv[1:]),
-                started=datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
-                seconds=round(time.time() - self._started, 1),
-                seed=session.seed,
-                exit=exit_status,
-            ),
+            run=run_facts(session.run_id, self._started, session.seed, exit_status),
             host=host_facts(),
             boxes=tuple(
                 box_row(one, self._starts.get(one.spec.name, []), self._notes.get(one.spec.name, []))
@@ -139,6 +173,8 @@ class Gatherer:
             ),
             guarantees=tuple(self._promises.values()),
             results=tuple(rows),
+            support=self._support,
+            technologies=self._technologies,
             inception=audits.rows() if audits else (),
             notes=tuple(self._run_notes + session.judge.notes(list(self._rows.values()))),
         )
@@ -163,6 +199,10 @@ class Gatherer:
 
     def finish(self, session: pytest.Session) -> None:
         """The exit status the rows ask for, and the reports: written even when the run was interrupted."""
+        try:
+            self._support, self._technologies = of_this_host(self._session.lifetime)
+        except BoxError as error:
+            self._run_notes.append(f"host support was not finished: {error}")
         missing = self._session.judge.missing_boxes(self._session.chosen)
         if session.exitstatus == pytest.ExitCode.OK and missing:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -177,11 +217,7 @@ class Gatherer:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         run = self.run(int(session.exitstatus))
         session.config.hook.pytest_isolation_report(config=session.config, run=run)
-        for form, path in self._session.options.reports:
-            try:
-                path.write_text(renderer(form)(run))
-            except OSError as error:
-                self._run_notes.append(
-                    f"the {form} report was not written: {path}: {error.strerror}; make room for it and run again"
-                )
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        unwritten = write_reports(run, self._session.options.reports)
+        if unwritten:
+            self._run_notes += unwritten
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

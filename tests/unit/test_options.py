@@ -88,7 +88,7 @@ def test_only() -> None:
         (["--isolation-expect", "none.toml"], "no such file"),
         (["--isolation-examples", "0"], "above 0"),
         (["--isolation-examples", "many"], "above 0"),
-        (["--isolation-host"], "not in this version yet"),
+        (["--isolation-host", "--isolation-require", "dokcer"], "did you mean 'docker'?"),
         (["--isolation-kernel", "/boot/vmlinuz"], "not in this version yet"),
         (["--inception", "none"], "no directory"),
         (["--inception", ".", "--inception", "./"], "twice"),

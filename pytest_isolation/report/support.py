@@ -1,0 +1,128 @@
+"""Host support in words: technologies, the features each lacks, and where the configuration and the trial disagree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_isolation.report.run import Run, SupportRow, TechnologyRow
+
+Column = tuple[str, str]
+"""A kernel and a user."""
+
+SIGNS = {
+    "works": "works",
+    "off": "OFF",
+    "missing-module": "no module",
+    "not-built": "not built",
+    "refused": "refused",
+    "unknown": "?",
+}
+
+
+def columns(run: Run) -> tuple[Column, ...]:
+    return tuple(dict.fromkeys((row.kernel, row.as_) for row in run.support))
+
+
+def title(column: Column) -> str:
+    """ "root", or with another kernel than the running one "vmlinuz-6.1 root"."""
+    kernel, as_ = column
+    return as_ if kernel == "running" else f"{kernel.rpartition('/')[2]} {as_}"
+
+
+def technologies(run: Run) -> dict[str, dict[Column, TechnologyRow]]:
+    found: dict[str, dict[Column, TechnologyRow]] = {}
+    for row in run.technologies:
+        found.setdefault(row.technology, {})[row.kernel, row.as_] = row
+    return found
+
+
+def features(run: Run) -> dict[str, dict[Column, SupportRow]]:
+    found: dict[str, dict[Column, SupportRow]] = {}
+    for row in run.support:
+        found.setdefault(row.feature, {})[row.kernel, row.as_] = row
+    return found
+
+
+def verdict(row: TechnologyRow) -> str:
+    """ "yes", "no: needs net.veth", "without cg.memory, cg.pids"."""
+    if row.can_run == "yes":
+        return "yes"
+    return f"{'no, for want of' if row.can_run == 'no' else 'yes, without'} {', '.join(row.missing)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """Features that do not work for one reason, or with one remedy."""
+
+    rows: tuple[SupportRow, ...]
+
+    @property
+    def head(self) -> str:
+        """ "cg.memory, cg.pids: refused (user)"."""
+        where = dict.fromkeys(title((row.kernel, row.as_)) for row in self.rows)
+        return f"{', '.join(_union([row.feature] for row in self.rows))}: {self.rows[0].status} ({', '.join(where)})"
+
+    @property
+    def cause(self) -> str:
+        return self.rows[0].cause or "no reason given"
+
+    @property
+    def remedy(self) -> str | None:
+        return self.rows[0].remedy
+
+    @property
+    def needed_by(self) -> tuple[str, ...]:
+        return _union(row.needed_by for row in self.rows)
+
+    @property
+    def wanted_by(self) -> tuple[str, ...]:
+        named = _union(row.wanted_by for row in self.rows)
+        return tuple(name for name in named if name not in self.needed_by)
+
+
+def lacks(run: Run, *, asked_for: bool) -> list[Lack]:
+    """What does not work, those of one root together; with `asked_for` only what a technology misses."""
+    missed = {(row.kernel, row.as_, id) for row in run.technologies for wish in row.missing for id in wish.split("|")}
+    cells: dict[tuple[str, str], list[SupportRow]] = {}
+    for row in run.support:
+        if row.status != "works" and (not asked_for or (row.kernel, row.as_, row.feature) in missed):
+            cells.setdefault((row.status, row.remedy or row.cause or row.feature), []).append(row)
+    return [Lack(tuple(rows)) for rows in cells.values()]
+
+
+def _union(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for names in lists for name in names))
+
+
+def disagreements(run: Run) -> list[str]:
+    """Where the kernel's configuration says one thing and the trial another."""
+    found: dict[str, list[Column]] = {}
+    for row in run.support:
+        if row.status == "works" and row.configured == "n":
+            found.setdefault(f"{row.feature}: configured no, works yes", []).append((row.kernel, row.as_))
+        elif row.status in ("off", "missing-module", "unknown") and row.configured in ("y", "m"):
+            said = f"{row.feature}: configured {row.configured}, works no: {row.cause}"
+            found.setdefault(said, []).append((row.kernel, row.as_))
+    return [f"{said} ({', '.join(map(title, where))})" for said, where in found.items()]
+
+
+def bottom_line(run: Run) -> str:
+    """ "170 features, work: 140 root, 90 user; 13 technologies, can run: 13 root, 9 user"."""
+    works = dict.fromkeys(columns(run), 0)
+    runs = dict(works)
+    for row in run.support:
+        works[row.kernel, row.as_] += row.status == "works"
+    for one in run.technologies:
+        runs[one.kernel, one.as_] += one.can_run != "no"
+
+    def counted(counts: dict[Column, int]) -> str:
+        return ", ".join(f"{number} {title(column)}" for column, number in counts.items())
+
+    return (
+        f"{len(features(run))} features, of which work: {counted(works)}; "
+        f"{len(technologies(run))} technologies, of which can run: {counted(runs)}"
+    )

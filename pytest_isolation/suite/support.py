@@ -1,0 +1,76 @@
+"""Host support as rows of the report."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.report.run import SupportRow, TechnologyRow
+from pytest_isolation.support.kernel import Kernel, look
+from pytest_isolation.support.survey import Tried, survey
+from pytest_isolation.support.technologies import judge, needed_by, wanted_by
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.support.explain import As
+
+Rows = tuple[tuple[SupportRow, ...], tuple[TechnologyRow, ...]]
+
+
+def of_this_host(lifetime: Lifetime) -> Rows:
+    """Try everything on the running kernel: as root and as a user, or as the user we are."""
+    groups = f"pytest-isolation/{lifetime.run_id}-{os.getpid()}"
+    lifetime.register("cgroup", groups)
+    with start_local() as local:
+        return rows(look("running", local.proc, groups=groups), ("root", "user") if os.geteuid() == 0 else ("user",))
+
+
+def rows(kernel: Kernel, users: tuple[As, ...]) -> Rows:
+    """Try everything on `kernel` as each of `users`."""
+    tried = survey(kernel, users)
+    technologies = []
+    for as_ in users:
+        found = {one.feature.id: one.finding for one in tried if one.as_ == as_}
+        technologies += [
+            TechnologyRow(
+                kernel=kernel.name,
+                as_=as_,
+                technology=one.technology,
+                can_run=one.can_run,
+                missing=one.missing,
+                remedies=one.remedies,
+            )
+            for one in judge(found, as_, programs=kernel.name == "running")
+        ]
+    return tuple(_row(kernel, one) for one in tried), tuple(technologies)
+
+
+def _row(kernel: Kernel, tried: Tried) -> SupportRow:
+    feature, finding = tried.feature, tried.finding
+    return SupportRow(
+        kernel=kernel.name,
+        as_=tried.as_,
+        feature=feature.id,
+        status=finding.status,
+        cause=finding.cause,
+        configured=finding.configured,
+        tried=feature.tried,
+        errno=finding.errno,
+        needed_by=needed_by(feature.id, tried.as_),
+        remedy=finding.remedy,
+        what=feature.what,
+        wanted_by=wanted_by(feature.id, tried.as_),
+    )
+
+
+def failing(technologies: tuple[TechnologyRow, ...], required: tuple[str, ...]) -> list[str]:
+    """Why the technologies that were required cannot run; a user's answer counts where root was not asked."""
+    asked: list[str] = []
+    for row in technologies:
+        first = "root" if any(one.as_ == "root" and one.kernel == row.kernel for one in technologies) else "user"
+        if row.technology in required and row.as_ == first and row.can_run == "no":
+            asked.append(
+                f"{row.technology} cannot run ({row.kernel} kernel, as {row.as_}): for want of {', '.join(row.missing)}"
+            )
+    return asked

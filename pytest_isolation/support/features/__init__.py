@@ -1,0 +1,1 @@
+"""The features by domain: importing a module declares its own."""

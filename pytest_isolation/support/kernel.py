@@ -1,0 +1,128 @@
+"""What a kernel says of itself, read through an agent that runs on it."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_isolation.agent import shortcuts
+from pytest_isolation.agent.client import Proc, Program
+
+
+@dataclass(slots=True)
+class Kernel:
+    """The kernel below `root`, a process that may read everything there is."""
+
+    name: str
+    """`running`, or the path of an image."""
+    root: Proc
+    release: str
+    modules: Path
+    """The directory of its modules, on this machine."""
+    config: dict[str, str] | None
+    """Option without CONFIG_ -> y, m or a value; None: no configuration was found."""
+    groups: str = "pytest-isolation/support"
+    """The control group below which trials make theirs."""
+    _read: dict[str, str | None] = field(default_factory=dict)
+
+    @property
+    def version(self) -> tuple[int, int]:
+        """(6, 12)"""
+        found = re.match(r"(\d+)\.(\d+)", self.release)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    def text(self, path: str) -> str | None:
+        """A file of the kernel's own; None when it cannot be read."""
+        if path not in self._read:
+            reply = shortcuts.read(self.root, path)
+            self._read[path] = reply.data.decode(errors="replace").strip() if reply.ok else None
+        return self._read[path]
+
+    def sysctl(self, key: str) -> str | None:
+        """`key` with slashes."""
+        return self.text(f"/proc/sys/{key}")
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The words of the command line the kernel was booted with."""
+        return tuple((self.text("/proc/cmdline") or "").partition(" -- ")[0].split())
+
+    def lockdown(self) -> str:
+        """The level in force: none, integrity or confidentiality."""
+        found = re.search(r"\[(\w+)\]", self.text("/sys/kernel/security/lockdown") or "")
+        if found:
+            return found[1]
+        return next((word.partition("=")[2] for word in self.parameters if word.startswith("lockdown=")), "none")
+
+    def configured(self, options: tuple[str, ...]) -> str:
+        """y, m, n or unknown: the least of what all `options` are ("A|B": the more of the two)."""
+        if self.config is None:
+            return "unknown"
+        found = "y"
+        for option in options:
+            values = [self.config.get(one, "n") for one in option.split("|")]
+            here = "y" if any(v not in ("n", "m") for v in values) else "m" if "m" in values else "n"
+            found = min(found, here, key="nmy".index)
+        return found
+
+    def module_missing(self, names: tuple[str, ...]) -> str | None:
+        """The first of the modules `names` that is neither loaded, built in nor on disk."""
+        for name in names:
+            if self.text(f"/sys/module/{name}/uevent") is None and not self._on_disk(name):
+                return name
+        return None
+
+    def _on_disk(self, name: str) -> bool:
+        for file in ("modules.builtin", "modules.dep"):
+            for line in lines(self.modules / file):
+                if module_name(line.partition(":")[0]) == name:
+                    return True
+        return False
+
+
+def module_name(path: str) -> str:
+    """ "kernel/net/bridge/bridge.ko.xz" -> "bridge"."""
+    return path.rpartition("/")[2].partition(".ko")[0].replace("-", "_")
+
+
+def lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
+
+
+def parse_config(text: str) -> dict[str, str]:
+    """The lines CONFIG_A=y of a kernel configuration."""
+    found = re.findall(r"^CONFIG_(\w+)=(.*)$", text, re.MULTILINE)
+    return {name: value.strip('"') for name, value in found}
+
+
+def read_all(proc: Proc, path: str) -> bytes:
+    """The whole of a file, however long; empty when it cannot be read."""
+    fd = proc.openat(shortcuts.AT_FDCWD, path, os.O_RDONLY | os.O_CLOEXEC)
+    if not fd.ok:
+        return b""
+    found = b""
+    while piece := proc.read(fd.value, 1 << 18).data:
+        found += piece
+    proc.close(fd.value)
+    return found
+
+
+def look(name: str, root: Proc, *, modules: Path | None = None, groups: str = "pytest-isolation/support") -> Kernel:
+    """The kernel `root` runs on; for an image, its configuration is sought beside it (config-RELEASE)."""
+    program = Program()
+    step = program.uname()
+    release = root.run(program)[step].data[130:195].split(b"\0")[0].decode()
+    places = [Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config")]
+    if name != "running":
+        places.insert(0, Path(name).parent / f"config-{release}")
+    packed = read_all(root, "/proc/config.gz")
+    texts = [gzip.decompress(packed).decode()] if packed else []
+    texts += [place.read_text() for place in places if place.is_file()]
+    config = parse_config(texts[0]) if texts else None
+    return Kernel(name, root, release, modules or Path("/lib/modules") / release, config, groups)

@@ -1,0 +1,65 @@
+"""Every feature tried on one kernel, as root and as a user."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_isolation.errors import AgentLost, BoxError
+from pytest_isolation.support.explain import As, Finding, explain
+from pytest_isolation.support.feature import Feature, features
+from pytest_isolation.support.trial import NOBODY, Absent, Refused, Trial, Unmet, Untried
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.support.kernel import Kernel
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    feature: Feature
+    as_: As
+    finding: Finding
+
+
+def survey(kernel: Kernel, users: Sequence[As], *, only: Sequence[str] = ()) -> list[Tried]:
+    """Try every feature (or those of `only`) as each of `users`.  Raises AgentLost when the kernel is gone."""
+    return [tried for as_ in users for tried in _as_user(kernel, as_, only)]
+
+
+def _as_user(kernel: Kernel, as_: As, only: Sequence[str]) -> Iterator[Tried]:
+    for feature in features():
+        if only and feature.id not in only:
+            continue
+        with kernel.root.spawn() as proc:
+            if as_ == "user":
+                become_user(kernel, proc)
+            # A child of the user's own: what it does to itself must not reach the next trial.
+            yield Tried(feature, as_, explain(feature, kernel, as_, attempt(feature, Trial(kernel, proc, as_))))
+
+
+def become_user(kernel: Kernel, proc: Proc) -> None:
+    """An ordinary user without groups; the one we are, when that is no root."""
+    if kernel.root.geteuid().value != 0:
+        return
+    for reply in (proc.setgroups([]), proc.setresgid(NOBODY, NOBODY, NOBODY), proc.setresuid(NOBODY, NOBODY, NOBODY)):
+        if not reply.ok:
+            raise BoxError(f"a process cannot become an ordinary user: {reply}")
+    proc.prctl(4, 1)  # PR_SET_DUMPABLE: else its own files in /proc belong to root
+
+
+def attempt(feature: Feature, trial: Trial) -> Exception | str | None:
+    """What the probe returned, or raised."""
+    try:
+        return feature.probe(trial)
+    except (Refused, Unmet, Absent, Untried) as ended:
+        return ended
+    except AgentLost:
+        raise
+    except BoxError as lost:
+        return Untried(f"the trial's process ended before its answer: {lost}")
+    finally:
+        with suppress(BoxError):
+            trial.close()

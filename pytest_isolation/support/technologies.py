@@ -1,0 +1,110 @@
+"""Which technologies a kernel can run, from what was found of its features (technologies.toml)."""
+
+from __future__ import annotations
+
+import shutil
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from pytest_isolation.support.explain import As, Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a technology asks of a kernel for one user; "A|B" is either."""
+
+    needs: tuple[str, ...] = ()
+    wants: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A technology, as far as a kernel is concerned."""
+
+    name: str
+    programs: tuple[str, ...]
+    packages: tuple[str, ...]
+    root: Wishes
+    user: Wishes
+
+    def wishes(self, as_: As) -> Wishes:
+        return self.root if as_ == "root" else self.user
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    technology: str
+    can_run: str
+    """yes, partly (something it wants is missing) or no."""
+    missing: tuple[str, ...]
+    """Ids of features, "A|B" when neither works, or `program NAME`; what it cannot do without first."""
+    remedies: tuple[str, ...]
+
+
+@cache
+def technologies() -> tuple[Asking, ...]:
+    data = tomllib.loads((files("pytest_isolation.support") / "technologies.toml").read_text())
+    return tuple(
+        Asking(
+            name,
+            tuple(table.get("programs", ())),
+            tuple(table.get("packages", ())),
+            _wishes(table["root"]),
+            _wishes(table["user"]),
+        )
+        for name, table in data.items()
+    )
+
+
+def _wishes(table: Mapping[str, Any]) -> Wishes:
+    return Wishes(tuple(table.get("needs", ())), tuple(table.get("wants", ())))
+
+
+def needed_by(feature: str, as_: As) -> tuple[str, ...]:
+    """The technologies that cannot run without the feature (or one that serves as well)."""
+    return tuple(one.name for one in technologies() if feature in _ids(one.wishes(as_).needs))
+
+
+def wanted_by(feature: str, as_: As) -> tuple[str, ...]:
+    """The technologies that lose something without the feature."""
+    return tuple(one.name for one in technologies() if feature in _ids(one.wishes(as_).wants))
+
+
+def _ids(wishes: Sequence[str]) -> list[str]:
+    return [id for wish in wishes for id in wish.split("|")]
+
+
+def judge(found: Mapping[str, Finding], as_: As, *, programs: bool) -> list[Judged]:
+    """Each technology, given what was found for this user; `programs`: whether they are sought on this machine."""
+    return [_judge(one, one.wishes(as_), found, programs) for one in technologies()]
+
+
+def _judge(one: Asking, wishes: Wishes, found: Mapping[str, Finding], programs: bool) -> Judged:
+    fatal, remedies = [], []
+    if programs:
+        for names, package in zip(one.programs, one.packages, strict=True):
+            if not any(map(_which, names.split("|"))):
+                fatal.append(f"program {names.replace('|', ' or ')}")
+                remedies.append(f"apt install {package}")
+    fatal += _missing(wishes.needs, found, remedies)
+    lost = _missing(wishes.wants, found, remedies)
+    can_run = "no" if fatal else "partly" if lost else "yes"
+    return Judged(one.name, can_run, (*fatal, *lost), tuple(dict.fromkeys(remedies)))
+
+
+def _which(name: str) -> str | None:
+    return shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+
+
+def _missing(wishes: Sequence[str], found: Mapping[str, Finding], remedies: list[str]) -> list[str]:
+    missing = []
+    for wish in wishes:
+        findings = [found[id] for id in wish.split("|") if id in found]
+        if findings and not any(finding.status == "works" for finding in findings):
+            missing.append(wish)
+            remedies += [finding.remedy for finding in findings if finding.remedy][:1]
+    return missing
