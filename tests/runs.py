@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pytest_isolation.boxes import cgroups
 
@@ -94,6 +97,36 @@ def run(folder: Path, *arguments: str, timeout: float = 180, **how: Any) -> Done
     done = one.wait(timeout)
     assert one.left_behind(done) == []
     return done
+
+
+def run_as_nobody(*arguments: str, **how: Any) -> Done:
+    """Run pytest as a user without any permission (65534); only root can."""
+    folder = Path(f"/tmp/pytest-isolation-nobody-{os.getpid()}")
+    folder.mkdir(mode=0o777)
+    try:
+        folder.chmod(0o777)
+        work = folder / "work"
+        work.mkdir()
+        work.chmod(0o777)
+        site = [path for path in sys.path if path.endswith("site-packages")]
+        return run(
+            work,
+            *arguments,
+            command=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", _python_for_all(), "-m", "pytest"),
+            env={"HOME": str(work), "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *site])},
+            **how,
+        )
+    finally:
+        shutil.rmtree(folder)
+
+
+def _python_for_all() -> str:
+    """A Python that another user can start, with our dependencies: this one's version, from another directory."""
+    for path in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
+        real = Path(path).resolve()
+        if real.exists() and all(parent.stat().st_mode & 0o001 for parent in real.parents):
+            return str(real)
+    pytest.skip("no Python here that another user can start")
 
 
 def _containers(run: str) -> list[str]:

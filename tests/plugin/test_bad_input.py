@@ -6,13 +6,12 @@ import os
 import re
 import shutil
 import signal
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.runs import Done, Run, run
+from tests.runs import Done, Run, run, run_as_nobody
 from tests.support import need
 
 SIGNAL = "pid.signal-out-refused"
@@ -137,36 +136,10 @@ def test_a_disk_that_fills_while_the_run_measures(tmp_path: Path) -> None:
 # -- a user who may do nothing ---------------------------------------------------------------------------------
 
 
-def _interpreter_for_everybody() -> str:
-    """A Python that another user can start, with our dependencies: this one's version, from another directory."""
-    for path in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
-        real = Path(path).resolve()
-        if real.exists() and all(parent.stat().st_mode & 0o001 for parent in real.parents):
-            return str(real)
-    pytest.skip("no Python here that another user can start")
-
-
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("setpriv"), reason="becoming another user needs root")
 def test_a_user_without_any_permission() -> None:
     """As nobody: host is measured, what cannot start says why and what to do, and nothing is left."""
-    python = _interpreter_for_everybody()
-    folder = Path(f"/tmp/pytest-isolation-nobody-{os.getpid()}")
-    folder.mkdir(mode=0o777)
-    try:
-        folder.chmod(0o777)
-        work = folder / "work"
-        work.mkdir()
-        work.chmod(0o777)
-        site = [path for path in sys.path if path.endswith("site-packages")]
-        root = Path(__file__).parents[2]
-        done = run(
-            work,
-            *("-q", "-p", "no:cacheprovider", "--isolation", "--isolation-only", SIGNAL),
-            command=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-m", "pytest"),
-            env={"HOME": str(work), "PYTHONPATH": os.pathsep.join([str(root), *site])},
-        )
-    finally:
-        shutil.rmtree(folder)
+    done = run_as_nobody("-q", "-p", "no:cacheprovider", "--isolation", "--isolation-only", SIGNAL)
     assert ("host", SIGNAL) in done.rows, done.out
     done.said()
     boxes = {box["name"]: box for box in done.report["boxes"]}
