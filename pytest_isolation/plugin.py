@@ -51,14 +51,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, args: list[str]) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Nothing of a submission is loaded as if it were the user's own."""
     given = getattr(early_config.known_args_namespace, "inception", None)
     if given:
         from pytest_isolation.suite.guard import refuse_to_load
 
         with _as_usage_error():
-            refuse_to_load(early_config, given, args)
+            refuse_to_load(early_config, given)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
 MAX_NODES = 60_000
+MAX_LOOPS = 100
+MAX_LOOP_NODES = 5_000
 LEAVES = frozenset({"break", "return", "exit", "exec"})
 """Commands that end a loop."""
 LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement"})
@@ -101,7 +103,7 @@ def parse(text: str, file: str, first_line: int = 1) -> Script:
         return Place(file, node.start_point[0] + first_line)
 
     for seen, (node, context) in enumerate(_walk(root)):
-        if seen > MAX_NODES:
+        if seen > MAX_NODES or len(script.loops) > MAX_LOOPS:
             script.broken = script.broken or place(node)
             break
         if (node.type == "ERROR" or node.is_missing) and script.broken is None:
@@ -221,7 +223,9 @@ def _is_endless(node: Node) -> bool:
 
 def _leaves(body: Node) -> bool:
     pending = [(body, 0)]
-    while pending:
+    for _ in range(MAX_LOOP_NODES):
+        if not pending:
+            return False
         node, depth = pending.pop()
         if node.type == "command" and node.children and _word(node.children[0]) in LEAVES:
             name = _word(node.children[0])
@@ -232,4 +236,4 @@ def _leaves(body: Node) -> bool:
             continue
         inner = depth + (node.type in LOOPS)
         pending += [(child, inner) for child in node.children]
-    return False
+    return True

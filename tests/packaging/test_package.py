@@ -43,7 +43,7 @@ def test_the_wheel_has_all_of_it(wheel: Path) -> None:
     expected = {
         f"pytest_isolation/{path.relative_to(ROOT / 'pytest_isolation')}"
         for path in (ROOT / "pytest_isolation").rglob("*")
-        if path.suffix in {".py", ".c", ".toml", ".json", ".typed"}
+        if path.suffix in {".py", ".c", ".toml", ".json", ".typed"} or path.name == "LICENSE"
     }
     expected |= {f"pytest_isolation/{path.relative_to(ROOT)}" for path in (ROOT / "checks").rglob("*.py")}
     expected |= {f"pytest_isolation/agent/bin/agent-{machine}" for machine in ("x86_64", "aarch64")}

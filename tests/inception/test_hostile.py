@@ -1,0 +1,330 @@
+"""Submissions that mean harm: bounded time and memory, nothing executed, nothing read outside, a clear finding."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import shutil
+import subprocess
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation.inception.alone import audit_alone
+from pytest_isolation.inception.asked import Asked
+from tests.inception.support import DAY, apply, git, reference
+
+COMPOSE = "srcs/docker-compose.yml"
+SECRET = "outside-7f3a"
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]\n"
+    for before, name in zip("abcdefghi", "bcdefghij", strict=True)
+)
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    return reference(tmp_path / "submission")
+
+
+def rows_of(top: Path) -> list[dict[str, Any]]:
+    """As a run does it, in a process of its own; no more than a few seconds and half a gigabyte."""
+    began = time.monotonic()
+    rows = audit_alone(top, Asked(day=DAY), "x")
+    assert time.monotonic() - began < 15
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000  # KiB
+    return rows
+
+
+def told(rows: list[dict[str, Any]], rule: str) -> list[str]:
+    return [f"{row['where']}: {row['found']}" for row in rows if row["rule"] == rule and row["verdict"] != "pass"]
+
+
+def test_a_link_out_of_the_submission(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text(f"DB_PASSWORD={SECRET}\n")
+    (top / "srcs/.env").unlink()
+    (top / "srcs/.env").symlink_to(tmp_path / "outside")
+    (top / "srcs/up").symlink_to("../../..")
+    rows = rows_of(top)
+    assert any("srcs/.env" in one and "out of the submission" in one for one in told(rows, "T01"))
+    assert any("srcs/up" in one for one in told(rows, "T01"))
+    assert SECRET not in str(rows)
+
+
+def test_a_link_within_the_submission_is_the_file(top: Path) -> None:
+    (top / "srcs/.env").rename(top / "env")
+    (top / "srcs/.env").symlink_to("../env")
+    assert told(rows_of(top), "T01") == []
+
+
+def test_a_link_to_itself_and_a_directory_that_is_a_link(top: Path) -> None:
+    (top / "srcs/loop").symlink_to("loop")
+    shutil.move(top / "srcs", top / "elsewhere")
+    (top / "srcs").symlink_to("elsewhere")
+    assert told(rows_of(top), "S02")
+
+
+def test_a_fifo_and_a_device(top: Path) -> None:
+    os.mkfifo(top / "srcs/pipe")
+    (top / COMPOSE).unlink()
+    os.mkfifo(top / COMPOSE)
+    found = told(rows_of(top), "T01")
+    assert any("srcs/pipe: a FIFO" in one for one in found) and any(COMPOSE in one for one in found)
+    if os.geteuid() == 0:
+        os.mknod(top / "zero", 0o20666, os.makedev(1, 5))
+        assert any("zero: a character device" in one for one in told(rows_of(top), "T01"))
+
+
+def test_aliases_that_multiply(top: Path) -> None:
+    (top / COMPOSE).write_text(BOMB + "services: *j\n")
+    assert any("aliases" in one for one in told(rows_of(top), "T03"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("a: &a [*a]\n", "contains itself"),
+        ("[" * 200_000, "deep"),
+        ("services: {a: {b: " * 20_000, "not YAML"),
+        ("services: [\n", "not YAML"),
+        ("a: 1\na: 2\n", "twice"),
+        ("- x\n", "no mapping"),
+        ("services: {nginx: 3}\n", "no mapping"),
+        ("include: [docker-compose.yml]\n", "circle"),
+        ("include: [../../x.yml]\n", "not in the submission"),
+        ("services: {a: {extends: a}}\n", "circle"),
+    ],
+)
+def test_compose_files_that_are_none(top: Path, text: str, says: str) -> None:
+    (top / COMPOSE).write_text(text)
+    assert any(says in one for one in told(rows_of(top), "T03")), told(rows_of(top), "T03")
+
+
+def test_a_vast_file(top: Path) -> None:
+    with (top / "srcs/dump.sql").open("wb") as file:
+        file.truncate(1 << 30)
+    with (top / "srcs/requirements/nginx/conf/nginx.conf").open("wb") as file:
+        file.truncate(1 << 30)
+    assert any("1073741824 bytes" in one for one in told(rows_of(top), "T02"))
+
+
+def test_deep_directories(top: Path) -> None:
+    (top / ("d/" * 60)).mkdir(parents=True)
+    assert any("deeper" in one for one in told(rows_of(top), "T02"))
+
+
+def test_very_many_files(top: Path) -> None:
+    (top / "many").mkdir()
+    for number in range(21_000):
+        os.mknod(top / f"many/{number}")
+    assert any("more than 20000" in one for one in told(rows_of(top), "T02"))
+
+
+def test_bytes_that_are_no_text(top: Path) -> None:
+    (top / COMPOSE).write_bytes((top / COMPOSE).read_bytes().replace(b"inception", b"\xff\xfe\x00", 1))
+    (top / "Makefile").write_bytes(b"all:\n\t\xff\n")
+    (top / os.fsdecode(b"srcs/\xff\xfe.conf")).write_bytes(b"x")
+    found = told(rows_of(top), "T03")
+    assert any("not UTF-8" in one and COMPOSE in one for one in found) and any("Makefile" in one for one in found)
+
+
+def test_terminal_codes_in_names_are_shown_as_text(top: Path) -> None:
+    (top / COMPOSE).write_text((top / COMPOSE).read_text().replace("image: nginx:inception", 'image: "\\e[2Jx:1"'))
+    rows = rows_of(top)
+    assert told(rows, "C05") and "\x1b" not in str([row["found"] for row in rows])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X := $(shell touch {proof})\nall:\n\t@true\n",
+        "X != touch {proof}\nall:\n\t@true\n",
+        "all:\n\t+touch {proof}\n",
+        "include $(shell touch {proof})\nall:\n",
+        "$(eval $(shell touch {proof}))\n",
+        "A = $(A)$(A)$(A)\nall:\n\techo $(A)\n",
+        "A0 = x\n" + "".join(f"A{n + 1} = $(A{n})$(A{n})$(A{n})\n" for n in range(60)) + "all:\n\techo $(A60)\n",
+        "all: all\n\tmake all\n",
+        "include Makefile\nall: a\na: all\n",
+    ],
+)
+def test_makefiles_that_would_run_something(top: Path, tmp_path: Path, text: str) -> None:
+    proof = tmp_path / "proof"
+    (top / "Makefile").write_text(text.replace("{proof}", str(proof)))
+    rows_of(top)
+    assert not proof.exists()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#!/bin/sh\n" + "(" * 30_000,
+        "#!/bin/sh\n" + "if true; then " * 5_000,
+        "#!/bin/sh\n" + "$(" * 20_000,
+        "#!/bin/sh\n" + "cat << A\n" * 5_000,
+        "#!/bin/sh\n" + "while true; do " * 3_000 + "x; " + "done; " * 3_000,
+        "#!/bin/sh\n" + "a | " * 100_000 + "b\n",
+        "#!/bin/sh\nexec /usr/local/bin/start\n",
+        "\x00" * 100_000,
+    ],
+    ids=lambda text: repr(text[10:24]),
+)
+def test_scripts_that_go_on_and_on(top: Path, text: str) -> None:
+    (top / "srcs/requirements/mariadb/tools/start.sh").write_text(text)
+    assert len({row["rule"] for row in rows_of(top)}) >= 60
+
+
+@pytest.mark.parametrize(
+    "text", ["{" * 50_000, "a {" * 5_000, "server { listen 443 ssl; " * 3_000, '"' * 9_999, ";" * 99_999]
+)
+def test_configurations_that_go_on_and_on(top: Path, text: str) -> None:
+    (top / "srcs/requirements/nginx/conf/nginx.conf").write_text("server {\n" + text)
+    assert told(rows_of(top), "T03")
+
+
+def test_nothing_is_included_from_outside(top: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside.conf").write_text(f"ssl_protocols {SECRET};\n")
+    apply(
+        top, [("srcs/requirements/nginx/conf/nginx.conf", "http {", f"http {{\n    include {tmp_path}/outside.conf;")]
+    )
+    assert SECRET not in str(rows_of(top))
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*" * 200 + "x", "[" * 5_000, "(a+)+" * 100, "**/" * 300 + "x", "!" * 300, "\\" * 301]
+)
+def test_ignore_patterns_that_backtrack(top: Path, pattern: str) -> None:
+    (top / ".gitignore").write_text(f"{pattern}\n")
+    assert rows_of(top)
+
+
+# -- git -------------------------------------------------------------------------------
+
+
+def loose(top: Path, sha: str, data: bytes) -> None:
+    path = top / ".git/objects" / sha[:2] / sha[2:]
+    path.parent.mkdir(exist_ok=True)
+    if path.exists():
+        path.chmod(0o600)
+    path.write_bytes(data)
+
+
+def head(top: Path) -> str:
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=top, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_an_object_that_lies(top: Path) -> None:
+    loose(top, head(top), zlib.compress(b"commit 5\0hello"))
+    assert any("not what its name says" in one for one in told(rows_of(top), "T04"))
+
+
+def test_an_object_that_unpacks_to_a_lot(top: Path) -> None:
+    packer = zlib.compressobj(9)
+    zeros = b"\0" * (1 << 20)
+    data = (
+        packer.compress(b"commit 268435456\0") + b"".join(packer.compress(zeros) for _ in range(256)) + packer.flush()
+    )
+    loose(top, head(top), data)
+    assert any("when unpacked" in one for one in told(rows_of(top), "T04"))
+
+
+def test_a_tree_that_contains_itself_by_another_name(top: Path) -> None:
+    """Names are hashes, so it cannot be its own child; very deep is what can be had."""
+    inner = hashlib.sha1(b"blob 1\0x", usedforsecurity=False).digest()
+    loose(top, inner.hex(), zlib.compress(b"blob 1\0x"))
+    for number in range(3_000):
+        body = (b"100644 f\0" if number == 0 else b"40000 d\0") + inner
+        whole = b"tree %d\0" % len(body) + body
+        inner = hashlib.sha1(whole, usedforsecurity=False).digest()
+        loose(top, inner.hex(), zlib.compress(whole))
+    body = b"tree %s\nauthor a <a> 1 +0000\ncommitter a <a> 1 +0000\n\nx" % inner.hex().encode()
+    whole = b"commit %d\0" % len(body) + body
+    sha = hashlib.sha1(whole, usedforsecurity=False).hexdigest()
+    loose(top, sha, zlib.compress(whole))
+    (top / ".git/refs/heads/deep").write_text(sha + "\n")
+    assert rows_of(top)
+
+
+def spoil_index(top: Path) -> None:
+    (top / ".git/index").write_bytes(b"DIRC\0\0\0\2\xff\xff\xff\xff" + b"\xff" * 200)
+
+
+def spoil_pack(top: Path) -> None:
+    git(top, "gc", "-q")
+    for pack in (top / ".git/objects/pack").glob("*.pack"):
+        pack.chmod(0o600)
+        pack.write_bytes(b"PACK\0\0\0\2\xff\xff\xff\xff" + b"\x9f" * 500)
+
+
+def elsewhere(top: Path) -> None:
+    shutil.rmtree(top / ".git")
+    (top / ".git").write_text("gitdir: /root/other/.git\n")
+
+
+def alternates(top: Path) -> None:
+    (top / ".git/objects/info").mkdir(exist_ok=True)
+    (top / ".git/objects/info/alternates").write_text("/etc\n/dev/zero\n")
+
+
+def endless_ref(top: Path) -> None:
+    (top / ".git/HEAD").unlink()
+    (top / ".git/HEAD").symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("spoil", [spoil_index, spoil_pack, elsewhere, alternates, endless_ref])
+def test_repositories_that_are_spoilt(top: Path, spoil: Callable[[Path], None]) -> None:
+    spoil(top)
+    assert len({row["rule"] for row in rows_of(top)}) >= 60
+
+
+def test_hooks_and_settings_do_not_run(top: Path, tmp_path: Path) -> None:
+    proof = tmp_path / "proof"
+    with (top / ".git/config").open("a") as file:
+        file.write(f'[core]\n\tfsmonitor = "touch {proof}"\n[filter "x"]\n\tclean = "touch {proof}"\n')
+    (top / ".gitattributes").write_text("* filter=x\n")
+    rows_of(top)
+    assert not proof.exists()
+
+
+def test_a_credential_in_the_history(top: Path) -> None:
+    (top / "srcs/old.env").write_text("DB_PASSWORD=hunter22\n")
+    git(top, "add", "-f", "srcs/old.env")
+    git(top, "commit", "-q", "-m", "oops")
+    git(top, "rm", "-q", "srcs/old.env")
+    git(top, "commit", "-q", "-m", "gone")
+    for pack in (False, True):
+        if pack:
+            git(top, "gc", "-q")
+        found = told(rows_of(top), "P07")
+        assert any("srcs/old.env" in one and "DB_PASSWORD" in one for one in found)
+        assert "hunter22" not in str(found)
+
+
+def test_srcs_under_another_name(top: Path) -> None:
+    shutil.move(top / "srcs", top / "src")
+    assert any("it is called src" in one for one in told(rows_of(top), "S02"))
+
+
+def test_a_service_that_is_not_there(top: Path) -> None:
+    text = (top / COMPOSE).read_text()
+    start, end = text.index("  nginx:\n"), text.index("\nnetworks:\n")
+    (top / COMPOSE).write_text(text[:start] + text[end:])
+    assert any("nginx" in one for one in told(rows_of(top), "S08"))
+
+
+def test_a_makefile_that_fetches_when_it_is_read(top: Path) -> None:
+    text = (top / "Makefile").read_text()
+    (top / "Makefile").write_text("X := $(shell curl http://localhost/x)\n" + text)
+    assert told(rows_of(top), "T05")
+
+
+def test_a_project_below_the_top(tmp_path: Path) -> None:
+    reference(tmp_path / "repository/inception")
+    shutil.rmtree(tmp_path / "repository/inception/.git")
+    assert told(rows_of(tmp_path / "repository"), "S02") == []
