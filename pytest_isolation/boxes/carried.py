@@ -13,8 +13,9 @@ from pytest_isolation.agent.client import Proc
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.image import Image, Look, Shown
 from pytest_isolation.boxes.programs import read_file
-from pytest_isolation.boxes.unpack import expected, observed
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.boxes.unpack import Unreadable, expected, observed
+from pytest_isolation.boxes.weakenings import grant
+from pytest_isolation.errors import BoxError, Unavailable, Unsupported
 
 TREE = b"image"
 """The directory, below the box's root, that holds all that strategies.images() makes."""
@@ -52,8 +53,28 @@ def carry(box: Box, image: Image) -> Carried:
     Raises Unsupported where boxes have no image, BoxError.
     """
     with alike(box, image=image, uid=0, gid=0, workdir="/") as fresh:
-        found = observed(fresh.proc, b"/" + TREE)
+        try:
+            found = observed(fresh.proc, b"/" + TREE)
+        except Unreadable as refused:
+            users = read_file(fresh.proc, "/proc/self/uid_map")
+            found = _with_a_reader(box, image, users, refused)
     return Carried(expected(image.below(TREE)), found)
+
+
+def _with_a_reader(box: Box, image: Image, users: bytes, refused: Unreadable) -> Shown:
+    """What a box shows to a root that may read everything: the capability changes nothing of what is carried.
+
+    Raises Unsupported where that would be another box, or cannot be had.
+    """
+    why = f"root in the box may not read all of a tree, for want of CAP_DAC_READ_SEARCH ({refused})"
+    holes = box.spec.weakenings | {grant("DAC_READ_SEARCH")}
+    try:
+        with alike(box, image=image, uid=0, gid=0, workdir="/", weakenings=holes) as fresh:
+            if read_file(fresh.proc, "/proc/self/uid_map") != users:
+                raise Unsupported(f"{why}; with it the box has no user namespace")
+            return observed(fresh.proc, b"/" + TREE)
+    except (Unavailable, Unreadable) as error:
+        raise Unsupported(f"{why}; it cannot be given: {error}") from None
 
 
 def environment(box: Box) -> list[tuple[str, str]]:

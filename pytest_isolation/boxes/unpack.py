@@ -174,7 +174,13 @@ def observed(proc: Proc, root: bytes) -> Shown:
     }
 
 
+class Unreadable(BoxError):
+    """Root in the box may not read all of a tree: it lacks a capability."""
+
+
 def _must(reply: Reply) -> Reply:
+    if reply.errno == errno.EACCES:
+        raise Unreadable(f"the tree could not be read: {reply}")
     if not reply.ok:
         raise BoxError(f"the tree could not be read: {reply}")
     return reply

@@ -119,28 +119,30 @@ def _generate(
 
 
 def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
-    """`inner`, counted.  When the time to shrink is over, only what is known to violate is run again."""
+    """`inner`, counted.  When the time to shrink is over, only what is known to fail is run again."""
     signature = inspect.signature(inner)
-    violating: list[dict[str, str]] = []
+    failing: list[dict[str, str]] = []
     until = 0.0
 
     def example(*args: Any, **kwargs: Any) -> Any:
         nonlocal until
         given = signature.bind(*args, **kwargs).arguments
         arguments = {key: repr(value) for key, value in given.items() if key != "box"}
-        if violating and time.monotonic() > until and arguments not in violating:
+        if failing and time.monotonic() > until and arguments not in failing:
             return None
         ran.examples += 1
         with box.agent.traced() as trace:
             try:
                 return inner(*args, **kwargs)
-            except Violation:
-                ran.violations += 1
-                ran.program = tuple(trace.calls())
-                ran.arguments = arguments
-                if not violating:
+            except (Violation, BoxError) as error:
+                if isinstance(error, Violation):
+                    ran.violations += 1
+                    ran.program = tuple(trace.calls())
+                    ran.arguments = arguments
+                # Trouble is shrunk no longer than a violation: it is not the answer.
+                if not failing:
                     until = time.monotonic() + SHRINK_S
-                violating.append(arguments)
+                failing.append(arguments)
                 raise
 
     example.__name__ = getattr(inner, "__name__", "check")
