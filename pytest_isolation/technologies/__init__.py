@@ -21,6 +21,7 @@ BUILT_IN = {
     "runc": "pytest_isolation.technologies.runc:Runc",
     "crun": "pytest_isolation.technologies.crun:Crun",
     "docker": "pytest_isolation.technologies.docker:Docker",
+    "qemu": "pytest_isolation.technologies.qemu:Qemu",
     "command": "pytest_isolation.technologies.command:Command",
 }
 """In the order of a report: from no isolation to a machine of its own."""

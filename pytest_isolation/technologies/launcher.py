@@ -7,12 +7,14 @@ call made through the agent, so a refusal is reported with the call and its errn
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program, Reply
+from pytest_isolation.agent.memory import In
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -129,6 +131,16 @@ def execute(
     except BoxError:
         return  # the exec closed the channel: that is success, and the new program answers for itself
     raise BoxError(f"{path} did not start: {replies[len(replies) - 1] if not replies.ran(last) else replies[last]}")
+
+
+def loopback_up(child: Proc) -> None:
+    """ioctl(SIOCSIFFLAGS), netdevice(7): a new network namespace has its loopback down."""
+    program = Program()
+    fd = program.socket(2, 2 | 0o2000000)  # AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
+    request = struct.pack("<16sH22x", b"lo", 1 | 64)  # IFF_UP | IFF_RUNNING
+    up = program.ioctl(fd, 0x8914, In(request))
+    program.close(fd)
+    must(child.run(program)[up], "loopback")
 
 
 def hello(pipes: Pipes) -> Agent:

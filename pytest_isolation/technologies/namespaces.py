@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.agent.client import Agent, Proc, Program
-from pytest_isolation.agent.memory import In
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -293,7 +292,7 @@ class _Start:
         if self.own("uts"):
             must(child.sethostname(spec.hostname), "hostname")
         if self.own("net"):
-            _loopback_up(child)
+            launcher.loopback_up(child)
 
     def _mounts(self, child: Proc, root: str) -> None:
         spec = self.spec
@@ -476,13 +475,3 @@ class _Mounter:
             if self.child.statx(AT_FDCWD, f"{self.root}{path}").ok:
                 self(f"{self.root}{path}", path, None, MS_BIND | MS_REC)
                 self(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
-
-
-def _loopback_up(child: Proc) -> None:
-    """ioctl(SIOCSIFFLAGS), netdevice(7): a new network namespace has its loopback down."""
-    program = Program()
-    fd = program.socket(2, 2 | 0o2000000)  # AF_INET, SOCK_DGRAM | SOCK_CLOEXEC
-    request = struct.pack("<16sH22x", b"lo", 1 | 64)  # IFF_UP | IFF_RUNNING
-    up = program.ioctl(fd, 0x8914, In(request))
-    program.close(fd)
-    must(child.run(program)[up], "loopback")

@@ -4,3 +4,130 @@ To boot any kernel image and get an agent back, use `vm.boot(machine.Machine(ker
 lifetime)`: further words of the kernel's command line, modules and a time limit are its arguments, and a kernel
 that hangs or panics raises `vm.BootError` with its console's last lines.
 """
+
+from __future__ import annotations
+
+import subprocess
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, lossy, unlimited
+from pytest_isolation.errors import Unavailable, Unsupported, UsageError
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.qemu import accel, guest
+from pytest_isolation.technologies.qemu.kernel import Kernel, kernel
+from pytest_isolation.technologies.qemu.machine import Machine, binary
+from pytest_isolation.technologies.qemu.vm import boot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+__all__ = ["Qemu"]
+
+MEMORY = 256 * MIB
+"""Of a machine whose memory nobody limited."""
+LARGEST = 768 * MIB
+"""The guard group that every box is in has 1 GiB, and QEMU needs memory beside the guest's."""
+KERNELS_OWN = 80 * MIB
+"""What a Debian cloud kernel and the box's files need beside the limit: 58 MiB were measured for 6.12."""
+CHOICES = {"accel": ("auto", "kvm", "tcg"), "machine": ("q35", "microvm")}
+
+
+class Qemu:
+    name = "qemu"
+    start_ms = 4000
+    keywords: Mapping[str, str] = {
+        "kernel": "a kernel image (default: the newest readable one in /boot, cloud kernels first)",
+        "accel": "auto (KVM when a guest really boots on it, else TCG), kvm or tcg",
+        "machine": "q35, or microvm (with KVM only: without it Linux finds no timer there)",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = {unlimited(what) for what in ("memory", "cpu")} | {lossy(aspect) for aspect in LOSSES}
+        return frozenset(opened | {drop("read-only"), drop("clean-up")})
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        binary()
+        self._kernel(spec)
+        for key, allowed in CHOICES.items():
+            if (value := spec.option(key, allowed[0])) not in allowed:
+                raise UsageError(f"{key}={value}: expected one of {', '.join(allowed)}")
+        if spec.option("accel") == "kvm" and (reason := accel.no_kvm()):
+            raise Unavailable(f"accel=kvm: {reason}", "use accel=auto or accel=tcg")
+        if spec.option("machine") == "microvm" and (spec.option("accel") == "tcg" or accel.no_kvm()):
+            raise Unavailable("machine=microvm needs KVM: without it Linux finds no timer there", "use machine=q35")
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        said = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout
+        found: dict[str, Any] = {"version": said.split("version ")[1].split()[0], "kernel": self._kernel(spec).release}
+        wanted = spec.option("accel", "auto")
+        if wanted == "tcg" or accel.no_kvm():
+            found["accel"] = "tcg"
+        return found
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        self._check_asked(spec)
+        machine = Machine(
+            kernel=self._kernel(spec), type=spec.option("machine", "q35"), memory=self._memory(spec), processors=1
+        )
+        chosen, note = accel.choose(spec.option("accel", "auto"), machine, lifetime)
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            limits = launcher.limits_of(spec)
+            group = launcher.new_groups(spec, lifetime, Limits(cpus=limits.cpus), undo)
+            vm = boot(replace(machine, accel=chosen), lifetime, group=group)
+            undo.callback(vm.close)
+            agent = guest.become_box(vm, spec)
+            undo.callback(agent.close)
+            facts: dict[str, Any] = {
+                "accel": "kvm" if vm.monitor.kvm() else "tcg",
+                "kernel": machine.kernel.release,
+                "environment": launcher.environment(spec),
+                "notes": [note] if note else [],
+            }
+            if group is not None and group.has("memory"):
+                facts["memory_overhead"] = group.memory_bytes()
+            parts = Parts(
+                agent=agent,
+                close=undo.pop_all().close,
+                group=group,
+                shares_kernel=False,
+                facts=facts,
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        return False
+
+    def _kernel(self, spec: BoxSpec) -> Kernel:
+        return kernel(spec.option("kernel"))
+
+    def _memory(self, spec: BoxSpec) -> int:
+        if spec.memory is None or spec.has(unlimited("memory")):
+            return MEMORY
+        return spec.memory + KERNELS_OWN
+
+    def _check_asked(self, spec: BoxSpec) -> None:
+        """What a VM here cannot give is refused, never dropped."""
+        if isinstance(spec.image, str):
+            raise Unsupported(f"image={spec.image!r}: a VM here is started from the image made by us, not from a disk")
+        if spec.network not in (None, "none"):
+            raise Unsupported(f"network={spec.network}: a VM here has no network device; expected none")
+        if spec.volumes:
+            raise Unsupported("volumes: Debian's cloud kernels have no 9p file system to share a directory through")
+        if self._memory(spec) > LARGEST:
+            raise Unsupported(f"memory={spec.memory}: a VM here has at most {(LARGEST - KERNELS_OWN) >> 20} MiB")
+        if spec.cpus is not None and spec.cpus > 1 and not spec.has(unlimited("cpu")):
+            raise Unsupported(f"cpus={spec.cpus}: a VM here has one processor")

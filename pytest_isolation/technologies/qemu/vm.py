@@ -40,15 +40,16 @@ if TYPE_CHECKING:
 CHANNEL = ("virtio_pci", "virtio_console")
 PORT = "/dev/vport0p1"
 BOOT_TIMEOUT_S = 60.0
-EEXIST = 17
+EEXIST, PR_SET_THP_DISABLE = 17, 41
 
 
 class BootError(BoxError):
     """A kernel did not get as far as the agent.  `console` has its last lines."""
 
-    def __init__(self, reason: str, console: str) -> None:
-        super().__init__(f"{reason}; the console's last lines:\n{console}" if console else f"{reason}; it said nothing")
-        self.reason, self.console = reason, console
+    def __init__(self, what: str, why: str, console: str) -> None:
+        tail = f"the console's last lines:\n{console}" if console else "it said nothing"
+        super().__init__(f"{what}: {why}; {tail}")
+        self.why, self.console = why, console
 
 
 class Vm:
@@ -140,7 +141,7 @@ class _Boot:
             console.settle()
             serial.close()
             what = f"the kernel {self.machine.kernel.path} did not boot to the agent ({self.machine.accel})"
-            raise BootError(f"{what}: {error}", console.tail()) from None
+            raise BootError(what, str(error), console.tail()) from None
         return vm
 
     def _watch(self, line: int, monitor: Monitor, timeout: float) -> None:
@@ -170,6 +171,7 @@ class _Boot:
             group.add(child.pid)
         for fd in fds.values():
             local.proc.close(fd)  # or the end of QEMU would close nothing
+        child.prctl(PR_SET_THP_DISABLE, 1)  # a page the guest touches costs the host a page, not 2 MiB
         null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
         # Its errors go where the console goes: both say why there is no agent.
         stdio = (null, null, fds["console"])

@@ -1,0 +1,118 @@
+"""Making the guest a box: its root from the image, its mounts and limits, and the agent as the box's user.
+
+All by system calls of the agent in the initramfs, which then becomes the box's first process.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.shortcuts import write
+from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.unpack import unpack
+from pytest_isolation.boxes.weakenings import drop
+from pytest_isolation.errors import AgentLost, BoxError, Unsupported
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.qemu.vm import Vm
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE = 1, 2, 4, 8, 32, 4096, 8192
+CLONE_NEWCGROUP = 0x0200_0000
+NEW, GROUPS = "/box", "/groups"
+"""Of the initramfs: the box's root to be, and the guest's control groups while limits are set."""
+
+
+def become_box(vm: Vm, spec: BoxSpec) -> Agent:
+    """Turn the initramfs of `vm` into a box of `spec`; returns the agent that is its first process.
+
+    Raises BoxError with the call that the guest's kernel refused.
+    """
+    if vm.channel is None or vm.descriptor is None:
+        raise Unsupported(f"the kernel {vm.machine.kernel.path} has no virtio console: a box would be too slow to ask")
+    proc = vm.agent.proc
+    _root(proc, spec)
+    _limits(proc, spec)
+    _mounts(proc, spec)
+    must(proc.sethostname(spec.hostname), "hostname")
+    launcher.loopback_up(proc)
+    must(proc.chdir(NEW), "the new root")
+    must(proc.mount(".", "/", None, MS_MOVE), "the new root")
+    must(proc.chroot("."), "the new root")
+    must(proc.chdir("/"), "the new root")
+    if spec.read_only and not spec.has(drop("read-only")):
+        must(proc.mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY), "making the root read-only")
+    return _become(vm, spec, vm.descriptor)
+
+
+def _root(proc: Proc, spec: BoxSpec) -> None:
+    must(proc.mount("root", NEW, "tmpfs", 0, "mode=755"), "the root's tmpfs")
+    image = spec.image if isinstance(spec.image, Image) else Image()
+    unpack((base_image() + image).carried(spec.weakenings), proc, os.fsencode(NEW))
+
+
+def _limits(proc: Proc, spec: BoxSpec) -> None:
+    """In the guest's own control group: what root in the guest could undo, the machine's memory bounds."""
+    limits = launcher.limits_of(spec)
+    must(proc.mkdirat(AT_FDCWD, GROUPS, 0o755), "control groups")
+    must(proc.mount("cgroup2", GROUPS, "cgroup2"), "control groups")
+    must(proc.mkdirat(AT_FDCWD, f"{GROUPS}/box", 0o755), "the box's control group")
+    for controller, value in (("memory", limits.memory), ("pids", limits.pids)):
+        if value is not None:
+            doing = f"a limit of {value} on {controller}"
+            must(write(proc, f"{GROUPS}/cgroup.subtree_control", f"+{controller}".encode()), doing)
+            must(write(proc, f"{GROUPS}/box/{controller}.max", str(value).encode()), doing)
+    must(write(proc, f"{GROUPS}/box/cgroup.procs", b"0"), "joining the box's control group")
+    must(proc.unshare(CLONE_NEWCGROUP), "a control group namespace")
+    must(proc.umount2(GROUPS, 2), "control groups")
+
+
+def _mounts(proc: Proc, spec: BoxSpec) -> None:
+    usual = MS_NOSUID | MS_NODEV | MS_NOEXEC
+
+    def mount(kind: str, target: str, flags: int, data: str | None = None) -> None:
+        must(proc.mount(kind, f"{NEW}{target}", kind, flags, data), f"mounting {target}")
+
+    mount("proc", "/proc", usual)
+    mount("sysfs", "/sys", usual)
+    mount("cgroup2", "/sys/fs/cgroup", usual)
+    must(
+        proc.mount(None, f"{NEW}/sys/fs/cgroup", None, MS_REMOUNT | MS_BIND | MS_RDONLY | usual),
+        "control groups read-only",
+    )
+    mount("devtmpfs", "/dev", MS_NOSUID)
+    for name in ("pts", "shm", "mqueue"):
+        proc.mkdirat(AT_FDCWD, f"{NEW}/dev/{name}", 0o755)
+    mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=620")
+    mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777")
+    if spec.read_only:
+        for path in ("/tmp", "/run"):
+            mount("tmpfs", path, MS_NOSUID | MS_NODEV, "mode=1777")
+
+
+def _become(vm: Vm, spec: BoxSpec, port: int) -> Agent:
+    """Execute the agent again in the box's root, on the same port: with the box's environment and as its user."""
+    assert vm.channel is not None
+    proc, wanted = vm.agent.proc, spec.delivered
+    must(proc.chdir(wanted.workdir), f"workdir={wanted.workdir}")
+    must(proc.setgroups([]), "dropping groups")
+    # One program: after it nobody here answers but the new agent.
+    program = Program(stop_on_error=True)
+    if wanted.gid:
+        program.setresgid(wanted.gid, wanted.gid, wanted.gid)
+    if wanted.uid:
+        program.setresuid(wanted.uid, wanted.uid, wanted.uid)
+    program.dup3(port, 0)
+    program.dup3(port, 1)
+    program.close_range(2, 0xFFFF_FFFF, launcher.CLOSE_RANGE_CLOEXEC)
+    program.execve("/agent", ["/agent"], launcher.environment(spec))
+    proc.start(program)
+    try:
+        return Agent(vm.channel)
+    except AgentLost as error:
+        # Instead of a hello, the answer that says which call was refused.
+        raise BoxError(f"the guest did not start the agent as uid {wanted.uid}, gid {wanted.gid}: {error}") from None
