@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -20,8 +20,6 @@ PLACES = ("/", "/etc/", "/var/", "/home/", "/srv/")
 @given(place=st.sampled_from(PLACES), how=st.sampled_from(["file", "dir", "link", "symlink", "mode"]), name=tokens())
 def test_root_refuses_changes(box: Box, place: str, how: str, name: str) -> None:
     path = f"{place}{name}"
-    if box.parts.root is None:
-        raise Unsupported("the host cannot see the box's root")
     match how:
         case "file":
             reply = box.proc.openat(-100, path, 0o101, 0o600)

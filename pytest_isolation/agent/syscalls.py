@@ -831,6 +831,10 @@ class Syscalls(Generic[T]):
         """init_module(2)."""
         return self._call("finit_module", fd, parameters, flags)
 
+    def exit_group(self, status: int) -> T:
+        """exit_group(2): it has no answer."""
+        return self._call("exit_group", status)
+
     def acct(self, path: PathArg | None) -> T:
         """acct(2)."""
         return self._call("acct", path)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.outside.processes import Canary, canary_for
+from pytest_isolation.outside.processes import Canary, canary_for, host_pids
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.box import Box
@@ -32,6 +33,17 @@ class Outside:
         finally:
             if canary.alive:
                 canary.signals_seen()
+
+    def named(self, name: str) -> set[int]:
+        """The host's processes whose comm is `name` (at most 15 characters)."""
+        found = set()
+        for pid in host_pids():
+            try:
+                if Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n") == name:
+                    found.add(pid)
+            except OSError:
+                continue
+        return found
 
     def numbers_are_ours(self) -> bool:
         """Whether the box lives in this process's PID namespace: a pid means the same on both sides."""
