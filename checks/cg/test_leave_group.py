@@ -26,9 +26,9 @@ def test_process_stays_in_its_group(box: Box, controller: str, up: int, file: st
     group = group_of(box)
     places = {f"/sys/fs/cgroup/{controller}", "/sys/fs/cgroup"}
     with box.spawn() as proc:
-        before = group.pids()
+        before = group.memberships()
         told = []
         for place in sorted(places):
             told.append(write(proc, f"{place}/{'../' * up}{file}", b"0"))
-        left = before - group.pids()
+        left = before - group.memberships()
         promise.require(not left, *told, left_the_group=sorted(left))

@@ -119,6 +119,12 @@ class Group:
                     found |= {int(word) for word in (below / "cgroup.procs").read_text().split()}
         return found
 
+    def memberships(self) -> set[tuple[str, int]]:
+        """(the hierarchy's directory of the group, a process in or below it), by the host's numbers."""
+        return {
+            (str(place), pid) for place in set(self.places.values()) for pid in Group(self.path, {"": place}).pids()
+        }
+
     def memory_bytes(self) -> int:
         """Charged now."""
         file = self.file("memory", "memory.usage_in_bytes", "memory.current")
