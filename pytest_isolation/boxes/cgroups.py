@@ -277,6 +277,40 @@ def _limit(group: Group, limits: Limits) -> None:
             raise BoxError("a processor limit was asked for, and no cpu controller is there")
 
 
+def places_of(pid: int, identity: str) -> dict[str, Path] | None:
+    """Controller -> the directory of the container's group, from /proc/PID/cgroup.
+
+    None when `pid` is not the container's here: an engine puts the container's id in the name of its group
+    (cgroupfs PARENT/ID and PARENT/libpod-ID, systemd docker-ID.scope), and a stranger's has not.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    roots = hierarchies()
+    found: dict[str, Path] = {}
+    known = False
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if identity not in path:
+            continue
+        known = True
+        # A box that moved itself deeper is still held by the group that has the id.
+        parts = Path(path.strip("/")).parts
+        depth = next(index for index, part in enumerate(parts) if identity in part)
+        for controller in controllers.split(",") if controllers else ("unified",):
+            place = roots[controller].joinpath(*parts[: depth + 1]) if controller in roots else None
+            if place is not None and place.is_dir():
+                found[controller] = place
+    return found if known else None
+
+
+def group_at(places: dict[str, Path]) -> Group:
+    """The group that `places` (controller -> directory) are; not empty."""
+    controller, place = next(iter(places.items()))
+    return Group(os.path.relpath(place, hierarchies()[controller]), places)
+
+
 def remove(path: str) -> bool:
     """Remove the group `path` and all below it, on every hierarchy; returns whether it was there."""
     found = False

@@ -21,6 +21,7 @@ BUILT_IN = {
     "runc": "pytest_isolation.technologies.runc:Runc",
     "crun": "pytest_isolation.technologies.crun:Crun",
     "docker": "pytest_isolation.technologies.docker:Docker",
+    "podman": "pytest_isolation.technologies.podman:Podman",
     "qemu": "pytest_isolation.technologies.qemu:Qemu",
     "command": "pytest_isolation.technologies.command:Command",
 }

@@ -31,7 +31,7 @@ class Crun(OciRuntime):
 
     def check_available(self, spec: BoxSpec) -> None:
         super().check_available(spec)
-        if not flag(spec, "hide_unified") and _refuses():
+        if not flag(spec, "hide_unified") and refuses_this_host():
             raise Unavailable(
                 f"crun refuses this host: {REFUSAL}",
                 "boot with systemd.unified_cgroup_hierarchy=1, or give hide_unified=true, which starts crun where the "
@@ -51,8 +51,8 @@ class Crun(OciRuntime):
         return int(json.loads((place / identity / "status").read_text())["pid"])
 
 
-def _refuses() -> bool:
-    """Whether crun would: it does on a hybrid host whose v2 tree has any controller."""
+def refuses_this_host() -> bool:
+    """Whether crun refuses this one: it does every hybrid host whose v2 tree has any controller."""
     if cgroups.mode() != "hybrid":
         return False
     return bool((cgroups.hierarchies()["unified"] / "cgroup.controllers").read_text().split())

@@ -21,6 +21,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_SHARED = 1, 2
 MS_REC, MS_PRIVATE = 16384, 1 << 18
 MNT_DETACH = 2
 CLONE_NEWNS = 0x0002_0000
+SHARED = ("tmp", "var", "home", "srv", "root", "mnt")
+"""With drop("private-root"): the directories a box of an engine and its sibling have in common, for / cannot be."""
 FLAGS = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC}
 
 

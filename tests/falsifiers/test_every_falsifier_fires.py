@@ -20,6 +20,10 @@ KEPT_OTHERWISE = {
         "pid.init-death-kills-all",
         "docker",
     ): "without a PID namespace, the engine kills what is left in the container's group",
+    (
+        "pid.init-death-kills-all",
+        "podman",
+    ): "without a PID namespace, the runtime kills what is left in the container's group",
 }
 """Cells whose promise is kept by a second defence that nothing can switch off, and how."""
 CELLS = [

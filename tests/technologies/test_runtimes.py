@@ -263,7 +263,7 @@ def test_crun_refuses_a_hybrid_host_in_its_own_words(run: lifetime.Lifetime, mon
     one, bare = technology("crun"), BoxSpec(technology="crun")
     with pytest.raises(Unavailable, match=r"crun refuses this host: .*; boot with .* give hide_unified=true") as caught:
         one.check_available(bare)
-    monkeypatch.setattr("pytest_isolation.technologies.crun._refuses", lambda: False)
+    monkeypatch.setattr("pytest_isolation.technologies.crun.refuses_this_host", lambda: False)
     with pytest.raises(BoxError) as real:
         one.launch(bare, run)
     assert caught.value.reason.partition(": ")[2] in str(real.value)

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
-SHARED = ("tmp", "var", "home", "srv", "root", "mnt")
-"""With drop("private-root"): the directories a box and its sibling have in common.  / itself Docker cannot share."""
-
 OURS = {
     "auto_remove": "every container is removed when its box ends",
     "command": "the agent is the command",

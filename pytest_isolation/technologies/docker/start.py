@@ -15,7 +15,7 @@ from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupporte
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.docker import image, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained
-from pytest_isolation.technologies.docker.settings import SHARED, Settings
+from pytest_isolation.technologies.docker.settings import Settings
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -99,12 +99,12 @@ class Start:
             shared = Path(sibling.parts.facts["shared root"])
         else:
             shared = self._directory("root")
-            for name in SHARED:
+            for name in mounts.SHARED:
                 (shared / name).mkdir()
                 (shared / name).chmod(0o1777)
         self.facts["shared root"] = os.fspath(shared)
         taken = {bind.split(":")[1] for bind in settings.binds if ":" in bind}
-        for name in SHARED:
+        for name in mounts.SHARED:
             settings.host.get("tmpfs", {}).pop(f"/{name}", None)
             if f"/{name}" not in taken:
                 settings.binds.append(f"{shared / name}:/{name}:rw")
@@ -160,13 +160,12 @@ class Start:
         networks = (settings.get("Networks") or {}).values()
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
         pid = int(found["State"]["Pid"])
-        groups = _groups_of(pid, self.id)
+        groups = cgroups.places_of(pid, self.id)
         if groups is None:
             return  # the daemon's processes have no numbers here: another machine, or another PID namespace
         self.pid = pid
         if groups:
-            path = os.path.relpath(next(iter(groups.values())), cgroups.hierarchies()[next(iter(groups))])
-            self.group = cgroups.Group(path, groups)
+            self.group = cgroups.group_at(groups)
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
         if merged and os.access(merged, os.R_OK | os.X_OK):
             self.root = Path(merged)
@@ -190,31 +189,3 @@ class Start:
     def _remove(self) -> None:
         with explained(f"ending {self.spec.id}"):
             self.daemon.remove_container(self.name)
-
-
-def _groups_of(pid: int, identity: str) -> dict[str, Path] | None:
-    """Controller -> the directory of the container's group, from /proc/PID/cgroup.
-
-    None when `pid` is not the container's here: its group has the container's id in its name with every
-    driver (cgroupfs PARENT/ID, systemd docker-ID.scope), and a stranger's has not.
-    """
-    try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    roots = cgroups.hierarchies()
-    found: dict[str, Path] = {}
-    known = False
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if identity not in path:
-            continue
-        known = True
-        # A box that moved itself deeper is still held by the group that has the id.
-        parts = Path(path.strip("/")).parts
-        depth = next(index for index, part in enumerate(parts) if identity in part)
-        for controller in controllers.split(",") if controllers else ("unified",):
-            place = roots[controller].joinpath(*parts[: depth + 1]) if controller in roots else None
-            if place is not None and place.is_dir():
-                found[controller] = place
-    return found if known else None

@@ -1,0 +1,99 @@
+"""Podman through its own command: as root, or rootless.  The image is made by us and imported, nothing is pulled.
+
+`podman run --interactive` carries the agent's channel on its standard input and output; the exec door is
+`podman exec`.  Sources: podman-run(1), podman(1), containers.conf(5).
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.weakenings import (
+    LOSSES,
+    Weakenings,
+    drop,
+    expose,
+    grant,
+    join_sibling,
+    lossy,
+    share,
+    unlimited,
+)
+from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.podman import arguments
+from pytest_isolation.technologies.podman.engine import engine_for
+from pytest_isolation.technologies.podman.start import Start
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+__all__ = ["Podman"]
+
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
+
+
+class Podman:
+    name = "podman"
+    start_ms = 400
+    keywords: Mapping[str, str] = {
+        "rootless": "true: as a user without privileges; always so when you are none",
+        "user": "with rootless, and started as root: whose Podman it is (default: the first account of /etc/subuid)",
+        "runtime": "the OCI runtime: runc, crun (default: Podman's own, or runc where that one refuses this host)",
+        "*": "any other option of podman run, with _ for -: cap_add=NET_ADMIN+SYS_TIME, security_opt=label=disable",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "cgroup")}
+        opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
+        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
+        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root")}
+        opened |= {expose(path) for path in arguments.EXPOSED} | {grant(name) for name in GRANTED}
+        if arguments.euid_is_root():
+            # Opened from the host's side, by a mount that Podman is not asked for.
+            opened |= {drop("cgroup-ro"), drop("propagation")}
+        return frozenset(opened)
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        engine = engine_for(spec)
+        arguments.check(spec, engine)
+        engine.check(spec)
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        return engine_for(spec).facts(spec)
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            start = Start(engine_for(spec), spec, lifetime, undo)
+            agent = start.run()
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=start.pid,
+                group=start.group,
+                root=start.root,
+                volumes=start.volumes,
+                enter=start.enter,
+                address=start.address,
+                facts=start.facts,
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            # What enters later is undone with the box, too.
+            start.undo = undo.pop_all()
+            parts.close = start.undo.close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        """`container`, `image` and `pause`, as the engine registered them: a name, and whose Podman it was."""
+        from pytest_isolation.technologies.podman.engine import Engine
+
+        name, _, user = handle.partition(" ")
+        return Engine.of(user or None).remove(kind, name)

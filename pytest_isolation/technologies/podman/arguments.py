@@ -1,0 +1,162 @@
+"""From a box spec to the arguments of podman-run(1): limits, holes, and the user's own options."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes.weakenings import drop, join_sibling, share
+from pytest_isolation.errors import UsageError
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.base import texts
+from pytest_isolation.technologies.podman.engine import LABEL
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.podman.engine import Engine
+
+EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
+CHOOSING = frozenset({"rootless", "user", "runtime"})
+"""Keywords that say which Podman, not what it is told."""
+
+OURS = {
+    "attach": "the agent's channel is attached",
+    "detach": "the agent's channel is attached",
+    "entrypoint": "the agent is the entry point",
+    "interactive": "the agent is spoken to over it",
+    "log_driver": "the agent's traffic is never logged",
+    "name": "the name says which run it belongs to; put the box's own before the = of --box",
+    "pull": "nothing is ever pulled",
+    "replace": "no container of somebody else's is taken away",
+    "restart": "a box that ended stays ended",
+    "rm": "every container is removed when its box ends",
+    "rootfs": "give image=NAME, or leave it out for the image made by us",
+    "tty": "a terminal would change the agent's bytes",
+}
+"""Options that are not the user's, and why."""
+
+COMMON = {
+    "cpus": "cpus",
+    "env": "env",
+    "hostname": "hostname",
+    "memory": "memory",
+    "network": "network",
+    "pids_limit": "pids",
+    "read_only": "read_only",
+    "workdir": "workdir",
+}
+"""Options that have a word every technology knows: that one is to be used."""
+
+
+def euid_is_root() -> bool:
+    return os.geteuid() == 0
+
+
+def check(spec: BoxSpec, engine: Engine) -> None:
+    """Raises UsageError for an option that podman run has not, or that is ours."""
+    known = None
+    for key, _ in spec.options:
+        if key in CHOOSING:
+            continue
+        if key in OURS:
+            raise UsageError(f"podman: {key} cannot be set: {OURS[key]}; leave it out")
+        if key in COMMON:
+            raise UsageError(f"podman: write {COMMON[key]}=... for {key}: every technology knows that word")
+        known = known or _options(engine)
+        if key not in known:
+            near = difflib.get_close_matches(key, [*known, *CHOOSING], 1)
+            hint = f"did you mean {near[0]}?" if near else "expected an option of podman-run(1)"
+            raise UsageError(f"podman run has no option --{key.replace('_', '-')}; {hint}")
+
+
+def _options(engine: Engine) -> dict[str, bool]:
+    """Option of podman run, with _ for -, -> whether it takes a value."""
+    found = re.findall(r"^ +(?:-\w, )?--([a-z0-9-]+)(?: ([a-z]\S*))?", engine.command("run", "--help"), re.MULTILINE)
+    return {name.replace("-", "_"): bool(value) for name, value in found}
+
+
+def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]:
+    """Of `podman run`, before the image; without mounts of directories, which the start makes."""
+    found = ["--interactive", "--rm", "--pull", "never", "--log-driver", "none", "--name", name]
+    found += ["--label", f"{LABEL}={run_id}", "--entrypoint", json.dumps([agent])]
+    return (
+        found + _identity(spec) + _limits(spec) + _file_systems(spec) + _namespaces(spec) + _defences(spec) + _own(spec)
+    )
+
+
+def _own(spec: BoxSpec) -> list[str]:
+    """The user's options; `true` is for those that take no value."""
+    found = []
+    for key, _ in spec.options:
+        if key not in CHOOSING:
+            found += [f"--{key.replace('_', '-')}={text}" for text in texts(spec, key)]
+    return found
+
+
+def _identity(spec: BoxSpec) -> list[str]:
+    """An image of ours gets what every box has; the user's own keeps what it says unless told otherwise."""
+    spec = spec.delivered
+    mine = not isinstance(spec.image, str)
+    environment = launcher.environment(spec) if mine else [f"{key}={value}" for key, value in spec.env]
+    found = [word for text in environment for word in ("--env", text)]
+    if mine or spec.uid or spec.gid:
+        found += ["--user", f"{spec.uid}:{spec.gid}"]
+    if mine or spec.workdir != "/":
+        found += ["--workdir", spec.workdir]
+    return found
+
+
+def _limits(spec: BoxSpec) -> list[str]:
+    limits = launcher.limits_of(spec)
+    found: list[str] = []
+    if limits.memory is not None:
+        found += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
+    if limits.cpus is not None:
+        found += ["--cpus", str(limits.cpus)]
+    # Podman has a limit of its own, 2048, that would stand in for the one that was weakened away.
+    return [*found, "--pids-limit", str(limits.pids)] if limits.pids is not None else found
+
+
+def _file_systems(spec: BoxSpec) -> list[str]:
+    found: list[str] = []
+    if spec.read_only:
+        if not spec.has(drop("read-only")):
+            found += ["--read-only", "--read-only-tmpfs=false"]
+        for path, options in (("/tmp", "size=16m,mode=1777"), ("/run", "size=16m")):
+            if not any(hole.kind == "expose" and hole.what == path for hole in spec.weakenings):
+                found += ["--tmpfs", f"{path}:{options}"]
+    for hole in sorted(spec.weakenings):
+        if hole.kind == "expose":
+            found += ["--volume", f"{hole.what}:{'/host' if hole.what == '/' else hole.what}:rw"]
+    return found
+
+
+def _namespaces(spec: BoxSpec) -> list[str]:
+    options = {"pid": "--pid", "net": "--network", "ipc": "--ipc", "uts": "--uts", "cgroup": "--cgroupns"}
+    sibling = spec.extra.get("sibling")
+    modes = {"--network": spec.network} if spec.network is not None else {}
+    for kind, option in options.items():
+        if spec.has(share(kind)):
+            modes[option] = "host"
+        elif spec.has(join_sibling(kind)):
+            if sibling is not None:
+                modes[option] = f"container:{sibling.parts.facts['id']}"
+            elif kind == "ipc":
+                modes[option] = "shareable"
+    found = [word for option, mode in modes.items() for word in (option, mode)]
+    joined = str(modes.get("--network", "")).startswith("container:")
+    if not joined and modes.get("--uts") != "host":
+        found += ["--hostname", spec.hostname]
+    return found
+
+
+def _defences(spec: BoxSpec) -> list[str]:
+    found = [word for hole in sorted(spec.weakenings) if hole.kind == "grant" for word in ("--cap-add", hole.what)]
+    if spec.has(drop("seccomp")):
+        found += ["--security-opt", "seccomp=unconfined"]
+    if spec.has(drop("masks")):
+        found += ["--security-opt", "unmask=ALL"]
+    return found

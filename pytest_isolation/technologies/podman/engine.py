@@ -1,0 +1,312 @@
+"""One user's Podman: running its command, what it is, and taking away what a run made with it."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import re
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from pytest_isolation.errors import BoxError, Unavailable, UsageError
+from pytest_isolation.technologies import program
+from pytest_isolation.technologies.base import flag
+from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
+from pytest_isolation.technologies.namespaces import check_user_namespaces
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+LABEL = "pytest-isolation.run"
+"""On every container and image of ours: the run that made it."""
+TIMEOUT_S = 60
+REMOVAL_S = 20.0
+CAP_SYS_RESOURCE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Another account than our own, whose Podman a run as root uses."""
+
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The Podman of `account`; None: of this process' user."""
+
+    account: Account | None = None
+
+    @classmethod
+    def of(cls, user: str | None) -> Engine:
+        """Raises UsageError for an account that does not exist."""
+        if user is None:
+            return cls()
+        try:
+            found = pwd.getpwnam(user)
+        except KeyError:
+            raise UsageError(f"user={user}: there is no such account; expected a name of /etc/passwd") from None
+        return cls(Account(user, found.pw_uid, found.pw_gid, found.pw_dir))
+
+    @property
+    def uid(self) -> int:
+        return os.geteuid() if self.account is None else self.account.uid
+
+    @property
+    def rootless(self) -> bool:
+        return self.uid != 0
+
+    @property
+    def path(self) -> str:
+        return program.find("podman", "podman")
+
+    def environ(self) -> dict[str, str]:
+        """Of the command: our own, or what a login of the account would have."""
+        if self.account is None:
+            return dict(os.environ)
+        place = Path(f"/run/user/{self.uid}")
+        found = {"PATH": os.environ.get("PATH", os.defpath), "HOME": self.account.home, "USER": self.account.name}
+        if place.is_dir() and place.stat().st_uid == self.uid:
+            found["XDG_RUNTIME_DIR"] = os.fspath(place)
+        return found
+
+    def global_arguments(self) -> list[str]:
+        """Before the name of every command.  Without systemd's manager a box can be put below the guard's group."""
+        return [] if self.rootless else ["--cgroup-manager", "cgroupfs"]
+
+    def command(self, *words: str, given: bytes | None = None) -> str:
+        """What `podman WORDS` prints; raises BoxError with what it says when it fails."""
+        argv = [self.path, *self.global_arguments(), *words]
+        as_account: dict[str, Any] = {}
+        if self.account is not None:
+            as_account = {"user": self.account.uid, "group": self.account.gid, "extra_groups": [], "cwd": "/"}
+        try:
+            done = subprocess.run(
+                argv,
+                env=self.environ(),
+                capture_output=True,
+                timeout=TIMEOUT_S,
+                **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),
+                **as_account,
+            )
+        except subprocess.TimeoutExpired:
+            raise BoxError(f"podman {words[0]} has not ended after {TIMEOUT_S} s; see `podman info`") from None
+        if done.returncode:
+            raise BoxError(f"podman {' '.join(words[:2])} ended with {done.returncode}: {said(done.stderr)}")
+        printed: bytes = done.stdout
+        return printed.decode(errors="replace").strip()
+
+    # -- what it is ----------------------------------------------------------------------
+
+    def info(self) -> Mapping[str, Any]:
+        """As `podman info` tells it; asked once in a process."""
+        return _info(self)
+
+    def check(self, spec: BoxSpec) -> None:
+        """Raises Unavailable when this Podman cannot start a box of `spec`."""
+        program.version("podman", "podman")
+        if self.rootless:
+            self._check_rootless(spec)
+        try:
+            self.info()
+        except BoxError as error:
+            raise Unavailable(f"Podman does not work here: {error}", "see `podman info`") from None
+        self.runtime(spec)
+        if isinstance(spec.image, str):
+            try:
+                self.command("image", "inspect", "--format", "{{.Id}}", spec.image)
+            except BoxError:
+                raise Unavailable(
+                    f"Podman has no image {spec.image!r}, and nothing is pulled by itself",
+                    f"podman pull {spec.image}, or podman import FILE.tar {spec.image}",
+                ) from None
+
+    def _check_rootless(self, spec: BoxSpec) -> None:
+        check_user_namespaces()
+        user = pwd.getpwuid(self.uid).pw_name
+        for path in ("/etc/subuid", "/etc/subgid"):
+            if user not in _ranges(path) and str(self.uid) not in _ranges(path):
+                raise Unavailable(f"{user} has no range in {path}", f"usermod --add-subuids 100000-165535 "
+                                  f"--add-subgids 100000-165535 {user}")  # fmt: skip
+        program.find("newuidmap", "uidmap")
+        if spec.network is None:
+            device = Path("/dev/net/tun")
+            if not device.exists() or not (device.stat().st_mode & 0o006 == 0o006 or device.stat().st_uid == self.uid):
+                raise Unavailable(
+                    f"rootless Podman's own network needs /dev/net/tun, which {user} may not open",
+                    "network=none measures it without a network; or chmod 0666 /dev/net/tun",
+                )
+
+    def runtime(self, spec: BoxSpec) -> tuple[str, str | None]:
+        """The OCI runtime's name, and a note when it is not Podman's own choice.  Raises Unavailable."""
+        asked = spec.option("runtime")
+        own = str(self.info()["host"]["ociRuntime"].get("name") or "crun")
+        name = str(asked or own)
+        if Path(name).name == "crun" and refuses_this_host():
+            if asked is not None:
+                raise Unavailable(f"runtime={asked}: crun refuses this host: {REFUSAL}", "give runtime=runc")
+            return program.find(
+                "runc", "runc"
+            ), f"with runc: {own}, Podman's own runtime, refuses this host ({REFUSAL})"
+        if asked is not None:
+            program.find(name, Path(name).name)
+        return name, None
+
+    def ulimits(self) -> list[str]:
+        """What Podman would ask for by itself is above our own limits, and raising them takes CAP_SYS_RESOURCE."""
+        import resource
+
+        effective = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
+        if effective >> CAP_SYS_RESOURCE & 1 and not self.rootless:
+            return []
+        found = []
+        for word, limit in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
+            _, hard = resource.getrlimit(limit)
+            if word == "nproc":
+                # Podman lowers its own to this, and a container cannot have more than Podman.
+                highest = int(Path("/proc/sys/kernel/pid_max").read_text())
+                hard = highest if hard == resource.RLIM_INFINITY else min(hard, highest)
+            if hard != resource.RLIM_INFINITY:
+                found += ["--ulimit", f"{word}={hard}:{hard}"]
+        return found
+
+    def facts(self, spec: BoxSpec) -> dict[str, Any]:
+        """For the report.  Raises Unavailable."""
+        self.check(spec)
+        info = self.info()
+        host, security = info["host"], info["host"].get("security", {})
+        runtime, _ = self.runtime(spec)
+        return {
+            "version": info["version"]["Version"],
+            "runtime": Path(runtime).name,
+            "rootless": self.rootless,
+            "cgroup_version": host.get("cgroupVersion"),
+            "cgroup_manager": host.get("cgroupManager"),
+            "storage_driver": info["store"].get("graphDriverName"),
+            "seccomp": security.get("seccompEnabled", False),
+            "apparmor": security.get("apparmorEnabled", False),
+            "network_backend": host.get("networkBackend"),
+        }
+
+    # -- what a run makes ----------------------------------------------------------------
+
+    def handle(self, name: str) -> str:
+        """As registered with a Lifetime, for `remove`."""
+        return name if self.account is None else f"{name} {self.account.name}"
+
+    def keep_quiet(self, lifetime: Lifetime) -> None:
+        """Rootless Podman leaves a process that holds its namespaces: ours to end when it was not there before."""
+        key = f"podman pause {self.uid}"
+        if not self.rootless or key in lifetime.kept:
+            return
+        lifetime.kept[key] = True
+        if self._pause() is None:
+            lifetime.register("podman:pause", self.handle("pause"))
+            lifetime.at_end(lambda: self.remove("pause", "pause"))
+
+    def _pause(self) -> psutil.Process | None:
+        for place in (
+            self.environ().get("XDG_RUNTIME_DIR", ""),
+            f"/run/user/{self.uid}",
+            f"/tmp/podman-run-{self.uid}",
+        ):
+            with suppress(OSError, ValueError, psutil.Error):
+                process = psutil.Process(int(Path(place, "libpod/tmp/pause.pid").read_text()))
+                if process.uids().real == self.uid and "podman" in process.name():
+                    return process
+        return None
+
+    def remove(self, kind: str, name: str) -> bool:
+        """Remove one thing of ours; returns whether it was there.  Raises BoxError for what has not our label."""
+        if kind == "pause":
+            if (process := self._pause()) is not None and not self.command("ps", "--quiet", "--noheading"):
+                process.send_signal(signal.SIGTERM)
+                with suppress(psutil.Error):
+                    process.wait(5)
+                return True
+            return False
+        try:
+            label = self.command(kind, "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
+        except BoxError as error:
+            if _is_gone(error):
+                return False
+            raise
+        if not re.fullmatch("[0-9a-f]+", label):
+            raise BoxError(f"the {kind} {name} does not carry the label {LABEL}: it is somebody else's, and kept")
+        deadline = time.monotonic() + REMOVAL_S
+        while True:
+            try:
+                if kind == "container":
+                    self.command("container", "rm", "--force", "--time", "0", "--volumes", name)
+                else:
+                    self.command("image", "rm", name)
+                return True
+            except BoxError as error:
+                if _is_gone(error):
+                    return True
+                # A container that ends just now is neither running nor gone for a moment.
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
+
+def engine_for(spec: BoxSpec) -> Engine:
+    """Whose Podman a box of `spec` is.  Raises UsageError, Unavailable."""
+    user = spec.option("user")
+    if not flag(spec, "rootless") or os.geteuid() != 0:
+        if user is not None:
+            raise UsageError(f"user={user}: only with rootless=true, and started as root; else it is your own Podman")
+        return Engine()
+    if user is None:
+        names = _ranges("/etc/subuid")
+        known = [entry for entry in pwd.getpwall() if entry.pw_name in names and entry.pw_uid != 0]
+        if not known:
+            raise Unavailable(
+                "rootless=true, started as root, needs an account with a range in /etc/subuid",
+                "useradd --create-home NAME, then user=NAME; or run pytest as an ordinary user",
+            )
+        user = known[0].pw_name
+    engine = Engine.of(str(user))
+    if engine.uid == 0:
+        raise UsageError(f"user={user}: that is root; expected an account without privileges")
+    return engine
+
+
+def _ranges(path: str) -> set[str]:
+    """The accounts that have subordinate ids, subuid(5)."""
+    try:
+        return {line.split(":")[0] for line in Path(path).read_text().splitlines() if line.count(":") == 2}
+    except OSError:
+        return set()
+
+
+@cache
+def _info(engine: Engine) -> Mapping[str, Any]:
+    found: dict[str, Any] = json.loads(engine.command("info", "--format", "json"))
+    return found
+
+
+def _is_gone(error: BoxError) -> bool:
+    return any(word in str(error).lower() for word in ("no such", "not known", "not found"))
+
+
+def said(data: bytes) -> str:
+    """The errors Podman printed, on one line, without its warnings when there is more."""
+    lines = [line for line in data.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "level=warning" not in line] or lines
+    return " ".join(" ".join(errors).split())[-600:]

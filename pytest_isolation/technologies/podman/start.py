@@ -1,0 +1,206 @@
+"""One container, from its guard to its agent's hello."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.weakenings import drop
+from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies.launcher import must
+from pytest_isolation.technologies.podman.arguments import arguments
+from pytest_isolation.technologies.podman.engine import LABEL
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import ExitStack
+
+    from pytest_isolation.agent.client import Agent, Proc
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.podman.engine import Engine
+
+REPOSITORY = "localhost/pytest-isolation"
+OURS = "/agent"
+"""Where the agent is in an image made by us."""
+THEIRS = "/.pytest-isolation-agent"
+"""Where it is mounted in an image that is not."""
+
+
+class Start:
+    """`pid`, `group`, `root`, `volumes`, `address` and `facts` are for the box's Parts, once run() returned."""
+
+    def __init__(self, engine: Engine, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
+        self.engine, self.spec, self.lifetime, self.undo = engine, spec, lifetime, undo
+        self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
+        self.pid: int | None = None
+        self.group: cgroups.Group | None = None
+        self.root: Path | None = None
+        self.address: str | None = None
+        self.volumes: dict[str, Path] = {}
+        self.facts: dict[str, Any] = {}
+        self._theirs = isinstance(spec.image, str)
+        self._agent = THEIRS if self._theirs else OURS
+        self._guard: cgroups.Group | None = None
+
+    def run(self) -> Agent:
+        """Raises Unavailable, Unsupported, BoxError with Podman's own words."""
+        spec, engine, undo = self.spec, self.engine, self.undo
+        self._check_limits()
+        engine.keep_quiet(self.lifetime)
+        tag = spec.image if isinstance(spec.image, str) else self._image()
+        runtime, note = engine.runtime(spec)
+        programs = program.Programs(self._runtime_group(), undo)
+        self.lifetime.register("podman:container", engine.handle(self.name))
+        undo.callback(engine.remove, "container", self.name)
+        argv = [engine.path, *engine.global_arguments(), "--runtime", runtime, "run", *engine.ulimits()]
+        argv += arguments(spec, name=self.name, agent=self._agent, run_id=self.lifetime.run_id)
+        if self._guard is not None and not engine.rootless:
+            argv += ["--cgroup-parent", f"/{self._guard.path}"]
+        argv += [*self._mounts(), tag]
+        programs.start(argv, env=self._environ(), prepare=self._become_account)
+        agent = programs.hello("podman run")
+        undo.callback(agent.close)
+        self._look()
+        if note:
+            self.facts["notes"] = [note]
+        return agent
+
+    def enter(self) -> Agent:
+        """As `podman exec` does."""
+        programs = program.Programs(self._runtime_group(), self.undo)
+        argv = [self.engine.path, *self.engine.global_arguments(), "exec", "--interactive", self.name, self._agent]
+        programs.start(argv, env=self._environ(), prepare=self._become_account)
+        agent = programs.hello("podman exec")
+        self.undo.callback(agent.close)
+        return agent
+
+    # -- what it needs before --------------------------------------------------------------
+
+    def _check_limits(self) -> None:
+        if self.engine.rootless and cgroups.mode() != "v2" and launcher.limits_of(self.spec) != cgroups.Limits():
+            raise Unsupported("rootless Podman sets limits on cgroup v2 only, and this host has v1 controllers")
+
+    def _runtime_group(self) -> cgroups.Group | None:
+        """A group for one command of Podman's, in the guard: on v2 a group with groups below has no process.
+
+        One each: what ends with an exec must not end the container's own.
+        """
+        if self._guard is None:
+            self._guard = self.lifetime.new_group(self.spec.name, launcher.GUARD)
+            if self._guard is None:
+                return None
+            self.undo.callback(self._guard.remove)
+        return cgroups.create(f"{self._guard.path}/podman-{secrets.token_hex(2)}", cgroups.Limits())
+
+    def _image(self) -> str:
+        """The tag of the image with the tree `spec` asks for, imported unless this run has done so.
+
+        The plain image lives as long as the run; one with a tree of the spec's own, as long as its box.
+        """
+        tree = (base_image() + (self.spec.image if isinstance(self.spec.image, Image) else Image())).carried(
+            self.spec.weakenings
+        )
+        data = tree.to_tar()
+        digest = hashlib.sha256(data).hexdigest()[:16]
+        tag = f"{REPOSITORY}:{digest}-{self.lifetime.run_id}-{os.getpid()}"
+        known = f"podman image {self.engine.uid} {tag}"
+        if known in self.lifetime.kept:
+            return tag
+        self.lifetime.register("podman:image", self.engine.handle(tag))
+        if self.spec.image is None:
+            self.lifetime.kept[known] = True
+            self.lifetime.at_end(lambda: self.engine.remove("image", tag))
+        else:
+            self.undo.callback(self.engine.remove, "image", tag)
+        label = f"LABEL {LABEL}={self.lifetime.run_id}"
+        self.engine.command("import", "--quiet", "--change", label, "-", tag, given=data)
+        return tag
+
+    def _environ(self) -> list[str]:
+        return [f"{name}={value}" for name, value in self.engine.environ().items()]
+
+    def _become_account(self, child: Proc) -> Sequence[int]:
+        account = self.engine.account
+        if account is not None:
+            must(child.chdir("/"), "leaving a directory the account may not see")
+            must(child.setgroups([account.gid]), "dropping groups")
+            must(child.setresgid(account.gid, account.gid, account.gid), f"the group of {account.name}")
+            must(child.setresuid(account.uid, account.uid, account.uid), f"becoming {account.name}")
+        return ()
+
+    def _mounts(self) -> list[str]:
+        spec = self.spec
+        found: list[str] = []
+        for volume in spec.volumes:
+            directory = self._directory("volume")
+            if volume.nested:
+                mounts.nested(directory, self.lifetime, self.undo)
+            self.volumes[volume.target] = directory
+            mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
+            found += ["--volume", f"{directory}:{volume.target}:{mode}"]
+        if spec.has(drop("propagation")):
+            shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
+            found += ["--volume", f"{shared}:/mnt:rshared"]
+        if spec.has(drop("private-root")):
+            found += self._shared_root()
+        if self._theirs:
+            binary = self._directory("agent") / "agent"
+            binary.write_bytes(agent_binary().read_bytes())
+            binary.chmod(0o755)
+            found += ["--volume", f"{binary}:{self._agent}:ro"]
+        return found
+
+    def _shared_root(self) -> list[str]:
+        sibling = self.spec.extra.get("sibling")
+        if sibling is not None:
+            shared = Path(sibling.parts.facts["shared root"])
+        else:
+            shared = self._directory("root")
+            for name in mounts.SHARED:
+                (shared / name).mkdir()
+                (shared / name).chmod(0o1777)
+        self.facts["shared root"] = os.fspath(shared)
+        return [word for name in mounts.SHARED for word in ("--volume", f"{shared / name}:/{name}:rw")]
+
+    def _directory(self, prefix: str) -> Path:
+        if self.engine.account is not None:
+            raise Unsupported(
+                f"{self.engine.account.name} would have to mount a directory of this run, which is for its own user; "
+                "run pytest as that user to measure this"
+            )
+        directory = self.lifetime.new_directory(prefix)
+        directory.chmod(0o777)
+        self.undo.callback(self.lifetime.remove_directory, directory)
+        return directory
+
+    # -- what became of it -----------------------------------------------------------------
+
+    def _look(self) -> None:
+        """What the host sees of the container."""
+        (found,) = json.loads(self.engine.command("container", "inspect", self.name))
+        self.facts |= {"id": found["Id"], "name": self.name}
+        if not self._theirs:
+            self.facts["environment"] = launcher.environment(self.spec)
+        self.pid = int(found["State"]["Pid"])
+        if not self.pid or not Path(f"/proc/{self.pid}").exists():
+            raise BoxError(f"{self.spec.id}: Podman says that its first process is {self.pid}, which is not there")
+        settings = found.get("NetworkSettings") or {}
+        networks = [settings, *(settings.get("Networks") or {}).values()]
+        self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
+        places = cgroups.places_of(self.pid, found["Id"])
+        # Rootless on v1 it has no group of its own, and stays where Podman was started.
+        self.group = cgroups.group_at(places) if places else self._guard
+        merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
+        if merged and not self.engine.rootless and os.access(merged, os.R_OK | os.X_OK):
+            self.root = Path(merged)
+        if self.spec.has(drop("cgroup-ro")):
+            mounts.make_cgroups_writable(self.pid)
