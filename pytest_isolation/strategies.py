@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import signal
 import struct
 from dataclasses import replace
@@ -21,9 +22,14 @@ def catchable_signals() -> st.SearchStrategy[int]:
     return st.sampled_from([int(one) for one in CATCHABLE])
 
 
+PROCESS = secrets.token_hex(4)
+"""In every token: two runs at once, or two workers of one, that both shrink to the letter a, must not meet."""
+
+
 def tokens() -> st.SearchStrategy[str]:
-    """A word nobody else uses: 16 random letters behind a prefix."""
-    return st.text("abcdefghijklmnopqrstuvwxyz", min_size=16, max_size=16).map(lambda text: f"pytest-isolation-{text}")
+    """A word nobody else uses: 16 random letters behind a prefix of this process's own."""
+    letters = st.text("abcdefghijklmnopqrstuvwxyz", min_size=16, max_size=16)
+    return letters.map(lambda text: f"pytest-isolation-{PROCESS}-{text}")
 
 
 def file_names() -> st.SearchStrategy[str]:

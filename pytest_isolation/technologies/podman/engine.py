@@ -167,6 +167,14 @@ class Engine:
             program.find(name, Path(name).name)
         return name, None
 
+    def ids(self) -> tuple[int | None, int | None]:
+        """How many uids, and how many gids, a box can have; None: all there are."""
+        maps = self.info()["host"].get("idMappings") or {}
+        if not self.rootless:
+            return None, None
+        found = [sum(int(one["size"]) for one in maps.get(kind, ())) or None for kind in ("uidmap", "gidmap")]
+        return found[0], found[1]
+
     def ulimits(self) -> list[str]:
         """What Podman would ask for by itself is above our own limits, and raising them takes CAP_SYS_RESOURCE."""
         import resource

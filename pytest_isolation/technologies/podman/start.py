@@ -55,6 +55,7 @@ class Start:
         """Raises Unavailable, Unsupported, BoxError with Podman's own words."""
         spec, engine, undo = self.spec, self.engine, self.undo
         self._check_limits()
+        self._check_identity()
         engine.keep_quiet(self.lifetime)
         tag = spec.image if isinstance(spec.image, str) else self._image()
         runtime, note = engine.runtime(spec)
@@ -84,6 +85,13 @@ class Start:
         return agent
 
     # -- what it needs before --------------------------------------------------------------
+
+    def _check_identity(self) -> None:
+        """Rootless, the ids of a box are those of the user's ranges: podman itself would only say EINVAL."""
+        spec, ids = self.spec.delivered, self.engine.ids()
+        for word, asked, known in (("uid", spec.uid, ids[0]), ("gid", spec.gid, ids[1])):
+            if known is not None and asked >= known:
+                raise Unsupported(f"{word}={asked}: a rootless box of this user has the ids up to {known - 1}")
 
     def _check_limits(self) -> None:
         if self.engine.rootless and cgroups.mode() != "v2" and launcher.limits_of(self.spec) != cgroups.Limits():
@@ -122,7 +130,12 @@ class Start:
         else:
             self.undo.callback(self.engine.remove, "image", tag)
         label = f"LABEL {LABEL}={self.lifetime.run_id}"
-        self.engine.command("import", "--quiet", "--change", label, "-", tag, given=data)
+        try:
+            self.engine.command("import", "--quiet", "--change", label, "-", tag, given=data)
+        except BoxError as error:
+            if "insufficient UIDs or GIDs" in str(error):
+                raise Unsupported("the image has owners beyond the ids that this user has in /etc/subuid") from None
+            raise
         return tag
 
     def _environ(self) -> list[str]:

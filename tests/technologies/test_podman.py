@@ -1,0 +1,192 @@
+"""Podman boxes: as root and rootless, options, users' images, limits, and what is left."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
+from pytest_isolation.boxes import lifetime
+from pytest_isolation.boxes.image import base_image
+from pytest_isolation.options.boxes import parse
+from pytest_isolation.technologies import conformance, technology
+from pytest_isolation.technologies.podman.engine import Engine
+from tests.support import need
+
+MIB = 1 << 20
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[lifetime.Lifetime]:
+    made = lifetime.Lifetime()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def spec() -> BoxSpec:
+    return need("podman")
+
+
+@pytest.fixture(scope="module")
+def rootless() -> BoxSpec:
+    """The Podman of an account with subordinate ids: dev/setup makes one."""
+    need("podman")
+    if not ROOT:
+        pytest.skip("this user's Podman is rootless already")
+    asked = parse("podman:rootless=true,network=none")
+    try:
+        technology("podman").check_available(asked)
+    except Unavailable as error:
+        if "podman" in os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(","):
+            raise
+        pytest.skip(str(error))
+    return asked
+
+
+@contextmanager
+def started(run: lifetime.Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[Box]:
+    def launch(asked: BoxSpec) -> Box:
+        box = technology("podman").launch(asked, run)
+        box.launch = launch
+        return box
+
+    with launch(replace(spec, **changes)) as box:
+        yield box
+
+
+def status(box: Box, key: str) -> list[str]:
+    return Path(f"/proc/{box.parts.init_pid}/status").read_text().split(f"{key}:")[1].splitlines()[0].split()
+
+
+ROOTLESS_CASES = [
+    conformance.answers, conformance.carries_bytes, conformance.makes_children, conformance.moves_files,
+    conformance.starts_siblings, conformance.has_an_exec_door, conformance.reports_its_end, conformance.leaves_nothing,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ROOTLESS_CASES, ids=conformance.name_of)
+def test_conformance_of_rootless(rootless: BoxSpec, case: conformance.Case) -> None:
+    case(technology("podman"), rootless)
+
+
+def test_rootless_is_another_user_in_a_user_namespace(run: lifetime.Lifetime, rootless: BoxSpec) -> None:
+    with started(run, rootless) as box:
+        assert box.proc.getuid().value == 0
+        assert int(status(box, "Uid")[0]) != 0, "root in the box is root on the host"
+        assert os.readlink(f"/proc/{box.parts.init_pid}/ns/user") != os.readlink("/proc/self/ns/user")
+
+
+def test_rootless_says_which_limits_it_cannot_set(run: lifetime.Lifetime, rootless: BoxSpec) -> None:
+    from pytest_isolation.boxes import cgroups
+
+    if cgroups.mode() == "v2":
+        pytest.skip("rootless Podman sets limits on v2")
+    with pytest.raises(Unsupported, match="cgroup v2"):
+        technology("podman").launch(replace(rootless, memory=64 * MIB), run)
+
+
+def test_rootless_says_which_ids_it_has(run: lifetime.Lifetime, rootless: BoxSpec) -> None:
+    with pytest.raises(Unsupported, match="uid=2000000000"):
+        technology("podman").launch(replace(rootless, uid=2_000_000_000), run)
+
+
+def test_rootless_ends_the_process_that_holds_its_namespaces(rootless: BoxSpec) -> None:
+    user = technology("podman").facts(rootless) and Path("/etc/subuid").read_text().split(":")[0]
+    own = lifetime.Lifetime()
+    before = _pids_of(user)
+    with started(own, rootless):
+        pass
+    own.close()
+    assert _pids_of(user) <= before
+
+
+def _pids_of(user: str) -> set[int]:
+    uid = pwd.getpwnam(user).pw_uid
+    return {int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit() and p.exists() and p.stat().st_uid == uid}
+
+
+@pytest.mark.skipif(not ROOT, reason="limits are for root here")
+def test_limits_are_in_the_boxes_own_group(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    with started(run, spec, memory=64 * MIB, pids=40, cpus=0.5) as box:
+        group = box.parts.group
+        assert group is not None
+        limit = group.file("memory", "memory.limit_in_bytes", "memory.max")
+        assert limit is not None
+        assert limit.read_text().strip() == str(64 * MIB)
+        pids = group.file("pids", "pids.max", "pids.max")
+        assert pids is not None
+        assert pids.read_text().strip() == "40"
+
+
+def test_options_of_podman_run_arrive(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    with started(run, parse("podman:cap_drop=ALL,security_opt=no-new-privileges")) as box:
+        assert int(status(box, "CapEff")[0], 16) == 0
+        assert status(box, "NoNewPrivs") == ["1"]
+    with started(run, spec.weakened(weaken.drop("seccomp"))) as box:
+        assert status(box, "Seccomp") == ["0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("podman:cap_ad=ALL", "did you mean cap_add"),
+        ("podman:tty=true", "change the agent's bytes"),
+        ("podman:pids_limit=3", "pids=..."),
+        ("podman:user=root", "only with rootless=true"),
+        ("podman:rootless=maybe", "expected true or false"),
+        ("podman:rootless=true,user=no-such-user", "no such account"),
+        ("podman:rootless=true,user=root", "without privileges"),
+    ],
+)
+@pytest.mark.skipif(not ROOT, reason="some of these are for root")
+def test_bad_options_are_one_paragraph(spec: BoxSpec, text: str, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        technology("podman").check_available(parse(text))
+
+
+def test_an_image_that_is_not_there_is_not_pulled(spec: BoxSpec) -> None:
+    with pytest.raises(Unavailable, match="nothing is pulled"):
+        technology("podman").check_available(parse("podman:image=no-such-image"))
+
+
+def test_a_users_image(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    tag = f"localhost/users-own-{os.getpid()}"
+    Engine().command("import", "--quiet", "-", tag, given=base_image().to_tar())
+    try:
+        with started(run, spec, image=tag, read_only=True) as box:
+            assert box.proc.faccessat(-100, "/agent", os.F_OK).ok, "not the image that was asked for"
+        with pytest.raises(BoxError, match="somebody else's"):
+            Engine().remove("image", tag)
+    finally:
+        Engine().command("image", "rm", tag)
+
+
+def test_what_a_killed_run_left_is_removed(spec: BoxSpec) -> None:
+    script = (
+        "import time; from pytest_isolation import BoxSpec; from pytest_isolation.boxes.lifetime import Lifetime\n"
+        "from pytest_isolation.technologies import technology\n"
+        "box = technology('podman').launch(BoxSpec(technology='podman'), Lifetime())\n"
+        "print(box.parts.facts['name'], flush=True); time.sleep(600)"
+    )
+    import sys
+
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        name = process.stdout.readline().strip()
+        process.kill()
+    assert name.startswith("pytest-isolation-")
+    done = lifetime.clean()
+    assert not [one for one in done if one.outcome.startswith("kept") and one.kind.startswith("podman")], done
+    listed = Engine().command("ps", "--all", "--format", "{{.Names}}")
+    assert name not in listed.split()
+    assert name.split("-")[2] not in Engine().command("images", "--format", "{{.Tag}}")
