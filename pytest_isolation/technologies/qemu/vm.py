@@ -15,12 +15,11 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-import psutil
-
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Program, Reply
 from pytest_isolation.boxes.image import Entry, Image
+from pytest_isolation.boxes.lifetime import started
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher
@@ -166,7 +165,7 @@ class _Boot:
         self.undo.callback(local.close)
         child = local.proc.spawn()
         self.undo.callback(child.end)
-        self.lifetime.register("process", f"{child.pid}:{psutil.Process(child.pid).create_time()}")
+        self.lifetime.register("process", f"{child.pid}:{started(child.pid)}")
         if group is not None:
             group.add(child.pid)
         for fd in fds.values():
