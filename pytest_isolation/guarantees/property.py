@@ -24,7 +24,7 @@ SHRINK_S = 1.0
 """How long a smaller violation is looked for: a fresh box for each try would take minutes."""
 
 
-_OURS = settings(
+OURS = settings(
     deadline=None,
     database=None,
     derandomize=False,
@@ -41,7 +41,7 @@ def take_over(test: Callable[..., Any]) -> None:
     It looks before the check runs, and would fail one whose `box` is also a fixture of the user's.
     """
     if hasattr(test, "hypothesis"):
-        test._hypothesis_internal_use_settings = _OURS  # type: ignore[attr-defined]
+        test._hypothesis_internal_use_settings = OURS  # type: ignore[attr-defined]
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ def _generate(
 ) -> None:
     handle: Any = test
     inner = handle.hypothesis.inner_test
-    handle._hypothesis_internal_use_settings = settings(_OURS, max_examples=examples, phases=phases)
+    handle._hypothesis_internal_use_settings = settings(OURS, max_examples=examples, phases=phases)
     handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.id.encode())
     handle.hypothesis.inner_test = _count(ran, box, inner)
     try:
@@ -124,17 +124,20 @@ def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
     failing: list[dict[str, str]] = []
     until = 0.0
 
+    def shown(*args: Any, **kwargs: Any) -> dict[str, str]:
+        given = signature.bind(*args, **kwargs).arguments
+        return {key: repr(value) for key, value in given.items() if key != "box"}
+
     def example(*args: Any, **kwargs: Any) -> Any:
         nonlocal until
-        given = signature.bind(*args, **kwargs).arguments
-        arguments = {key: repr(value) for key, value in given.items() if key != "box"}
-        if failing and time.monotonic() > until and arguments not in failing:
+        if failing and time.monotonic() > until and shown(*args, **kwargs) not in failing:
             return None
         ran.examples += 1
         with box.agent.traced() as trace:
             try:
                 return inner(*args, **kwargs)
             except (Violation, BoxError) as error:
+                arguments = shown(*args, **kwargs)
                 if isinstance(error, Violation):
                     ran.violations += 1
                     ran.program = tuple(trace.calls())

@@ -58,6 +58,14 @@ class Canary:
                 return seen
             seen[reply.value] = struct.unpack_from("<i", reply.outs[0], 16)[0]
 
+    def forgets(self) -> bool:
+        """Drop what signals it saw; False when it was killed."""
+        try:
+            self.signals_seen()
+        except BoxError:
+            return False
+        return True
+
     def room(self, data: bytes) -> int:
         """As plant, in the same place every time: for one secret an example."""
         if self._room is None:
@@ -89,10 +97,11 @@ class Canary:
 
 
 def canary_for(box: Box) -> Canary:
-    """A living canary whose number, in `box`, names the canary itself or nothing."""
+    """A living canary without a signal, whose number in `box` names the canary itself or nothing."""
     kept = box.witnesses.get("canary")
     if isinstance(kept, Canary):
-        if kept.alive and _ours_or_nothing(box, kept):
+        # One round trip each: every example of many checks pays for these two.
+        if kept.forgets() and _ours_or_nothing(box, kept):
             return kept
         kept.close()
     passed_over: list[Canary] = []

@@ -1,0 +1,89 @@
+"""Measure, print the medians, and write all series as JSON: see bench/README.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.series import Series, find, write
+
+PARTS = ("calls", "examples", "starts", "plugin", "suite")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)} (default: all)")
+    parser.add_argument("--rounds", type=int, default=10, help="values of each series; whole runs take a fifth")
+    parser.add_argument("--out", type=Path, default=Path("bench.json"))
+    asked = parser.parse_args()
+    wanted = asked.only.split(",")
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"--only {','.join(sorted(unknown))}: expected {', '.join(PARTS)}")
+
+    series: list[Series] = []
+    if {"calls", "examples"} & set(wanted):
+        from bench.calls import calls
+        from bench.examples import examples
+        from bench.sides import sides
+
+        with sides() as measured:
+            if "calls" in wanted:
+                series += calls(measured, asked.rounds)
+            if "examples" in wanted:
+                series += examples(measured, asked.rounds)
+    if "starts" in wanted:
+        from bench.starts import starts
+
+        series += starts(asked.rounds)
+    if "plugin" in wanted:
+        from bench.runs import plugin
+
+        series += plugin(asked.rounds * 2)
+    if "suite" in wanted:
+        from bench.runs import suite
+
+        series += suite(max(1, asked.rounds // 5))
+    write(asked.out, series)
+    for one in series:
+        print(f"{one.metric:<22} {' '.join(one.dimensions.values()):<36} {one.median:>12.1f} {one.unit}")
+    for line in targets(series):
+        print(line)
+    print(f"all values: {asked.out}")
+    return 0
+
+
+RATIOS = (
+    ("calls", "agent in docker", "docker exec by SDK", 200.0),
+    ("examples", "agent in docker", "pytest-testinfra", 50.0),
+    ("examples", "agent in docker", "Hypothesis alone", 0.4),
+)
+CEILINGS = (
+    ("plugin.cost", {"time": "processor"}, 15.0),
+    ("suite", {"box": "docker"}, 60.0),
+    ("suite", {"box": "namespaces"}, 30.0),
+    ("suite", {"box": "qemu"}, 150.0),
+)
+
+
+def targets(series: list[Series]) -> list[str]:
+    """What was to be reached, and whether the medians do."""
+    lines = []
+    for metric, ours, theirs, wanted in RATIOS:
+        over, under = find(series, metric, side=ours), find(series, metric, side=theirs)
+        if over and under:
+            ratio = over.median / under.median
+            lines.append(f"{_met(ratio >= wanted)} {metric}: {ours} / {theirs} = {ratio:.2f}, wanted {wanted:g}")
+    for metric, dimensions, wanted in CEILINGS:
+        if one := find(series, metric, **dimensions):
+            what = " ".join((metric, *dimensions.values()))
+            lines.append(f"{_met(one.median <= wanted)} {what}: {one.median:.1f} {one.unit}, wanted {wanted:g} at most")
+    return lines
+
+
+def _met(yes: bool) -> str:
+    return "reached:" if yes else "MISSED: "
+
+
+if __name__ == "__main__":
+    sys.exit(main())

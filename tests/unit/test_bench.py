@@ -1,0 +1,54 @@
+"""The form of the bench's results, and what the comparison says of two of them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench import compare
+from bench.__main__ import targets
+from bench.series import Series, read, write
+
+
+def rates(side: str, *values: float, metric: str = "calls") -> Series:
+    return Series(metric, "1/s", list(values), {"side": side})
+
+
+def test_a_result_is_read_as_it_was_written(tmp_path: Path) -> None:
+    series = [rates("agent in docker", 1.0, 2.0), Series("suite", "s", [3.0], {"box": "docker"})]
+    write(tmp_path / "a.json", series)
+    assert read(tmp_path / "a.json") == series
+    (tmp_path / "b.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"b\.json: expected a result of `python -m bench`"):
+        read(tmp_path / "b.json")
+
+
+def test_targets_are_ratios_of_medians() -> None:
+    series = [
+        rates("agent in docker", 1.0, 2000.0, 9999.0),
+        rates("docker exec by SDK", 10.0),
+        Series("suite", "s", [61.0], {"box": "docker"}),
+    ]
+    assert targets(series) == [
+        "reached: calls: agent in docker / docker exec by SDK = 200.00, wanted 200",
+        "MISSED:  suite docker: 61.0 s, wanted 60 at most",
+    ]
+
+
+def test_two_results_are_told_apart_by_rank(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("scipy", reason="of the bench group, which the tests do not install")
+    before = [rates("a", *range(100, 110)), rates("b", *range(100, 110)), rates("c", 1, 2), rates("gone", 1)]
+    after = [rates("a", *range(200, 210)), rates("b", *range(101, 111)), rates("c", 3, 4), rates("new", 1)]
+    write(tmp_path / "before", before)
+    write(tmp_path / "after", after)
+    monkeypatch.setattr(sys, "argv", ["compare", str(tmp_path / "before"), str(tmp_path / "after")])
+    assert compare.main() == 0
+    _, a, b, c, *only = capsys.readouterr().out.splitlines()
+    assert "1.96x  differs" in a
+    assert "no difference seen" in b
+    assert "too few values to tell" in c
+    assert sorted(line.split(":")[0] for line in only) == ["only in after", "only in before"]
