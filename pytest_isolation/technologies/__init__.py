@@ -18,6 +18,7 @@ BUILT_IN = {
     "namespaces": "pytest_isolation.technologies.namespaces:Namespaces",
     "bubblewrap": "pytest_isolation.technologies.bubblewrap:Bubblewrap",
     "nspawn": "pytest_isolation.technologies.nspawn:Nspawn",
+    "lxc": "pytest_isolation.technologies.lxc:Lxc",
     "runc": "pytest_isolation.technologies.runc:Runc",
     "crun": "pytest_isolation.technologies.crun:Crun",
     "docker": "pytest_isolation.technologies.docker:Docker",
