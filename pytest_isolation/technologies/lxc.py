@@ -135,7 +135,7 @@ class Lxc:
         if kind == "locks":
             return _forget_locks(Path(handle))
         name, _, place = handle.partition(" ")
-        if kind != "container" or not Path(place, name).is_dir() or _state(place, name) == "STOPPED":
+        if kind != "container" or not Path(place, name).is_dir() or not _runs(place, name):
             return False
         _ask("lxc-stop", place, name, "--kill")
         return True
@@ -192,7 +192,8 @@ class _Container:
     def enter(self) -> Agent:
         """As lxc-attach does."""
         programs = self._programs("attach")
-        argv = [program.find("lxc-attach", "lxc"), "-P", os.fspath(self.place), "-n", self.name, "--clear-env"]
+        argv = [program.find("lxc-attach", "lxc"), "-P", os.fspath(self.place), "-n", self.name]
+        argv += ["-f", os.fspath(self.place / self.name / CONFIG), "--clear-env"]
         argv += [f"--set-var={variable}" for variable in launcher.environment(self.spec)]
         delivered = self.spec.delivered
         if delivered.uid or delivered.gid:
@@ -521,15 +522,21 @@ def _free_base() -> int:
 
 def _ask(command: str, place: Path | str, name: str, *arguments: str) -> str:
     """What an LXC program says of a container; raises BoxError with its words when it fails."""
-    argv = [program.find(command, "lxc"), "-P", os.fspath(place), "-n", name, *arguments]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    done = _run(command, place, name, *arguments)
     if done.returncode:
-        raise BoxError(f"{' '.join(argv)}: {' '.join(done.stderr.split())}")
+        raise BoxError(f"{' '.join(done.args)}: {' '.join(done.stderr.split())}")
     return done.stdout
 
 
-def _state(place: str, name: str) -> str:
-    return _ask("lxc-info", place, name, "-sH").strip()
+def _run(command: str, place: Path | str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    argv = [program.find(command, "lxc"), "-P", os.fspath(place), "-n", name, *arguments]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def _runs(place: str, name: str) -> bool:
+    """Whether a container answers by that name; LXC knows ours, which have no file it looks for, while they run."""
+    done = _run("lxc-info", place, name, "-sH")
+    return done.returncode == 0 and done.stdout.strip() != "STOPPED"
 
 
 def _locks(place: Path) -> Path:

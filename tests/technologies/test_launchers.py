@@ -19,9 +19,10 @@ from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
 from tests.support import need
 
-LAUNCHERS = ("bubblewrap", "nspawn", "runc", "crun")
+LAUNCHERS = ("bubblewrap", "nspawn", "lxc", "runc", "crun")
 AT_FDCWD, EROFS = -100, 30
 ROOT = os.geteuid() == 0
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE")
 
 
 @pytest.fixture(scope="module")
@@ -97,11 +98,11 @@ def test_the_agent_is_the_first_process(run: lifetime.Lifetime, spec: BoxSpec, p
         assert inside in Path(f"/proc/{box.parts.init_pid}/status").read_text()
 
 
-@pytest.mark.parametrize("name", ["SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE"])
+@pytest.mark.parametrize("name", GRANTED)
 def test_grant_gives_a_capability_over_the_host(run: lifetime.Lifetime, spec: BoxSpec, plain: Box, name: str) -> None:
     opens(spec, weaken.grant(name))
     bit = 1 << number_of(name)
-    kept = spec.technology == "nspawn" and name in ("SYS_ADMIN", "SYS_PTRACE", "SYS_NICE")
+    kept = name in {"nspawn": ("SYS_ADMIN", "SYS_PTRACE", "SYS_NICE"), "lxc": GRANTED}.get(spec.technology, ())
     assert bool(int(status(plain, "CapEff"), 16) & bit) is kept
     with started(run, spec.weakened(weaken.grant(name))) as box:
         assert int(status(box, "CapEff"), 16) & bit
