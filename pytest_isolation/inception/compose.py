@@ -113,7 +113,10 @@ def _empty(at: Place) -> Map:
 
 
 def choose(tree: Tree, srcs: str, used: list[str]) -> list[str]:
-    """The files `make` uses (`used`, from -f), else the first default name in srcs with its override."""
+    """The files `make` uses (`used`, from -f), else the default name in srcs with its override.
+
+    In a project that has neither, the nearest to the top: S03 says that it is in the wrong place, other rules go on.
+    """
     named = [found for path in used if (found := tree.find(path))]
     if named:
         return named
@@ -121,7 +124,8 @@ def choose(tree: Tree, srcs: str, used: list[str]) -> list[str]:
         if (path := posixpath.join(srcs, name)) in tree:
             extra = [posixpath.join(srcs, one) for one in OVERRIDES if posixpath.join(srcs, one) in tree]
             return [path, *extra[:1]]
-    return []
+    others = [path for path in tree.files if posixpath.basename(path) in NAMES and "bonus" not in path]
+    return sorted(others, key=lambda path: (path.count("/"), path))[:1]
 
 
 def read_compose(tree: Tree, paths: list[str], env_file: str | None = None) -> Compose:

@@ -62,6 +62,7 @@ class Image:
     build_scripts: list[shell.Script] = field(default_factory=list)
     copies: dict[str, str] = field(default_factory=dict)
     """Path in the image -> file of the submission."""
+    workdir: str = "/"
     role: str = "other"
     """nginx, wordpress, mariadb or other."""
 
@@ -326,15 +327,14 @@ def _copies(made: Submission, image: Image) -> None:
     """What COPY and ADD put where; a directory's files one by one."""
     assert image.service.build is not None
     context = image.service.build.context
-    workdir = "/"
     for stage in image.stages:
         for one in stage.instructions:
             if one.name == "WORKDIR":
-                workdir = posixpath.join(workdir, one.text.strip())
+                image.workdir = posixpath.join(image.workdir, one.text.strip())
             if one.name not in ("COPY", "ADD") or "from" in one.flags or context == "?" or one.bodies:
                 continue
             *sources, target = one.words or ("",)
-            target = posixpath.join(workdir, target)
+            target = posixpath.join(image.workdir, target)
             for source in sources:
                 path = normal(posixpath.join(context, source.lstrip("/")))
                 if path is None:
@@ -440,7 +440,8 @@ def _follow(made: Submission, image: Image) -> None:
 
 
 def _open(made: Submission, image: Image, word: str, seen: set[str]) -> None:
-    path = image.copies.get(posixpath.normpath(posixpath.join("/", word))) if word else None
+    here = image.service.text("working_dir") or image.workdir
+    path = image.copies.get(posixpath.normpath(posixpath.join(here, word))) if word else None
     if path is None and "/" not in word:
         path = next(
             (file for at, file in image.copies.items() if posixpath.basename(at) == word and "/bin/" in at), None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_NODES = 60_000
 MAX_LOOPS = 100
+MAX_DEPTH = 4
 MAX_LOOP_NODES = 5_000
 LEAVES = frozenset({"break", "return", "exit", "exec"})
 """Commands that end a loop."""
@@ -94,8 +95,8 @@ def _parser() -> Parser:
 
 
 @cache
-def parse(text: str, file: str, first_line: int = 1) -> Script:
-    """`first_line` is where `text` starts in `file`."""
+def parse(text: str, file: str, first_line: int = 1, depth: int = 0) -> Script:
+    """`first_line` is where `text` starts in `file`; `depth` counts the `sh -c` around it."""
     script = Script()
     root = _parser().parse(text.encode()).root_node
 
@@ -109,7 +110,10 @@ def parse(text: str, file: str, first_line: int = 1) -> Script:
         if (node.type == "ERROR" or node.is_missing) and script.broken is None:
             script.broken = place(node)
         if node.type == "command":
-            script.commands.append(_command(node, context, place(node)))
+            command = _command(node, context, place(node))
+            script.commands.append(command)
+            if (inner := _inner(command)) and depth < MAX_DEPTH:
+                script.commands += parse(inner, file, command.at.line, depth + 1).commands
         elif node.type in LOOPS:
             script.loops.append(Loop(place(node), _first_line(node), _is_endless(node)))
         elif node.type == "variable_assignment" and node.parent is not None and node.parent.type != "command":
@@ -117,6 +121,14 @@ def parse(text: str, file: str, first_line: int = 1) -> Script:
         elif node.type == "heredoc_redirect":
             script.heredocs += _heredoc(node, place)
     return script
+
+
+def _inner(command: Command) -> str:
+    """What `sh -c TEXT` and `su USER -c TEXT` run."""
+    words = command.real
+    if command.name in ("sh", "bash", "ash", "dash", "su", "runuser") and "-c" in words[:-1]:
+        return words[words.index("-c") + 1]
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,17 @@ def by_submission(rows: Iterable[InceptionRow]) -> dict[str, list[InceptionRow]]
     return found
 
 
-def _told(rows: Sequence[InceptionRow]) -> list[InceptionRow]:
-    """What is not a pass, the worst first, in the sheet's order within."""
-    return sorted((row for row in rows if word(row) in ORDER), key=lambda row: ORDER.index(word(row)))
+def _told(rows: Sequence[InceptionRow]) -> list[tuple[str, InceptionRow]]:
+    """(rules, what they say) of what is not a pass: the worst first, in the sheet's order within.
+
+    Rules that say the same are told once: an unreadable compose file leaves forty of them unclear.
+    """
+    told: dict[tuple[str, ...], list[InceptionRow]] = {}
+    for row in rows:
+        if word(row) in ORDER:
+            told.setdefault((word(row), row.where, row.found), []).append(row)
+    groups = sorted(told.values(), key=lambda held: ORDER.index(word(held[0])))
+    return [(", ".join(dict.fromkeys(row.rule for row in held)), held[0]) for held in groups]
 
 
 def counts(rows: Sequence[InceptionRow]) -> str:
@@ -78,9 +86,9 @@ def terminal(rows: Iterable[InceptionRow], notes: Iterable[str] = (), *, width: 
     used: set[str] = set()
     for path, held in submissions.items():
         lines.append(f"{path}")
-        for row in _told(held):
+        for rules, row in _told(held):
             used.add(word(row))
-            lines += _entry(row, width, color)
+            lines += _entry(rules, row, width, color)
         lines.append("")
     lines += [f"{name:<8}{MEANINGS[name]}" for name in ORDER if name in used]
     lines += [part for note in notes for part in _wrapped(f"note: {note}", width, "      ")]
@@ -92,16 +100,19 @@ def terminal(rows: Iterable[InceptionRow], notes: Iterable[str] = (), *, width: 
     return "\n".join(lines)
 
 
-def _entry(row: InceptionRow, width: int, color: bool) -> Iterator[str]:
+def _entry(rules: str, row: InceptionRow, width: int, color: bool) -> Iterator[str]:
     name = word(row)
+    rule, _, others = rules.partition(", ")
     shown = f"\033[{COLOURS[name]}m{name:<8}\033[0m" if color else f"{name:<8}"
     where = f"{row.where}: " if row.where else ""
     first, *rest = _wrapped(f"{where}{row.found}", width - 15, "")
-    yield f"  {row.rule:<4} {shown}{first}"
+    yield f"  {rule:<4} {shown}{first}"
     yield from (f"{'':<15}{part}" for part in rest)
     if row.fix:
         label = "missing" if name == "unclear" else "do"
         yield from (f"{'':<15}{part}" for part in _wrapped(f"{label}: {row.fix}", width - 15, "    "))
+    if others:
+        yield from (f"{'':<15}{part}" for part in _wrapped(f"the same for {others}", width - 15, "    "))
 
 
 def _wrapped(text: str, width: int, indent: str) -> list[str]:
@@ -120,18 +131,18 @@ def markdown(rows: Iterable[InceptionRow], notes: Iterable[str] = ()) -> Iterato
         )
         told = _told(held)
         for name in ORDER:
-            if rows_of := [row for row in told if word(row) == name]:
+            if rows_of := [(rules, row) for rules, row in told if word(row) == name]:
                 yield f"## {name}: {MEANINGS[name]}"
-                yield from map(_paragraph, rows_of)
+                yield from (_paragraph(rules, row) for rules, row in rows_of)
         yield "## Every rule"
         yield _table(held)
     yield from (f"- {_plain(note)}" for note in notes)
 
 
-def _paragraph(row: InceptionRow) -> str:
+def _paragraph(rules: str, row: InceptionRow) -> str:
     label = "What is missing" if word(row) == "unclear" else "What to do"
     where = f" `{row.where.replace('`', '')}`" if row.where else ""
-    parts = [f"**{row.rule}**{where}: {_plain(row.found)}", f"Why: {_plain(row.why)}"]
+    parts = [f"**{rules}**{where}: {_plain(row.found)}", f"Why: {_plain(row.why)}"]
     if row.fix:
         parts.append(f"{label}: {_plain(row.fix)}")
     return "  \n".join(parts)

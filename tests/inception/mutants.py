@@ -913,7 +913,7 @@ MUTANTS = (
         verdict="advice",
     ),
     breach("X01", "no .dockerignore", ("srcs/requirements/nginx/.dockerignore", None, None), verdict="advice"),
-    breach("X02", "version:", (COMPOSE, "name: inception\n", 'name: inception\nversion: "3.8"\n'), verdict="advice"),
+    breach("X02", "version:", (COMPOSE, "x-common:", 'version: "3.8"\nx-common:'), verdict="advice"),
     breach(
         "X03",
         "waits for a health nobody checks",
@@ -929,6 +929,47 @@ MUTANTS = (
         "X04",
         "an extension",
         (COMPOSE, "    build: requirements/nginx\n", "    build: requirements/nginx\n    x-note: mine\n"),
+    ),
+    innocent(
+        "shape",
+        "a script by its path from WORKDIR",
+        (WORDPRESS, "tools/start.sh /usr/local/bin/start", "tools/start.sh /srv/start.sh"),
+        (WORDPRESS, "WORKDIR /var/www/html", "WORKDIR /srv"),
+        (WORDPRESS, 'ENTRYPOINT ["start"]', 'ENTRYPOINT ["./start.sh"]'),
+    ),
+    innocent(
+        "shape",
+        "wp-cli as another user",
+        *wp(
+            "su www-data -s /bin/sh -c 'wp core install --url=https://$DOMAIN_NAME --admin_user=$WP_BOSS_LOGIN'\nsudo -u www-data wp user create $WP_WRITER_LOGIN x@y"
+        ),
+    ),
+    innocent(
+        "shape",
+        "wp-cli as a phar",
+        *wp(WP_INSTALL.replace("wp core", "php wp-cli.phar core").replace("wp user", "php wp-cli.phar user")),
+    ),
+    breach(
+        "W01",
+        "administrator, as another user",
+        *wp(
+            "su www-data -s /bin/sh -c 'wp core install --url=https://$DOMAIN_NAME --admin_user=Administrator'\nwp user create $WP_WRITER_LOGIN x@y"
+        ),
+    ),
+    innocent(
+        "N05",
+        "another service's PHP as well",
+        (
+            CONF,
+            "        location / {",
+            "        location /other {\n            fastcgi_pass mariadb:9000;\n        }\n\n        location / {",
+        ),
+    ),
+    breach("N05", "another service's PHP alone", (CONF, "wordpress:9000", "mariadb:9000")),
+    breach(
+        "D06",
+        "an endless loop in sh -c",
+        (MARIADB_START, 'exec "$@"', "sh -c 'tail -f /dev/null'"),
     ),
     # -- shapes that are odd and legal
     innocent(
@@ -955,7 +996,7 @@ MUTANTS = (
         "include",
         ("srcs/net.yml", None, "networks:\n  inception:\n"),
         (COMPOSE, "networks:\n  inception:\n\n", ""),
-        (COMPOSE, "name: inception\n", "name: inception\ninclude: [net.yml]\n"),
+        (COMPOSE, "x-common:", "include: [net.yml]\nx-common:"),
     ),
     innocent(
         "shape",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pytest_isolation.inception.compose import Service
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear
 from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.yaml import Map
 
 ALLOWED = frozenset({"TLSv1.2", "TLSv1.3"})
 OPEN = re.compile(r"\$\{?\w+|\{\{|__\w+__|%\w+%")
@@ -137,33 +139,35 @@ def php_over_9000(s: Submission) -> Iterator[Finding]:
     if not passes:
         yield fail(_servers(s)[0].at if _servers(s) else _here(s), "no fastcgi_pass", "fastcgi_pass wordpress:9000;")
     upstreams = {one.arguments[0]: one for _, tree in s.nginx_files for one in walk(tree) if one.name == "upstream"}
-    known = _names_of_wordpress(s)
+    wordpress = {name for image in s.role("wordpress") for name in _names(image.service)}
+    everybody = {name for image in s.images.values() for name in _names(image.service)}
+    reached = open_ends = False
     for line in passes:
         target = line.arguments[0] if line.arguments else ""
         if target in upstreams:
             servers = [one for one in upstreams[target].block if one.name == "server"]
             target = servers[0].arguments[0] if servers else target
-        if OPEN.search(target) or target.startswith("unix:"):
-            yield unclear(line.at, str(line), "where that leads: a name that is put in later, or a shared socket")
-            continue
         host, _, port = target.rpartition(":")
-        if port != "9000":
-            yield fail(line.at, f"{line}: not port 9000", "fastcgi_pass wordpress:9000;")
-        elif known and host not in known:
-            yield fail(
-                line.at, f"{line}: no service or container is called {host}", f"fastcgi_pass {sorted(known)[0]}:9000;"
-            )
+        if OPEN.search(target) or target.startswith("unix:"):
+            open_ends = True
+            yield unclear(line.at, str(line), "where that leads: a name that is put in later, or a shared socket")
+        elif host not in everybody:
+            fix = f"fastcgi_pass {min(wordpress, default='wordpress')}:9000;"
+            yield fail(line.at, f"{line}: no service or container is called {host}", fix)
+        elif port != "9000" and host in wordpress:
+            yield fail(line.at, f"{line}: not port 9000", f"fastcgi_pass {host}:9000;")
+        reached = reached or host in wordpress or host not in everybody
+    if passes and wordpress and not reached and not open_ends:
+        yield fail(passes[0].at, f"{passes[0]}: not WordPress", f"fastcgi_pass {min(wordpress)}:9000;")
 
 
-def _names_of_wordpress(s: Submission) -> set[str]:
-    names: set[str] = set()
-    for image in s.role("wordpress"):
-        service = image.service
-        names |= {str(service.name), str(service.text("container_name") or service.name)}
-        names.add(str(service.text("hostname") or service.name))
-        networks = service.raw.get("networks")
-        for network in networks.values() if isinstance(networks, dict) else ():
-            names |= set(map(str, network.get("aliases", ()))) if network else set()
+def _names(service: Service) -> set[str]:
+    """What other containers may call it."""
+    names = {str(service.name)} | {str(found) for key in ("container_name", "hostname") if (found := service.text(key))}
+    networks = service.raw.get("networks")
+    for network in networks.values() if isinstance(networks, Map) else ():
+        aliases = network.get("aliases") if isinstance(network, Map) else None
+        names |= {str(alias) for alias in aliases or ()}
     return names
 
 
@@ -184,6 +188,7 @@ def certificate(s: Submission) -> Iterator[Finding]:
         for command in script.commands:
             if command.name in ("openssl", "mkcert"):
                 made |= set(command.words)
+    names = {word.rpartition("/")[2] for word in made}
     for name in ("ssl_certificate", "ssl_certificate_key"):
         lines = s.directives(name)
         if not lines:
@@ -196,7 +201,7 @@ def certificate(s: Submission) -> Iterator[Finding]:
             mounted = any(
                 path.startswith(one.target.rstrip("/") + "/") or path == one.target for one in image.service.mounts
             )
-            if path in made or path in image.copies or secret or mounted or OPEN.search(path):
+            if path.rpartition("/")[2] in names or path in image.copies or secret or mounted or OPEN.search(path):
                 continue
             if any("$" in word for word in made):
                 continue  # written to a path that a variable names

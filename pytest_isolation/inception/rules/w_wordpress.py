@@ -21,9 +21,14 @@ def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
     for image in s.role("wordpress"):
         for start in image.starts:
             for command in start.script.commands:
-                words = [word for word in command.real if not word.startswith("-")]
+                words = [word for word in command.words if not word.startswith("-")]
                 program = next(
-                    (at for at, word in enumerate(words[:3]) if re.search(r"wp(-cli)?(\.phar)?$", word)), None
+                    (
+                        at
+                        for at, word in enumerate(words[:6])
+                        if re.search(r"(^|/)wp(-cli[\w.-]*)?$|wp-cli[\w.-]*\.phar$|^\$\{?WP(_?CLI)?\}?$", word)
+                    ),
+                    None,
                 )
                 if program is not None and tuple(words[program + 1 : program + 1 + len(verb)]) == verb:
                     found.append(command)
