@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.boxes.carried import alike
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.outside.limits import crowd, memory_to_be_had
+from pytest_isolation.outside.limits import crowd, memory_to_be_had, refuse_deadly_limits
 
 promise = guarantee(
     "port.limits-same-meaning",
@@ -20,6 +20,7 @@ promise = guarantee(
 @promise
 @given(pids=st.integers(12, 48), memory=st.integers(32, 80))
 def test_limit_is_the_number(box: Box, pids: int, memory: int) -> None:
+    refuse_deadly_limits(box, pids=pids, memory=memory)
     with alike(box, pids=pids, memory=memory * MIB) as limited:
         # The agent, the parent of the crowd, and who came through the exec door.
         with crowd(limited, pids + 8) as number:

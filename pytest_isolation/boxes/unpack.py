@@ -162,7 +162,10 @@ def observed(proc: Proc, root: bytes) -> Shown:
         below = todo.pop()
         for name in _names(proc, root + b"/" + below):
             path = below + b"/" + name if below else name
-            found[path] = seen = _look(proc, root + b"/" + path)
+            seen = _look(proc, root + b"/" + path)
+            if seen is None:
+                continue
+            found[path] = seen
             if seen[0].kind == "dir":
                 todo.append(path)
     groups: dict[tuple[int, int], list[bytes]] = {}
@@ -201,12 +204,15 @@ def _names(proc: Proc, directory: bytes) -> list[bytes]:
     return [name for name in names if name not in (b".", b"..")]
 
 
-def _look(proc: Proc, path: bytes) -> tuple[Look, tuple[int, int]]:
+def _look(proc: Proc, path: bytes) -> tuple[Look, tuple[int, int]] | None:
+    """What the box shows of one file; None when it lists the name and refuses the file (gVisor: fifos of the host)."""
     program = Program()
     status = program.statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)
     listed = program.llistxattr(path)
     target = program.readlinkat(AT_FDCWD, path)
     replies = proc.run(program)
+    if replies[status].errno == errno.EPERM:
+        return None
     data = _must(replies[status]).data
     uid, gid, mode, inode, size, blocks = struct.unpack_from("<IIHxxQQQ", data, 20)
     seconds, nanoseconds = struct.unpack_from("<qI", data, 112)

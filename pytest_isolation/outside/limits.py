@@ -27,10 +27,21 @@ PROT_RW, MAP_PRIVATE_ANON, MADV_POPULATE_WRITE = 3, 0x22, 23
 
 
 def group_of(box: Box) -> Group:
-    """The host's control group of `box`; raises Unsupported where the host has no account of it."""
+    """The host's control group of `box`; raises Unsupported where the host has no account of it.
+
+    Also where a limit the box has ends the box whole: nothing can be asked of it then.
+    """
     if box.parts.group is None:
         raise Unsupported("no control group of the host counts this box")
+    refuse_deadly_limits(box)
     return box.parts.group
+
+
+def refuse_deadly_limits(box: Box, **limits: int) -> None:
+    """Raises Unsupported when `box`, or one like it with `limits`, would be ended whole by a limit it meets."""
+    why = box.parts.facts.get("deadly_limits")
+    if why and (box.spec.memory or box.spec.pids or limits):
+        raise Unsupported(str(why))
 
 
 def memory_ceiling(box: Box) -> int:

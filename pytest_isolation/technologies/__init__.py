@@ -21,6 +21,7 @@ BUILT_IN = {
     "lxc": "pytest_isolation.technologies.lxc:Lxc",
     "runc": "pytest_isolation.technologies.runc:Runc",
     "crun": "pytest_isolation.technologies.crun:Crun",
+    "gvisor": "pytest_isolation.technologies.gvisor:GVisor",
     "docker": "pytest_isolation.technologies.docker:Docker",
     "podman": "pytest_isolation.technologies.podman:Podman",
     "qemu": "pytest_isolation.technologies.qemu:Qemu",

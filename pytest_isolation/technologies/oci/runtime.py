@@ -51,6 +51,7 @@ class OciRuntime:
     package = ""
     """Debian's, that has the program."""
     start_ms = 80
+    shares_kernel = True
     networks: tuple[str, ...] = ("none", "host")
     keywords: Mapping[str, str] = {
         "rootless": "true: a user namespace with root mapped to this user, as `spec --rootless` has it",
@@ -120,11 +121,12 @@ class OciRuntime:
             parts = Parts(
                 agent=agent,
                 close=lambda: None,
-                init_pid=container.pid,
+                init_pid=container.pid if self.shares_kernel else None,
                 group=container.group,
                 root=container.root,
                 volumes=container.volumes,
                 enter=container.enter,
+                shares_kernel=self.shares_kernel,
                 facts={"environment": launcher.environment(spec), "id": container.id},
                 started_ms=(time.perf_counter() - started) * 1e3,
             )
@@ -199,7 +201,9 @@ class Container:
         place = self.lifetime.new_directory("exec")
         self.undo.callback(self.lifetime.remove_directory, place)
         (place / "process.json").write_text(json.dumps(self._config["process"]))
-        argv = [*self.command, "exec", "--detach", "--process", os.fspath(place / "process.json"), self.id]
+        # runsc writes a pid file in any case, and takes its own for an argument of the container.
+        argv = [*self.command, "exec", "--detach", "--pid-file", os.fspath(place / "pid")]
+        argv += ["--process", os.fspath(place / "process.json"), self.id]
         self._run(programs, argv, channel=True)
         agent = programs.hello(f"{self.runtime.program} exec")
         self.undo.callback(agent.close)

@@ -1,0 +1,107 @@
+"""gVisor: a kernel of its own in user space, run by runsc on a bundle as `runsc spec` writes it.
+
+The box's processes are not the host's: the host sees a sandbox process and what its platform needs.
+Sources: gvisor.dev/docs (Security Model, Platform Guide), runsc flags.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy
+from pytest_isolation.errors import BoxError, UsageError
+from pytest_isolation.technologies.identity import check_gvisor
+from pytest_isolation.technologies.oci import OciRuntime
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Agent
+    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+PREFERRED = ("systrap", "ptrace")
+"""Tried in this order, of those runsc knows; kvm only when asked for: without hardware for it, it hangs."""
+
+DEADLY = (
+    "gVisor's own kernel is in the control group: 28 threads, and 5 more and 4 MB for each process of the box; "
+    "a limit that is met ends the whole box, so it cannot be asked what happens at the limit"
+)
+"""Measured with runsc 20221219 on ptrace: memory=64M ends it with 15 processes, pids=48 with 5."""
+
+
+class GVisor(OciRuntime):
+    name = "gvisor"
+    program = package = "runsc"
+    start_ms = 300
+    shares_kernel = False
+    keywords: Mapping[str, str] = {
+        "platform": "systrap, ptrace or kvm (default: the first of the first two that starts a box here)",
+        "cap_add": OciRuntime.keywords["cap_add"],
+        "rootless": "true: runsc --rootless, always so when not root",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = {lossy(aspect) for aspect in LOSSES}
+        opened |= {expose(path) for path in ("/", "/tmp", "/run")}
+        return frozenset(opened | {grant("DAC_READ_SEARCH"), drop("private-root")})
+
+    def check_available(self, spec: BoxSpec) -> None:
+        super().check_available(spec)
+        asked, known = spec.option("platform"), _platforms(self.path())
+        if asked is not None and asked not in known:
+            raise UsageError(f"platform={asked}: this runsc has {', '.join(known)}; give one of those")
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        """On the first platform that starts a box here; which one, is a note of the box."""
+        key = "gvisor platform"
+        asked = spec.option("platform") or lifetime.kept.get(key)
+        self.check_available(spec)
+        known = _platforms(self.path())
+        candidates = [asked] if asked else [one for one in PREFERRED if one in known]
+        refusals = []
+        for platform in candidates:
+            options = {**dict(spec.options), "platform": platform}
+            try:
+                box = super().launch(replace(spec, options=tuple(sorted(options.items()))), lifetime)
+            except BoxError as error:
+                if len(candidates) == 1:
+                    raise
+                refusals.append(f"{platform}: {error}")
+                continue
+            box.spec = spec
+            lifetime.kept[key] = lifetime.kept.get(key) or platform
+            box.parts.facts["deadly_limits"] = DEADLY
+            box.parts.facts["notes"] = [f"gVisor's platform is {platform}"]
+            return box
+        raise BoxError(f"no platform of gVisor starts a box here: {'; '.join(refusals)}")
+
+    def arguments(self, spec: BoxSpec) -> list[str]:
+        found = [f"--platform={spec.option('platform')}", f"--network={spec.network or 'none'}"]
+        if self.rootless(spec):
+            found.append("--rootless")
+        if any(hole.kind == "expose" for hole in spec.weakenings):
+            found.append("--host-uds=open")  # what is exposed are the host's sockets as well
+        return found
+
+    def state_pid(self, place: Path, identity: str) -> int:
+        (file,) = place.glob(f"{identity}_sandbox*.state")
+        return int(json.loads(file.read_text())["sandbox"]["pid"])
+
+    def check_identity(self, agent: Agent) -> None:
+        check_gvisor(agent, self.name)
+
+
+@cache
+def _platforms(path: str) -> tuple[str, ...]:
+    """Those this runsc was built with, as its help names them."""
+    done = subprocess.run([path, "flags"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    said = re.search(r"which platform to use: (.*)", done.stdout + done.stderr)
+    names = re.findall(r"\b(systrap|ptrace|kvm)\b", said[1] if said else "")
+    return tuple(dict.fromkeys(names)) or PREFERRED
