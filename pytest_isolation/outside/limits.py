@@ -99,13 +99,13 @@ def crowd(box: Box, wanted: int) -> Iterator[int]:
             parent.run(program)
 
 
-def burn(box: Box, processes: int, seconds: float) -> float:
-    """Keep `processes` busy for `seconds`; the processor time the host charged, as processors used."""
+def burn(box: Box, processes: int, seconds: float) -> tuple[float, float]:
+    """Keep `processes` busy for `seconds`; the processor time the host charged and the time it took, in seconds."""
     group = group_of(box)
     with ExitStack() as undo:
         busy = [undo.enter_context(box.spawn()) for _ in range(processes)]
         pending = []
-        before, started = group.cpu_seconds(), time.monotonic()
+        started, before = time.monotonic(), group.cpu_seconds()
         for proc in busy:
             program = Program()
             first = program.getrandom(4096)
@@ -113,8 +113,8 @@ def burn(box: Box, processes: int, seconds: float) -> float:
             pending.append(proc.start(program))
         for one in pending:
             one.result(timeout=seconds * 20 + 20)
-        wall = time.monotonic() - started
-        return (group.cpu_seconds() - before) / wall
+        charged = group.cpu_seconds() - before
+        return charged, time.monotonic() - started
 
 
 def settled(group: Group, at_most: int, seconds: float = 2.0) -> int:

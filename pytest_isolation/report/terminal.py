@@ -225,7 +225,7 @@ def _evidence(row: ResultRow, width: int) -> Iterator[str]:
 def _proof(row: ResultRow, width: int) -> Iterator[str]:
     """The evidence in two lines."""
     for evidence in row.evidence[:1]:
-        proving = [evidence.calls[number] for number in evidence.proof] or evidence.calls
+        proving = [evidence.calls[number] for number in evidence.proof]
         if proving:
             yield _cut("      " + "; ".join(proving[-2:]), width)
         if evidence.observed:

@@ -1,0 +1,106 @@
+"""The committed profiles: what they list exists, a sound box passes its own, every hole fails it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.guarantees import profiles
+from pytest_isolation.guarantees.claims import resolve
+from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
+from pytest_isolation.guarantees.outcome import judge
+from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.guarantees.verdicts import Outcome, Verdict
+from pytest_isolation.technologies import names, technology
+from tests.support import built_in_checks, need
+
+CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
+LISTED = {name: profiles.built_in(name).required for name in profiles.names()}
+SOUND = {
+    "container": "docker:cgroupns=private",
+    "sandbox": "docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private",
+}
+
+
+@pytest.mark.parametrize("name", profiles.names())
+def test_what_it_lists_exists(name: str) -> None:
+    profiles.built_in(name).check_ids(CHECKS)
+
+
+def test_a_sandbox_is_a_container_and_more() -> None:
+    assert LISTED["container"].items() < LISTED["sandbox"].items()
+
+
+def run(directory: Path, profile: str, box: str, only: Iterable[str]) -> subprocess.CompletedProcess[str]:
+    argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--isolation", "--isolation-examples", "5"]
+    argv += ["--box", box, "--isolation-profile", profile, "--isolation-only", ",".join(only)]
+    return subprocess.run(argv, cwd=directory, capture_output=True, text=True, timeout=500)
+
+
+@pytest.mark.parametrize("profile", SOUND)
+def test_a_sound_box_passes(profile: str, tmp_path: Path) -> None:
+    need("docker")
+    done = run(tmp_path, profile, SOUND[profile], LISTED[profile])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{len(LISTED[profile])} hold" in done.stdout
+
+
+def test_a_container_is_no_sandbox(tmp_path: Path) -> None:
+    need("docker")
+    only = ("net.raw-socket", "net.host-services-by-gateway", "pid.init-is-one")
+    done = run(tmp_path, "sandbox", SOUND["container"], only)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 violated (2 required)" in done.stdout
+
+
+def opened_by(promise: Guarantee) -> str | None:
+    """The quickest technology that can open what must break this promise."""
+    able = [name for name in names() if promise.falsified_by <= technology(name).weakenings()]
+    return min(able, key=lambda name: technology(name).start_ms, default=None)
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    lifetime = Lifetime()
+    made = Pool(lifetime)
+    yield made
+    made.close()
+    lifetime.close()
+
+
+@pytest.fixture(scope="module")
+def broken(pool: Pool) -> Callable[[str], tuple[BoxSpec, Verdict]]:
+    """Run a guarantee's check once, on a box with the hole; several profiles may list it."""
+    known: dict[str, tuple[BoxSpec, Verdict]] = {}
+
+    def measured(guarantee: str) -> tuple[BoxSpec, Verdict]:
+        promise, test = CHECKS[guarantee]
+        name = opened_by(promise)
+        assert name is not None, f"nothing can open {promise.falsified_by}"
+        spec = replace(need(name).weakened(*promise.falsified_by), **promise.box)
+        if guarantee not in known:
+            with pool.launch(spec) as box:
+                ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=1, phases=PROVING)
+            known[guarantee] = spec, Verdict.VIOLATED if ran.violation else Verdict.HOLDS
+        return known[guarantee]
+
+    return measured
+
+
+@pytest.mark.parametrize(
+    ("profile", "guarantee"), [(profile, guarantee) for profile, listed in LISTED.items() for guarantee in listed]
+)
+def test_a_box_with_the_hole_fails(profile: str, guarantee: str, broken: Any) -> None:
+    spec, verdict = broken(guarantee)
+    required = profiles.built_in(profile)
+    made = judge(verdict, resolve(guarantee, spec), box=spec.name, guarantee=guarantee, profile=required)
+    assert (made.outcome, made.required_by) == (Outcome.FAILED, f"profile:{profile}")
