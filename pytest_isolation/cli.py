@@ -23,6 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     audit.add_argument("--date", metavar="today|commit|YYYY-MM-DD", help="judge as of this day")
     audit.add_argument("--login", help="the author's login")
     audit.add_argument("--domain", metavar="PATTERN", help="the site's name, with {login} in it")
+    audit.add_argument("--live", metavar="host", help="also look at the stack that runs on this machine's Docker")
     audit.add_argument("--strict", action="store_true", help="the hardest evaluator decides")
     audit.add_argument("--report", action="append", default=[], metavar="FORMAT:PATH", help="json:PATH or md:PATH")
     audit.add_argument("-n", dest="workers", metavar="N", help="in so many processes (needs pytest-xdist)")
@@ -32,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
 def audit_words(given: argparse.Namespace) -> list[str]:
     """pytest's words for the same."""
     words = [f"--inception={os.path.abspath(path)}" for path in given.paths]
-    for name in ("subject", "date", "login", "domain"):
+    for name in ("subject", "date", "login", "domain", "live"):
         if (value := getattr(given, name)) is not None:
             words.append(f"--inception-{name}={value}")
     if given.strict:

@@ -89,6 +89,11 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "dest": "inception_domain", "metavar": "PATTERN",
         "help": "the site's name, with {login} for the login (default: {login}.42.fr)",
     }),
+    ("--inception-live", {
+        "dest": "inception_live", "metavar": "host",
+        "help": "also look at the stack its author started on this machine's Docker (needs --inception-login); "
+        "nothing is started, stopped or entered",
+    }),
     ("--inception-strict", {
         "action": "store_true", "dest": "inception_strict",
         "help": "where evaluators differ, the hardest one decides; every broken rule fails the run",

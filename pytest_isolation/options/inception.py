@@ -16,7 +16,7 @@ from pytest_isolation.options.words import choice
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESTS = ("inception_subject", "inception_date", "inception_login", "inception_domain")
+DESTS = ("inception_live", "inception_subject", "inception_date", "inception_login", "inception_domain")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +26,8 @@ class Audits:
     paths: tuple[tuple[str, Path], ...]
     """(as written, absolute), each once."""
     asked: Asked
+    live: bool = False
+    """Look at the stack that runs here as well."""
 
 
 def read(options: Mapping[str, Any], base: Path) -> Audits | None:
@@ -36,7 +38,22 @@ def read(options: Mapping[str, Any], base: Path) -> Audits | None:
                 option = f"--{dest.replace('_', '-')}"
                 raise UsageError(f"{option} is given without --inception; add --inception PATH")
         return None
-    return Audits(paths=tuple(_paths(options["inception"], base).items()), asked=_asked(options))
+    asked = _asked(options)
+    return Audits(paths=tuple(_paths(options["inception"], base).items()), asked=asked, live=_live(options, asked))
+
+
+def _live(options: Mapping[str, Any], asked: Asked) -> bool:
+    where = options.get("inception_live")
+    if where is None:
+        return False
+    if where != "host":
+        raise UsageError(
+            f"--inception-live {where!r}: expected host: the stack is looked at where its author started it; "
+            "building it in a disposable VM is not in this version yet"
+        )
+    if "{login}" in asked.domain and asked.login is None:
+        raise UsageError("--inception-live needs the site's name; add --inception-login LOGIN, or --inception-domain")
+    return True
 
 
 def _paths(given: list[str], base: Path) -> dict[str, Path]:

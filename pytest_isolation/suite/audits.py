@@ -43,6 +43,10 @@ class AuditItem(pytest.Item):
             rows = audit_alone(self._top, asked, self.name)
         except AuditFailed as error:
             rows = [unfinished(self.name, str(error))]
+        if self._auditor.asked.live:
+            from pytest_isolation.inception.live import audit_running
+
+            rows += [row.to_json() for row in audit_running(self._top, asked, self.name)]
         self.stash[ROWS] = rows
         bad = inception.failing([InceptionRow.from_json(row) for row in rows], strict=asked.strict)
         if bad:

@@ -93,6 +93,8 @@ def test_only() -> None:
         (["--inception", "none"], "no directory"),
         (["--inception", ".", "--inception", "./"], "twice"),
         (["--inception-strict"], "without --inception"),
+        (["--inception", ".", "--inception-live", "vm"], "expected host"),
+        (["--inception", ".", "--inception-live", "host"], "--inception-login"),
         (["--inception-login", "x"], "without --inception"),
         (["--inception", ".", "--inception-date", "tomorrow"], "2026-11-25"),
         (["--inception", ".", "--inception-subject", "6"], "no such version"),
@@ -188,5 +190,6 @@ def test_every_option_of_the_contract_has_help() -> None:
         "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
         "--isolation-kernel", "--isolation-clean", "--inception",
         "--inception-subject", "--inception-date", "--inception-login", "--inception-domain", "--inception-strict",
+        "--inception-live",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())
