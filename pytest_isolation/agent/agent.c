@@ -601,9 +601,14 @@ __attribute__((noreturn, used)) void agent_main(long *stack)
 	me->in = 0;
 	me->out = 1;
 	if (argc > 1 && argv[1][0] == '/') {
-		me->in = me->out = open_channel(argv[1]);
-		if (me->in < 0)
-			die(73);
+		/* As init we may be there before the device is: it gets ten seconds. */
+		for (int tries = 1000; (me->in = open_channel(argv[1])) < 0; tries--) {
+			struct timespec pause = { 0, 10000000 };
+			if (!tries)
+				die(73);
+			sys6(SYS_ppoll, 0, 0, (long)&pause, 0, 0, 0);
+		}
+		me->out = me->in;
 	} else {
 		/* "-d": die with the parent.  Not without being asked: the parent of an exec into a
 		 * container is a runtime that ends at once, and an init has none to lose. */

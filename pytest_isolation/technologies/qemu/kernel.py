@@ -60,6 +60,10 @@ class Modules:
         file = self.directory / "modules.builtin" if self.directory is not None else None
         return frozenset(map(_name, file.read_text().split())) if file is not None and file.is_file() else frozenset()
 
+    def built_in(self, name: str) -> bool:
+        """Whether the kernel has `name` in itself: it is there before anything is loaded."""
+        return _plain(name) in self._built_in
+
     def knows(self, name: str) -> bool:
         """Whether the kernel has `name`, built in or as a module."""
         return _plain(name) in self._built_in or _plain(name) in self._needs

@@ -10,6 +10,8 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies.qemu.kernel import Kernel
 
+CHANNEL = ("virtio_pci", "virtio_console")
+"""What a kernel needs, built in or as modules, for the agent to speak over virtio."""
 BINARY = "qemu-system-x86_64"
 TRANSLATED = 64 * MIB
 """How much translated code TCG may keep: part of what a VM costs beside its memory."""
@@ -32,6 +34,14 @@ class Machine:
     modules: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
 
+    @property
+    def starts_on_virtio(self) -> bool:
+        """Whether the agent's first words go over virtio.
+
+        Else over a serial line: every kernel has that, and on a busy host TCG loses interrupts of it now and then.
+        """
+        return all(self.kernel.modules.built_in(name) for name in CHANNEL)
+
 
 def binary() -> str:
     """Raises Unavailable when QEMU is not installed."""
@@ -42,29 +52,25 @@ def binary() -> str:
 
 
 def command(machine: Machine, initramfs: str, fds: dict[str, int]) -> list[str]:
-    """`fds`: the descriptors of the channels `serial`, `port`, `console` and `monitor` in QEMU's process."""
+    """`fds`: the descriptors of the channels `first`, `port`, `console` and `monitor` in QEMU's process."""
     if machine.type == "microvm" and machine.accel == "tcg":
         # Seen with QEMU 7.2 and kernels 6.1 and 6.12: no reference to calibrate the TSC against, and no timer.
         raise Unavailable("Linux finds no timer on machine=microvm without KVM", "use machine=q35")
     kinds = {"q35": "q35", "microvm": "microvm,pcie=on,pit=on,pic=on,rtc=on,isa-serial=off"}
-    serial = [
-        "-device",
-        "isa-serial,chardev=console",
-        "-device",
-        "isa-serial,chardev=serial,index=1,iobase=0x2f8,irq=3",
-    ]
-    if machine.type == "q35":
-        serial = ["-serial", "chardev:console", "-serial", "chardev:serial"]
+    first = ["-device", "isa-serial,chardev=first,index=1,iobase=0x2f8,irq=3"]
+    if machine.starts_on_virtio:
+        first = ["-device", "virtconsole,chardev=first"]
+    where = "/dev/hvc0" if machine.starts_on_virtio else "/dev/ttyS1"
     kvm = machine.accel == "kvm"
-    boot = ("console=ttyS0", "panic=-1", "loglevel=7", "random.trust_cpu=on", *machine.boot)
+    boot = ("console=ttyS0", "panic=-1", "loglevel=5", "random.trust_cpu=on", *machine.boot)
     line = [binary(), "-machine", kinds[machine.type], "-nodefaults", "-no-user-config", "-display", "none"]
     line += ["-accel", "kvm" if kvm else f"tcg,tb-size={TRANSLATED // MIB}", "-cpu", "host" if kvm else "max"]
     line += ["-m", f"{machine.memory // MIB}M", "-smp", str(machine.processors), "-no-reboot"]
     line += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
     for name, fd in fds.items():
         line += ["-chardev", f"socket,id={name},fd={fd}"]
-    line += [*serial, "-mon", "chardev=monitor,mode=control"]
-    line += ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=port,name=agent"]
+    line += ["-device", "isa-serial,chardev=console,index=0", "-mon", "chardev=monitor,mode=control"]
+    line += ["-device", "virtio-serial-pci", *first, "-device", "virtserialport,nr=1,chardev=port,name=agent"]
     line += [*machine.devices, "-kernel", str(machine.kernel.path), "-initrd", initramfs]
     # What follows the two dashes are the arguments of /init: where the agent speaks.
-    return [*line, "-append", " ".join((*boot, "--", "/dev/ttyS1"))]
+    return [*line, "-append", " ".join((*boot, "--", where))]

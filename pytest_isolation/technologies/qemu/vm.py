@@ -27,7 +27,7 @@ from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.qemu.console import Console
 from pytest_isolation.technologies.qemu.initramfs import Node, to_cpio
 from pytest_isolation.technologies.qemu.kernel import read_module
-from pytest_isolation.technologies.qemu.machine import Machine, command
+from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, command
 from pytest_isolation.technologies.qemu.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group
     from pytest_isolation.boxes.lifetime import Lifetime
 
-CHANNEL = ("virtio_pci", "virtio_console")
 PORT = "/dev/vport0p1"
-BOOT_TIMEOUT_S = 60.0
+BOOT_TIMEOUT_S = 120.0
 EEXIST, PR_SET_THP_DISABLE = 17, 41
 
 
@@ -116,7 +115,7 @@ class _Boot:
         self.modules = modules.to_load(*wanted)
 
     def run(self, group: Group | None, timeout: float) -> Vm:
-        pairs = {name: socket.socketpair() for name in ("serial", "port", "console", "monitor")}
+        pairs = {name: socket.socketpair() for name in ("first", "port", "console", "monitor")}
         for ours, theirs in pairs.values():
             self.undo.callback(ours.close)
             self.undo.callback(theirs.close)
@@ -127,7 +126,7 @@ class _Boot:
         pid = self._qemu({name: theirs.fileno() for name, (_, theirs) in pairs.items()}, group)
         for _, theirs in pairs.values():
             theirs.close()
-        line = pairs["serial"][0].detach()
+        line = pairs["first"][0].detach()
         serial, port = _channel(line), _channel(pairs["port"][0].detach())
         self.undo.callback(port.close)
         try:
@@ -182,7 +181,9 @@ class _Boot:
         entries.append(Entry(path=b"init", kind="file", mode=0o755, data=agent_binary("x86_64").read_bytes()))
         for name, path in self.modules.items():
             entries.append(Entry(path=f"modules/{name}".encode(), kind="file", data=read_module(path)))
-        return to_cpio(Image(tuple(entries)), (Node(b"dev/console", 5, 1), Node(b"dev/ttyS1", 4, 65)))
+        return to_cpio(
+            Image(tuple(entries)), (Node(b"dev/console", 5, 1), Node(b"dev/ttyS1", 4, 65), Node(b"dev/hvc0", 229, 0))
+        )
 
     def _prepare(self, vm: Vm, port: FdChannel) -> None:
         proc = vm.agent.proc
