@@ -367,8 +367,11 @@ class Trace:
 class Agent:
     """The host's end of one agent: numbers the requests and sorts the answers."""
 
-    def __init__(self, channel: Channel, *, hello_timeout: float = 20.0) -> None:
-        """Raises AgentLost unless an agent says hello within `hello_timeout` seconds."""
+    def __init__(self, channel: Channel, *, hello_timeout: float = 20.0, machine: str | None = None) -> None:
+        """Raises AgentLost unless an agent says hello within `hello_timeout` seconds.
+
+        `machine`: of an agent that has said its hello before, to somebody else.
+        """
         self._channel = channel
         self._requests = itertools.count(1)
         self._answers: dict[int, tuple[wire.Header, bytes]] = {}
@@ -378,7 +381,7 @@ class Agent:
         self._broken: str | None = None
         self._halfway: wire.Header | None = None
         self.trace = Trace()
-        self.machine = self._hello(hello_timeout)
+        self.machine = machine or self._hello(hello_timeout)
         self.proc = Proc(self, (), 0, None)
 
     def _hello(self, timeout: float) -> str:

@@ -27,6 +27,11 @@ KEPT_OTHERWISE = {
     ("mnt.open-by-handle-denied", "gvisor"): "its kernel has no open_by_handle_at(2), whatever the capabilities are",
 }
 """Cells whose promise is kept by a second defence that nothing can switch off, and how."""
+NOT_ASKED = {
+    (id, "qemu"): "a VM here has no volumes"
+    for id in ("mnt.bind-ro", "mnt.bind-rro-recursive", "mnt.ro-remount-refused", "mnt.locked-umount-refused")
+}
+"""Cells whose box cannot be made at all, though the hole alone can be opened, and why."""
 CELLS = [
     pytest.param(promise, test, name, id=f"{promise.id}-{name}")
     for name in names()
@@ -48,7 +53,10 @@ def pool() -> Iterator[Pool]:
 def test_falsifier_fires(promise: Guarantee, test: Callable[..., Any], name: str, pool: Pool) -> None:
     spec = need(name).weakened(*promise.falsified_by)
     state, _, reason = prove(promise, test, spec, pool, seed=1)
-    assert state == ("silent" if (promise.id, name) in KEPT_OTHERWISE else "fired"), reason
+    if (promise.id, name) in NOT_ASKED:
+        assert (state, "volumes" in str(reason)) == ("none", True), reason
+    else:
+        assert state == ("silent" if (promise.id, name) in KEPT_OTHERWISE else "fired"), reason
 
 
 def test_every_guarantee_has_a_falsifier_that_something_can_open() -> None:

@@ -23,7 +23,7 @@ from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.qemu import accel, guest
 from pytest_isolation.technologies.qemu.kernel import Kernel, kernel
 from pytest_isolation.technologies.qemu.machine import Machine, binary
-from pytest_isolation.technologies.qemu.vm import boot
+from pytest_isolation.technologies.qemu.snapshot import start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +86,7 @@ class Qemu:
         with ExitStack() as undo:
             limits = launcher.limits_of(spec)
             group = launcher.new_groups(spec, lifetime, Limits(cpus=limits.cpus), undo)
-            vm = boot(replace(machine, accel=chosen), lifetime, group=group)
+            vm = start(replace(machine, accel=chosen), lifetime, group=group)
             undo.callback(vm.close)
             agent = guest.become_box(vm, spec)
             undo.callback(agent.close)

@@ -51,8 +51,11 @@ def binary() -> str:
     return found
 
 
-def command(machine: Machine, initramfs: str, fds: dict[str, int]) -> list[str]:
-    """`fds`: the descriptors of the channels `first`, `port`, `console` and `monitor` in QEMU's process."""
+def command(machine: Machine, initramfs: str, fds: dict[str, int], incoming: int | None = None) -> list[str]:
+    """`fds`: the descriptors of the channels `first`, `port`, `console` and `monitor` in QEMU's process.
+
+    `incoming`: a descriptor with the state of an equal machine, to go on from.
+    """
     if machine.type == "microvm" and machine.accel == "tcg":
         # Seen with QEMU 7.2 and kernels 6.1 and 6.12: no reference to calibrate the TSC against, and no timer.
         raise Unavailable("Linux finds no timer on machine=microvm without KVM", "use machine=q35")
@@ -72,5 +75,7 @@ def command(machine: Machine, initramfs: str, fds: dict[str, int]) -> list[str]:
     line += ["-device", "isa-serial,chardev=console,index=0", "-mon", "chardev=monitor,mode=control"]
     line += ["-device", "virtio-serial-pci", *first, "-device", "virtserialport,nr=1,chardev=port,name=agent"]
     line += [*machine.devices, "-kernel", str(machine.kernel.path), "-initrd", initramfs]
+    if incoming is not None:
+        line += ["-incoming", f"fd:{incoming}"]
     # What follows the two dashes are the arguments of /init: where the agent speaks.
     return [*line, "-append", " ".join((*boot, "--", where))]

@@ -38,6 +38,12 @@ class Monitor:
             self._run(self._client.connect(self._socket))
         return self._run(self._client.execute(command, arguments or None))
 
+    def give(self, name: str, fd: int) -> None:
+        """Hand QEMU a copy of a descriptor, to be called `name`."""
+        self.status()
+        self._client.send_fd_scm(fd)
+        self.ask("getfd", fdname=name)
+
     def status(self) -> str:
         """As query-status: running, paused, shutdown, guest-panicked, ..."""
         return str(self.ask("query-status")["status"])

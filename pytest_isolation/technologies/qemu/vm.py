@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_isolation.boxes.cgroups import Group
     from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.technologies.qemu.snapshot import Snapshot
 
 PORT = "/dev/vport0p1"
 BOOT_TIMEOUT_S = 120.0
@@ -91,16 +92,23 @@ def _accept(reply: Reply, name: str) -> None:
         must(reply, f"module {name}")
 
 
-def boot(machine: Machine, lifetime: Lifetime, *, group: Group | None = None, timeout: float = BOOT_TIMEOUT_S) -> Vm:
+def boot(
+    machine: Machine,
+    lifetime: Lifetime,
+    *,
+    group: Group | None = None,
+    timeout: float = BOOT_TIMEOUT_S,
+    snapshot: Snapshot | None = None,
+) -> Vm:
     """Boot `machine` and return when its agent answers; QEMU's process is put in `group` before it starts.
 
     The VM ends with this process, however that ends.  Raises BootError, with the console's last lines, when
     no agent has said hello within `timeout` seconds or the machine ended before; Unavailable without QEMU, or
-    without a module that `machine` asks for.
+    without a module that `machine` asks for.  With `snapshot` it does not boot: it goes on from there.
     """
     with ExitStack() as undo:
         start = _Boot(machine, lifetime, undo, time.monotonic() + timeout)
-        vm = start.run(group, timeout)
+        vm = start.run(group, timeout, snapshot)
         vm.close = undo.pop_all().close
     return vm
 
@@ -114,7 +122,7 @@ class _Boot:
             wanted = [*CHANNEL, *wanted]
         self.modules = modules.to_load(*wanted)
 
-    def run(self, group: Group | None, timeout: float) -> Vm:
+    def run(self, group: Group | None, timeout: float, snapshot: Snapshot | None) -> Vm:
         pairs = {name: socket.socketpair() for name in ("first", "port", "console", "monitor")}
         for ours, theirs in pairs.values():
             self.undo.callback(ours.close)
@@ -123,23 +131,39 @@ class _Boot:
         self.undo.callback(console.close)
         monitor = Monitor(pairs["monitor"][0])
         self.undo.callback(monitor.close)
-        pid = self._qemu({name: theirs.fileno() for name, (_, theirs) in pairs.items()}, group)
+        pid = self._qemu({name: theirs.fileno() for name, (_, theirs) in pairs.items()}, group, snapshot)
         for _, theirs in pairs.values():
             theirs.close()
         line = pairs["first"][0].detach()
         serial, port = _channel(line), _channel(pairs["port"][0].detach())
         self.undo.callback(port.close)
         try:
-            self._watch(line, monitor, timeout)
-            agent = Agent(serial)
-            vm = Vm(self.machine, agent, console, monitor, pid)
-            self.undo.callback(agent.close)
-            self._prepare(vm, port)
+            if snapshot is not None:
+                vm = self._restored(port, console, monitor, pid)
+                vm.descriptor = snapshot.descriptor
+                serial.close()
+            else:
+                self._watch(line, monitor, timeout)
+                vm = Vm(self.machine, Agent(serial), console, monitor, pid)
+                self._prepare(vm, port)
+            self.undo.callback(vm.agent.close)
         except AgentLost as error:
             console.settle()
             serial.close()
             what = f"the kernel {self.machine.kernel.path} did not boot to the agent ({self.machine.accel})"
             raise BootError(what, str(error), console.tail()) from None
+        return vm
+
+    def _restored(self, port: FdChannel, console: Console, monitor: Monitor, pid: int) -> Vm:
+        while (status := monitor.status()) == "inmigrate":
+            if time.monotonic() > self.deadline:
+                raise AgentLost("QEMU did not restore the machine in time")
+            time.sleep(0.01)
+        if status != "paused":
+            raise AgentLost(f"QEMU restored a machine that is {status}, expected paused")
+        monitor.ask("cont")
+        vm = Vm(self.machine, Agent(port, machine="x86_64"), console, monitor, pid)
+        vm.channel, vm.fast = port, True
         return vm
 
     def _watch(self, line: int, monitor: Monitor, timeout: float) -> None:
@@ -154,26 +178,30 @@ class _Boot:
             if time.monotonic() > self.deadline:
                 raise AgentLost(f"no word from the agent within {timeout:g} s")
 
-    def _qemu(self, fds: dict[str, int], group: Group | None) -> int:
+    def _qemu(self, fds: dict[str, int], group: Group | None, snapshot: Snapshot | None) -> int:
         """Start QEMU from an agent of the host: it dies with that, and that with us."""
         directory = self.lifetime.new_directory("vm")
         self.undo.callback(self.lifetime.remove_directory, directory)
         (directory / "initramfs").write_bytes(self._initramfs())
-        line = command(self.machine, os.fspath(directory / "initramfs"), fds)
-        local = start_local(pass_fds=tuple(fds.values()))
+        state = os.open(snapshot.file, os.O_RDONLY) if snapshot is not None else None
+        inherited = (*fds.values(), *([state] if state is not None else []))
+        line = command(self.machine, os.fspath(directory / "initramfs"), fds, state)
+        local = start_local(pass_fds=inherited)
         self.undo.callback(local.close)
+        if state is not None:
+            os.close(state)
         child = local.proc.spawn()
         self.undo.callback(child.end)
         self.lifetime.register("process", f"{child.pid}:{started(child.pid)}")
         if group is not None:
             group.add(child.pid)
-        for fd in fds.values():
+        for fd in inherited:
             local.proc.close(fd)  # or the end of QEMU would close nothing
         child.prctl(PR_SET_THP_DISABLE, 1)  # a page the guest touches costs the host a page, not 2 MiB
         null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
         # Its errors go where the console goes: both say why there is no agent.
         stdio = (null, null, fds["console"])
-        launcher.execute(child, line[0], line, [f"PATH={launcher.PATH}"], stdio, keep=fds.values())
+        launcher.execute(child, line[0], line, [f"PATH={launcher.PATH}"], stdio, keep=inherited)
         return child.pid
 
     def _initramfs(self) -> bytes:

@@ -1,0 +1,91 @@
+"""A machine as it was when its agent first answered, kept in a file: the next equal one starts from there.
+
+A boot takes seconds under TCG, a restore a fraction of one.  What a copy must not share with the machine it was
+copied from is made anew: the state of the random number generator, and the time of day.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.memory import In
+from pytest_isolation.errors import BoxError
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
+from pytest_isolation.technologies.qemu.vm import Vm, boot
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.cgroups import Group
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.technologies.qemu.machine import Machine
+
+SAVE_TIMEOUT_S = 60.0
+KEPT = 3
+"""Machines of one run: the plain one, the limited one, and one more.  Each file has some 80 MiB."""
+RNDADDENTROPY, RNDRESEEDCRNG = 0x4008_5203, 0x5207  # random(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """`descriptor`: the guest's, of the port its agent speaks over."""
+
+    file: Path
+    descriptor: int
+
+
+def start(machine: Machine, lifetime: Lifetime, *, group: Group | None = None) -> Vm:
+    """As `boot`; an equal machine that was started before in this run is not booted again."""
+    kept: dict[Machine, Snapshot] = lifetime.kept.setdefault("qemu:snapshots", {})
+    if machine in kept:
+        vm = boot(machine, lifetime, group=group, snapshot=kept[machine])
+        try:
+            _renew(vm)
+        except BaseException:
+            vm.close()
+            raise
+        return vm
+    vm = boot(machine, lifetime, group=group)
+    if vm.descriptor is not None and len(kept) < KEPT:
+        try:
+            kept[machine] = save(vm, lifetime)
+        except BaseException:
+            vm.close()
+            raise
+    return vm
+
+
+def save(vm: Vm, lifetime: Lifetime) -> Snapshot:
+    """Keep the state of `vm`, which runs on.  Raises BoxError when QEMU does not."""
+    assert vm.descriptor is not None
+    file = lifetime.new_directory("snapshot") / "state"
+    vm.monitor.ask("stop")
+    with file.open("wb") as opened:
+        vm.monitor.give("snapshot", opened.fileno())
+        vm.monitor.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
+        vm.monitor.ask("migrate", uri="fd:snapshot")
+        deadline = time.monotonic() + SAVE_TIMEOUT_S
+        while (status := vm.monitor.ask("query-migrate").get("status")) != "completed":
+            if status in ("failed", "cancelled") or time.monotonic() > deadline:
+                raise BoxError(f"QEMU did not keep the machine's state: {status}")
+            time.sleep(0.01)
+    vm.monitor.ask("cont")
+    return Snapshot(file, vm.descriptor)
+
+
+def _renew(vm: Vm) -> None:
+    proc = vm.agent.proc
+    must(proc.clock_settime(0, time.time()), "the time of day")
+    seed = os.urandom(64)
+    program = Program()
+    fd = program.openat(AT_FDCWD, "/dev/urandom", os.O_WRONLY)
+    added = program.ioctl(fd, RNDADDENTROPY, In(struct.pack("<2i", len(seed) * 8, len(seed)) + seed))
+    reseeded = program.ioctl(fd, RNDRESEEDCRNG)
+    program.close(fd)
+    replies = proc.run(program)
+    must(replies[added], "a seed for the random number generator")
+    must(replies[reseeded], "a new seed for the random number generator")
