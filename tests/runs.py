@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -74,8 +75,13 @@ class Run:
         """Raises TimeoutExpired."""
         try:
             out, _ = self.process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
+        except BaseException:
+            # As Control-C does: it ends its boxes. Killed, it would leave a register that no later run looks for.
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
             raise
         found = json.loads(self.report.read_text()) if self.report.exists() else {}
         return Done(self.process.returncode, out, found)
