@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy
 from pytest_isolation.errors import BoxError, UsageError
-from pytest_isolation.technologies.identity import check_gvisor
+from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_gvisor
 from pytest_isolation.technologies.oci import OciRuntime
 
 if TYPE_CHECKING:
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
 
 PREFERRED = ("systrap", "ptrace")
 """Tried in this order, of those runsc knows; kvm only when asked for: without hardware for it, it hangs."""
-
-DEADLY = (
-    "gVisor's own kernel is in the control group: 28 threads, and 5 more and 4 MB for each process of the box; "
-    "a limit that is met ends the whole box, so it cannot be asked what happens at the limit"
-)
-"""Measured with runsc 20221219 on ptrace: memory=64M ends it with 15 processes, pids=48 with 5."""
 
 
 class GVisor(OciRuntime):
@@ -77,7 +71,7 @@ class GVisor(OciRuntime):
                 continue
             box.spec = spec
             lifetime.kept[key] = lifetime.kept.get(key) or platform
-            box.parts.facts["deadly_limits"] = DEADLY
+            box.parts.facts["deadly_limits"] = DEADLY_LIMITS
             box.parts.facts["notes"] = [f"gVisor's platform is {platform}"]
             return box
         raise BoxError(f"no platform of gVisor starts a box here: {'; '.join(refusals)}")

@@ -15,6 +15,12 @@ FIELD = 65
 """uname(2): each of its six texts has that many bytes."""
 SYSLOG_ACTION_READ_ALL = 3
 
+DEADLY_LIMITS = (
+    "gVisor's own kernel is in the control group: 28 threads, and 5 more and 4 MB for each process of the box; "
+    "a limit that is met ends the whole box, so it cannot be asked what happens at the limit"
+)
+"""Measured with runsc 20221219 on ptrace: memory=64M ends it with 15 processes, pids=48 with 5."""
+
 
 def kernel(agent: Agent) -> tuple[str, str]:
     """The release and the version of the kernel the agent lives on, as uname(2) tells it."""
@@ -43,3 +49,28 @@ def check_gvisor(agent: Agent, name: str) -> None:
     said = agent.proc.run(program)[log].data
     if b"gVisor" not in said:
         raise BoxError(f"{name} should be gVisor, and its kernel log does not say so: {said[:200]!r}")
+
+
+SHARING = ("runc", "crun", "youki", "sysbox-runc", "nvidia-container-runtime")
+"""Runtimes whose boxes live on the host's kernel."""
+
+
+def is_gvisor(runtime: str, program: str) -> bool:
+    """Whether an engine's runtime, by its name and its program's path, is gVisor by name."""
+    called = {runtime, os.path.basename(program)}
+    return any("runsc" in word or "gvisor" in word for word in called)
+
+
+def check_runtime(agent: Agent, runtime: str, program: str, *, same_host: bool) -> None:
+    """Raises BoxError when an engine's box is not what its runtime's name says.
+
+    `same_host`: the engine runs on this kernel.  A runtime whose name says nothing of its kernel is taken as it is.
+    """
+    host = os.uname()
+    if is_gvisor(runtime, program):
+        check_gvisor(agent, f"runtime {runtime}")
+    elif "kata" in runtime or "kata" in os.path.basename(program):
+        if same_host and kernel(agent) == (host.release, host.version):
+            raise BoxError(f"runtime {runtime} should start a VM, and inside is this host's kernel, {host.release}")
+    elif same_host and (os.path.basename(program) or runtime) in SHARING:
+        check_shared_kernel(agent, f"runtime {runtime}")

@@ -21,8 +21,9 @@ import pytest
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, UsageError, Volume, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes import cgroups, lifetime
+from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.weakenings import Weakening
-from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies import identity, launcher
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.docker import Docker, settings
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
@@ -618,3 +619,36 @@ def test_a_killed_run_leaves_no_container(api: Any) -> None:
     assert not [row for row in rows if row.outcome.startswith("kept")]
     assert not [one for one in api.containers(all=True) if f"/{name}" in one["Names"]]
     assert not api.images(filters={"label": f"{LABEL}={name.split('-')[2]}"})
+
+
+# -- is the runtime named the runtime used? --------------------------------------------------
+
+
+def test_gvisor_is_gvisor(run: lifetime.Lifetime) -> None:
+    """With a daemon that has it: dev/test starts one so."""
+    asked = options(runtime="runsc")
+    if "runsc" not in connect(None).info["Runtimes"]:
+        with pytest.raises(Unavailable, match="has no runtime 'runsc'; it has "):
+            DOCKER.check_available(asked)
+        return
+    with started(run, asked) as box:
+        assert not box.parts.shares_kernel
+        assert identity.kernel(box.agent)[0] != os.uname().release
+        assert box.enter().getpid().ok
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("runsc", "/usr/bin/runsc"), ("gvisor", "/usr/bin/x"), ("x", "/a/kata-qemu")]
+)
+def test_a_runtime_of_another_name_is_noticed(name: str, path: str) -> None:
+    with (
+        start_local() as local,
+        pytest.raises(BoxError, match=f"runtime {name} should .* inside is this host's kernel"),
+    ):
+        identity.check_runtime(local.agent, name, path, same_host=True)
+
+
+def test_the_usual_runtimes_share_the_kernel() -> None:
+    with start_local() as local:
+        for name in ("runc", "crun", "youki"):
+            identity.check_runtime(local.agent, name, f"/usr/bin/{name}", same_host=True)

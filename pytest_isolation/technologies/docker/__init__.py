@@ -94,7 +94,8 @@ class Docker:
             parts = Parts(
                 agent=agent,
                 close=lambda: None,
-                init_pid=start.pid,
+                init_pid=start.pid if start.shares_kernel else None,
+                shares_kernel=start.shares_kernel,
                 group=start.group,
                 root=start.root,
                 volumes=start.volumes,

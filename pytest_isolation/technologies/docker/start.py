@@ -16,6 +16,7 @@ from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.docker import image, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained
 from pytest_isolation.technologies.docker.settings import Settings
+from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -31,6 +32,7 @@ class Start:
         self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo
         self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         self.id = ""
+        self.shares_kernel = True
         self.pid: int | None = None
         self.group: cgroups.Group | None = None
         self.root: Path | None = None
@@ -63,7 +65,7 @@ class Start:
         daemon.api.start(self.id)
         agent = self._hello(channel)
         undo.callback(agent.close)
-        self._look()
+        self._look(agent)
         return agent
 
     def _guard(self) -> str | None:
@@ -150,9 +152,23 @@ class Start:
 
     # -- what became of it ---------------------------------------------------------------
 
-    def _look(self) -> None:
+    def _check_runtime(self, agent: Agent, found: dict[str, Any]) -> None:
+        """Is the runtime named the runtime used?  What the daemon says of it, and what is inside."""
+        info = self.daemon.info
+        asked = str(self.spec.option("runtime") or info.get("DefaultRuntime") or "runc")
+        used = str(found["HostConfig"].get("Runtime") or asked)
+        if used != asked:
+            raise BoxError(f"{self.spec.id}: the runtime {asked} was asked for, and the daemon used {used}")
+        program = str(((info.get("Runtimes") or {}).get(used) or {}).get("path") or "")
+        check_runtime(agent, used, program, same_host=self.daemon.is_ours)
+        if is_gvisor(used, program):
+            self.shares_kernel = False
+            self.facts["deadly_limits"] = DEADLY_LIMITS
+
+    def _look(self, agent: Agent) -> None:
         """What the host sees of the container."""
         found = self.daemon.api.inspect_container(self.id)
+        self._check_runtime(agent, found)
         self.facts |= {"id": self.id, "name": self.name}
         if not self.users:
             self.facts["environment"] = launcher.environment(self.spec)
