@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -156,6 +157,16 @@ class Group:
             if line.startswith("usage_usec "):
                 return int(line.split()[1]) / 1e6
         raise BoxError("no cpu controller on this host counts the box")
+
+    def allow_only(self, rules: Iterable[str]) -> None:
+        """Which devices its processes may use: lines as of devices.allow (cgroup-v1/devices.rst).
+
+        Nothing changes where no such controller is: v2 has it as a BPF program of the runtime's.
+        """
+        if "devices" in self.places:
+            _write(self.places["devices"] / "devices.deny", "a")
+            for rule in rules:
+                _write(self.places["devices"] / "devices.allow", rule)
 
     def kill(self) -> None:
         """Kill everything in it, until it is empty."""

@@ -51,6 +51,7 @@ DOMAINS = {
     "mnt": "mounts and files",
     "net": "network",
     "cg": "resource limits",
+    "dev": "devices",
     "port": "portability",
 }
 

@@ -64,6 +64,8 @@ MASKED = (
 )  # fmt: skip
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+DEVICE_RULES = ("c *:* m", "b *:* m", "c 5:2 rwm", "c 136:* rwm")
+"""Besides DEVICES: any node may be made, though not used; ptmx and pts (runc, libcontainer/specconv AllowedDevices)."""
 
 
 def root() -> bool:
@@ -93,7 +95,7 @@ class Namespaces:
             for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
         }
         if root():
-            opened |= {drop("propagation"), drop("clean-up")}
+            opened |= {drop("propagation"), drop("clean-up"), drop("devices")}
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
@@ -182,6 +184,8 @@ class _Start:
             child = child.spawn()
             self.pid = _only_child(self.pid)
         self._drop_capabilities(child)
+        if self.group is not None and not spec.has(drop("devices")):
+            self.group.allow_only([*DEVICE_RULES, *map(_device_rule, DEVICES)])
         keep = []
         if spec.has(drop("close-fds")):
             if self._leaked != 3:
@@ -407,6 +411,11 @@ class _Start:
         agent = launcher.hello(pipes)
         self.undo.callback(agent.close)
         return agent
+
+
+def _device_rule(name: str) -> str:
+    number = os.stat(f"/dev/{name}").st_rdev
+    return f"c {os.major(number)}:{os.minor(number)} rwm"
 
 
 def _only_child(pid: int) -> int:

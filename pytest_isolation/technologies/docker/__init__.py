@@ -45,7 +45,7 @@ GRANTED = (
 )  # fmt: skip
 
 
-DROPPED = ("seccomp", "masks", "read-only", "init", "userns-map", "private-root")
+DROPPED = ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "private-root")
 
 
 class Docker:
@@ -62,7 +62,7 @@ class Docker:
         opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "user", "cgroup")}
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "init", "userns-map", "private-root")}
+        opened |= {drop(what) for what in DROPPED}
         opened |= {expose(path) for path in settings.EXPOSED}
         opened |= {grant(name) for name in GRANTED if _machine_has(name)}
         if os.geteuid() == 0:

@@ -255,6 +255,8 @@ class Settings:
                 self._add("security_opt", "apparmor=unconfined")
         if spec.has(drop("seccomp")):
             self._add("security_opt", "seccomp=unconfined")
+        if spec.has(drop("devices")):
+            self._add("device_cgroup_rules", "a *:* rwm")
         if spec.has(drop("init")):
             self.host["init"] = True
 

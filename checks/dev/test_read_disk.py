@@ -1,0 +1,35 @@
+"""A disk of the host cannot be read through a device node that the box makes."""
+
+import os
+import secrets
+import stat
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.outside.devices import disk_with
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "dev.block-unreadable",
+    claim="a node made inside with the number of a block device of the host gives nothing of what is on it",
+    sources=("man:mknod(2)", "kernel:admin-guide/cgroup-v1/devices", "oci:runtime-spec config-linux devices"),
+    falsified_by=weaken.drop("devices"),
+    kind="per-window",
+)
+
+
+@promise
+@given(place=st.sampled_from(["/dev", "/tmp"]), length=st.integers(16, 64), name=tokens())
+def test_disk_is_unreadable(box: Box, place: str, length: int, name: str) -> None:
+    secret, path = secrets.token_bytes(length), f"{place}/{name}"
+    with disk_with(secret) as number, box.spawn() as proc:
+        made = proc.mknodat(-100, path, stat.S_IFBLK | 0o600, number)
+        opened = proc.openat(-100, path, os.O_RDONLY) if made.ok else made
+        seen = proc.read(opened.value, 4096) if opened.ok else opened
+        if opened.ok:
+            proc.close(opened.value)
+        proc.unlinkat(-100, path)
+        promise.held("refused")
+        promise.require(secret not in seen.data, made, opened, seen, device=f"{os.major(number)}:{os.minor(number)}")
