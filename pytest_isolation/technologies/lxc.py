@@ -59,6 +59,8 @@ LIMITS = {
     "pids": ("pids.max", "pids.max"),
     "cpu": ("cpu.cfs_quota_us", "cpu.max"),
 }
+SUBORDINATE = Path("/etc")
+"""Where subuid(5) and subgid(5) are."""
 FREE_IDS = range(0x80000, 0x7000_0000, 0x10000)
 """Where a range that nobody was given is looked for: the ids nspawn picks from."""
 
@@ -491,7 +493,7 @@ def _ranges(kind: str) -> list[tuple[str, int, int]]:
     """The lines of subuid(5) or subgid(5): whose, the first id, how many."""
     found = []
     with suppress(OSError):
-        for line in Path(f"/etc/sub{kind}").read_text().splitlines():
+        for line in (SUBORDINATE / f"sub{kind}").read_text().splitlines():
             name, _, rest = line.partition(":")
             first, _, count = rest.partition(":")
             if first.isdigit() and count.isdigit():

@@ -1,0 +1,350 @@
+"""LXC's own keywords, holes, doors and errors."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, Volume, weaken
+from pytest_isolation.agent.client import Proc
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.weakenings import Weakening
+from pytest_isolation.guarantees import claims
+from pytest_isolation.guarantees.verdicts import Claim
+from pytest_isolation.options.boxes import parse
+from pytest_isolation.technologies import conformance, lxc, technology
+from pytest_isolation.technologies.capabilities import number_of
+from tests.support import need
+
+ONE = technology("lxc")
+AT_FDCWD, EPERM, EROFS, S_IFCHR = -100, 1, 30, 0o020000
+NAMESPACES = ("pid", "net", "ipc", "uts", "cgroup")
+MAPPED = "lxc:unprivileged=true"
+
+
+@pytest.fixture(autouse=True)
+def _there() -> None:
+    need("lxc")
+
+
+@pytest.fixture(scope="module")
+def run() -> Iterator[Lifetime]:
+    made = Lifetime()
+    yield made
+    made.close()
+
+
+@contextmanager
+def started(run: Lifetime, spec: BoxSpec | str, *holes: Weakening) -> Iterator[Box]:
+    def launch(asked: BoxSpec) -> Box:
+        box = ONE.launch(asked, run)
+        box.launch = launch
+        return box
+
+    with launch((parse(spec) if isinstance(spec, str) else spec).weakened(*holes)) as box:
+        yield box
+
+
+def namespace(pid: int | str | None, kind: str) -> str:
+    return os.readlink(f"/proc/{pid}/ns/{kind}")
+
+
+def status(pid: int | None, key: str) -> str:
+    return Path(f"/proc/{pid}/status").read_text().split(f"\n{key}:")[1].splitlines()[0].strip()
+
+
+def told(proc: Proc, key: str) -> str:
+    """As `status`, from inside."""
+    fd = proc.openat(AT_FDCWD, "/proc/self/status", os.O_RDONLY).value
+    text = proc.read(fd, 65536).data.decode()
+    proc.close(fd)
+    return text.split(f"\n{key}:")[1].splitlines()[0].strip()
+
+
+@pytest.mark.parametrize("case", conformance.CASES, ids=conformance.name_of)
+def test_conformance_with_an_id_map(case: conformance.Case) -> None:
+    case(ONE, parse(MAPPED))
+
+
+# -- ids -----------------------------------------------------------------------------------
+
+
+def test_privileged_is_root(run: Lifetime) -> None:
+    with started(run, "lxc") as box:
+        assert namespace(box.parts.init_pid, "user") == namespace("self", "user")
+    facts = ONE.facts(parse("lxc"))
+    assert (facts["own_users"], facts["idmap"]) == (False, None)
+    assert claims.resolve("pid.signal-out-refused", parse("lxc"), facts=facts).claim is Claim.DISCLAIMED
+
+
+@pytest.mark.parametrize("text", [MAPPED, f"{MAPPED},idmap=700000:1000"])
+def test_an_id_map(run: Lifetime, text: str) -> None:
+    facts = ONE.facts(parse(text))
+    base, _, size = facts["idmap"].partition(":")
+    with started(run, text) as box:
+        pid = box.parts.init_pid
+        assert namespace(pid, "user") != namespace("self", "user")
+        for kind in "ug":
+            assert Path(f"/proc/{pid}/{kind}id_map").read_text().split() == ["0", base, size]
+        assert status(pid, "Uid").split() == [base] * 4
+        box.write_file("/tmp/file", b"data")
+        assert box.parts.root is not None
+        # The tree is mounted with the map: on disk it is the host's root's, and no other user comes near it.
+        assert (box.parts.root / "tmp/file").stat().st_uid == 0
+        above = box.parts.root.parent.stat()
+        assert (above.st_uid, above.st_gid, stat.S_IMODE(above.st_mode)) == (0, int(base), 0o710)
+    assert claims.resolve("pid.signal-out-refused", parse(text), facts=facts).claim is Claim.PROMISED
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ("", "524288:65536"),
+        ("somebody:524288:65536\nsomebody:600000:10\n", "655360:65536"),
+        ("somebody:100000:65536\nroot:200000:70000\n", "200000:70000"),
+        ("0:300000:65536\n", "300000:65536"),
+    ],
+)
+def test_whose_ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str, expected: str) -> None:
+    for kind in ("uid", "gid"):
+        (tmp_path / f"sub{kind}").write_text(lines)
+    monkeypatch.setattr(lxc, "SUBORDINATE", tmp_path)
+    assert ONE.facts(parse(MAPPED))["idmap"] == expected
+
+
+def test_ids_beyond_the_map() -> None:
+    with pytest.raises(Unsupported, match=r"uid=70000 .* not both among the 65536 ids"):
+        ONE.check_available(replace(parse(MAPPED), uid=70000))
+    ONE.check_available(replace(parse(f"{MAPPED},idmap=700000:80000"), uid=70000))
+
+
+# -- namespaces ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["lxc", MAPPED])
+@pytest.mark.parametrize("kind", NAMESPACES)
+def test_one_namespace_is_shared_and_no_other(run: Lifetime, text: str, kind: str) -> None:
+    with started(run, text, weaken.share(kind)) as box:
+        same = {one for one in NAMESPACES if namespace(box.parts.init_pid, one) == namespace("self", one)}
+        assert same == {kind}
+
+
+@pytest.mark.parametrize("text", ["lxc", MAPPED])
+@pytest.mark.parametrize("kind", ["pid", "net", "ipc", "uts"])
+def test_join_sibling(run: Lifetime, text: str, kind: str) -> None:
+    with started(run, text, weaken.join_sibling(kind)) as box:
+        one, other = box.parts.init_pid, box.sibling.parts.init_pid
+        assert {name for name in NAMESPACES if namespace(one, name) == namespace(other, name)} == {kind}
+        assert namespace(one, kind) != namespace("self", kind)
+
+
+# -- what is taken away ------------------------------------------------------------------------
+
+
+def test_the_defaults_are_those_of_the_templates(run: Lifetime) -> None:
+    with started(run, "lxc") as box:
+        pid = box.parts.init_pid
+        found = int(status(pid, "CapEff"), 16)
+        for name in ("MAC_ADMIN", "MAC_OVERRIDE", "SYS_TIME", "SYS_MODULE", "SYS_RAWIO"):
+            assert not found >> number_of(name) & 1, name
+        assert found >> number_of("SYS_ADMIN") & 1
+        assert status(pid, "Seccomp") == "2"
+
+
+def test_capabilities(run: Lifetime) -> None:
+    with started(run, "lxc:cap_drop=SYS_ADMIN+CAP_KILL") as box:
+        found = int(status(box.parts.init_pid, "CapEff"), 16)
+        assert not found >> number_of("SYS_ADMIN") & 1
+        assert not found >> number_of("KILL") & 1
+    with started(run, "lxc", weaken.grant("SYS_TIME")) as box:
+        found = int(status(box.parts.init_pid, "CapEff"), 16)
+        assert found >> number_of("SYS_TIME") & 1
+        assert not found >> number_of("SYS_MODULE") & 1, "only what was granted comes back"
+
+
+def test_further_lines(run: Lifetime) -> None:
+    with started(run, "lxc:config=lxc.no_new_privs=1+") as box:
+        assert status(box.parts.init_pid, "NoNewPrivs") == "1"
+
+
+def test_the_filter_can_be_left_out(run: Lifetime) -> None:
+    with started(run, "lxc", weaken.drop("seccomp")) as box:
+        assert status(box.parts.init_pid, "Seccomp") == "0"
+
+
+def test_the_masks_can_be_left_out(run: Lifetime) -> None:
+    def errno(box: Box) -> int:
+        return box.proc.openat(AT_FDCWD, "/proc/sys/kernel/hostname", os.O_WRONLY).errno
+
+    with started(run, "lxc") as box:
+        assert errno(box) == EROFS
+    with started(run, "lxc", weaken.drop("masks")) as box:
+        assert errno(box) == 0
+
+
+def test_the_device_list_can_be_left_out(run: Lifetime) -> None:
+    """A node can be made by all; the kernel log's, 1:11, is not on the list of those that open."""
+
+    def errno(box: Box) -> int:
+        box.proc.mknodat(AT_FDCWD, "/tmp/node", S_IFCHR | 0o600, os.makedev(1, 11))
+        return box.proc.openat(AT_FDCWD, "/tmp/node", os.O_RDONLY).errno
+
+    with started(run, "lxc") as box:
+        assert errno(box) == EPERM
+    with started(run, "lxc", weaken.drop("devices")) as box:
+        assert errno(box) == 0
+
+
+# -- limits, volumes, network --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["lxc", MAPPED])
+def test_limits_are_lxcs(run: Lifetime, text: str) -> None:
+    spec = replace(parse(text), memory=64 << 20, pids=40, cpus=0.5)
+    files = {
+        "memory": ("memory.limit_in_bytes", "memory.max"),
+        "pids": ("pids.max", "pids.max"),
+        "cpu": ("cpu.cfs_quota_us", "cpu.max"),
+    }
+    wanted = {"memory": str(64 << 20), "pids": "40", "cpu": "50000"}
+
+    def found(box: Box) -> dict[str, str]:
+        assert box.parts.group is not None
+        places = {name: box.parts.group.file(name, *names) for name, names in files.items()}
+        return {name: place.read_text().split()[0] for name, place in places.items() if place is not None}
+
+    with started(run, spec) as box:
+        assert found(box) == wanted
+    for what in wanted:
+        with started(run, spec, weaken.unlimited(what)) as box:
+            assert {name for name, value in found(box).items() if value != wanted[name]} == {what}
+
+
+def test_volumes_with_an_id_map(run: Lifetime) -> None:
+    spec = replace(parse(MAPPED), volumes=(Volume(target="/data", read_only=True), Volume(target="/srv/a b")))
+    with started(run, spec) as box:
+        box.write_file("/srv/a b/file", b"data")
+        file = box.parts.volumes["/srv/a b"] / "file"
+        assert (file.read_bytes(), file.stat().st_uid) == (b"data", 0)
+        assert box.proc.openat(AT_FDCWD, "/data/file", os.O_CREAT | os.O_WRONLY, 0o600).errno == EROFS
+
+
+def test_values_a_configuration_cannot_spell(run: Lifetime) -> None:
+    values = (("ONE", " both ends "), ("TWO", '"quoted"'), ("THREE", "two\nlines"), ("FOUR", ""), ("FIVE", "a=b #c"))
+    with started(run, replace(parse("lxc"), env=values)) as box:
+        found = Path(f"/proc/{box.parts.init_pid}/environ").read_bytes().split(b"\0")
+        assert {f"{name}={value}".encode() for name, value in values} <= set(found)
+
+
+def test_a_bridge_of_the_host(run: Lifetime) -> None:
+    bridge = f"pti{os.getpid() % 100000:05d}"
+    with pytest.raises(Unavailable, match=f"bridge={bridge}: the host has no such bridge"):
+        ONE.check_available(parse(f"lxc:network=veth,bridge={bridge}"))
+    made = subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], capture_output=True, text=True)
+    if made.returncode:
+        pytest.skip(f"no bridge can be made here: {made.stderr.strip()}")
+    try:
+        with started(run, f"lxc:network=veth,bridge={bridge},address=192.0.2.7/24") as box:
+            assert box.parts.address == "192.0.2.7"
+            assert len(list(Path("/sys/class/net", bridge, "brif").iterdir())) == 1
+            lines = Path(f"/proc/{box.parts.init_pid}/net/dev").read_text().splitlines()[2:]
+            assert {line.split(":")[0].strip() for line in lines} == {"lo", "eth0"}
+        assert not list(Path("/sys/class/net", bridge, "brif").iterdir())
+    finally:
+        subprocess.run(["ip", "link", "del", bridge], check=True)
+
+
+# -- the exec door ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["lxc", MAPPED, "lxc:cap_drop=SYS_ADMIN+"])
+def test_who_comes_by_exec_has_no_more(run: Lifetime, text: str) -> None:
+    with started(run, text) as box:
+        entered = box.enter()
+        for key in ("Uid", "Gid", "CapEff", "CapBnd", "Seccomp", "NoNewPrivs"):
+            assert told(entered, key) == told(box.proc, key), key
+        assert {kind: entered.readlinkat(AT_FDCWD, f"/proc/self/ns/{kind}").data for kind in NAMESPACES} == {
+            kind: box.proc.readlinkat(AT_FDCWD, f"/proc/self/ns/{kind}").data for kind in NAMESPACES
+        }
+
+
+def test_exec_as_the_boxs_user(run: Lifetime) -> None:
+    with started(run, replace(parse("lxc"), uid=1234, gid=4321)) as box:
+        entered = box.enter()
+        assert (entered.getuid().value, entered.getgid().value) == (1234, 4321)
+
+
+def test_exec_without_the_group(run: Lifetime) -> None:
+    for hole, joined in ((), 1), ((weaken.drop("exec-group"),), 0):
+        with started(run, "lxc", *hole) as box:
+            assert box.parts.group is not None
+            before = box.parts.group.tasks()
+            box.enter()
+            assert box.parts.group.tasks() == before + joined
+
+
+# -- what it leaves, what it says -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["lxc", MAPPED])
+def test_what_lxc_leaves_is_put_away(text: str) -> None:
+    def places() -> set[Path]:
+        groups = {path for root in cgroups.hierarchies().values() for path in root.glob("lxc.*")}
+        return groups | set(Path("/tmp").glob("pytest-isolation-lxc-*")) | set(Path("/run/lxc").rglob("*"))
+
+    made = Lifetime()
+    with started(made, text):
+        assert any(made.run_id in os.fspath(path) for path in places())
+    made.close()
+    assert not any(made.run_id in os.fspath(path) or path.name.startswith("lxc.") for path in places())
+
+
+@pytest.mark.parametrize("text", ["lxc", MAPPED])
+def test_a_container_that_still_runs_is_stopped_by_name_and_path(run: Lifetime, text: str) -> None:
+    with started(run, text) as box, started(run, text) as bystander:
+        name = box.parts.facts["id"]
+        place = next(path for path in run.kept.values() if (path / name).is_dir())
+        assert not ONE.clean("container", f"{name} {place / 'elsewhere'}")
+        assert not ONE.clean("container", f"{name}x {place}")
+        assert box.alive
+        assert ONE.clean("container", f"{name} {place}")
+        assert not box.alive
+        assert not ONE.clean("container", f"{name} {place}")
+        assert bystander.alive
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("lxc:unprivileged=perhaps", "unprivileged=perhaps: expected true or false"),
+        ("lxc:idmap=1:2", "idmap belongs to unprivileged=true"),
+        ("lxc:unprivileged=true,idmap=some", "idmap=some: expected BASE:SIZE"),
+        ("lxc:unprivileged=true,idmap=0:65536", "idmap=0:65536: expected BASE:SIZE"),
+        ("lxc:network=bridge", "network=bridge: lxc has none"),
+        ("lxc:network=veth", "give bridge=NAME"),
+        ("lxc:bridge=lxcbr0", "bridge and address belong to network=veth"),
+        ("lxc:cap_drop=FLY+", "no capability is called 'FLY'"),
+    ],
+)
+def test_a_value_that_is_none(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        ONE.check_available(parse(text))
+
+
+def test_its_own_words(run: Lifetime) -> None:
+    with pytest.raises(BoxError, match=r"lxc-start did not start the agent.*Unsupported config key .lxc\.no\.such\.key"):
+        ONE.launch(parse("lxc:config=lxc.no.such.key=1+"), run)
+
+
+def test_who_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Unavailable, match="run as root"):
+        ONE.check_available(parse("lxc"))
