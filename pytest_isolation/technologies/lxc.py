@@ -1,7 +1,8 @@
 """LXC: a container from a configuration of its own, in the run's directory, with what LXC's templates include.
 
 Privileged by default, as root's containers are; with `unprivileged=true` root in the box is an ordinary user
-of the host.  Every program of LXC is told the run's own container path (-P): it knows no other container.
+of the host.  Who is not root has boxes where root is that very user, with no other id and no limits.
+Every program of LXC is told the run's own container path (-P): it knows no other container.
 Sources: lxc.container.conf(5), lxc-start(1), lxc-attach(1), the files in /usr/share/lxc/config.
 """
 
@@ -15,12 +16,13 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
-from pytest_isolation.boxes.lifetime import remove_tree
+from pytest_isolation.boxes.lifetime import remove_tree, state_directory
 from pytest_isolation.boxes.weakenings import (
     LOSSES,
     Weakenings,
@@ -37,6 +39,7 @@ from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, texts
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.identity import check_shared_kernel
+from pytest_isolation.technologies.namespaces import check_user_namespaces
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent, Proc
@@ -45,8 +48,6 @@ if TYPE_CHECKING:
 
 INCLUDED = Path("/usr/share/lxc/config")
 """What LXC's templates include: common.conf, and userns.conf after it with an id map."""
-LOCKS = Path("/run/lxc/lock")
-"""Where LXC keeps a lock for each container, below its container path; it removes none."""
 NAMESPACES = ("pid", "net", "ipc", "uts", "cgroup")
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup")
 CONFIG = "box.conf"
@@ -67,7 +68,7 @@ FREE_IDS = range(0x80000, 0x7000_0000, 0x10000)
 
 class Lxc:
     name = "lxc"
-    start_ms = 120
+    start_ms = 90
     keywords: Mapping[str, str] = {
         "unprivileged": "true: an id map, so that root in the box is an ordinary user of the host",
         "idmap": "BASE:SIZE, the host's ids the box is given (default: root's in /etc/subuid, else ids nobody has)",
@@ -79,26 +80,28 @@ class Lxc:
 
     def weakenings(self) -> Weakenings:
         opened = {share(kind) for kind in NAMESPACES} | {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
-        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {expose(path) for path in EXPOSED} | {grant(name) for name in GRANTED}
-        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root", "clean-up", "exec-group")}
-        return frozenset(opened | {drop(what) for what in ("cgroup-ro", "devices", "close-fds", "init")})
+        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in EXPOSED}
+        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root", "close-fds", "init")}
+        if os.geteuid() == 0:
+            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}
+            opened |= {drop(what) for what in ("clean-up", "exec-group", "cgroup-ro", "devices")}
+        return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
         program.find("lxc-start", "lxc")
         if os.geteuid() != 0:
-            raise Unavailable("lxc boxes are started by root here", "run as root")
+            check_user_namespaces()
         if not (INCLUDED / "common.conf").is_file():
             raise Unavailable(f"{INCLUDED}/common.conf, which LXC's templates include, is missing", "apt install lxc")
         _check_network(spec)
         ids = _id_map(spec)
         for name in texts(spec, "cap_drop"):
             number_of(name.upper())
-        if ids is not None and max(spec.uid, spec.gid) >= ids[1]:
+        if ids is not None and max(spec.uid, spec.gid) >= ids.size:
             raise Unsupported(
-                f"uid={spec.uid} and gid={spec.gid} are not both among the {ids[1]} ids of the box's id map; "
-                "give idmap=BASE:SIZE with more"
+                f"uid={spec.uid} and gid={spec.gid} are not both among the {ids.size} ids of the box's id map; "
+                "give idmap=BASE:SIZE with more, as root"
             )
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
@@ -106,7 +109,7 @@ class Lxc:
         return {
             "version": program.version("lxc-start", "lxc"),
             "own_users": ids is not None,
-            "idmap": f"{ids[0]}:{ids[1]}" if ids is not None else None,
+            "idmap": f"{ids.users}:{ids.size}" if ids is not None else None,
         }
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
@@ -157,9 +160,11 @@ class _Container:
         self._agent_path = "/agent"
         self.group: cgroups.Group | None = None
         guard = lifetime.new_group(spec.name, launcher.GUARD)
-        if guard is None:
-            raise Unavailable("LXC needs control groups, and this user may make none", "run as root")
         self._guard = guard
+        if guard is None:
+            if launcher.limits_of(spec) != cgroups.Limits():
+                raise Unsupported("limits were asked for, and this user may make no control groups; run as root")
+            return
         undo.callback(guard.kill if spec.has(drop("clean-up")) else guard.remove)
         if "cpuset" in guard.places:
             # On v1 a group takes no process until its cpuset is filled; LXC fills it by this flag, at the top only.
@@ -187,8 +192,10 @@ class _Container:
         check_shared_kernel(agent, "lxc")
         self.pid = program.last_descendant(pid)
         self._check()
-        places = {name: root / self._guard.path / "box" for name, root in cgroups.hierarchies().items()}
-        self.group = cgroups.Group(f"{self._guard.path}/box", {k: v for k, v in places.items() if v.is_dir()})
+        if self._guard is not None:
+            path = f"{self._guard.path}/box"
+            places = {name: root / path for name, root in cgroups.hierarchies().items()}
+            self.group = cgroups.Group(path, {name: place for name, place in places.items() if place.is_dir()})
         return agent
 
     def enter(self) -> Agent:
@@ -209,10 +216,11 @@ class _Container:
 
     def _container_path(self) -> Path:
         """-P: the directory with the container's; with an id map, one that root of the box can reach, too."""
-        key = f"lxc:{self.ids is not None}"
+        reached = self.ids is not None and os.geteuid() == 0
+        key = f"lxc:{reached}"
         if key not in self.lifetime.kept:
             place = self.lifetime.directory / "lxc"
-            if self.ids is not None:
+            if reached:
                 place = Path(tempfile.gettempdir(), f"pytest-isolation-lxc-{self.lifetime.directory.name}")
                 self.lifetime.register("directory", os.fspath(place))
             self.lifetime.register("lxc:locks", os.fspath(place))
@@ -226,7 +234,8 @@ class _Container:
         return found
 
     def _programs(self, group: str) -> program.Programs:
-        return program.Programs(cgroups.create(f"{self._guard.path}/{group}", cgroups.Limits()), self.undo)
+        made = cgroups.create(f"{self._guard.path}/{group}", cgroups.Limits()) if self._guard is not None else None
+        return program.Programs(made, self.undo)
 
     def _directory(self, path: Path, mode: int) -> Path:
         path.mkdir()
@@ -240,25 +249,25 @@ class _Container:
             self.root = sibling.parts.root
             return
         self.root, self._agent_path = launcher.new_root(self.spec, self.lifetime, proc, self.undo)
-        if self.ids is not None and not isinstance(self.spec.image, str):
+        if self._mapped() and not isinstance(self.spec.image, str):
             self.root = self._reachable(self.root)
 
     def _reachable(self, made: Path) -> Path:
         """Move a directory of the run's to where root of the box, and no other user, can reach it."""
         assert self.ids is not None
         inner = self._directory(self.place / f"{self.name}.{made.name}", 0o710)
-        os.chown(inner, 0, self.ids[0])
+        os.chown(inner, 0, self.ids.groups)
         return made.rename(inner / "tree")
 
     # -- the configuration -----------------------------------------------------------------
 
     def _config(self) -> Iterator[str]:
-        spec, guard = self.spec, self._guard.path
+        spec = self.spec
         yield f"lxc.include = {INCLUDED}/common.conf"
         if self.ids is not None:
             yield f"lxc.include = {INCLUDED}/userns.conf"
-            for kind in "ug":
-                yield f"lxc.idmap = {kind} 0 {self.ids[0]} {self.ids[1]}"
+            yield f"lxc.idmap = u 0 {self.ids.users} {self.ids.size}"
+            yield f"lxc.idmap = g 0 {self.ids.groups} {self.ids.size}"
         # Standard input and output are the agent's channel.
         yield from ("lxc.console.path = none", "lxc.tty.max = 0")
         yield f"lxc.init.cmd = {self._agent_path}"
@@ -269,11 +278,12 @@ class _Container:
         yield from self._identity()
         yield from self._namespaces()
         yield from self._mounts()
-        # LXC makes and removes these itself; it leaves the last one to us.
-        yield f"lxc.cgroup.dir.container = {guard}/box"
-        yield f"lxc.cgroup.dir.monitor = {guard}/monitor"
-        yield f"lxc.cgroup.dir.monitor.pivot = {guard}/pivot"
-        yield from _limits(spec)
+        if self._guard is not None:
+            # LXC makes and removes these itself; it leaves the last one to us.
+            yield f"lxc.cgroup.dir.container = {self._guard.path}/box"
+            yield f"lxc.cgroup.dir.monitor = {self._guard.path}/monitor"
+            yield f"lxc.cgroup.dir.monitor.pivot = {self._guard.path}/pivot"
+            yield from _limits(spec)
         yield from self._privileges()
         yield from texts(spec, "config")
 
@@ -352,7 +362,7 @@ class _Container:
         directory = self.lifetime.new_directory("volume")
         directory.chmod(0o777)
         self.undo.callback(self.lifetime.remove_directory, directory)
-        if self.ids is not None:
+        if self._mapped():
             directory = self._reachable(directory)
         if nested:
             mounts.nested(directory, self.lifetime, self.undo)
@@ -363,7 +373,8 @@ class _Container:
         return _entry(directory, target, "none", "bind" if self.ids is not None else "rbind", *options, *self._mapped())
 
     def _mapped(self) -> list[str]:
-        return ["idmap=container"] if self.ids is not None else []
+        """The mount option that shows the host's ids as the box's; a user's own files need none, and may have none."""
+        return ["idmap=container"] if self.ids is not None and os.geteuid() == 0 else []
 
     def _privileges(self) -> Iterator[str]:
         spec = self.spec
@@ -384,9 +395,9 @@ class _Container:
 
     def _environ(self) -> list[str]:
         """What an LXC program has: what its configuration cannot spell, and its own."""
-        found = {"HOME": "/root", "PATH": launcher.PATH}
-        if self.ids is not None and not _is_given(self.ids):
-            # With newuidmap at hand LXC uses it, for root as well, and it refuses what /etc/subuid does not list.
+        found = _environ()
+        if self.ids is not None and self.ids != _own_range():
+            # With newuidmap at hand LXC has it write the map, and it refuses what /etc/subuid does not list.
             found["PATH"] = "/nonexistent"
         for variable in launcher.environment(self.spec):
             name, _, value = variable.partition("=")
@@ -470,23 +481,35 @@ def _check_network(spec: BoxSpec) -> None:
 # -- ids -----------------------------------------------------------------------------------
 
 
-def _id_map(spec: BoxSpec) -> tuple[int, int] | None:
-    """First id of the host and how many, for users and groups alike; None: no map, root in the box is root.
+@dataclass(frozen=True, slots=True)
+class _IdMap:
+    """The first of the host's ids, for users and for groups, and how many."""
+
+    users: int
+    groups: int
+    size: int
+
+
+def _id_map(spec: BoxSpec) -> _IdMap | None:
+    """None: no map, root in the box is root of the host.
 
     A capability over the host is one in the host's user namespace, so `grant` takes the map away.
     """
-    asked = flag(spec, "unprivileged")
-    text = spec.option("idmap")
+    asked, text = flag(spec, "unprivileged"), spec.option("idmap")
     if text is not None and not asked:
         raise UsageError("idmap belongs to unprivileged=true; give both, or leave it out")
+    found = re.fullmatch(r"([0-9]+):([0-9]+)", str(text))
+    if text is not None and (found is None or int(found[1]) == 0 or int(found[2]) == 0):
+        raise UsageError(f"idmap={text}: expected BASE:SIZE, two numbers, as in 100000:65536")
+    if os.geteuid() != 0:
+        if text is not None:
+            raise Unsupported("idmap is for root: a user's box has that user's id, as root, and no other")
+        return _IdMap(os.geteuid(), os.getegid(), 1)
     if not asked or any(hole.kind == "grant" for hole in spec.weakenings):
         return None
-    if text is None:
-        return _own_range("root") or (_free_base(), 65536)
-    found = re.fullmatch(r"([0-9]+):([0-9]+)", str(text))
-    if found is None or int(found[1]) == 0 or int(found[2]) == 0:
-        raise UsageError(f"idmap={text}: expected BASE:SIZE, two numbers, as in 100000:65536")
-    return int(found[1]), int(found[2])
+    if found is not None:
+        return _IdMap(int(found[1]), int(found[1]), int(found[2]))
+    return _own_range() or _IdMap(base := _free_base(), base, 65536)
 
 
 def _ranges(kind: str) -> list[tuple[str, int, int]]:
@@ -501,17 +524,13 @@ def _ranges(kind: str) -> list[tuple[str, int, int]]:
     return found
 
 
-def _own_range(user: str) -> tuple[int, int] | None:
-    """The first range this user has for users and groups alike."""
-    groups = [(first, count) for name, first, count in _ranges("gid") if name in (user, str(os.geteuid()))]
-    for name, first, count in _ranges("uid"):
-        if name in (user, str(os.geteuid())) and (first, count) in groups:
-            return first, count
+def _own_range() -> _IdMap | None:
+    """The first range root has for users and groups alike."""
+    groups = [(first, size) for name, first, size in _ranges("gid") if name in ("root", "0")]
+    for name, first, size in _ranges("uid"):
+        if name in ("root", "0") and (first, size) in groups:
+            return _IdMap(first, first, size)
     return None
-
-
-def _is_given(ids: tuple[int, int]) -> bool:
-    return ids == _own_range("root")
 
 
 def _free_base() -> int:
@@ -532,7 +551,13 @@ def _ask(command: str, place: Path | str, name: str, *arguments: str) -> str:
 
 def _run(command: str, place: Path | str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [program.find(command, "lxc"), "-P", os.fspath(place), "-n", name, *arguments]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+    env = _environ()
+    return subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, env=env)
+
+
+def _environ() -> dict[str, str]:
+    """What LXC's programs have.  A user's locks are where XDG_RUNTIME_DIR says, root's are in /run."""
+    return {"PATH": launcher.PATH, "HOME": "/", "XDG_RUNTIME_DIR": os.fspath(state_directory())}
 
 
 def _runs(place: str, name: str) -> bool:
@@ -542,7 +567,12 @@ def _runs(place: str, name: str) -> bool:
 
 
 def _locks(place: Path) -> Path:
-    return LOCKS / os.fspath(place).lstrip("/")
+    """Where LXC keeps a lock for each container of this path; it removes none."""
+    return _lock_tree() / "lock" / os.fspath(place).lstrip("/")
+
+
+def _lock_tree() -> Path:
+    return (Path("/run") if os.geteuid() == 0 else state_directory()) / "lxc"
 
 
 def _make(path: Path) -> None:
@@ -559,7 +589,7 @@ def _forget_locks(place: Path) -> bool:
     there = locks.is_dir()
     remove_tree(locks)
     for above in locks.parents:
-        if LOCKS.parent not in (above, *above.parents):
+        if _lock_tree() not in (above, *above.parents):
             break
         try:
             above.rmdir()

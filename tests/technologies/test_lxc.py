@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import conformance, lxc, technology
 from pytest_isolation.technologies.capabilities import number_of
+from tests.runs import run_as_nobody
 from tests.support import need
 
 ONE = technology("lxc")
@@ -340,11 +342,33 @@ def test_a_value_that_is_none(text: str, message: str) -> None:
 
 
 def test_its_own_words(run: Lifetime) -> None:
-    with pytest.raises(BoxError, match=r"lxc-start did not start the agent.*Unsupported config key .lxc\.no\.such\.key"):
+    with pytest.raises(
+        BoxError, match=r"lxc-start did not start the agent.*Unsupported config key .lxc\.no\.such\.key"
+    ):
         ONE.launch(parse("lxc:config=lxc.no.such.key=1+"), run)
 
 
-def test_who_is_not_root(monkeypatch: pytest.MonkeyPatch) -> None:
+# -- who is not root ---------------------------------------------------------------------------
+
+
+def test_a_user_has_boxes_without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(Unavailable, match="run as root"):
-        ONE.check_available(parse("lxc"))
+    monkeypatch.setattr(os, "getegid", lambda: 100)
+    assert ONE.facts(parse("lxc"))["idmap"] == "1000:1"
+    with pytest.raises(Unsupported, match="idmap is for root"):
+        ONE.check_available(parse(f"{MAPPED},idmap=700000:65536"))
+    with pytest.raises(Unsupported, match="not both among the 1 ids"):
+        ONE.check_available(replace(parse("lxc"), uid=1))
+    assert not {weaken.unlimited("memory"), weaken.grant("SYS_ADMIN")} & ONE.weakenings()
+
+
+@pytest.mark.skipif(not shutil.which("setpriv"), reason="becoming another user needs setpriv")
+def test_a_run_of_a_user() -> None:
+    done = run_as_nobody(
+        *("--isolation", "--box=lxc", "--isolation-examples=5"),
+        "--isolation-only=pid.host-processes-hidden,net.host-loopback-unreachable,mnt.host-secret-unreadable,cg.pids.enforced",
+    )
+    verdicts = {guarantee: row["verdict"] for (_, guarantee), row in done.rows.items()}
+    assert verdicts.pop("cg.pids.enforced") == "unsupported", done.out
+    assert set(verdicts.values()) == {"holds"}, done.out
+    assert len(verdicts) == 3
