@@ -322,8 +322,9 @@ class _Container:
             yield "lxc.net.0.flags = up"
             if spec.option("address") is not None:
                 yield f"lxc.net.0.ipv4.address = {spec.option('address')}"
-        elif spec.network == "none":
+        else:
             yield "lxc.net.0.type = empty"
+            yield "lxc.net.0.flags = up"
 
     def _in_host_network(self) -> bool:
         return self.spec.has(share("net")) or self.spec.network == "host"
@@ -370,7 +371,7 @@ class _Container:
         # LXC makes no directory below a read-only root.
         (self.root / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
         options = ["ro"] if read_only and not self.spec.has(drop("read-only")) else []
-        return _entry(directory, target, "none", "bind" if self.ids is not None else "rbind", *options, *self._mapped())
+        return _entry(directory, target, "none", "rbind", *options, *self._mapped())
 
     def _mapped(self) -> list[str]:
         """The mount option that shows the host's ids as the box's; a user's own files need none, and may have none."""

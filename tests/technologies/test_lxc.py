@@ -239,6 +239,15 @@ def test_volumes_with_an_id_map(run: Lifetime) -> None:
         assert box.proc.openat(AT_FDCWD, "/data/file", os.O_CREAT | os.O_WRONLY, 0o600).errno == EROFS
 
 
+@pytest.mark.parametrize(("text", "deep"), [("lxc", False), (MAPPED, True)])
+def test_how_deep_a_read_only_volume_is(run: Lifetime, text: str, deep: bool) -> None:
+    """The `ro` of fstab is of one mount; an id map is set on all below, and the flag with it."""
+    spec = replace(parse(text), volumes=(Volume(target="/data", read_only=True, nested=True),))
+    with started(run, spec) as box:
+        below = box.proc.openat(AT_FDCWD, "/data/nested/file", os.O_CREAT | os.O_WRONLY, 0o600)
+        assert below.errno == (EROFS if deep else 0)
+
+
 def test_values_a_configuration_cannot_spell(run: Lifetime) -> None:
     values = (("ONE", " both ends "), ("TWO", '"quoted"'), ("THREE", "two\nlines"), ("FOUR", ""), ("FIVE", "a=b #c"))
     with started(run, replace(parse("lxc"), env=values)) as box:
