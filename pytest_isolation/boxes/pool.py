@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from typing import Any
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -19,6 +20,8 @@ class Pool:
         self.lifetime = lifetime
         self.notes: dict[str, list[str]] = {}
         """What a reader of a box's results must know, by the box's name: Parts.facts["notes"]."""
+        self.measured: dict[str, dict[str, Any]] = {}
+        """Facts that only a running box can tell, by the box's name: Parts.facts["measured"]."""
         self._announce = announce or (lambda _: None)
         self.starts: dict[str, list[float]] = {}
         self._boxes: dict[BoxSpec, Box] = {}
@@ -29,6 +32,7 @@ class Pool:
         box = technology(spec.technology).launch(spec, self.lifetime)
         box.launch = self.launch
         self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
+        self.measured.setdefault(spec.name, {}).update(box.parts.facts.get("measured", {}))
         for note in box.parts.facts.get("notes", ()):
             if note not in self.notes.setdefault(spec.name, []):
                 self.notes[spec.name].append(note)

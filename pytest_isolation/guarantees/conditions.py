@@ -34,9 +34,9 @@ def _value(key: str, spec: BoxSpec, facts: Mapping[str, Any]) -> tuple[str, ...]
     """The texts `key` stands for; none when it is unset."""
     found = getattr(spec, key, None)
     if found is None:
-        found = spec.option(key)
+        found = facts.get(key)  # what is, before what was asked for: accel=auto is one or the other
     if found is None:
-        found = facts.get(key)
+        found = spec.option(key)
     if found is None and key == "cgroup":
         found = cgroups.mode()
     if isinstance(found, bool):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
@@ -23,6 +23,10 @@ class Chosen:
     """Why this machine cannot start it; None: it can, as far as that shows without starting it."""
     remedy: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
+
+    def knowing(self, measured: Mapping[str, Any] | None) -> Chosen:
+        """With what only a running box could tell."""
+        return replace(self, facts={**self.facts, **(measured or {})})
 
     @property
     def available(self) -> bool:

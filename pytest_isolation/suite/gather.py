@@ -112,6 +112,7 @@ class Gatherer:
         self._proofs: dict[tuple[str, str], str] = {}
         self._starts: dict[str, list[float]] = {}
         self._notes: dict[str, list[str]] = {}
+        self._measured: dict[str, dict[str, Any]] = {}
         self._run_notes: list[str] = []
         self._support: tuple[SupportRow, ...] = ()
         self._technologies: tuple[TechnologyRow, ...] = ()
@@ -138,7 +139,7 @@ class Gatherer:
         """What only the process that started the boxes knows: plain data, for xdist's wire."""
         pool = self._session.pool_if_any
         promises = [guarantee_row(promise).to_json() for promise in self._session.guarantees.values()]
-        started = {"starts": pool.starts, "notes": pool.notes} if pool is not None else {}
+        started = {"starts": pool.starts, "notes": pool.notes, "measured": pool.measured} if pool is not None else {}
         return {"guarantees": promises, "known": sorted(self._session.known), **started}
 
     def add_process(self, told: dict[str, Any]) -> None:
@@ -148,6 +149,8 @@ class Gatherer:
             self._promises.setdefault(promise["id"], GuaranteeRow.from_json(promise))
         for name, starts in told.get("starts", {}).items():
             self._starts.setdefault(name, []).extend(starts)
+        for name, facts in told.get("measured", {}).items():
+            self._measured.setdefault(name, {}).update(facts)
         for name, notes in told.get("notes", {}).items():
             known = self._notes.setdefault(name, [])
             known += [note for note in notes if note not in known]
@@ -168,7 +171,11 @@ class Gatherer:
             run=run_facts(session.run_id, self._started, session.seed, exit_status),
             host=host_facts(),
             boxes=tuple(
-                box_row(one, self._starts.get(one.spec.name, []), self._notes.get(one.spec.name, []))
+                box_row(
+                    one.knowing(self._measured.get(one.spec.name)),
+                    self._starts.get(one.spec.name, []),
+                    self._notes.get(one.spec.name, []),
+                )
                 for one in session.chosen
             ),
             guarantees=tuple(self._promises.values()),

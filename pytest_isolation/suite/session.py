@@ -220,7 +220,7 @@ class Session:
             seed=self.seed,
             examples=self.options.examples,
         )
-        row |= self.judge.outcome(row, promise, self._chosen(cell.spec))
+        row |= self.judge.outcome(row, promise, self._chosen(cell.spec).knowing(self.pool.measured.get(cell.spec.name)))
         pyfuncitem.stash[ROW] = row
         self._raise(row, promise)
         return True

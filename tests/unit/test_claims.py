@@ -165,3 +165,9 @@ def test_a_malformed_file(monkeypatch: pytest.MonkeyPatch, entries: list[dict[st
     monkeypatch.setattr(data, "read", lambda folder, name: {"claim": entries})
     with pytest.raises(ValueError, match=told):
         claims.statements.__wrapped__("fake")
+
+
+def test_a_measured_fact_decides_not_the_keyword_that_left_it_open() -> None:
+    asked = BoxSpec(technology="qemu", options=(("accel", "auto"),))
+    for accel, claim in (("kvm", Claim.PROMISED), ("tcg", Claim.DISCLAIMED)):
+        assert claims.resolve("pid.signal-out-refused", asked, facts={"accel": accel}).claim is claim

@@ -20,8 +20,7 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, lossy, u
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes
-from pytest_isolation.technologies.qemu import accel, guest
-from pytest_isolation.technologies.qemu.kernel import Kernel, kernel
+from pytest_isolation.technologies.qemu import accel, guest, kernel
 from pytest_isolation.technologies.qemu.machine import Machine, binary
 from pytest_isolation.technologies.qemu.snapshot import start
 
@@ -91,8 +90,7 @@ class Qemu:
             agent = guest.become_box(vm, spec)
             undo.callback(agent.close)
             facts: dict[str, Any] = {
-                "accel": "kvm" if vm.monitor.kvm() else "tcg",
-                "kernel": machine.kernel.release,
+                "measured": {"accel": "kvm" if vm.monitor.kvm() else "tcg"},
                 "environment": launcher.environment(spec),
                 "notes": [note] if note else [],
             }
@@ -111,8 +109,8 @@ class Qemu:
     def clean(self, kind: str, handle: str) -> bool:
         return False
 
-    def _kernel(self, spec: BoxSpec) -> Kernel:
-        return kernel(spec.option("kernel"))
+    def _kernel(self, spec: BoxSpec) -> kernel.Kernel:
+        return kernel.kernel(spec.option("kernel"))
 
     def _memory(self, spec: BoxSpec) -> int:
         if spec.memory is None or spec.has(unlimited("memory")):
