@@ -46,11 +46,16 @@ def audit_alone(top: Path, asked: Asked, name: str) -> list[dict[str, Any]]:
     return rows
 
 
-def main() -> None:
+def limit() -> None:
+    """For the rest of this process's life."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_S, CPU_S))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE, FILE))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def main() -> None:
+    limit()
     from pytest_isolation.inception.audit import audit
 
     question = json.load(sys.stdin)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import compose
 from pytest_isolation.inception.asked import Asked
-from pytest_isolation.inception.finding import Finding, Says, passed, unclear
+from pytest_isolation.inception.finding import Finding, Says, fail, passed, unclear
 from pytest_isolation.inception.git import read_git
 from pytest_isolation.inception.model import Submission, read_submission
 from pytest_isolation.inception.place import Place, Unreadable
@@ -28,8 +28,8 @@ def audit(top: Path, asked: Asked, *, name: str | None = None) -> list[Inception
     try:
         tree = read_tree(top)
     except Unreadable as error:
-        finding = unclear(Place("."), f"the submission {error}", "a directory that this user can read")
-        return [_row(shown, one, finding) for one in every_rule() if one.id == "T02"]
+        finding = fail(Place("."), f"the submission {error}", "make it a directory that this user can read")
+        return [replace(_row(shown, one, finding), severity="end") for one in every_rule() if one.id == "T02"]
     git = read_git(tree)
     try:
         if asked.by_commit and git is not None and (day := git.last_change(_is_docker)):

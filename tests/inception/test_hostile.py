@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import resource
 import shutil
+import signal
 import subprocess
+import sys
 import time
 import zlib
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from pytest_isolation.inception.alone import audit_alone
+from pytest_isolation.inception import alone
+from pytest_isolation.inception.alone import AuditFailed, audit_alone
 from pytest_isolation.inception.asked import Asked
 from tests.inception.support import DAY, apply, git, reference
 
@@ -33,11 +35,10 @@ def top(tmp_path: Path) -> Path:
 
 
 def rows_of(top: Path) -> list[dict[str, Any]]:
-    """As a run does it, in a process of its own; no more than a few seconds and half a gigabyte."""
+    """As a run does it: in a process of its own, with its limits."""
     began = time.monotonic()
     rows = audit_alone(top, Asked(day=DAY), "x")
     assert time.monotonic() - began < 15
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600_000  # KiB
     return rows
 
 
@@ -328,3 +329,44 @@ def test_a_project_below_the_top(tmp_path: Path) -> None:
     reference(tmp_path / "repository/inception")
     shutil.rmtree(tmp_path / "repository/inception/.git")
     assert told(rows_of(tmp_path / "repository"), "S02") == []
+
+
+# -- limits ----------------------------------------------------------------------------
+
+
+def limited(code: str) -> subprocess.CompletedProcess[str]:
+    """`code` in a process with the limits of an audit."""
+    setup = "from pytest_isolation.inception.alone import limit; limit()"
+    return subprocess.run([sys.executable, "-I", "-c", f"{setup}\n{code}"], capture_output=True, text=True, timeout=60)
+
+
+def test_memory_is_limited() -> None:
+    assert "MemoryError" in limited("bytearray(2 << 30)").stderr
+
+
+def test_time_is_limited() -> None:
+    done = limited("import resource; resource.setrlimit(resource.RLIMIT_CPU, (1, 20))\nwhile True: pass")
+    assert done.returncode == -signal.SIGXCPU
+    assert limited("import resource; print(resource.getrlimit(resource.RLIMIT_CPU))").stdout.strip() == "(20, 20)"
+
+
+def test_files_are_limited(tmp_path: Path) -> None:
+    done = limited(f"open({str(tmp_path / 'x')!r}, 'wb').write(bytes(5 << 20))")
+    assert done.returncode != 0 and (tmp_path / "x").stat().st_size <= 4 << 20
+
+
+def test_an_audit_that_takes_too_long_is_a_finding(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "WALL_S", 0.01)
+    with pytest.raises(AuditFailed, match="more than"):
+        audit_alone(top, Asked(day=DAY), "x")
+
+
+def test_an_audit_whose_process_dies_is_a_finding(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(AuditFailed, match="status 1"):
+        audit_alone(top, Asked(day=DAY), "x")
+
+
+def test_a_directory_that_vanished_is_a_failure(tmp_path: Path) -> None:
+    rows = audit_alone(tmp_path / "nowhere", Asked(day=DAY), "x")
+    assert [(row["rule"], row["verdict"], row["severity"]) for row in rows] == [("T02", "fail", "end")]

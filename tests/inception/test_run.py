@@ -195,3 +195,16 @@ def test_one_is_quick(top: Path) -> None:
     for _ in range(5):
         audit_alone(top, Asked(day=DAY), "x")
     assert (cpu() - began) / 5 < 0.5
+
+
+def test_beside_a_measurement(top: Path, elsewhere: Path) -> None:
+    """Both in one run, one report."""
+    done = run(
+        elsewhere, "pytest", "--isolation", "--box", "namespaces", "--isolation-only", "pid.init-is-one",
+        f"--inception={top}", *DATE, "--isolation-report", "json:r.json", "--isolation-report", "md:r.md",
+    )  # fmt: skip
+    report = json.loads((elsewhere / "r.json").read_text())
+    jsonschema.Draft202012Validator(SCHEMA).validate(report)
+    assert len({row["rule"] for row in report["inception"]}) >= 60, done.stdout
+    assert "# Inception:" in (elsewhere / "r.md").read_text()
+    assert [row["guarantee"] for row in report["results"]] == ["pid.init-is-one"]
