@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ class Crun(OciRuntime):
 
     def check_available(self, spec: BoxSpec) -> None:
         super().check_available(spec)
+        if flag(spec, "hide_unified") and os.geteuid() != 0:
+            raise Unavailable("hiding the v2 tree from crun takes a mount namespace, which is for root", "run as root")
         if not flag(spec, "hide_unified") and refuses_this_host():
             raise Unavailable(
                 f"crun refuses this host: {REFUSAL}",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy
 from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_gvisor
-from pytest_isolation.technologies.oci import OciRuntime
+from pytest_isolation.technologies.oci import OciRuntime, bundle
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -83,6 +83,9 @@ class GVisor(OciRuntime):
         if any(hole.kind == "expose" for hole in spec.weakenings):
             found.append("--host-uds=open")  # what is exposed are the host's sockets as well
         return found
+
+    def base(self, spec: BoxSpec) -> bundle.Config:
+        return bundle.defaults(self.path(), rootless=False)  # its `spec` knows no other
 
     def state_pid(self, place: Path, identity: str) -> int:
         (file,) = place.glob(f"{identity}_sandbox*.state")

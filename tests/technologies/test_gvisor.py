@@ -105,3 +105,10 @@ def test_the_shared_kernel_is_shared() -> None:
     with start_local() as local:
         agent: Agent = local.agent
         identity.check_shared_kernel(agent, "runc")
+
+
+def test_rootless(run: Lifetime) -> None:
+    with ONE.launch(parse("gvisor:rootless=true"), run) as box:
+        assert box.alive
+        assert box.enter().getpid().ok
+    assert ONE.facts(parse("gvisor:rootless=true"))["rootless"] is True
