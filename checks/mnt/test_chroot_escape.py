@@ -23,7 +23,7 @@ promise = guarantee(
 def test_double_chroot_stays_inside(box: Box, depth: int, name: str) -> None:
     with tempfile.TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as directory, box.spawn() as proc:
         Path(directory, name).write_bytes(b"")
-        inside = f"/tmp/{name}"
+        inside = f"{box.scratch}/{name}"
         told = [
             proc.mkdirat(-100, inside, 0o700),
             proc.chroot(inside),

@@ -20,7 +20,7 @@ FSCONFIG_CMD_CREATE, OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 6, 1, 4
 @promise
 @given(source=st.sampled_from(["tmpfs", "ramfs", "/etc", "/proc", "/dev"]), name=tokens())
 def test_new_calls_mount_nothing(box: Box, source: str, name: str) -> None:
-    target = f"/tmp/{name}"
+    target = f"{box.scratch}/{name}"
     box.proc.mkdirat(-100, target, 0o700)
     with private_mounts(box) as proc:
         if source.startswith("/"):

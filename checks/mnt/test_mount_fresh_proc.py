@@ -19,7 +19,7 @@ promise = guarantee(
 @promise
 @given(userns=st.booleans(), read_only=st.booleans(), name=tokens())
 def test_no_fresh_proc(box: Box, userns: bool, read_only: bool, name: str) -> None:
-    target = f"/tmp/{name}"
+    target = f"{box.scratch}/{name}"
     box.proc.mkdirat(-100, target, 0o755)
     with private_mounts(box, CLONE_NEWPID | (CLONE_NEWUSER if userns else 0)) as proc:
         reply = proc.mount("proc", target, "proc", int(read_only))

@@ -12,6 +12,7 @@ promise = guarantee(
     claim="mount(2) by root in the box adds no mount to what it sees",
     sources=("man:mount(2)", "man:capabilities(7) CAP_SYS_ADMIN"),
     falsified_by=weaken.grant("SYS_ADMIN"),
+    intrusive=True,
 )
 
 

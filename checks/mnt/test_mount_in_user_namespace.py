@@ -18,7 +18,7 @@ promise = guarantee(
 @promise
 @given(kind=st.sampled_from(["tmpfs", "bind"]), name=tokens())
 def test_user_namespace_mounts_nothing(box: Box, kind: str, name: str) -> None:
-    target = f"/tmp/{name}"
+    target = f"{box.scratch}/{name}"
     box.proc.mkdirat(-100, target, 0o755)
     child, reply = box.proc.try_spawn(CLONE_NEWUSER | CLONE_NEWNS)
     shown = ""

@@ -13,6 +13,7 @@ promise = guarantee(
     claim="what a process of the box mounts shows in no mount table of the host",
     sources=("man:mount_namespaces(7)",),
     falsified_by=(weaken.drop("propagation"), weaken.grant("SYS_ADMIN")),
+    intrusive=True,
 )
 
 

@@ -25,9 +25,9 @@ PREFIXES = ("", "/host", "/proc/1/root", "/proc/self/root", "/proc/self/cwd", "/
 @given(prefix=st.sampled_from(PREFIXES), name=tokens())
 def test_secret_is_unreadable(box: Box, prefix: str, name: str) -> None:
     secret, decoy = secrets.token_bytes(16), secrets.token_bytes(16)
-    box.write_file(f"/tmp/{name}.decoy", decoy)
-    promise.receipt(read(box.proc, f"/tmp/{name}.decoy").data == decoy, "the decoy in the box")
-    box.proc.unlinkat(-100, f"/tmp/{name}.decoy")
+    box.write_file(f"{box.scratch}/{name}.decoy", decoy)
+    promise.receipt(read(box.proc, f"{box.scratch}/{name}.decoy").data == decoy, "the decoy in the box")
+    box.proc.unlinkat(-100, f"{box.scratch}/{name}.decoy")
     with tempfile.TemporaryDirectory(prefix="pytest-isolation-secret-", dir="/var/tmp") as directory:
         Path(directory, name).write_bytes(secret)
         reply = read(box.proc, f"{prefix}{directory}/{name}")

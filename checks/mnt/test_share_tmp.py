@@ -13,6 +13,7 @@ promise = guarantee(
     claim="a file made in /tmp on one side does not exist on the other",
     sources=("man:mount_namespaces(7)", "man:systemd.exec(5) PrivateTmp="),
     falsified_by=weaken.expose("/tmp"),
+    intrusive=True,
 )
 
 

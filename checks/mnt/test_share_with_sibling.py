@@ -12,6 +12,7 @@ promise = guarantee(
     claim="files a box makes in its root exist in no other box",
     sources=("docker:storage drivers", "man:mount_namespaces(7)"),
     falsified_by=weaken.drop("private-root"),
+    intrusive=True,
 )
 
 PLACES = ("/var", "/home", "/srv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,9 @@ from pytest_isolation.errors import BoxError, Unsupported
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group
     from pytest_isolation.outside import Outside
+
+TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
+"""f_type of struct statfs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,7 @@ class Box:
         self._kin: Box | None = None
         self._entered: list[Agent] = []
         self._closed = False
+        self._scratch: str | None = None
         agent = parts.agent
         if spec.door == "exec":
             agent = self.enter().agent
@@ -86,7 +91,12 @@ class Box:
 
     @property
     def init(self) -> Proc:
-        """The first process of the box, whichever door `proc` came through."""
+        """The first process of the box, whichever door `proc` came through.
+
+        Raises Unsupported in a container we attached to: its first process makes no calls for us.
+        """
+        if self.spec.attached:
+            raise Unsupported("the first process of a running container is its own program, and makes no calls for us")
         return self.parts.agent.proc
 
     def spawn(self, flags: int = 0) -> Proc:
@@ -102,16 +112,25 @@ class Box:
 
     @property
     def sibling(self) -> Box:
-        """Another box from the same spec, started when first asked for and closed with this one."""
+        """Another box from the same spec, started when first asked for and closed with this one.
+
+        Beside a container we attached to: a plain one of the same technology.
+        """
         if self._kin is None or not self._kin.alive:
             if self._kin is not None:
                 self._kin.close()
-            self._kin = self._start(replace(self.spec, instance=1, extra={"sibling": self}))
+            options = tuple((key, value) for key, value in self.spec.options if key != "container")
+            self._kin = self._start(replace(self.spec, options=options, instance=1, extra={"sibling": self}))
         return self._kin
 
     @contextmanager
     def fresh(self, **changes: Any) -> Iterator[Box]:
-        """Another box from the same spec with `changes`, for one example."""
+        """Another box from the same spec with `changes`, for one example.
+
+        Raises Unsupported in a container we attached to: only its owner can start another.
+        """
+        if self.spec.attached:
+            raise Unsupported("the check needs boxes started for it, and a running container was started by its owner")
         with self._start(replace(self.spec, **changes)) as box:
             yield box
 
@@ -129,6 +148,25 @@ class Box:
         agent = self.parts.enter()
         self._entered.append(agent)
         return agent.proc
+
+    @property
+    def scratch(self) -> str:
+        """A directory for a check's own files: /tmp, or in a container we attached to, one that keeps no trace.
+
+        There it is a file system in memory.  Raises Unsupported where the container has none we may write to.
+        """
+        if not self.spec.attached:
+            return "/tmp"
+        if self._scratch is None:
+            self._scratch = next(filter(self._is_memory, ("/dev/shm", "/run", "/tmp")), "")
+        if not self._scratch:
+            raise Unsupported("the container has no writable tmpfs, and anything written elsewhere would leave a trace")
+        return self._scratch
+
+    def _is_memory(self, path: str) -> bool:
+        """Whether we may write to `path`, and it is a tmpfs (statfs(2))."""
+        found = self.proc.statfs(path)
+        return found.ok and found.data[:4] == TMPFS_MAGIC and self.proc.faccessat(-100, path, os.W_OK).ok
 
     # -- programs and files of the box -------------------------------------------------
 

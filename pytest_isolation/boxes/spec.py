@@ -84,6 +84,11 @@ class BoxSpec:
         return spec
 
     @property
+    def attached(self) -> bool:
+        """Whether the box was running before us, and belongs to somebody else."""
+        return self.option("container") is not None
+
+    @property
     def id(self) -> str:
         """As in node ids: the name, and the holes: `docker~share-pid`."""
         return "~".join((self.name, *sorted(map(str, self.weakenings))))

@@ -32,7 +32,8 @@ def agrees(when: Mapping[str, Any], spec: BoxSpec, facts: Mapping[str, Any]) -> 
 
 def _value(key: str, spec: BoxSpec, facts: Mapping[str, Any]) -> tuple[str, ...]:
     """The texts `key` stands for; none when it is unset."""
-    found = getattr(spec, key, None)
+    # A box that somebody else started is what they started, whatever our spec leaves unsaid.
+    found = facts[key] if spec.attached and key in facts else getattr(spec, key, None)
     if found is None:
         found = facts.get(key)  # what is, before what was asked for: accel=auto is one or the other
     if found is None:

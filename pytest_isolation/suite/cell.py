@@ -33,7 +33,7 @@ def measure(
     needed = replace(spec, **promise.box)
     number = EXAMPLES[promise.kind] if examples is None or promise.kind != "per-call" else examples
     try:
-        if promise.intrusive and not spec.intrusive and _attached(spec):
+        if promise.intrusive and not spec.intrusive and spec.attached:
             raise Unsupported(
                 "the check would disturb a box that is not ours; say intrusive=true in its spec to allow it"
             )
@@ -49,7 +49,7 @@ def measure(
     return {
         "box": spec.name,
         "guarantee": promise.id,
-        "door": spec.door,
+        "door": "exec" if spec.attached else spec.door,
         "sibling": None,
         **_verdict(promise, ran, control),
         "oracle": promise.oracle,
@@ -68,7 +68,7 @@ def unfinished(promise: Guarantee, spec: BoxSpec) -> dict[str, Any]:
     return {
         "box": spec.name,
         "guarantee": promise.id,
-        "door": spec.door,
+        "door": "exec" if spec.attached else spec.door,
         "sibling": None,
         "verdict": "inconclusive",
         "how": None,
@@ -82,11 +82,6 @@ def unfinished(promise: Guarantee, spec: BoxSpec) -> dict[str, Any]:
         "seconds": 0.0,
         "evidence": [],
     }
-
-
-def _attached(spec: BoxSpec) -> bool:
-    """Whether the box was running before us, and belongs to somebody else."""
-    return spec.option("container") is not None or spec.technology == "attach"
 
 
 def _verdict(promise: Guarantee, ran: Ran, control: Control) -> dict[str, Any]:

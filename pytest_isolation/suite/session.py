@@ -165,7 +165,11 @@ class Session:
 
     def _proofs(self, promise: Guarantee) -> list[BoxSpec]:
         """This run's boxes with the guarantee's hole opened, where their technology can."""
-        able = [spec for spec in self.specs if promise.falsified_by <= technology(spec.technology).weakenings()]
+        able = [
+            spec
+            for spec in self.specs
+            if not spec.attached and promise.falsified_by <= technology(spec.technology).weakenings()
+        ]
         return [spec.weakened(*promise.falsified_by) for spec in able]
 
     @pytest.hookimpl(tryfirst=True)

@@ -71,7 +71,7 @@ def _unmount_below(place: Path) -> None:
 def make_cgroups_writable(pid: int) -> None:
     """Remount the control group tree that `pid` sees read-write, in its mount namespace and nowhere else."""
     with start_local() as local, local.proc.spawn() as child:
-        _enter(child, pid)
+        enter(child, pid)
         for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
             before, _, after = line.partition(" - ")
             point, options = before.split()[4:6]
@@ -80,6 +80,7 @@ def make_cgroups_writable(pid: int) -> None:
                 must(child.mount(None, point, None, MS_REMOUNT | MS_BIND | flags), f"remounting {point}")
 
 
-def _enter(child: Proc, pid: int) -> None:
-    pidfd = must(child.pidfd_open(pid), "the box's first process").value
+def enter(child: Proc, pid: int) -> None:
+    """Have `child` move to the mount namespace of `pid`.  Raises BoxError."""
+    pidfd = must(child.pidfd_open(pid), "its first process").value
     must(child.setns(pidfd, CLONE_NEWNS), "entering its mount namespace")

@@ -24,10 +24,11 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
+from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.docker import attach, image, settings
 from pytest_isolation.technologies.docker import daemon as daemons
-from pytest_isolation.technologies.docker import image, settings
 from pytest_isolation.technologies.docker.start import Start
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Docker:
     start_ms = 500
     keywords: Mapping[str, str] = {
         "host": "the daemon's address: unix:///run/user/1000/docker.sock (default: DOCKER_HOST, else the usual)",
-        "container": "a running container to attach to (not in this version)",
+        "container": "a running container, by name or id: measured through docker exec, and left as it was",
         "runtime": "the OCI runtime, one of those the daemon knows: runsc, crun, kata",
         "*": "any other keyword of containers.run() of the Docker SDK: cap_add=NET_ADMIN+SYS_TIME, ipc_mode=shareable",
     }
@@ -76,19 +77,25 @@ class Docker:
         daemon = daemons.connect(spec.option("host"))
         daemon.check_answers()
         daemon.check_runtime(spec.option("runtime"))
-        if isinstance(spec.image, str):
+        if spec.attached:
+            attach.find(daemon, str(spec.option("container")))
+            lend.check_may_lend(daemon.is_ours)
+        elif isinstance(spec.image, str):
             image.find(daemon, spec.image)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         daemon = daemons.connect(spec.option("host"))
         daemon.check_answers()
+        if spec.attached:
+            return daemon.facts() | attach.facts(daemon, str(spec.option("container")))
         return daemon.facts() | {"runtime": spec.option("runtime", daemon.info.get("DefaultRuntime", ""))}
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
         started = time.perf_counter()
         with ExitStack() as undo:
-            start = Start(daemons.connect(spec.option("host")), spec, lifetime, undo)
+            make = attach.Attached if spec.attached else Start
+            start = make(daemons.connect(spec.option("host")), spec, lifetime, undo)
             with daemons.explained(f"starting {spec.id}"):
                 agent = start.run()
             parts = Parts(
@@ -108,11 +115,16 @@ class Docker:
         return Box(spec, parts)
 
     def clean(self, kind: str, handle: str) -> bool:
-        """`container` and `image`, by the names registered before they were made; nothing without our label."""
+        """`container` and `image`, by the names registered before they were made; nothing without our label.
+
+        `lent`: the agent's mount in a container of somebody else's.
+        """
         name, _, host = handle.partition(" ")
         daemon = daemons.connect(host or None)
         daemon.check_answers()
         with daemons.explained(f"removing the {kind} {name}"):
+            if kind == "lent":
+                return attach.take_back(daemon, name)
             if kind == "container":
                 return daemon.remove_container(name)
             return daemon.remove_image(name)

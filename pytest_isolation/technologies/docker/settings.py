@@ -81,11 +81,10 @@ def user_keywords(spec: BoxSpec) -> dict[str, Any]:
     for key, value in spec.options:
         if key == "host":
             continue
-        if key == "container":
-            raise UsageError(
-                f"container={value}: attaching to a running container is not in this version; "
-                "give image=NAME to measure a container of the same image"
-            )
+        if spec.attached:
+            if key == "container":
+                continue
+            raise UsageError(f"docker: {key}={value}: a running container is as it is; leave it out with container=")
         if key in OURS:
             raise UsageError(f"docker: {key} cannot be set: {OURS[key]}; leave it out")
         if key in COMMON:

@@ -1,0 +1,124 @@
+"""A running container of somebody else's: measured through `docker exec`, and left as it was."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.errors import AgentLost, BoxError, Unavailable
+from pytest_isolation.technologies import lend
+from pytest_isolation.technologies.docker import stream
+from pytest_isolation.technologies.docker.daemon import Daemon, explained
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from pytest_isolation.agent.client import Agent
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+TARGET = "/.dockerenv"
+"""An empty file that Docker makes in the root of every container."""
+
+
+def find(daemon: Daemon, name: str) -> dict[str, Any]:
+    """What the daemon knows of the running container `name`.  Raises Unavailable."""
+    from docker.errors import NotFound
+
+    with explained(f"looking for the container {name}"):
+        try:
+            found: dict[str, Any] = daemon.api.inspect_container(name)
+        except NotFound:
+            raise Unavailable(
+                f"the Docker daemon has no container {name!r}", "`docker ps` shows those there are"
+            ) from None
+    lend.refuse_dead(found["State"], name)
+    return found
+
+
+def facts(daemon: Daemon, name: str) -> dict[str, Any]:
+    """How the container was started, by the words of containers.run(): what its claims depend on."""
+    found = find(daemon, name)
+    host = found["HostConfig"]
+    return {
+        "container": found["Id"],
+        "image": found["Config"].get("Image"),
+        "runtime": host.get("Runtime"),
+        "privileged": bool(host.get("Privileged")),
+        "pid_mode": host.get("PidMode") or None,
+        "network": host.get("NetworkMode"),
+        "cgroupns": host.get("CgroupnsMode") or None,
+        "cap_add": [name.removeprefix("CAP_") for name in host.get("CapAdd") or ()],
+        "cap_drop": [name.removeprefix("CAP_") for name in host.get("CapDrop") or ()],
+        "security_opt": host.get("SecurityOpt") or [],
+        "read_only": bool(host.get("ReadonlyRootfs")),
+        "init": bool(host.get("Init")),
+        "memory": host.get("Memory") or None,
+        "pids": host.get("PidsLimit") or None,
+        "cpus": (host.get("NanoCpus") or host.get("CpuQuota") or 0) or None,
+    }
+
+
+class Attached:
+    """Has what a Start has: `pid`, `group`, `root`, `volumes`, `address`, `facts`, run() and enter()."""
+
+    def __init__(self, daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
+        self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo
+        self.name = str(spec.option("container"))
+        self.id = ""
+        self.pid: int | None = None
+        self.group: cgroups.Group | None = None
+        self.root: Path | None = None
+        self.address: str | None = None
+        self.volumes: dict[str, Path] = {}
+        self.facts: dict[str, Any] = {}
+
+    def run(self) -> Agent:
+        """Raises Unavailable, Unsupported, BoxError."""
+        lend.check_as_it_is(self.spec)
+        found = find(self.daemon, self.name)
+        self.id, self.pid = found["Id"], int(found["State"]["Pid"])
+        groups = cgroups.places_of(self.pid, self.id)
+        lend.check_may_lend(self.daemon.is_ours and groups is not None)
+        self.group = cgroups.group_at(groups) if groups else None
+        self.facts = {"id": self.id, "name": self.name}
+        networks = ((found.get("NetworkSettings") or {}).get("Networks") or {}).values()
+        self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
+        merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
+        self.root = Path(merged) if merged and Path(merged).is_dir() else None
+        agent = self.enter()
+        self.undo.callback(agent.close)
+        return agent
+
+    def enter(self) -> Agent:
+        """As `docker exec` does, of the agent where it is lent to."""
+        assert self.pid is not None
+        self.lifetime.register("docker:lent", f"{self.id} {self.daemon.host or ''}".strip())
+        with lend.lent(self.pid, TARGET), explained(f"an exec in {self.name}"):
+            made = self.daemon.api.exec_create(self.id, [TARGET], stdin=True, stdout=True, stderr=True)
+            channel = stream.channel(self.daemon.api.exec_start(made["Id"], socket=True))
+            return hello(channel, self.name)
+
+
+def hello(channel: stream.AttachedChannel, name: str) -> Agent:
+    """The agent that answers; raises BoxError with what the runtime said when none does."""
+    from pytest_isolation.agent.client import Agent
+
+    try:
+        return Agent(channel)
+    except AgentLost as error:
+        channel.close()
+        raise BoxError(
+            f"the agent did not start in the container {name}: {error}. What ends it: a seccomp profile without the "
+            "calls it is made of (read, write, mmap, ppoll, prctl, clone), or no memory or process left in its limits"
+        ) from None
+
+
+def take_back(daemon: Daemon, identity: str) -> bool:
+    """Undo the lending of a killed run; returns whether there was something to undo."""
+    try:
+        found = find(daemon, identity)
+    except Unavailable:
+        return False
+    return lend.take_back(int(found["State"]["Pid"]), TARGET)

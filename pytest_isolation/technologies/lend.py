@@ -1,0 +1,80 @@
+"""Lending the agent to a running container of somebody else's, and leaving it as it was.
+
+On a hardened container (read-only root, no shell, noexec mounts, another user) there is nowhere to copy an
+agent to.  So a detached mount of the agent's file is moved over a file every engine's containers have, in the
+container's mount namespace alone; an exec of that path starts the agent, and the mount is taken away again.
+Nothing is written.  Sources: open_tree(2), move_mount(2), setns(2); kernel 5.2.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.technologies import mounts
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
+from pytest_isolation.technologies.mounts import MNT_DETACH
+
+OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
+
+
+def check_may_lend(here: bool) -> None:
+    """Raises Unavailable unless we may enter the container's mount namespace.  `here`: it is one of this host."""
+    if os.geteuid() != 0:
+        raise Unavailable("attaching enters the container's mount namespace, which is for root", "run pytest as root")
+    if not here:
+        raise Unavailable(
+            "attaching enters the container's mount namespace, and the container is not on this host",
+            "run pytest where its engine runs",
+        )
+
+
+def check_as_it_is(spec: BoxSpec) -> None:
+    """Raises Unsupported for a spec that asks a running container to be other than it is."""
+    if spec.weakenings:
+        raise Unsupported("a running container has the holes it has; its controls run on boxes of our own")
+    plain = BoxSpec(technology=spec.technology)
+    for key in ("image", "memory", "pids", "cpus", "network", "read_only", "volumes", "env", "uid", "gid", "workdir"):
+        if getattr(spec, key) != getattr(plain, key):
+            raise Unsupported(f"a running container is as it is, and this needs one that is started with {key} set")
+
+
+@contextmanager
+def lent(pid: int, target: str) -> Iterator[None]:
+    """The agent is at `target` in the mount namespace of `pid` while the `with` lasts.  Raises BoxError."""
+    with start_local() as local:
+        binary = os.fspath(agent_binary())
+        tree = must(local.proc.open_tree(AT_FDCWD, binary, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "a mount of the agent")
+        with local.proc.spawn() as child:
+            mounts.enter(child, pid)
+            moved = child.move_mount(tree.value, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
+            must(moved, f"lending the agent to the container, over its {target}")
+            try:
+                yield
+            finally:
+                child.umount2(target, MNT_DETACH)
+
+
+def take_back(pid: int, target: str) -> bool:
+    """Unmount what a killed run lent; returns whether it was there."""
+    mounted = [line.split()[3:5] for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+    if not any(point == target and agent_binary().name in root for root, point in mounted):
+        return False
+    with start_local() as local, local.proc.spawn() as child:
+        mounts.enter(child, pid)
+        must(child.umount2(target, MNT_DETACH), f"taking the agent away from {target}")
+    return True
+
+
+def refuse_dead(state: dict[str, object], name: str) -> None:
+    """Raises Unavailable for a container whose processes do not run; `state` as engines inspect it."""
+    if state.get("Paused"):
+        raise Unavailable(f"the container {name} is paused: nothing in it runs", "unpause it")
+    if not state.get("Running"):
+        raise Unavailable(f"the container {name} is not running ({state.get('Status', 'stopped')})", "start it")
