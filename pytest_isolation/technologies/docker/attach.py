@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.docker import stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained
+from pytest_isolation.technologies.identity import kernel
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -67,6 +69,7 @@ class Attached:
         self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo
         self.name = str(spec.option("container"))
         self.id = ""
+        self.shares_kernel = True
         self.pid: int | None = None
         self.group: cgroups.Group | None = None
         self.root: Path | None = None
@@ -89,6 +92,8 @@ class Attached:
         self.root = Path(merged) if merged and Path(merged).is_dir() else None
         agent = self.enter()
         self.undo.callback(agent.close)
+        host = os.uname()
+        self.shares_kernel = kernel(agent) == (host.release, host.version)
         return agent
 
     def enter(self) -> Agent:
