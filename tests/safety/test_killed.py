@@ -261,6 +261,30 @@ def test_killed_at_random_moments(killed: Killed, bystanders: dict[str, Living])
     assert again.stdout.endswith("0 removed, 0 kept\n"), again.stdout
 
 
+BETWEEN_CREATE_AND_START = """
+import os, signal
+from docker.api.client import APIClient
+from pytest_isolation import BoxSpec
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+
+APIClient.start = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+Pool(Lifetime()).launch(BoxSpec(technology="docker"))
+"""
+
+
+def test_a_container_that_was_never_started_is_removed(killed: Killed) -> None:
+    """One that runs ends with us, since its input does; this one and its image would stay for ever."""
+    if not available(("docker",)):
+        pytest.skip("no Docker daemon answers")
+    done = subprocess.run([sys.executable, "-c", BETWEEN_CREATE_AND_START], env=killed.environment)
+    assert done.returncode == -signal.SIGKILL
+    killed.note()
+    assert {"container", "image"} <= {line.partition(" ")[0] for line in killed.left()}
+    assert killed.clean().returncode == 0
+    assert killed.settled() == []
+
+
 def test_the_next_run_removes_what_a_killed_one_left(killed: Killed) -> None:
     killed.kill_one(available(("namespaces", "docker")), True, 0.5)
     assert killed.left()
