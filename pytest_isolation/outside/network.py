@@ -27,6 +27,12 @@ def sockaddr_un(name: bytes) -> bytes:
     return struct.pack("<H", socket.AF_UNIX) + name
 
 
+def gateways(table: bytes) -> list[str]:
+    """The gateways' addresses in a /proc/net/route, proc(5)."""
+    lines = [line.split() for line in table.decode().splitlines()[1:]]
+    return [socket.inet_ntoa(struct.pack("<I", int(line[2], 16))) for line in lines if int(line[2], 16)]
+
+
 @contextmanager
 def listener(family: int, address: tuple[str, int] | str | bytes) -> Iterator[socket.socket]:
     """A listening socket of the host, which never blocks."""

@@ -16,11 +16,13 @@ import pytest
 
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
+from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.qemu import Qemu, accel, kernel
-from tests.support import need
+from tests.support import built_in_checks, need
 
 TCG = (("accel", "tcg"),)
 
@@ -76,6 +78,20 @@ def test_what_it_cannot_give_is_refused(spec: BoxSpec, lifetime: Lifetime) -> No
     ):
         with pytest.raises(Unsupported):
             technology("qemu").launch(replace(spec, **changes), lifetime)  # type: ignore[arg-type]
+
+
+def test_the_user_mode_network_leads_to_the_hosts_loopback(spec: BoxSpec) -> None:
+    ((promise, test),) = [one for one in built_in_checks() if one[0].id == "net.host-loopback-unreachable"]
+    lifetime = Lifetime()
+    pool = Pool(lifetime)
+    try:
+        for network, violated in (("user", True), ("none", False)):
+            ran = run_property(promise, test, pool.box(replace(spec, network=network)), examples=20, seed=1)
+            assert not (ran.trouble or ran.unsupported)
+            assert (ran.violation is not None) == violated, network
+    finally:
+        pool.close()
+        lifetime.close()
 
 
 def test_bad_keywords_say_what_was_expected(spec: BoxSpec, tmp_path: Path) -> None:

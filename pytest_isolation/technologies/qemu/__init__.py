@@ -20,7 +20,7 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, lossy, u
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes
-from pytest_isolation.technologies.qemu import accel, guest, kernel
+from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import Machine, binary
 from pytest_isolation.technologies.qemu.snapshot import start
 
@@ -80,6 +80,8 @@ class Qemu:
         machine = Machine(
             kernel=self._kernel(spec), type=spec.option("machine", "q35"), memory=self._memory(spec), processors=1
         )
+        if spec.network == "user":
+            machine = replace(machine, modules=network.MODULES, devices=network.DEVICES)
         chosen, note = accel.choose(spec.option("accel", "auto"), machine, lifetime)
         started = time.perf_counter()
         with ExitStack() as undo:
@@ -121,8 +123,8 @@ class Qemu:
         """What a VM here cannot give is refused, never dropped."""
         if isinstance(spec.image, str):
             raise Unsupported(f"image={spec.image!r}: a VM here is started from the image made by us, not from a disk")
-        if spec.network not in (None, "none"):
-            raise Unsupported(f"network={spec.network}: a VM here has no network device; expected none")
+        if spec.network not in (None, "none", "user"):
+            raise Unsupported(f"network={spec.network}: expected none (the default here) or user")
         if spec.volumes:
             raise Unsupported("volumes: Debian's cloud kernels have no 9p file system to share a directory through")
         if self._memory(spec) > LARGEST:

@@ -16,6 +16,7 @@ from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
+from pytest_isolation.technologies.qemu import network
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -40,6 +41,8 @@ def become_box(vm: Vm, spec: BoxSpec) -> Agent:
     _mounts(proc, spec)
     must(proc.sethostname(spec.hostname), "hostname")
     launcher.loopback_up(proc)
+    if spec.network == "user":
+        network.configure(proc)
     must(proc.chdir(NEW), "the new root")
     must(proc.mount(".", "/", None, MS_MOVE), "the new root")
     must(proc.chroot("."), "the new root")
