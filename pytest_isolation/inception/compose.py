@@ -128,10 +128,12 @@ def choose(tree: Tree, srcs: str, used: list[str]) -> list[str]:
     return sorted(others, key=lambda path: (path.count("/"), path))[:1]
 
 
-def read_compose(tree: Tree, paths: list[str], env_file: str | None = None) -> Compose:
-    """Raises Unreadable when the first file cannot be read; what else is wrong is in `problems`."""
+def read_compose(tree: Tree, paths: list[str], env_file: str | None = None, project: str | None = None) -> Compose:
+    """`project` is the directory that relative paths start from; None: that of the first file.
+
+    Raises Unreadable when the first file cannot be read; what else is wrong is in `problems`."""
     problems: list[Unreadable] = []
-    base = posixpath.dirname(paths[0])
+    base = posixpath.dirname(paths[0]) if project is None else project
     known = _variables(tree, env_file or posixpath.join(base, ".env"), problems)
     opened: list[str] = []
     document = _load(tree, paths[0], opened)
@@ -192,8 +194,8 @@ def _variables(tree: Tree, path: str, problems: list[Unreadable]) -> dict[str, T
     found = tree.find(path)
     if found is None:
         return {}
-    try:
-        return read_env(tree.text(found), found)
+    try:  # what the shell sets goes before the file
+        return {key: value for key, value in read_env(tree.text(found), found).items() if key not in ENVIRONMENT}
     except Unreadable as error:
         problems.append(error)
         return {}

@@ -207,10 +207,10 @@ def read_submission(tree: Tree, asked: Asked, git: Git | None) -> Submission:
         if made.path(name) in tree:
             made.makefile = _or_problem(made, partial(read_makefile, tree, made.path(name)))
             break
-    used, env_file = _used_by_make(made)
+    used, env_file, base = _used_by_make(made)
     paths = choose(tree, made.srcs, used)
     if paths:
-        made.compose = _or_problem(made, lambda: read_compose(tree, paths, env_file))
+        made.compose = _or_problem(made, lambda: read_compose(tree, paths, env_file, base))
     if made.compose is not None:
         made.problems += made.compose.problems
         for name, service in made.compose.services.items():
@@ -220,6 +220,7 @@ def read_submission(tree: Tree, asked: Asked, git: Git | None) -> Submission:
                 made.problems.append(image.problem)
         for image in made.images.values():
             image.role = _role(made, image)
+        _one_entry(made)
     if made.makefile is not None:
         made.problems += made.makefile.problems
     return made
@@ -233,10 +234,10 @@ def _or_problem(made: Submission, read: Callable[[], Read]) -> Read | None:
         return None
 
 
-def _used_by_make(made: Submission) -> tuple[list[str], str | None]:
-    """The compose files, and the env file, of the first `up` that the default goal reaches."""
+def _used_by_make(made: Submission) -> tuple[list[str], str | None, str | None]:
+    """The compose files, the env file and the project directory of the first `up` that the default goal reaches."""
     if made.makefile is None or made.makefile.default is None:
-        return [], None
+        return [], None, None
     for line in compose_calls(made.makefile.lines(made.makefile.default)):
         words, base = line
         files, env, at = [], None, 0
@@ -254,10 +255,9 @@ def _used_by_make(made: Submission) -> tuple[list[str], str | None]:
         here = made.path(base)
         found = [path for one in files if (path := normal(posixpath.join(here, one))) is not None]
         env_path = normal(posixpath.join(here, env)) if env else None
-        if project and env_path is None:
-            env_path = normal(posixpath.join(here, project, ".env"))
-        return found, env_path
-    return [], None
+        project = next((word.partition("=")[2] for word in words if word.startswith("--project-directory=")), project)
+        return found, env_path, normal(posixpath.join(here, project)) if project else None
+    return [], None, None
 
 
 def compose_calls(lines: list[Text]) -> list[tuple[list[str], str]]:
@@ -460,6 +460,17 @@ def _is_shell(text: str, path: str) -> bool:
     if shebang:
         return re.search(r"\b(ba|da|a|z)?sh\b", shebang) is not None
     return path.endswith(".sh") or "." not in posixpath.basename(path)
+
+
+def _one_entry(made: Submission) -> None:
+    """Of several NGINX, the one that publishes 443 or is called so is the stack's; another may serve a bonus."""
+    several = made.role("nginx")
+
+    def rank(image: Image) -> tuple[bool, bool]:
+        return all(port.host != "443" for port in image.service.ports), image.service.name != "nginx"
+
+    for image in sorted(several, key=rank)[1:]:
+        image.role = "other"
 
 
 def _role(made: Submission, image: Image) -> str:

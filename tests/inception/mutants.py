@@ -971,6 +971,37 @@ MUTANTS = (
         "an endless loop in sh -c",
         (MARIADB_START, 'exec "$@"', "sh -c 'tail -f /dev/null'"),
     ),
+    innocent(
+        "shape",
+        "paths from the project directory",
+        (MAKEFILE, "-f srcs/docker-compose.yml", "-f srcs/docker-compose.yml --project-directory ."),
+        *(
+            (COMPOSE, f"build: requirements/{name}", f"build: srcs/requirements/{name}")
+            for name in ("nginx", "wordpress", "mariadb")
+        ),
+        (COMPOSE, "env_file: .env", "env_file: srcs/.env"),
+        *((COMPOSE, "file: ../secrets", "file: secrets") for _ in range(3)),
+        (".env", None, "@srcs/.env"),
+        (".gitignore", "srcs/.env", ".env"),
+    ),
+    innocent(
+        "C08",
+        "a bonus that is served by an NGINX of its own",
+        (
+            COMPOSE,
+            "\nnetworks:\n",
+            '  site:\n    <<: *common\n    build: requirements/site\n    image: site:inception\n    ports: ["8080:80"]\n\nnetworks:\n',
+        ),
+        ("srcs/requirements/site/Dockerfile", None, "@" + NGINX),
+        ("srcs/requirements/site/conf/nginx.conf", None, "server { listen 80; }\n"),
+        ("srcs/requirements/site/.dockerignore", None, ".git\n"),
+    ),
+    innocent(
+        "C10",
+        "$USER, which the shell sets and not the .env",
+        (COMPOSE, "${DATA}/mariadb", "/home/$USER/data/mariadb"),
+        (ENV, "LOGIN=", "USER=\nLOGIN="),
+    ),
     # -- shapes that are odd and legal
     innocent(
         "shape",

@@ -91,7 +91,7 @@ def network_present(s: Submission) -> Iterator[Finding]:
         if one in on and other in on and not on[one] & on[other]:
             at = s.role(one)[0].service.place("networks")
             yield fail(at, f"{one} and {other} share no network", "attach both to the same one")
-    if not any(on[role] & declared for role in MANDATORY if role in on):
+    if not any(networks & declared for networks in on.values()):
         yield fail(Place(s.compose.files[0]), "no service is on a declared network", "attach every service to it")
 
 
