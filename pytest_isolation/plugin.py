@@ -63,8 +63,8 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    """The options that measure no box: --isolation-list, --isolation-clean and --isolation-host."""
-    if not any(getattr(config.option, f"isolation_{name}") for name in ("list", "clean", "host")):
+    """The options that measure no box: --isolation-list, -clean, -host and -kernel."""
+    if not any(getattr(config.option, f"isolation_{name}") for name in ("list", "clean", "host", "kernel")):
         return None
     from pytest_isolation.suite.answers import answer
 

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.errors import UsageError
+from pytest_isolation.errors import Unavailable, UsageError
 from pytest_isolation.options.words import choice
 from pytest_isolation.report import FORMATS, PLANNED
 
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
     from pytest_isolation.guarantees.expect import Baseline
     from pytest_isolation.guarantees.profiles import Profile
     from pytest_isolation.options.inception import Audits
-
-LATER = {
-    "isolation_kernel": "--isolation-kernel",
-}
-"""Options of the contract that this version does not carry out: dest -> option."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +50,8 @@ class RunConfig:
     clean: bool = False
     host: bool = False
     """Host support only: no box is started."""
+    kernels: tuple[str, ...] = ()
+    """Paths of kernel images to try beside the running one."""
 
     def wants(self, guarantee: str) -> bool:
         """Whether --isolation-only lets this guarantee through."""
@@ -86,18 +83,15 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
 
     `rootdir` holds pyproject.toml, `base` is what paths are relative to.
     """
-    for dest, option in LATER.items():
-        if options.get(dest):
-            raise UsageError(
-                f"{option} is not in this version yet; leave it out. This version measures boxes: pytest --isolation"
-            )
+    kernels = _kernels(options.get("isolation_kernel") or (), base)
+    host = bool(options.get("isolation_host")) or bool(kernels)
     boxes = _boxes(options.get("isolation_boxes") or (), rootdir)
     return RunConfig(
-        enabled=any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean", "isolation_host")),
+        enabled=any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean")) or host,
         boxes=boxes,
         only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
         reports=_reports(options.get("isolation_reports") or (), base),
-        require=_require(options.get("isolation_require"), boxes, host=bool(options.get("isolation_host"))),
+        require=_require(options.get("isolation_require"), boxes, host=host),
         profile=_profile(options.get("isolation_profile"), base),
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
@@ -105,7 +99,8 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
         audits=_audits(options, base),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
-        host=bool(options.get("isolation_host")),
+        host=host,
+        kernels=kernels,
     )
 
 
@@ -132,6 +127,22 @@ def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
                 raise UsageError(f"{error}; pyproject.toml has the boxes {', '.join(sorted(tables))}") from None
             raise
     return _distinct(found)
+
+
+def _kernels(given: Iterable[str], base: Path) -> tuple[str, ...]:
+    if not given:
+        return ()
+    from pytest_isolation.technologies.qemu.kernel import kernel
+
+    found = []
+    for text in given:
+        try:
+            found.append(os.fspath(kernel(os.path.abspath(base / text)).path))
+        except Unavailable as error:
+            raise UsageError(
+                f"--isolation-kernel {text!r}: {error.reason.removeprefix('kernel=')}; {error.remedy}"
+            ) from None
+    return tuple(dict.fromkeys(found))
 
 
 def _distinct(boxes: list[BoxSpec]) -> tuple[BoxSpec, ...]:

@@ -45,7 +45,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         _groups("unsupported: the box cannot be asked", summary.unsupported(run), width),
         _groups("unproven: no box on this machine could be the control", summary.unproven(run), width),
         [line for proof in summary.silent_proofs(run) for line in _wrapped(f"proof: {proof}", width, "       ")],
-        [line for note in run.notes for line in _wrapped(f"note: {note}", width, "      ")],
+        [line for note in run.notes for line in _note(note, width)],
     ]
     text = "\n\n".join("\n".join(section) for section in sections if section)
     bottom = summary.bottom_line(run)
@@ -240,6 +240,14 @@ def _groups(title: str, groups: Iterable[summary.Group], width: int) -> list[str
             lines += _wrapped(f"    do: {group.remedy}", width, "        ")
         lines += _wrapped(f"    {group.cells}", width, "      ")
     return [title, *lines] if lines else []
+
+
+def _note(text: str, width: int) -> Iterator[str]:
+    """The first line is ours and wrapped; further ones are somebody's own words, a console's for example."""
+    first, *more = text.splitlines() or [""]
+    yield from _wrapped(f"note: {first}", width, "      ")
+    for line in more:
+        yield _cut(f"      | {line}", width)
 
 
 # -- text ------------------------------------------------------------------------------

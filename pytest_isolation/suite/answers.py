@@ -9,12 +9,13 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.report import terminal
 from pytest_isolation.report.run import Run, ToolFacts
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.collect import built_in_guarantees
 from pytest_isolation.suite.gather import host_facts, run_facts, write_reports
-from pytest_isolation.suite.support import failing, of_this_host
+from pytest_isolation.suite.support import failing, of_image, of_this_host
 
 if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
@@ -55,11 +56,19 @@ def _host(asked: RunConfig) -> int:
     started = time.time()
     clean()
     lifetime = Lifetime()
+    failed: list[str] = []
     try:
         support, technologies = of_this_host(lifetime)
+        for path in asked.kernels:
+            try:
+                more = of_image(path, lifetime)
+            except (Unavailable, BoxError) as error:
+                failed.append(str(error))
+                continue
+            support, technologies = support + more[0], technologies + more[1]
     finally:
         lifetime.close()
-    notes = failing(technologies, asked.require)
+    notes = failed + failing(technologies, asked.require)
     run = Run(
         tool=ToolFacts(version=version("pytest-isolation")),
         run=run_facts(lifetime.run_id, started, None, 1 if notes else 0),

@@ -26,6 +26,14 @@ def of_this_host(lifetime: Lifetime) -> Rows:
         return rows(look("running", local.proc, groups=groups), ("root", "user") if os.geteuid() == 0 else ("user",))
 
 
+def of_image(path: str, lifetime: Lifetime) -> Rows:
+    """Boot the kernel image and try everything there.  Raises Unavailable, BoxError (with the console's last lines)."""
+    from pytest_isolation.support.image import booted
+
+    with booted(path, lifetime) as kernel:
+        return rows(kernel, ("root", "user"))
+
+
 def rows(kernel: Kernel, users: tuple[As, ...]) -> Rows:
     """Try everything on `kernel` as each of `users`."""
     tried = survey(kernel, users)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,8 @@ class Kernel:
     """Option without CONFIG_ -> y, m or a value; None: no configuration was found."""
     groups: str = "pytest-isolation/support"
     """The control group below which trials make theirs."""
+    load: Callable[[str], None] | None = None
+    """Loads a module; None: the kernel does that by itself."""
     _read: dict[str, str | None] = field(default_factory=dict)
 
     @property
@@ -113,7 +116,14 @@ def read_all(proc: Proc, path: str) -> bytes:
     return found
 
 
-def look(name: str, root: Proc, *, modules: Path | None = None, groups: str = "pytest-isolation/support") -> Kernel:
+def look(
+    name: str,
+    root: Proc,
+    *,
+    modules: Path | None = None,
+    groups: str = "pytest-isolation/support",
+    load: Callable[[str], None] | None = None,
+) -> Kernel:
     """The kernel `root` runs on; for an image, its configuration is sought beside it (config-RELEASE)."""
     program = Program()
     step = program.uname()
@@ -125,4 +135,4 @@ def look(name: str, root: Proc, *, modules: Path | None = None, groups: str = "p
     texts = [gzip.decompress(packed).decode()] if packed else []
     texts += [place.read_text() for place in places if place.is_file()]
     config = parse_config(texts[0]) if texts else None
-    return Kernel(name, root, release, modules or Path("/lib/modules") / release, config, groups)
+    return Kernel(name, root, release, modules or Path("/lib/modules") / release, config, groups, load)

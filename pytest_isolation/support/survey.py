@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,15 +24,18 @@ class Tried:
     finding: Finding
 
 
-def survey(kernel: Kernel, users: Sequence[As], *, only: Sequence[str] = ()) -> list[Tried]:
+def survey(kernel: Kernel, users: Sequence[As], *, only: Collection[str] = ()) -> list[Tried]:
     """Try every feature (or those of `only`) as each of `users`.  Raises AgentLost when the kernel is gone."""
     return [tried for as_ in users for tried in _as_user(kernel, as_, only)]
 
 
-def _as_user(kernel: Kernel, as_: As, only: Sequence[str]) -> Iterator[Tried]:
+def _as_user(kernel: Kernel, as_: As, only: Collection[str]) -> Iterator[Tried]:
     for feature in features():
         if only and feature.id not in only:
             continue
+        if kernel.load is not None:
+            for module in feature.modules:
+                kernel.load(module)
         with kernel.root.spawn() as proc:
             if as_ == "user":
                 become_user(kernel, proc)

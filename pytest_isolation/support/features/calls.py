@@ -132,7 +132,7 @@ def bpf_jit(t: Trial) -> None:
     "call.perf",
     "performance counters",
     config="PERF_EVENTS",
-    switches=(lockdown("confidentiality"), sysctl("kernel.perf_event_paranoid", "3", "4", to="2", only="user")),
+    switches=(sysctl("kernel.perf_event_paranoid", "3", "4", to="2", only="user"),),
 )
 def perf(t: Trial) -> None:
     """perf_event_open(2): a software counter of the process itself, user space alone"""
@@ -144,7 +144,6 @@ def perf(t: Trial) -> None:
     "call.perf-kernel",
     "counters and tracing of the kernel itself",
     config="PERF_EVENTS",
-    switches=(lockdown("confidentiality"),),
     user="kernel.perf_event_paranoid keeps it from users",
 )
 def perf_kernel(t: Trial) -> None:

@@ -10,9 +10,10 @@ from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.errors import BoxError
+from pytest_isolation.support.disks import O_TMPFILE, loop_device
 from pytest_isolation.support.feature import Switch, feature, parameter
-from pytest_isolation.support.groups import group, hierarchies
-from pytest_isolation.support.trial import ROOM, Absent, Trial, Untried, check, need, wait_until
+from pytest_isolation.support.groups import ScratchGroup, group, hierarchies
+from pytest_isolation.support.trial import ROOM, Absent, Trial, check, need, wait_until
 
 DELEGATE = "control groups belong to root until one is delegated to the user"
 DELEGATED = "run in a delegated group: systemd-run --user --scope -p Delegate=yes ... (v2)"
@@ -310,35 +311,45 @@ def devices(t: Trial) -> None:
     "cg.io",
     "a limit on disk traffic that bites",
     config="BLK_CGROUP BLK_DEV_THROTTLING",
+    modules="loop",
     switches=_off("io"),
     user=DELEGATE,
     remedy=DELEGATED,
 )
-def io(t: Trial) -> None:
+def io(t: Trial) -> str:
     """a process limited to 1 MiB/s writes 512 KiB past the page cache"""
-    place = "/var/tmp" if t.exists("/var/tmp") else "/"
-    seen = need(t.proc.statx(AT_FDCWD, place)).data
-    major, minor = struct.unpack_from("<2I", seen, 136)
-    if major == 0:
-        raise Untried(f"{place} is on no block device of its own (device {major}:{minor})")
-    disk = t.read(f"/sys/dev/block/{major}:{minor}/uevent")
-    if "DEVTYPE=partition" in disk:
-        parent = need(t.proc.readlinkat(AT_FDCWD, f"/sys/dev/block/{major}:{minor}")).data.decode().split("/")[-2]
-        major, minor = map(int, t.read(f"/sys/block/{parent}/dev").split(":"))
+    place = "/var/tmp" if t.exists("/var/tmp") else "/tmp"
+    device = struct.unpack_from("<2I", need(t.proc.statx(AT_FDCWD, place)).data, 136)
     with group(t, "io") as made, t.child() as child:
-        rate = 1 << 20
-        made.set(
-            "blkio.throttle.write_bps_device",
-            "io.max",
-            f"{major}:{minor} {rate}" if "blkio" in hierarchies(t.kernel).v1 else f"{major}:{minor} wbps={rate}",
-        )
-        made.add(child)
-        fd = need(child.openat(AT_FDCWD, place, os.O_RDWR | 0x410000 | os.O_DIRECT, 0o600)).value  # O_TMPFILE
-        memory = need(child.mmap(0, 512 << 10, 3, 0x22)).value
-        begun = time.monotonic()
-        written = need(child._call("write", fd, memory, 512 << 10)).value
-        took = time.monotonic() - begun
-        check(took > 0.6 * written / rate, f"{written >> 10} KiB were written in {took:.2f} s at a limit of 1 MiB/s")
+        if device[0] == 0:
+            with loop_device(t) as (number, path):
+                return _throttled(made, child, (7, number), t.open(path, os.O_RDWR | os.O_DIRECT, child))
+        disk = _whole_disk(t, *device)
+        return _throttled(made, child, disk, t.open(place, os.O_RDWR | O_TMPFILE | os.O_DIRECT, child))
+
+
+def _throttled(made: ScratchGroup, child: Proc, device: tuple[int, int], fd: int) -> str:
+    rate, size = 1 << 20, 512 << 10
+    name = f"{device[0]}:{device[1]}"
+    if made.v1:
+        made.trial.write(f"{made.path}/blkio.throttle.write_bps_device", f"{name} {rate}")
+    else:
+        made.trial.write(f"{made.path}/io.max", f"{name} wbps={rate}")
+    made.add(child)
+    memory = need(child.mmap(0, size, 3, 0x22)).value
+    begun = time.monotonic()
+    written = need(child._call("write", fd, memory, size)).value
+    took = time.monotonic() - begun
+    check(took > 0.6 * written / rate, f"{written >> 10} KiB were written in {took:.2f} s at a limit of 1 MiB/s")
+    return f"device {name}"
+
+
+def _whole_disk(t: Trial, major: int, minor: int) -> tuple[int, int]:
+    """The device a limit is set on: that of the disk a partition is on."""
+    if "DEVTYPE=partition" in t.read(f"/sys/dev/block/{major}:{minor}/uevent"):
+        place = need(t.proc.readlinkat(AT_FDCWD, f"/sys/dev/block/{major}:{minor}")).data.decode()
+        major, minor = map(int, t.read(f"/sys/block/{place.split('/')[-2]}/dev").split(":"))
+    return major, minor
 
 
 def _offered(name: str, what: str, config: str) -> None:

@@ -1,0 +1,105 @@
+"""A kernel image, booted in a VM so that its features can be tried there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.errors import AgentLost, BoxError, Unavailable
+from pytest_isolation.support.kernel import Kernel, look
+from pytest_isolation.technologies.qemu import kernel as images
+from pytest_isolation.technologies.qemu.machine import Machine
+from pytest_isolation.technologies.qemu.vm import BootError, Vm, boot
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc, Reply
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+MOUNTS = (
+    ("proc", "/proc"),
+    ("sysfs", "/sys"),
+    ("tmpfs", "/tmp"),
+    ("devpts", "/dev/pts"),
+    ("cgroup2", "/sys/fs/cgroup"),
+    ("securityfs", "/sys/kernel/security"),
+)
+"""What an init mounts: file system and place."""
+MS_MOVE = 0x2000
+EARLY = "earlyprintk=ttyS0,115200"
+"""A kernel that stops before its console is there says why all the same."""
+
+
+@contextmanager
+def booted(path: str, lifetime: Lifetime, *, parameters: tuple[str, ...] = ()) -> Iterator[Kernel]:
+    """Boot the image at `path`, with `parameters` on its command line, and mount what a system has mounted.
+
+    Raises Unavailable when it is no kernel image or QEMU is missing, BootError (a BoxError) with the console's
+    last lines when it does not boot.
+    """
+    machine = Machine(kernel=images.kernel(path), memory=1024 * MIB, processors=2, boot=(EARLY, *parameters))
+    with boot(machine, lifetime) as vm:
+        loader = Loader(vm)
+        try:
+            prepare(vm.agent.proc)
+            directory = machine.kernel.modules.directory or Path("/lib/modules") / "none"
+            yield look(path, vm.agent.proc, modules=directory, load=loader.load)
+        except AgentLost as error:
+            vm.console.settle()
+            raise BootError(f"the kernel {path} stopped answering: {error}", vm.console.tail()) from None
+
+
+def prepare(init: Proc, *, without: tuple[str, ...] = ()) -> None:
+    """What an init does: a root that can be left (an initramfs cannot), and all of MOUNTS but `without`.
+
+    Raises BoxError when the kernel has no proc, sysfs or tmpfs.
+    """
+    init.umask(0)
+    root = "/box"
+    _must(init.mount("root", root, "tmpfs", 0, "mode=0755"))
+    for name in ("dev", "proc", "sys", "tmp"):
+        init.mkdirat(AT_FDCWD, f"{root}/{name}", 0o755)
+    _must(init.mount("/dev", f"{root}/dev", None, MS_MOVE))
+    _must(init.chdir(root))
+    _must(init.mount(".", "/", None, MS_MOVE))
+    _must(init.chroot("."))
+    init.mkdirat(AT_FDCWD, "/dev/pts", 0o755)
+    for fstype, place in MOUNTS:
+        if fstype not in without:
+            reply = init.mount(fstype, place, fstype, 0, "mode=1777" if fstype == "tmpfs" else None)
+            if fstype in ("proc", "sysfs"):
+                _must(reply)
+
+
+def _must(reply: Reply) -> None:
+    if not reply.ok:
+        raise BoxError(f"the kernel cannot be prepared: {reply}")
+
+
+class Loader:
+    """Loads modules when a feature needs them, each once."""
+
+    def __init__(self, vm: Vm) -> None:
+        self._vm = vm
+        self._seen: set[str] = set()
+
+    def load(self, name: str) -> None:
+        """Unless the kernel has none of that name, or refuses it: the trial will tell.  Raises AgentLost."""
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        try:
+            self._vm.load(name)
+        except AgentLost:
+            raise
+        except (Unavailable, BoxError):
+            return
+        if name in FOR_EVERYBODY:
+            self._vm.agent.proc.fchmodat(AT_FDCWD, FOR_EVERYBODY[name], 0o666)
+
+
+FOR_EVERYBODY = {"fuse": "/dev/fuse", "tun": "/dev/net/tun"}
+"""Devices that udev opens to every user."""
