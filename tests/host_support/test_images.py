@@ -70,7 +70,7 @@ def test_a_kernel_that_hangs(tmp_path: Path) -> None:
 
 def test_a_kernel_that_panics(lifetime: Lifetime) -> None:
     with (
-        pytest.raises(BootError, match="(?s)console's last lines.*panic"),
+        pytest.raises(BootError, match=r"(?s)console's last lines.*panic"),
         booted(str(kernel().path), lifetime, parameters=("rdinit=/nothing", "root=/nothing")),
     ):
         pass
