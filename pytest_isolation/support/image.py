@@ -49,7 +49,7 @@ def booted(path: str, lifetime: Lifetime, *, parameters: tuple[str, ...] = ()) -
             yield look(path, vm.agent.proc, modules=directory, load=loader.load)
         except AgentLost as error:
             vm.console.settle()
-            raise BootError(f"the kernel {path} stopped answering: {error}", vm.console.tail()) from None
+            raise BootError(f"the kernel {path} stopped answering", str(error), vm.console.tail()) from None
 
 
 def prepare(init: Proc, *, without: tuple[str, ...] = ()) -> None:
