@@ -16,13 +16,15 @@ import pytest
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, Volume, weaken
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.technologies import conformance, lxc, technology
+from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.lxc import ids
 from tests.runs import run_as_nobody
 from tests.support import need
 
@@ -118,7 +120,7 @@ def test_an_id_map(run: Lifetime, text: str) -> None:
 def test_whose_ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str, expected: str) -> None:
     for kind in ("uid", "gid"):
         (tmp_path / f"sub{kind}").write_text(lines)
-    monkeypatch.setattr(lxc, "SUBORDINATE", tmp_path)
+    monkeypatch.setattr(ids, "SUBORDINATE", tmp_path)
     assert ONE.facts(parse(MAPPED))["idmap"] == expected
 
 
@@ -237,6 +239,17 @@ def test_volumes_with_an_id_map(run: Lifetime) -> None:
         file = box.parts.volumes["/srv/a b"] / "file"
         assert (file.read_bytes(), file.stat().st_uid) == (b"data", 0)
         assert box.proc.openat(AT_FDCWD, "/data/file", os.O_CREAT | os.O_WRONLY, 0o600).errno == EROFS
+
+
+def test_a_directory_whose_name_ends_in_a_blank(run: Lifetime) -> None:
+    image = Image((Entry(path=b"'odd ", kind="dir", mode=0o755),))
+    with started(run, replace(parse("lxc"), image=image, workdir="/'odd ")) as box:
+        assert box.proc.getcwd().data.rstrip(b"\0") == b"/'odd "
+
+
+def test_what_no_line_can_say(run: Lifetime) -> None:
+    with pytest.raises(Unsupported, match=r"line by line.*lxc.init.cwd"):
+        ONE.launch(replace(parse("lxc"), workdir="/\nlxc.net.0.type = none"), run)
 
 
 @pytest.mark.parametrize(("text", "deep"), [("lxc", False), (MAPPED, True)])

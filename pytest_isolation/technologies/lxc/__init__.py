@@ -1,0 +1,138 @@
+"""LXC: a container from a configuration of its own, in the run's directory, with what LXC's templates include.
+
+Privileged by default, as root's containers are; with `unprivileged=true` root in the box is an ordinary user
+of the host.  Who is not root has boxes where root is that very user, with no other id and no limits.
+Every program of LXC is told the run's own container path (-P): it knows no other container.
+Sources: lxc.container.conf(5), lxc-start(1), lxc-attach(1), the files in /usr/share/lxc/config.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.weakenings import (
+    LOSSES,
+    Weakenings,
+    drop,
+    expose,
+    grant,
+    join_sibling,
+    lossy,
+    share,
+    unlimited,
+)
+from pytest_isolation.errors import Unavailable, Unsupported, UsageError
+from pytest_isolation.technologies import launcher, program
+from pytest_isolation.technologies.base import refuse_unknown_holes, texts
+from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.lxc import state
+from pytest_isolation.technologies.lxc.configuration import EXPOSED, INCLUDED, NAMESPACES
+from pytest_isolation.technologies.lxc.container import Container
+from pytest_isolation.technologies.lxc.ids import id_map
+from pytest_isolation.technologies.namespaces import check_user_namespaces
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "SYS_TIME", "SYS_NICE")
+
+
+class Lxc:
+    name = "lxc"
+    start_ms = 90
+    keywords: Mapping[str, str] = {
+        "unprivileged": "true: an id map, so that root in the box is an ordinary user of the host",
+        "idmap": "BASE:SIZE, the host's ids the box is given (default: root's in /etc/subuid, else ids nobody has)",
+        "cap_drop": "capabilities (capabilities(7)) that are taken away beside those common.conf names, a list",
+        "bridge": "the bridge of the host that network=veth is plugged into",
+        "address": "A.B.C.D/BITS, the IPv4 address of a box with network=veth",
+        "config": "further lines of the container's configuration, a list: lxc.no_new_privs=1+",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = {share(kind) for kind in NAMESPACES} | {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
+        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in EXPOSED}
+        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root", "close-fds", "init")}
+        if os.geteuid() == 0:
+            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}
+            opened |= {drop(what) for what in ("clean-up", "exec-group", "cgroup-ro", "devices")}
+        return frozenset(opened)
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        program.find("lxc-start", "lxc")
+        if os.geteuid() != 0:
+            check_user_namespaces()
+        if not (INCLUDED / "common.conf").is_file():
+            raise Unavailable(f"{INCLUDED}/common.conf, which LXC's templates include, is missing", "apt install lxc")
+        _check_network(spec)
+        ids = id_map(spec)
+        for name in texts(spec, "cap_drop"):
+            number_of(name.upper())
+        if ids is not None and max(spec.uid, spec.gid) >= ids.size:
+            raise Unsupported(
+                f"uid={spec.uid} and gid={spec.gid} are not both among the {ids.size} ids of the box's id map; "
+                "give idmap=BASE:SIZE with more, as root"
+            )
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        ids = id_map(spec)
+        return {
+            "version": program.version("lxc-start", "lxc"),
+            "own_users": ids is not None,
+            "idmap": f"{ids.users}:{ids.size}" if ids is not None else None,
+        }
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        started = time.perf_counter()
+        with ExitStack() as undo:
+            container = Container(spec, lifetime, undo)
+            agent = container.start()
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=container.pid,
+                group=container.group,
+                root=container.root,
+                volumes=container.volumes,
+                enter=container.enter,
+                address=str(spec.option("address", "")).partition("/")[0] or None,
+                facts={"environment": [*launcher.environment(spec), "container=lxc"], "id": container.name},
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            # What enters later is undone with the box, too.
+            container.undo = undo.pop_all()
+            parts.close = container.undo.close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        """`container`: its name and its container path; `locks`: a container path."""
+        if kind == "locks":
+            return state.forget_locks(Path(handle))
+        name, _, place = handle.partition(" ")
+        if kind != "container" or not Path(place, name).is_dir() or not state.runs(place, name):
+            return False
+        state.ask("lxc-stop", place, name, "--kill")
+        return True
+
+
+def _check_network(spec: BoxSpec) -> None:
+    if spec.network not in (None, "none", "host", "veth"):
+        raise UsageError(
+            f"network={spec.network}: lxc has none (loopback only), host, or veth with bridge=NAME; give one of those"
+        )
+    bridge = spec.option("bridge")
+    if spec.network == "veth" and not bridge:
+        raise UsageError("network=veth: give bridge=NAME, the bridge of the host it is plugged into")
+    if spec.network != "veth" and (bridge or spec.option("address")):
+        raise UsageError("bridge and address belong to network=veth; give that, or leave them out")
+    if bridge and not Path("/sys/class/net", str(bridge), "bridge").is_dir():
+        raise Unavailable(f"bridge={bridge}: the host has no such bridge", f"ip link add {bridge} type bridge")
