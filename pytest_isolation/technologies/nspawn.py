@@ -32,6 +32,8 @@ STATE = Path("/run/systemd/nspawn/propagate")
 """Where nspawn makes a directory for each machine; it removes it when it ends by itself."""
 EXPOSED = ("/", "/tmp")
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "SYS_TIME", "SYS_NICE")
+UNSEEN = ("identity", "modes")
+"""Losses that another user than root would see, which no box here has."""
 VARIABLES = {
     share("pid"): "SYSTEMD_NSPAWN_SHARE_NS_PID=1",
     share("ipc"): "SYSTEMD_NSPAWN_SHARE_NS_IPC=1",
@@ -53,7 +55,7 @@ class Nspawn:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = set(VARIABLES) | {share("net")} | {lossy(aspect) for aspect in LOSSES}
+        opened = set(VARIABLES) | {share("net")} | {lossy(aspect) for aspect in LOSSES if aspect not in UNSEEN}
         opened |= {expose(path) for path in EXPOSED} | {grant(name) for name in GRANTED}
         return frozenset(opened | {drop(what) for what in ("init", "read-only", "private-root", "clean-up")})
 
@@ -149,7 +151,7 @@ class _Start:
         found = ["--quiet", "--register=no", "--keep-unit", "--pipe", "--settings=no", "--link-journal=no"]
         found += ["--resolv-conf=off", "--timezone=off", f"--machine={machine}", f"--directory={self.root}"]
         found += [f"--setenv={variable}" for variable in launcher.environment(spec)]
-        found.append(f"--chdir={spec.workdir}")
+        found.append(f"--chdir={'/' if spec.has(lossy('workdir')) else spec.workdir}")
         if not spec.has(share("uts")):
             found.append(f"--hostname={spec.hostname}")
         if spec.has(drop("init")):
