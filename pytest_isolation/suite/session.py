@@ -74,7 +74,7 @@ class Session:
         self._controls_directory: str | None = shared.get("controls")
         self.gatherer = Gatherer(self)
         self.lost_a_worker = False
-        _private_hypothesis_home(self)
+        _leave_nothing_beside_the_user(self)
         if not self.is_worker and not self.only_collects:
             clean()  # what an earlier run of this user was killed before it could remove
 
@@ -322,10 +322,13 @@ def _shown(row: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _private_hypothesis_home(session: Session) -> None:
-    """Hypothesis keeps caches beside the user's project; a run that only measures leaves nothing there."""
+def _leave_nothing_beside_the_user(session: Session) -> None:
+    """Hypothesis and pytest keep caches beside the project; a run that only measures leaves nothing there."""
     if not session.only_built_in:
         return
     from hypothesis.configuration import set_hypothesis_home_dir
 
     set_hypothesis_home_dir(state_directory() / "hypothesis")
+    plugins = session.config.pluginmanager
+    if plugins.hasplugin("nfplugin") and not session.config.getoption("newfirst", False):
+        plugins.unregister(name="nfplugin")  # pytest's list of all tests it ever saw, in .pytest_cache
