@@ -65,9 +65,11 @@ def filtered(kernel: Kernel, *calls: str) -> Iterator[Kernel]:
 
 
 SYSCTLS = {
-    "1": """kernel/pid_max kernel/threads-max user/max_user_namespaces user/max_net_namespaces
-        fs/inotify/max_user_instances fs/inotify/max_user_watches fs/file-max fs/mount-max kernel/pty/max vm/max_map_count fs/aio-max-nr
-        net/core/somaxconn kernel/shmmax kernel/keys/root_maxkeys""",
+    "1": (
+        "kernel/pid_max kernel/threads-max user/max_user_namespaces user/max_net_namespaces fs/file-max fs/mount-max "
+        "fs/inotify/max_user_instances fs/inotify/max_user_watches kernel/pty/max vm/max_map_count fs/aio-max-nr "
+        "net/core/somaxconn kernel/shmmax kernel/keys/root_maxkeys"
+    ),
     "0": "net/core/bpf_jit_enable fs/protected_symlinks fs/protected_hardlinks kernel/yama/ptrace_scope",
     "2": "vm/overcommit_memory",
 }
