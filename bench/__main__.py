@@ -22,31 +22,38 @@ def main() -> int:
         parser.error(f"--only {','.join(sorted(unknown))}: expected {', '.join(PARTS)}")
 
     series: list[Series] = []
+
+    def measured(found: list[Series]) -> None:
+        """Told and written as soon as it is known: a later part may be interrupted."""
+        series.extend(found)
+        write(asked.out, series)
+        for one in found:
+            print(
+                f"{one.metric:<22} {' '.join(one.dimensions.values()):<36} {one.median:>12.1f} {one.unit}", flush=True
+            )
+
     if {"calls", "examples"} & set(wanted):
         from bench.calls import calls
         from bench.examples import examples
         from bench.sides import sides
 
-        with sides() as measured:
+        with sides() as alive:
             if "calls" in wanted:
-                series += calls(measured, asked.rounds)
+                measured(calls(alive, asked.rounds))
             if "examples" in wanted:
-                series += examples(measured, asked.rounds)
+                measured(examples(alive, asked.rounds))
     if "starts" in wanted:
         from bench.starts import starts
 
-        series += starts(asked.rounds)
+        measured(starts(asked.rounds))
     if "plugin" in wanted:
         from bench.runs import plugin
 
-        series += plugin(asked.rounds * 2)
+        measured(plugin(asked.rounds * 2))
     if "suite" in wanted:
         from bench.runs import suite
 
-        series += suite(max(1, asked.rounds // 5))
-    write(asked.out, series)
-    for one in series:
-        print(f"{one.metric:<22} {' '.join(one.dimensions.values()):<36} {one.median:>12.1f} {one.unit}")
+        measured(suite(max(1, asked.rounds // 5)))
     for line in targets(series):
         print(line)
     print(f"all values: {asked.out}")

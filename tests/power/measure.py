@@ -3,8 +3,9 @@
 Every guarantee's check is run on a box with its falsifier open, once for each of many seeds.  One
 box serves all seeds of a check while it lives; a check that wants fresh boxes starts them itself.
 
-    python -m tests.power.measure                  all guarantees; writes tests/power/measured.toml
-    python -m tests.power.measure cg.* --runs 20   some of them, printed only
+    python -m tests.power.measure                  all guarantees; writes their rows of measured.toml
+    python -m tests.power.measure 'cg.*'           some of them; the other rows stay
+    python -m tests.power.measure --runs 20        a quick look, printed only
 
 n independent seeds without a miss bound the chance of a miss below 1 - 0.05 ** (1 / n) at 95 %:
 299 give 0.01, 59 give 0.05.
@@ -13,9 +14,11 @@ n independent seeds without a miss bound the chance of a miss below 1 - 0.05 ** 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -101,24 +104,24 @@ def power(promise: Guarantee, test: Callable[..., Any], spec: BoxSpec, pool: Poo
     return Power(promise.id, promise.kind, spec.technology, runs, tuple(missed), median, seconds)
 
 
-def toml(rows: Sequence[Power]) -> str:
-    """The table, one a guarantee."""
+def keep(row: Power) -> None:
+    """Put the row in the table, in the place of an older one of the same guarantee."""
+    known = tomllib.loads(TABLE.read_text()) if TABLE.exists() else {}
+    known[row.guarantee] = {
+        "kind": row.kind,
+        "box": row.box,
+        "runs": row.runs,
+        "missed": len(row.missed),
+        "at_least": round(row.at_least, 4),
+        "examples_median": row.examples_median,
+    }
     lines = [
         "# Written by `python -m tests.power.measure`: how often each check catches its own falsifier at the",
         "# default number of examples.  `at_least`: the 95 % lower bound on the probability.",
     ]
-    for row in rows:
-        lines += [
-            "",
-            f'["{row.guarantee}"]',
-            f'kind = "{row.kind}"',
-            f'box = "{row.box}"',
-            f"runs = {row.runs}",
-            f"missed = {len(row.missed)}",
-            f"at_least = {row.at_least:.4f}",
-            f"examples_median = {row.examples_median}",
-        ]
-    return "\n".join(lines) + "\n"
+    for name, values in sorted(known.items()):
+        lines += ["", f'["{name}"]', *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    TABLE.write_text("\n".join(lines) + "\n")
 
 
 def main() -> int:
@@ -126,7 +129,6 @@ def main() -> int:
     parser.add_argument("only", nargs="*", help="globs of guarantee ids; all when none is given")
     parser.add_argument("--runs", type=int, help="seeds for each, instead of the number by kind")
     asked = parser.parse_args()
-    rows: list[Power] = []
     bad = 0
     lifetime = Lifetime()
     pool = Pool(lifetime)
@@ -144,7 +146,8 @@ def main() -> int:
                 print(f"{promise.id:<34} TROUBLE {error}", flush=True)
                 bad += 1
                 continue
-            rows.append(row)
+            if asked.runs is None:
+                keep(row)
             bad += bool(row.missed)
             print(
                 f"{row.guarantee:<34} {row.box:<11} caught {row.runs - len(row.missed)} of {row.runs} "
@@ -155,8 +158,6 @@ def main() -> int:
     finally:
         pool.close()
         lifetime.close()
-    if not asked.only and asked.runs is None:
-        TABLE.write_text(toml(rows))
     return 1 if bad else 0
 
 
