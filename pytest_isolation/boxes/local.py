@@ -5,6 +5,7 @@ Such an agent ends when its standard input does, so it never outlives us, howeve
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 from collections.abc import Sequence
@@ -94,7 +95,10 @@ class Pipes:
     def __init__(self) -> None:
         box_in, writer = os.pipe()
         reader, box_out = os.pipe()
-        self.theirs: tuple[int, ...] = (box_in, box_out)
+        # Out of the way of descriptors that a launcher gives a number: 3 is a directory left open on purpose.
+        self.theirs: tuple[int, ...] = tuple(fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10) for fd in (box_in, box_out))
+        os.close(box_in)
+        os.close(box_out)
         self._ours: tuple[int, ...] = (reader, writer)
 
     def close_theirs(self) -> None:
