@@ -60,18 +60,23 @@ def start_local(
     `arguments` only show in its command line; none may start with a slash.  Raises OSError.
     """
     uid, gid = identity or (None, None)
-    process = subprocess.Popen(
-        ["pytest-isolation-agent", "-d", *arguments],
-        executable=agent_binary(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        pass_fds=pass_fds,
-        env=env or {},
-        cwd=cwd,
-        user=uid,
-        group=gid,
-        extra_groups=None if identity is None else [],
-    )
+    # By descriptor: another user need not be able to walk to where we are installed (a home of mode 0700).
+    program = os.open(agent_binary(), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        process = subprocess.Popen(
+            ["pytest-isolation-agent", "-d", *arguments],
+            executable=agent_binary() if identity is None else f"/proc/self/fd/{program}",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=pass_fds if identity is None else (*pass_fds, program),
+            env=env or {},
+            cwd=cwd,
+            user=uid,
+            group=gid,
+            extra_groups=None if identity is None else [],
+        )
+    finally:
+        os.close(program)
     assert process.stdin is not None and process.stdout is not None
     # Descriptors of our own: Popen's file objects close theirs when they are collected.
     channel = FdChannel(os.dup(process.stdout.fileno()), os.dup(process.stdin.fileno()))
