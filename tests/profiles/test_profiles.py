@@ -28,6 +28,7 @@ LISTED = {name: profiles.built_in(name).required for name in profiles.names()}
 SOUND = {
     "container": "docker:cgroupns=private",
     "sandbox": "docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private",
+    "vm": "qemu",
 }
 
 
@@ -48,7 +49,7 @@ def run(directory: Path, profile: str, box: str, only: Iterable[str]) -> subproc
 
 @pytest.mark.parametrize("profile", SOUND)
 def test_a_sound_box_passes(profile: str, tmp_path: Path) -> None:
-    need("docker")
+    need(SOUND[profile].partition(":")[0])
     done = run(tmp_path, profile, SOUND[profile], LISTED[profile])
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(LISTED[profile])} hold" in done.stdout
