@@ -18,7 +18,9 @@ from pytest_isolation.technologies import technology
 REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) - {""}
 """Technologies whose absence is a failure: CI names those it installed."""
 
-COMMAND = "bwrap --unshare-all --die-with-parent --ro-bind / / --tmpfs /tmp --proc /proc --dev /dev {agent}"
+COMMAND = "bwrap --unshare-all --die-with-parent --ro-bind / / --tmpfs /tmp --proc /proc --dev /dev "
+# A checkout may be in /tmp.
+COMMAND += "--ro-bind {agent} {agent} {agent}"
 
 
 def plain(name: str) -> BoxSpec:

@@ -18,7 +18,7 @@ from pytest_isolation.options.boxes import parse, unparse
 from pytest_isolation.technologies import technology
 from tests.support import COMMAND, need
 
-FIREJAIL = "firejail --quiet --noprofile --net=none --private-tmp {agent}"
+FIREJAIL = "firejail --quiet --noprofile --net=none {agent}"
 ONE = technology("command")
 
 
