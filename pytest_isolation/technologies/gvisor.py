@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import stat
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy
-from pytest_isolation.errors import BoxError, UsageError
+from pytest_isolation.errors import BoxError, Unavailable, UsageError
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_gvisor
 from pytest_isolation.technologies.oci import OciRuntime, bundle
 
@@ -51,6 +53,12 @@ class GVisor(OciRuntime):
         asked, known = spec.option("platform"), _platforms(self.path())
         if asked is not None and asked not in known:
             raise UsageError(f"platform={asked}: this runsc has {', '.join(known)}; give one of those")
+        place = Path(tempfile.gettempdir()).resolve()
+        if closed := [one for one in (place, *place.parents) if not one.stat().st_mode & stat.S_IXOTH]:
+            raise Unavailable(
+                f"runsc starts no sandbox below a directory that others may not enter, and {closed[-1]} is one",
+                "set TMPDIR to a directory that everybody may enter, for example /tmp",
+            )
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         """On the first platform that starts a box here; which one, is a note of the box."""

@@ -58,6 +58,9 @@ def test_isolation_box_without_options_runs_over_every_technology(folder: Path) 
     done = run(folder, "-rs", "-v", _example(folder, "test_every_box.py"), report=False)
     assert done.code == 0, done.out
     for name in names():
+        if name == "gvisor":
+            done.said("test_a_refusal_is_an_answer[gvisor] SKIPPED")  # the run's TMPDIR is closed to others
+            continue
         try:
             technology(name).check_available(BoxSpec(technology=name))
             word = "PASSED"
