@@ -48,8 +48,9 @@ def test_the_same_rows_as_a_serial_run(tmp_path: Path, name: str) -> None:
     workers = run(tmp_path / "workers", "-n", "2", "--isolation", *asked, "--hypothesis-seed=7", timeout=400)
     assert serial.code == workers.code
     assert _facts(serial) == _facts(workers)
-    starts = {box["name"]: box["costs"]["start_ms"]["n"] for box in serial.report["boxes"]}
-    assert starts == {box["name"]: box["costs"]["start_ms"]["n"] for box in workers.report["boxes"]}
+    if name == "some":  # a violation is shrunk for a time, not for a number: fresh boxes for it differ from run to run
+        starts = {box["name"]: box["costs"]["start_ms"]["n"] for box in serial.report["boxes"]}
+        assert starts == {box["name"]: box["costs"]["start_ms"]["n"] for box in workers.report["boxes"]}
     workers.said("guarantees x")
 
 
