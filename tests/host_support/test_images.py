@@ -62,7 +62,7 @@ def test_a_kernel_that_hangs(tmp_path: Path) -> None:
     data = bytearray(kernel().path.read_bytes())
     data[len(data) // 2 : len(data) // 2 + 65536] = bytes(65536)  # of what is unpacked at boot
     broken.write_bytes(data)
-    done = run(tmp_path / "here", "--isolation-kernel", str(broken), timeout=120)
+    done = run(tmp_path / "here", "--isolation-kernel", str(broken), timeout=400)
     assert done.code == 1
     done.said("did not boot to the agent", "the console's last lines", "FAILED")
     assert {row["kernel"] for row in done.report["support"]} == {"running"}
