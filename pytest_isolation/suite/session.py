@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
+import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -294,6 +296,17 @@ class Session:
         if not self.is_worker and not self.only_collects:
             self.gatherer.summarise(terminalreporter)
 
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self) -> Generator[None, object, object]:
+        """SIGTERM (timeout(1), a CI job that is cancelled) ends a run as Control-C does: with its report."""
+        if self.is_worker or threading.current_thread() is not threading.main_thread():
+            return (yield)
+        before = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            return (yield)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Boxes end first: what a worker knows of them is sent, what the controller knows is written."""
@@ -306,6 +319,10 @@ class Session:
             self.gatherer.finish(session)
         yield
         self.close()
+
+
+def _interrupt(number: int, frame: object) -> None:
+    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _cell(item: pytest.Item) -> Cell | None:

@@ -173,7 +173,9 @@ def test_a_box_that_breaks_mid_check(tmp_path: Path, name: str, sent: str) -> No
 
 
 @pytest.mark.parametrize("workers", ["0", "2"])
-def test_an_interrupted_run_keeps_what_it_measured(tmp_path: Path, workers: str) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_keeps_what_it_measured(tmp_path: Path, workers: str, sent: signal.Signals) -> None:
+    """As Control-C does it, to the controller and its workers; as timeout(1) does it, to the controller alone."""
     folder = tmp_path / "empty"
     folder.mkdir()
     one = Run(folder, "-v", "-n", workers, "--isolation", "--box", "host", "--box", "namespaces")
@@ -183,7 +185,10 @@ def test_an_interrupted_run_keeps_what_it_measured(tmp_path: Path, workers: str)
         seen += "HOLDS" in line or "VIOLATED" in line
         if seen >= 3:
             break
-    os.killpg(one.process.pid, signal.SIGINT)  # as Control-C: the controller and its workers
+    if sent is signal.SIGINT:
+        os.killpg(one.process.pid, sent)
+    else:
+        one.process.send_signal(sent)
     done = one.wait(60)
     assert done.code == 2
     done.said("KeyboardInterrupt")
