@@ -150,6 +150,7 @@ _DRIFTING = frozenset(
         "dentry-state",
         "aio-nr",
         "pty",
+        "quota",  # counters of what disk quotas did
         "nr",
         "ns_last_pid",
         "sched_domain",
