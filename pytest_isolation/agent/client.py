@@ -18,7 +18,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import SupportsIndex, overload
 
@@ -373,6 +373,8 @@ class Agent:
         `machine`: of an agent that has said its hello before, to somebody else.
         """
         self._channel = channel
+        self.undo = ExitStack()
+        """What ends with it, when its channel is closed."""
         self._requests = itertools.count(1)
         self._answers: dict[int, tuple[wire.Header, bytes]] = {}
         self._waiting: dict[int, wire.Path] = {}
@@ -503,7 +505,8 @@ class Agent:
 
     def close(self) -> None:
         self._broken = self._broken or "the box was closed"
-        self._channel.close()
+        with self.undo:
+            self._channel.close()
 
 
 def _show(value: Value) -> str:

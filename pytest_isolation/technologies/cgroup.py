@@ -57,6 +57,7 @@ class Cgroup:
         with ExitStack() as undo:
             start = _Start(spec, lifetime, undo)
             agent, pid = start.process(joins=True)
+            undo.callback(agent.close)
             parts = Parts(
                 agent=agent,
                 close=lambda: None,
@@ -67,9 +68,7 @@ class Cgroup:
                 facts={"environment": launcher.environment(spec), "agent": start.path},
                 started_ms=(time.perf_counter() - started) * 1e3,
             )
-            # What enters later is undone with the box, too.
-            start.undo = undo.pop_all()
-            parts.close = start.undo.close
+            parts.close = undo.pop_all().close
         return Box(spec, parts)
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -78,23 +77,23 @@ class Cgroup:
 
 class _Start:
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
-        self.spec, self.undo = spec, undo
+        self.spec = spec
         self.path = os.fspath(agent_binary())
         self.group = launcher.new_groups(spec, lifetime, launcher.limits_of(spec), undo)
 
     def process(self, *, joins: bool) -> tuple[Agent, int]:
         """An agent on the host, in the group from its first instruction, and its pid."""
-        pipes = Pipes()
-        self.undo.callback(pipes.close)
-        local = start_local(pass_fds=pipes.theirs)
-        self.undo.callback(local.close)
-        child = local.proc.spawn()
-        self.undo.callback(child.end)
-        if self.group is not None and joins:
-            self.group.add(child.pid)
-        launcher.become_agent(child, self.path, self.spec, pipes)
-        agent = launcher.hello(pipes)
-        self.undo.callback(agent.close)
+        with ExitStack() as undo:
+            pipes = Pipes()
+            undo.callback(pipes.close)
+            local = undo.enter_context(start_local(pass_fds=pipes.theirs))
+            child = local.proc.spawn()
+            undo.callback(child.end)
+            if self.group is not None and joins:
+                self.group.add(child.pid)
+            launcher.become_agent(child, self.path, self.spec, pipes)
+            agent = launcher.hello(pipes)
+            agent.undo.push(undo.pop_all())
         return agent, child.pid
 
     def enter(self) -> Agent:

@@ -123,9 +123,7 @@ class Namespaces:
                 facts={"environment": launcher.environment(spec)},
                 started_ms=(time.perf_counter() - started) * 1e3,
             )
-            # What enters later is undone with the box, too.
-            start.undo = undo.pop_all()
-            parts.close = start.undo.close
+            parts.close = undo.pop_all().close
         return Box(spec, parts)
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -390,26 +388,29 @@ class _Start:
 
     def enter(self) -> Agent:
         """As nsenter(1) does: join the control group, the namespaces and the root of the first process."""
-        pipes = Pipes()
-        local = start_local(pass_fds=pipes.theirs)
-        self.undo.callback(local.close)
-        if self.group is not None and not self.spec.has(drop("exec-group")):
-            self.group.add(local.pid)
-        pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value
-        root_fd = must(
-            local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root"
-        ).value
-        kinds = [kind for kind in CLONE if kind != "user" and (self.own(kind) or self._joined(kind))]
-        if self.userns:
-            kinds.append("user")
-        must(local.proc.setns(pidfd, sum(CLONE[kind] for kind in kinds)), "entering its namespaces")
-        must(local.proc.fchdir(root_fd), "entering its root")
-        must(local.proc.chroot("."), "entering its root")
-        child = local.proc.spawn()
-        self._drop_capabilities(child)
-        launcher.become_agent(child, self._agent_path, self.spec, pipes)
-        agent = launcher.hello(pipes)
-        self.undo.callback(agent.close)
+        with ExitStack() as undo:
+            pipes = Pipes()
+            undo.callback(pipes.close)
+            local = undo.enter_context(start_local(pass_fds=pipes.theirs))
+            if self.group is not None and not self.spec.has(drop("exec-group")):
+                self.group.add(local.pid)
+            pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value
+            root_fd = must(
+                local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root"
+            ).value
+            kinds = [kind for kind in CLONE if kind != "user" and (self.own(kind) or self._joined(kind))]
+            if self.userns:
+                kinds.append("user")
+            must(local.proc.setns(pidfd, sum(CLONE[kind] for kind in kinds)), "entering its namespaces")
+            must(local.proc.fchdir(root_fd), "entering its root")
+            must(local.proc.chroot("."), "entering its root")
+            child = local.proc.spawn()
+            # Waited for, and so gone: one that nobody waits for still counts in the group.
+            undo.callback(child.end)
+            self._drop_capabilities(child)
+            launcher.become_agent(child, self._agent_path, self.spec, pipes)
+            agent = launcher.hello(pipes)
+            agent.undo.push(undo.pop_all())
         return agent
 
 
