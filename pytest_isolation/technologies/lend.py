@@ -8,6 +8,7 @@ Nothing is written.  Sources: open_tree(2), move_mount(2), setns(2); kernel 5.2.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,13 @@ from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.mounts import MNT_DETACH
 
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
+SPARE = "/dev/full"
+"""In every container, and seldom used: where the engine's own file is not, as in Podman's with a tmpfs on /run."""
+
+WHAT_ENDS_IT = (
+    "What ends it: a seccomp profile without the calls it is made of (read, write, mmap, ppoll, prctl, clone), "
+    "or no memory or process left in its limits"
+)
 
 
 def check_may_lend(here: bool) -> None:
@@ -46,30 +54,36 @@ def check_as_it_is(spec: BoxSpec) -> None:
 
 
 @contextmanager
-def lent(pid: int, target: str) -> Iterator[None]:
-    """The agent is at `target` in the mount namespace of `pid` while the `with` lasts.  Raises BoxError."""
+def lent(pid: int, usual: str) -> Iterator[str]:
+    """The agent is in the mount namespace of `pid`, at the path it yields, while the `with` lasts.
+
+    `usual`: the file that its engine makes in every container.  Raises BoxError.
+    """
     with start_local() as local:
         binary = os.fspath(agent_binary())
         tree = must(local.proc.open_tree(AT_FDCWD, binary, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "a mount of the agent")
         with local.proc.spawn() as child:
             mounts.enter(child, pid)
-            moved = child.move_mount(tree.value, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
+            for target in (usual, SPARE):
+                moved = child.move_mount(tree.value, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
+                if moved.errno != errno.ENOENT:
+                    break
             must(moved, f"lending the agent to the container, over its {target}")
             try:
-                yield
+                yield target
             finally:
                 child.umount2(target, MNT_DETACH)
 
 
-def take_back(pid: int, target: str) -> bool:
+def take_back(pid: int, usual: str) -> bool:
     """Unmount what a killed run lent; returns whether it was there."""
     mounted = [line.split()[3:5] for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
-    if not any(point == target and agent_binary().name in root for root, point in mounted):
-        return False
+    found = [point for root, point in mounted if point in (usual, SPARE) and agent_binary().name in root]
     with start_local() as local, local.proc.spawn() as child:
         mounts.enter(child, pid)
-        must(child.umount2(target, MNT_DETACH), f"taking the agent away from {target}")
-    return True
+        for target in found:
+            must(child.umount2(target, MNT_DETACH), f"taking the agent away from {target}")
+    return bool(found)
 
 
 def refuse_dead(state: dict[str, object], name: str) -> None:

@@ -100,8 +100,8 @@ class Attached:
         """As `docker exec` does, of the agent where it is lent to."""
         assert self.pid is not None
         self.lifetime.register("docker:lent", f"{self.id} {self.daemon.host or ''}".strip())
-        with lend.lent(self.pid, TARGET), explained(f"an exec in {self.name}"):
-            made = self.daemon.api.exec_create(self.id, [TARGET], stdin=True, stdout=True, stderr=True)
+        with lend.lent(self.pid, TARGET) as path, explained(f"an exec in {self.name}"):
+            made = self.daemon.api.exec_create(self.id, [path], stdin=True, stdout=True, stderr=True)
             channel = stream.channel(self.daemon.api.exec_start(made["Id"], socket=True))
             return hello(channel, self.name)
 
@@ -114,10 +114,7 @@ def hello(channel: stream.AttachedChannel, name: str) -> Agent:
         return Agent(channel)
     except AgentLost as error:
         channel.close()
-        raise BoxError(
-            f"the agent did not start in the container {name}: {error}. What ends it: a seccomp profile without the "
-            "calls it is made of (read, write, mmap, ppoll, prctl, clone), or no memory or process left in its limits"
-        ) from None
+        raise BoxError(f"the agent did not start in the container {name}: {error}. {lend.WHAT_ENDS_IT}") from None
 
 
 def take_back(daemon: Daemon, identity: str) -> bool:

@@ -22,9 +22,10 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
+from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.base import refuse_unknown_holes
-from pytest_isolation.technologies.podman import arguments
-from pytest_isolation.technologies.podman.engine import engine_for
+from pytest_isolation.technologies.podman import arguments, attach
+from pytest_isolation.technologies.podman.engine import Engine, engine_for
 from pytest_isolation.technologies.podman.start import Start
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Podman:
     name = "podman"
     start_ms = 400
     keywords: Mapping[str, str] = {
+        "container": "a running container, by name or id: measured through podman exec, and left as it was",
         "rootless": "true: as a user without privileges; always so when you are none",
         "user": "with rootless, and started as root: whose Podman it is (default: the first account of /etc/subuid)",
         "runtime": "the OCI runtime: runc, crun (default: Podman's own, or runc where that one refuses this host)",
@@ -64,15 +66,21 @@ class Podman:
         engine = engine_for(spec)
         arguments.check(spec, engine)
         engine.check(spec)
+        if spec.attached:
+            lend.check_may_lend(here=True)
+            attach.find(engine, str(spec.option("container")))
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
-        return engine_for(spec).facts(spec)
+        engine = engine_for(spec)
+        found = engine.facts(spec)
+        return found | attach.facts(engine, str(spec.option("container"))) if spec.attached else found
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
         started = time.perf_counter()
         with ExitStack() as undo:
-            start = Start(engine_for(spec), spec, lifetime, undo)
+            make = attach.Attached if spec.attached else Start
+            start = make(engine_for(spec), spec, lifetime, undo)
             agent = start.run()
             parts = Parts(
                 agent=agent,
@@ -92,8 +100,11 @@ class Podman:
         return Box(spec, parts)
 
     def clean(self, kind: str, handle: str) -> bool:
-        """`container`, `image` and `pause`, as the engine registered them: a name, and whose Podman it was."""
-        from pytest_isolation.technologies.podman.engine import Engine
+        """`container`, `image` and `pause`, as the engine registered them: a name, and whose Podman it was.
 
+        `lent`: the agent's mount in a container of somebody else's.
+        """
         name, _, user = handle.partition(" ")
+        if kind == "lent":
+            return attach.take_back(Engine.of(user or None), name)
         return Engine.of(user or None).remove(kind, name)

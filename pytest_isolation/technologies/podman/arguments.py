@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from pytest_isolation.technologies.podman.engine import Engine
 
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
-CHOOSING = frozenset({"rootless", "user", "runtime"})
-"""Keywords that say which Podman, not what it is told."""
+CHOOSING = frozenset({"container", "rootless", "user", "runtime"})
+"""Keywords that say which Podman, or which container, not what Podman is told."""
 
 OURS = {
     "attach": "the agent's channel is attached",
@@ -58,7 +58,9 @@ def euid_is_root() -> bool:
 def check(spec: BoxSpec, engine: Engine) -> None:
     """Raises UsageError for an option that podman run has not, or that is ours."""
     known = None
-    for key, _ in spec.options:
+    for key, value in spec.options:
+        if spec.attached and key not in ("container", "rootless", "user"):
+            raise UsageError(f"podman: {key}={value}: a running container is as it is; leave it out with container=")
         if key in CHOOSING:
             continue
         if key in OURS:
@@ -67,7 +69,7 @@ def check(spec: BoxSpec, engine: Engine) -> None:
             raise UsageError(f"podman: write {COMMON[key]}=... for {key}: every technology knows that word")
         known = known or _options(engine)
         if key not in known:
-            near = difflib.get_close_matches(key, [*known, *CHOOSING], 1)
+            near = difflib.get_close_matches(key, sorted({*known, *CHOOSING}), 1)
             hint = f"did you mean {near[0]}?" if near else "expected an option of podman-run(1)"
             raise UsageError(f"podman run has no option --{key.replace('_', '-')}; {hint}")
 

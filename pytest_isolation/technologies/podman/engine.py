@@ -21,11 +21,13 @@ from pytest_isolation.errors import BoxError, Unavailable, UsageError
 from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
+from pytest_isolation.technologies.launcher import must
 from pytest_isolation.technologies.namespaces import check_user_namespaces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
 
@@ -85,6 +87,22 @@ class Engine:
             found["XDG_RUNTIME_DIR"] = os.fspath(place)
         return found
 
+    def environ_words(self) -> list[str]:
+        """The same as NAME=VALUE."""
+        return [f"{name}={value}" for name, value in self.environ().items()]
+
+    def become_account(self, child: Proc) -> Sequence[int]:
+        """Have `child`, which will become the command, be of the account; as `prepare` of program.Programs."""
+        if self.account is not None:
+            must(child.chdir("/"), "leaving a directory the account may not see")
+            must(child.setgroups([self.account.gid]), "dropping groups")
+            must(
+                child.setresgid(self.account.gid, self.account.gid, self.account.gid),
+                f"the group of {self.account.name}",
+            )
+            must(child.setresuid(self.account.uid, self.account.uid, self.account.uid), f"becoming {self.account.name}")
+        return ()
+
     def global_arguments(self) -> list[str]:
         """Before the name of every command.  Without systemd's manager a box can be put below the guard's group."""
         return [] if self.rootless else ["--cgroup-manager", "cgroupfs"]
@@ -126,6 +144,8 @@ class Engine:
             self.info()
         except BoxError as error:
             raise Unavailable(f"Podman does not work here: {error}", "see `podman info`") from None
+        if spec.attached:
+            return
         self.runtime(spec)
         if isinstance(spec.image, str):
             try:
@@ -144,7 +164,7 @@ class Engine:
                 raise Unavailable(f"{user} has no range in {path}", f"usermod --add-subuids 100000-165535 "
                                   f"--add-subgids 100000-165535 {user}")  # fmt: skip
         program.find("newuidmap", "uidmap")
-        if spec.network is None:
+        if spec.network is None and not spec.attached:
             device = Path("/dev/net/tun")
             if not device.exists() or not (device.stat().st_mode & 0o006 == 0o006 or device.stat().st_uid == self.uid):
                 raise Unavailable(
@@ -198,10 +218,9 @@ class Engine:
         self.check(spec)
         info = self.info()
         host, security = info["host"], info["host"].get("security", {})
-        runtime, _ = self.runtime(spec)
         return {
             "version": info["version"]["Version"],
-            "runtime": Path(runtime).name,
+            "runtime": Path(self.runtime(spec)[0]).name if not spec.attached else None,
             "rootless": self.rootless,
             "cgroup_version": host.get("cgroupVersion"),
             "cgroup_manager": host.get("cgroupManager"),

@@ -15,15 +15,14 @@ from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.technologies import launcher, mounts, program
-from pytest_isolation.technologies.launcher import must
+from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.podman.arguments import arguments
 from pytest_isolation.technologies.podman.engine import LABEL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from contextlib import ExitStack
 
-    from pytest_isolation.agent.client import Agent, Proc
+    from pytest_isolation.agent.client import Agent
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.technologies.podman.engine import Engine
@@ -59,7 +58,7 @@ class Start:
         engine.keep_quiet(self.lifetime)
         tag = spec.image if isinstance(spec.image, str) else self._image()
         runtime, note = engine.runtime(spec)
-        programs = program.Programs(self._runtime_group(), undo)
+        programs = program.Programs(door.group_for_a_command(self._guards()), undo)
         self.lifetime.register("podman:container", engine.handle(self.name))
         undo.callback(engine.remove, "container", self.name)
         argv = [engine.path, *engine.global_arguments(), "--runtime", runtime, "run", *engine.ulimits()]
@@ -67,7 +66,7 @@ class Start:
         if self._guard is not None and not engine.rootless:
             argv += ["--cgroup-parent", f"/{self._guard.path}"]
         argv += [*self._mounts(), tag]
-        programs.start(argv, env=self._environ(), prepare=self._become_account)
+        programs.start(argv, env=engine.environ_words(), prepare=engine.become_account)
         agent = programs.hello("podman run")
         undo.callback(agent.close)
         self._look()
@@ -77,12 +76,7 @@ class Start:
 
     def enter(self) -> Agent:
         """As `podman exec` does."""
-        programs = program.Programs(self._runtime_group(), self.undo)
-        argv = [self.engine.path, *self.engine.global_arguments(), "exec", "--interactive", self.name, self._agent]
-        programs.start(argv, env=self._environ(), prepare=self._become_account)
-        agent = programs.hello("podman exec")
-        self.undo.callback(agent.close)
-        return agent
+        return door.enter(self.engine, self.name, self._agent, self._guards(), self.undo)
 
     # -- what it needs before --------------------------------------------------------------
 
@@ -97,17 +91,12 @@ class Start:
         if self.engine.rootless and cgroups.mode() != "v2" and launcher.limits_of(self.spec) != cgroups.Limits():
             raise Unsupported("rootless Podman sets limits on cgroup v2 only, and this host has v1 controllers")
 
-    def _runtime_group(self) -> cgroups.Group | None:
-        """A group for one command of Podman's, in the guard: on v2 a group with groups below has no process.
-
-        One each: what ends with an exec must not end the container's own.
-        """
+    def _guards(self) -> cgroups.Group | None:
         if self._guard is None:
             self._guard = self.lifetime.new_group(self.spec.name, launcher.GUARD)
-            if self._guard is None:
-                return None
-            self.undo.callback(self._guard.remove)
-        return cgroups.create(f"{self._guard.path}/podman-{secrets.token_hex(2)}", cgroups.Limits())
+            if self._guard is not None:
+                self.undo.callback(self._guard.remove)
+        return self._guard
 
     def _image(self) -> str:
         """The tag of the image with the tree `spec` asks for, imported unless this run has done so.
@@ -137,18 +126,6 @@ class Start:
                 raise Unsupported("the image has owners beyond the ids that this user has in /etc/subuid") from None
             raise
         return tag
-
-    def _environ(self) -> list[str]:
-        return [f"{name}={value}" for name, value in self.engine.environ().items()]
-
-    def _become_account(self, child: Proc) -> Sequence[int]:
-        account = self.engine.account
-        if account is not None:
-            must(child.chdir("/"), "leaving a directory the account may not see")
-            must(child.setgroups([account.gid]), "dropping groups")
-            must(child.setresgid(account.gid, account.gid, account.gid), f"the group of {account.name}")
-            must(child.setresuid(account.uid, account.uid, account.uid), f"becoming {account.name}")
-        return ()
 
     def _mounts(self) -> list[str]:
         spec = self.spec

@@ -1,0 +1,124 @@
+"""A running container of somebody else's: measured through `podman exec`, and left as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.technologies import launcher, lend
+from pytest_isolation.technologies.podman import door
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    from pytest_isolation.agent.client import Agent
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.podman.engine import Engine
+
+TARGET = "/run/.containerenv"
+"""A file that Podman mounts in every container: podman-run(1)."""
+
+
+def find(engine: Engine, name: str) -> dict[str, Any]:
+    """What Podman knows of the running container `name`.  Raises Unavailable."""
+    whose = "this user's" if engine.account is None else f"{engine.account.name}'s"
+    try:
+        (found,) = json.loads(engine.command("container", "inspect", name))
+    except BoxError as error:
+        if "no such container" not in str(error).lower():
+            raise
+        raise Unavailable(
+            f"{whose} Podman has no container {name!r}",
+            "`podman ps` shows those there are; another user's needs rootless=true,user=NAME",
+        ) from None
+    lend.refuse_dead(found["State"], name)
+    return dict(found)
+
+
+def facts(engine: Engine, name: str) -> dict[str, Any]:
+    """How the container was started, by the words of podman-run(1): what its claims depend on."""
+    found = find(engine, name)
+    host = found["HostConfig"]
+    return {
+        "container": found["Id"],
+        "image": found.get("ImageName"),
+        "runtime": found.get("OCIRuntime"),
+        "privileged": bool(host.get("Privileged")),
+        "pid": _unless_private(host.get("PidMode")),
+        "ipc": _unless_private(host.get("IpcMode")),
+        "network": host.get("NetworkMode"),
+        "cgroupns": host.get("CgroupMode") or None,
+        "cap_add": [name.removeprefix("CAP_") for name in host.get("CapAdd") or ()],
+        "cap_drop": [name.removeprefix("CAP_") for name in host.get("CapDrop") or ()],
+        "security_opt": host.get("SecurityOpt") or [],
+        "read_only": bool(host.get("ReadonlyRootfs")),
+        "init": bool(host.get("Init")),
+        "memory": host.get("Memory") or None,
+        "pids": host.get("PidsLimit") or None,
+        "cpus": (host.get("NanoCpus") or host.get("CpuQuota") or 0) or None,
+    }
+
+
+def _unless_private(mode: str | None) -> str | None:
+    return None if mode in (None, "", "private", "shareable") else mode
+
+
+class Attached:
+    """Has what a Start has: `pid`, `group`, `root`, `volumes`, `address`, `facts`, `undo`, run() and enter()."""
+
+    def __init__(self, engine: Engine, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
+        self.engine, self.spec, self.lifetime, self.undo = engine, spec, lifetime, undo
+        self.name = str(spec.option("container"))
+        self.id = ""
+        self.pid = 0
+        self.group: cgroups.Group | None = None
+        self.root: Path | None = None
+        self.address: str | None = None
+        self.volumes: dict[str, Path] = {}
+        self.facts: dict[str, Any] = {}
+        self._guard: cgroups.Group | None = None
+
+    def run(self) -> Agent:
+        """Raises Unavailable, Unsupported, BoxError."""
+        lend.check_as_it_is(self.spec)
+        found = find(self.engine, self.name)
+        self.id, self.pid = found["Id"], int(found["State"]["Pid"])
+        self.engine.keep_quiet(self.lifetime)
+        # Rootless on v1 it has no group of its own.
+        groups = cgroups.places_of(self.pid, self.id)
+        lend.check_may_lend(Path(f"/proc/{self.pid}").exists())
+        self.group = cgroups.group_at(groups) if groups else None
+        self.facts = {"id": self.id, "name": self.name}
+        settings = found.get("NetworkSettings") or {}
+        networks = [settings, *(settings.get("Networks") or {}).values()]
+        self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
+        merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
+        if merged and not self.engine.rootless and os.access(merged, os.R_OK | os.X_OK):
+            self.root = Path(merged)
+        self._guard = self.lifetime.new_group(self.spec.name, launcher.GUARD)
+        if self._guard is not None:
+            self.undo.callback(self._guard.remove)
+        return self.enter()
+
+    def enter(self) -> Agent:
+        """As `podman exec` does, of the agent where it is lent to."""
+        self.lifetime.register("podman:lent", self.engine.handle(self.id))
+        with lend.lent(self.pid, TARGET) as path:
+            try:
+                return door.enter(self.engine, self.id, path, self._guard, self.undo)
+            except BoxError as error:
+                raise BoxError(f"the container {self.name}: {error}. {lend.WHAT_ENDS_IT}") from None
+
+
+def take_back(engine: Engine, identity: str) -> bool:
+    """Undo the lending of a killed run; returns whether there was something to undo."""
+    try:
+        found = find(engine, identity)
+    except Unavailable:
+        return False
+    return lend.take_back(int(found["State"]["Pid"]), TARGET)

@@ -1,0 +1,164 @@
+"""Containers that somebody else started, with the command of their engine, as their owner would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pytest_isolation import Box, BoxSpec, Unavailable
+from pytest_isolation.boxes import lifetime
+from pytest_isolation.boxes.image import base_image
+from pytest_isolation.options.boxes import parse
+from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.podman.engine import engine_for
+from tests.support import need
+
+HARDENED = (
+    "--read-only", "--cap-drop=ALL", "--user=1000:1000", "--security-opt=no-new-privileges", "--network=none",
+    "--tmpfs=/tmp:noexec",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Somebody with an engine and an image in it: ours, under a name of theirs.
+
+    `box`: how `--box` names a container of theirs, up to its name.
+    """
+
+    box: str
+    argv: tuple[str, ...]
+    run: tuple[str, ...]
+    """What every `run` here needs."""
+    account: Any = None
+    environ: Any = None
+    end: tuple[str, ...] = ("--force",)
+    """How `rm` is told not to wait."""
+    image: str = ""
+
+    def __call__(self, *words: str, given: bytes | None = None) -> str:
+        as_account: dict[str, Any] = {}
+        if self.account is not None:
+            as_account = {"user": self.account.uid, "group": self.account.gid, "extra_groups": [], "cwd": "/"}
+        done = subprocess.run(
+            [*self.argv, *words], input=given, env=self.environ, capture_output=True, timeout=60, **as_account
+        )
+        assert done.returncode == 0, (words, done.stderr.decode(errors="replace"))
+        return done.stdout.decode().strip()
+
+    @contextmanager
+    def running(self, *options: str, command: tuple[str, ...] = ("/agent",)) -> Iterator[str]:
+        """The id of a container that still runs when we are done: leaving the block checks that."""
+        name = self("run", "--detach", "--interactive", "--pull=never", *self.run, *options, self.image, *command)
+        try:
+            yield name
+            assert self.state(name)["Running"], "the owner's container is no longer running"
+        finally:
+            self("rm", *self.end, name)
+
+    def state(self, name: str) -> dict[str, Any]:
+        return dict(json.loads(self("inspect", "--format={{json .State}}", name)))
+
+    def trace(self, name: str) -> tuple[object, ...]:
+        """What its owner would notice: changed files, processes, mounts."""
+        pid = self.state(name)["Pid"]
+        mounts = [" ".join(line.split()[3:5]) for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+        return sorted(self("diff", name).splitlines()), processes(name, pid), mounts
+
+    @contextmanager
+    def left_alone(self, *names: str) -> Iterator[None]:
+        """The block leaves these containers as they were, a moment after its end."""
+        before = [self.trace(name) for name in names]
+        yield
+        deadline = time.monotonic() + 5
+        while (now := [self.trace(name) for name in names]) != before and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert now == before
+
+
+def processes(name: str, pid: int) -> list[str]:
+    """The command lines in the container's groups, or where it has none of its own in its PID namespace."""
+    own = os.readlink(f"/proc/{pid}/ns/pid")
+    private = own != os.readlink("/proc/self/ns/pid")
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if name in (entry / "cgroup").read_text() or (private and os.readlink(entry / "ns/pid") == own):
+                found.append((entry / "cmdline").read_text().replace("\0", " "))
+    return sorted(found)
+
+
+@contextmanager
+def owner(kind: str) -> Iterator[Owner]:
+    """`docker`, `podman` or `podman-rootless`; skips where that cannot run, and fails where it must."""
+    need(kind.partition("-")[0])
+    with contextlib.ExitStack() as undo:
+        if kind == "docker":
+            made = Owner("docker:container=", ("docker",), ())
+        else:
+            rootless = kind == "podman-rootless"
+            spec = parse("podman:rootless=true,network=none" if rootless else "podman")
+            technology("podman").check_available(spec)
+            engine = engine_for(spec)
+            if rootless and engine._pause() is None:
+                undo.callback(engine.remove, "pause", "pause")
+            made = Owner(
+                f"podman:rootless=true,user={engine.account.name},container=" if engine.account else
+                "podman:container=",
+                (engine.path, *engine.global_arguments(), "--runtime", engine.runtime(spec)[0]),
+                tuple(engine.ulimits()), engine.account, engine.environ(), ("--force", "--time=0"),
+            )  # fmt: skip
+        image = f"localhost/owners-{secrets.token_hex(4)}:1"
+        made("import", "-", image, given=base_image().to_tar())
+        undo.callback(made, "rmi", image)
+        yield replace(made, image=image)
+
+
+@contextmanager
+def attached(text: str) -> Iterator[Box]:
+    """The box of `--box TEXT`, in a run of its own."""
+    own = lifetime.Lifetime()
+
+    def launch(asked: BoxSpec) -> Box:
+        return technology(asked.technology).launch(asked, own)
+
+    try:
+        with launch(parse(text)) as box:
+            box.launch = launch
+            yield box
+    finally:
+        own.close()
+
+
+def refusal(text: str) -> str:
+    """What a run says of the box `--box TEXT` before it starts anything."""
+    spec = parse(text)
+    try:
+        technology(spec.technology).check_available(spec)
+    except Unavailable as error:
+        return str(error)
+    raise AssertionError(f"{text} is available")
+
+
+def lent_by_a_killed_run(pid: int, usual: str) -> str:
+    """Where the agent is left mounted in the container of `pid` by a process that was killed while it lent it."""
+    code = (
+        "import sys, time; from pytest_isolation.technologies import lend\n"
+        "with lend.lent(int(sys.argv[1]), sys.argv[2]) as path: print(path, flush=True); time.sleep(60)"
+    )
+    argv = [sys.executable, "-c", code, str(pid), usual]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        path = run.stdout.readline().strip()
+        run.kill()
+    return path
