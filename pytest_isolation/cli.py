@@ -2,6 +2,8 @@
 
 pytest does the work, in a directory and with an ini file of its own: no conftest, no settings of the user or of
 the submission, no plugin but ours, nothing of the submission on sys.path.
+
+`pytest-isolation docker-vm [COMMAND…]`: a Docker daemon in a virtual machine, for as long as the command runs.
 """
 
 from __future__ import annotations
@@ -27,7 +29,26 @@ def main(argv: list[str] | None = None) -> int:
     audit.add_argument("--strict", action="store_true", help="the hardest evaluator decides")
     audit.add_argument("--report", action="append", default=[], metavar="FORMAT:PATH", help="json:PATH or md:PATH")
     audit.add_argument("-n", dest="workers", metavar="N", help="in so many processes (needs pytest-xdist)")
-    return run_audit(audit_words(parser.parse_args(argv)))
+    machine = commands.add_parser("docker-vm", help="a Docker daemon in a virtual machine, for as long as COMMAND runs")
+    machine.add_argument("--memory", type=int, default=2048, metavar="MIB", help="of the machine (default: 2048)")
+    machine.add_argument("--processors", type=int, default=2, metavar="N", help="of the machine (default: 2)")
+    machine.add_argument("--internet", action="store_true", help="let the machine reach what this one reaches")
+    machine.add_argument("program", nargs=argparse.REMAINDER, metavar="COMMAND", help="is given DOCKER_HOST")
+    given = parser.parse_args(argv)
+    return run_audit(audit_words(given)) if given.command == "audit" else run_machine(given)
+
+
+def run_machine(given: argparse.Namespace) -> int:
+    """The command's exit status; 2, with one paragraph, when the machine did not start."""
+    from pytest_isolation.errors import IsolationError
+    from pytest_isolation.machines.command import keep
+
+    program = given.program[1:] if given.program[:1] == ["--"] else given.program
+    try:
+        return keep(program, memory=given.memory << 20, processors=given.processors, internet=given.internet)
+    except IsolationError as error:
+        print(f"pytest-isolation docker-vm: {error}", file=sys.stderr)
+        return 2
 
 
 def audit_words(given: argparse.Namespace) -> list[str]:

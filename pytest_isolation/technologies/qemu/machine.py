@@ -14,7 +14,6 @@ CHANNEL = ("virtio_pci", "virtio_console")
 """What a kernel needs, built in or as modules, for the agent to speak over virtio."""
 BINARY = "qemu-system-x86_64"
 TRANSLATED = 64 * MIB
-"""How much translated code TCG may keep: part of what a VM costs beside its memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +32,8 @@ class Machine:
     boot: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    translated: int = TRANSLATED
+    """How much translated code TCG may keep, in bytes: part of what a VM costs beside its memory."""
 
     @property
     def starts_on_virtio(self) -> bool:
@@ -67,7 +68,7 @@ def command(machine: Machine, initramfs: str, fds: dict[str, int], incoming: int
     kvm = machine.accel == "kvm"
     boot = ("console=ttyS0", "panic=-1", "loglevel=5", "random.trust_cpu=on", *machine.boot)
     line = [binary(), "-machine", kinds[machine.type], "-nodefaults", "-no-user-config", "-display", "none"]
-    line += ["-accel", "kvm" if kvm else f"tcg,tb-size={TRANSLATED // MIB}", "-cpu", "host" if kvm else "max"]
+    line += ["-accel", "kvm" if kvm else f"tcg,tb-size={machine.translated // MIB}", "-cpu", "host" if kvm else "max"]
     line += ["-m", f"{machine.memory // MIB}M", "-smp", str(machine.processors), "-no-reboot"]
     line += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
     for name, fd in fds.items():

@@ -1,0 +1,59 @@
+"""`pytest-isolation docker-vm`: a machine for as long as a command runs, or until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.errors import UsageError
+from pytest_isolation.machines.docker import start
+
+
+def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool) -> int:
+    """The exit status of `program`; without one, 0 once somebody asked for the end (SIGINT, SIGTERM).
+
+    Raises what `start` does, UsageError for a program that is not there.
+    """
+    if program and shutil.which(program[0]) is None:
+        raise UsageError(f"there is no command {program[0]!r}; expected a program in PATH and its arguments")
+    signal.signal(signal.SIGTERM, _end)
+    clean()  # what an earlier run of this user was killed before it could remove
+    lifetime = Lifetime()
+    try:
+        with start(lifetime, memory=memory, processors=processors, internet=internet, say=_say) as machine:
+            if program:
+                return _run(program, machine.address)
+            print(f"export DOCKER_HOST={machine.address}", flush=True)
+            _say("the machine ends with this program: Ctrl-C")
+            while True:
+                signal.pause()
+    except KeyboardInterrupt:
+        return 0
+    finally:
+        lifetime.close()
+
+
+def _run(program: Sequence[str], address: str) -> int:
+    try:
+        with subprocess.Popen(program, env=os.environ | {"DOCKER_HOST": address}) as child:
+            while True:
+                try:
+                    return child.wait()
+                except KeyboardInterrupt:  # the terminal has told the command as well: its answer counts
+                    continue
+    except OSError as error:
+        raise UsageError(f"the command {program[0]!r} does not start: {error.strerror}") from None
+
+
+def _end(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

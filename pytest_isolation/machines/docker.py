@@ -1,0 +1,243 @@
+"""A virtual machine that runs a Docker daemon, reached through a port of the loopback.
+
+The agent of `technologies.qemu` is its first process; it mounts the disk, and starts the daemon under tini(1), which
+waits for what the daemon leaves behind.  The disk is never written to: what the machine writes goes to a temporary file
+that has no name and ends with QEMU.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Proc
+from pytest_isolation.agent.shortcuts import read, write
+from pytest_isolation.boxes.box import Box, Completed, Parts
+from pytest_isolation.boxes.spec import MIB, BoxSpec
+from pytest_isolation.errors import BoxError, Unsupported, UsageError
+from pytest_isolation.machines.recipe import Recipe, image
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
+from pytest_isolation.technologies.qemu import accel, guest, kernel, network
+from pytest_isolation.technologies.qemu.machine import Machine, binary
+from pytest_isolation.technologies.qemu.vm import Vm, boot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+PORT = 2375
+"""The daemon's, in the machine."""
+MODULES = (
+    # What Docker's bridge network, overlay2 and iptables (nftables below it) need.
+    "overlay", "bridge", "br_netfilter", "veth", "nf_tables", "nft_compat", "nft_chain_nat", "nf_nat",
+    "nf_conntrack_netlink", "xt_addrtype", "xt_conntrack", "xt_MASQUERADE", "xt_nat", "xt_tcpudp", "xt_comment",
+    "xt_mark", "ip_tables", "iptable_nat", "iptable_filter", "tun", "loop", "dummy", "fuse",
+)  # fmt: skip
+CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids")
+GROUP = "/sys/fs/cgroup/docker.service"
+LOG = "/var/log/dockerd.log"
+LEAST = 512 * MIB
+TIMEOUT_S = 300.0
+"""Of the daemon's start; on TCG half a minute is usual."""
+
+
+class DockerMachine:
+    """A running machine.
+
+    `address` is what DOCKER_HOST wants; `box` gives the machine as a box: `run`, `read_file`, `write_file`, `proc`.
+    """
+
+    def __init__(self, vm: Vm, address: str, close: Callable[[], None]) -> None:
+        self.vm, self.address, self.close = vm, address, close
+        self.box = Box(BoxSpec(technology="qemu", name="machine"), Parts(vm.agent, lambda: None, shares_kernel=False))
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        env: Mapping[str, str] | None = None,
+        timeout: float = 120.0,
+    ) -> Completed:
+        """As Box.run, as root of the machine."""
+        return self.box.run(argv, stdin=stdin, env=env, timeout=timeout)
+
+    def log(self) -> str:
+        """What the daemon wrote."""
+        return self.box.read_file(LOG).decode(errors="replace")
+
+    def __enter__(self) -> DockerMachine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def start(
+    lifetime: Lifetime,
+    *,
+    memory: int = 2048 * MIB,
+    processors: int = 2,
+    internet: bool = False,
+    recipe: Recipe | None = None,
+    disks: Sequence[Path] = (),
+    timeout: float = TIMEOUT_S,
+    say: Callable[[str], None] = lambda _: None,
+) -> DockerMachine:
+    """Boot a machine and return when its daemon answers; ends with this process, however that ends.
+
+    `memory` in bytes.  `internet`: whether what runs in the machine reaches, through this one, what this one reaches
+    (its own loopback included); else nothing but the forwarded port joins the two.  `disks`: further images, read-only,
+    as /dev/vdb and on.  Raises Unavailable without QEMU, a kernel with modules, or a way to make the disk; BootError
+    and BoxError with the last lines of the console or of the daemon's log.
+    """
+    if memory < LEAST or processors < 1:
+        raise UsageError(
+            f"a machine of {memory // MIB} MiB and {processors} processors: expected {LEAST // MIB} MiB or more, and 1"
+            " processor or more"
+        )
+    plain = Machine(kernel=kernel.kernel())
+    binary()
+    disk = image(lifetime, recipe, say)
+    with ExitStack() as undo:
+        chosen, note = accel.choose("auto", plain, lifetime)
+        if note:
+            say(note)
+        machine = Machine(
+            kernel=plain.kernel,
+            accel=chosen,
+            memory=memory,
+            processors=processors,
+            modules=("virtio_blk", *network.MODULES),
+            devices=(*_drive("disk", disk, "snapshot=on"), *_drives(disks), *_network(internet)),
+            boot=("cgroup_no_v1=all", "apparmor=0"),
+            translated=256 * MIB,
+        )
+        vm = boot(machine, lifetime, timeout=timeout)
+        undo.callback(vm.close)
+        if not vm.fast:
+            raise Unsupported(
+                f"the kernel {machine.kernel.path} has no virtio console: a machine would be too slow to ask"
+            )
+        known = machine.kernel.modules.knows
+        vm.load(*(name for name in MODULES if known(name)))
+        _settle_in(vm.agent.proc)
+        _start_daemon(vm.agent.proc)
+        address = f"127.0.0.1:{_forwarded(vm)}"
+        made = DockerMachine(vm, f"tcp://{address}", lambda: None)
+        _wait(made, timeout)
+        made.close = undo.pop_all().close
+    return made
+
+
+def _drive(name: str, path: Path, *more: str) -> list[str]:
+    # A comma in a value is written twice: QEMU, qemu-option(7).
+    file = os.fspath(path).replace(",", ",,")
+    words = [f"file={file}", f"id={name}", "format=raw", "if=none", "cache=unsafe", *more]
+    return ["-drive", ",".join(words), "-device", f"virtio-blk-pci,drive={name}"]
+
+
+def _drives(paths: Sequence[Path]) -> list[str]:
+    return [word for number, path in enumerate(paths) for word in _drive(f"more{number}", path, "readonly=on")]
+
+
+def _network(internet: bool) -> list[str]:
+    net = f"user,id=net,restrict={'off' if internet else 'on'},hostfwd=tcp:127.0.0.1:0-:{PORT}"
+    return ["-netdev", net, "-device", "virtio-net-pci,netdev=net,romfile="]
+
+
+def _forwarded(vm: Vm) -> int:
+    """The port of this machine's loopback that QEMU took; which, only its monitor tells."""
+    told = str(vm.monitor.ask("human-monitor-command", **{"command-line": "info usernet"}))
+    match = re.search(r"TCP\[HOST_FORWARD\]\s+\S+\s+127\.0\.0\.1\s+(\d+)", told)
+    if match is None:
+        raise BoxError(f"QEMU forwards no port: {told.strip()}")
+    return int(match[1])
+
+
+def _settle_in(proc: Proc) -> None:
+    """From the initramfs to the disk: as switch_root(8), with a Debian's usual mounts, and the network up."""
+    new = guest.NEW
+    must(proc.mount("/dev/vda", new, "ext4"), "mounting the disk")
+    _mount(proc, new)
+    for name in CONTROLLERS:
+        # A kernel without one says so; Docker then does in its warnings.
+        write(proc, f"{new}/sys/fs/cgroup/cgroup.subtree_control", f"+{name}".encode())
+    must(proc.chdir(new), "the disk as root")
+    must(proc.mount(".", "/", None, guest.MS_MOVE), "the disk as root")
+    must(proc.chroot("."), "the disk as root")
+    must(proc.chdir("/"), "the disk as root")
+    must(proc.mount(None, "/", None, MS_REC | MS_SHARED), "mounts as systemd has them: shared")
+    must(proc.sethostname("machine"), "hostname")
+    must(write(proc, "/etc/hosts", b"127.0.0.1 localhost machine\n", CREATE, 0o644), "/etc/hosts")
+    must(write(proc, "/etc/resolv.conf", b"nameserver 10.0.2.3\n", CREATE, 0o644), "/etc/resolv.conf")
+    launcher.loopback_up(proc)
+    network.configure(proc)
+
+
+MS_REC, MS_SHARED = 16384, 1 << 20
+CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+
+
+def _mount(proc: Proc, new: str) -> None:
+    usual = guest.MS_NOSUID | guest.MS_NODEV
+    for kind, target, flags, data in (
+        ("proc", "/proc", usual | guest.MS_NOEXEC, None),
+        ("sysfs", "/sys", usual | guest.MS_NOEXEC, None),
+        ("cgroup2", "/sys/fs/cgroup", usual | guest.MS_NOEXEC, "nsdelegate"),
+        ("devtmpfs", "/dev", guest.MS_NOSUID, None),
+        ("devpts", "/dev/pts", guest.MS_NOSUID | guest.MS_NOEXEC, "ptmxmode=0666,mode=620"),
+        ("tmpfs", "/dev/shm", usual, "mode=1777"),
+        ("mqueue", "/dev/mqueue", usual, None),
+        ("tmpfs", "/run", usual, "mode=755"),
+        ("tmpfs", "/tmp", usual, "mode=1777"),
+    ):
+        proc.mkdirat(AT_FDCWD, f"{new}{target}", 0o755)
+        must(proc.mount(kind, f"{new}{target}", kind, flags, data), f"mounting {target}")
+    for link, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        proc.symlinkat(target, AT_FDCWD, f"{new}/dev/{link}")
+
+
+def _start_daemon(proc: Proc) -> None:
+    child = proc.spawn()
+    child.setsid()
+    # As systemd has it: Docker looks in its own group whether swap can be limited, and the root group has no limits.
+    must(child.mkdirat(AT_FDCWD, GROUP, 0o755), "the daemon's control group")
+    must(write(child, f"{GROUP}/cgroup.procs", b"0"), "the daemon's control group")
+    null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
+    log = must(child.openat(AT_FDCWD, LOG, CREATE | os.O_APPEND, 0o644), LOG).value
+    line = ["/usr/bin/tini", "-s", "--", "/usr/sbin/dockerd", f"--host=tcp://0.0.0.0:{PORT}"]
+    line += ["--host=unix:///var/run/docker.sock", "--tls=false"]
+    launcher.execute(child, line[0], line, [f"PATH={launcher.PATH}", "HOME=/root"], (null, log, log))
+
+
+def _wait(machine: DockerMachine, timeout: float) -> None:
+    """Until the daemon answers a ping through the forwarded port (Docker Engine API, GET /_ping)."""
+    port = int(machine.address.rpartition(":")[2])
+    deadline = time.monotonic() + timeout
+    while not _pong(port):
+        if time.monotonic() > deadline or _ended(machine):
+            tail = "\n".join(machine.log().splitlines()[-12:])
+            raise BoxError(f"the machine's Docker daemon does not answer; its log's last lines:\n{tail}")
+        time.sleep(0.2)
+
+
+def _pong(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as asked:
+            asked.sendall(b"GET /_ping HTTP/1.0\r\nHost: docker\r\n\r\n")
+            return b"200 OK" in asked.recv(4096)
+    except OSError:
+        return False
+
+
+def _ended(machine: DockerMachine) -> bool:
+    """Whether dockerd has gone: its log says why."""
+    return b"failed to start daemon" in read(machine.vm.agent.proc, LOG).data
