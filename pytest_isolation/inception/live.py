@@ -75,8 +75,7 @@ def look(top: Path, domain: str) -> Facts:
 
     client = docker.from_env(timeout=TIMEOUT_S)
     try:
-        found = client.containers.list(all=True, filters={"label": f"{LABEL}project"})
-        ours = [one.attrs for one in found if _belongs(one.attrs["Config"]["Labels"], top)]
+        ours = _of(client, top)
         devices = {one.name: one.attrs for one in client.volumes.list()}
     finally:
         client.close()
@@ -90,6 +89,26 @@ def look(top: Path, domain: str) -> Facts:
     except OSError:
         tls = {}
     return Facts(containers, port, tls, _page(port, domain) if tls else None, _takes_connections(80))
+
+
+def running(top: Path) -> list[dict[str, Any]]:
+    """The submission's running containers, as `docker inspect` has them, by the names of their services.
+
+    Raises what the daemon's client raises when no daemon answers.
+    """
+    import docker
+
+    client = docker.from_env(timeout=TIMEOUT_S)
+    try:
+        ours = [attrs for attrs in _of(client, top) if attrs["State"]["Running"]]
+    finally:
+        client.close()
+    return sorted(ours, key=lambda attrs: str(attrs["Config"]["Labels"].get(f"{LABEL}service", "?")))
+
+
+def _of(client: Any, top: Path) -> list[dict[str, Any]]:
+    found = client.containers.list(all=True, filters={"label": f"{LABEL}project"})
+    return [one.attrs for one in found if _belongs(one.attrs["Config"]["Labels"], top)]
 
 
 def _belongs(labels: dict[str, str], top: Path) -> bool:

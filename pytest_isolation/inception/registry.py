@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Needs = Literal["", "compose", "makefile", "nginx", "wordpress", "mariadb"]
 
 MODULES = (
-    "t_tree", "s_structure", "c_compose", "p_credentials", "d_images", "n_nginx", "w_wordpress", "r_documents",
-    "m_make", "x_extras",
+    "t_tree", "p_credentials", "s_structure", "c_compose", "m_make", "d_images", "r_documents", "n_nginx",
+    "w_wordpress", "x_extras",
 )  # fmt: skip
 
 

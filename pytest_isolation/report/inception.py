@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pytest_isolation.report import contained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +14,9 @@ if TYPE_CHECKING:
     from pytest_isolation.report.run import InceptionRow
 
 LETTERS = {
-    "T": "Reading it", "S": "Structure", "C": "Compose", "P": "Credentials", "D": "Images and what they start",
-    "N": "NGINX and TLS", "W": "WordPress and MariaDB", "R": "Documents", "M": "Makefile", "X": "Extras",
-    "L": "The running stack", "I": "What its containers isolate",
+    "T": "Reading it", "P": "Credentials", "S": "Structure", "C": "Compose", "M": "Makefile and scripts",
+    "D": "Images and what they start", "R": "Documents", "N": "NGINX and TLS", "W": "WordPress and MariaDB",
+    "B": "Bonus and defence", "X": "Extras", "L": "The running stack",
 }  # fmt: skip
 """Letter of a rule -> chapter; in the order of the sheet."""
 WORDS = {("fail", "end"): "ENDS", ("fail", "rule"): "BROKEN", ("fail", "advice"): "advice"}
@@ -52,17 +55,25 @@ def by_submission(rows: Iterable[InceptionRow]) -> dict[str, list[InceptionRow]]
     return found
 
 
-def _told(rows: Sequence[InceptionRow]) -> list[tuple[str, InceptionRow]]:
-    """(rules, what they say) of what is not a pass: the worst first, in the sheet's order within.
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Rows that say the same, told once: an unreadable compose file leaves forty rules unclear."""
 
-    Rules that say the same are told once: an unreadable compose file leaves forty of them unclear.
-    """
-    told: dict[tuple[str, ...], list[InceptionRow]] = {}
+    rules: tuple[str, ...]
+    row: InceptionRow
+
+    @property
+    def chapter(self) -> str:
+        return LETTERS.get(self.row.rule[0], self.row.rule[0])
+
+
+def told(rows: Iterable[InceptionRow]) -> list[Told]:
+    """What is not a pass, in the sheet's order."""
+    found: dict[tuple[str, ...], list[InceptionRow]] = {}
     for row in rows:
         if word(row) in ORDER:
-            told.setdefault((word(row), row.where, row.found), []).append(row)
-    groups = sorted(told.values(), key=lambda held: ORDER.index(word(held[0])))
-    return [(", ".join(dict.fromkeys(row.rule for row in held)), held[0]) for held in groups]
+            found.setdefault((word(row), row.where, row.found), []).append(row)
+    return [Told(tuple(dict.fromkeys(row.rule for row in held)), held[0]) for held in found.values()]
 
 
 def counts(rows: Sequence[InceptionRow]) -> str:
@@ -85,33 +96,40 @@ def terminal(rows: Iterable[InceptionRow], notes: Iterable[str] = (), *, width: 
     lines: list[str] = []
     used: set[str] = set()
     for path, held in submissions.items():
+        of_rules, of_containers = contained.split(held)
         lines.append(f"{path}")
-        for rules, row in _told(held):
-            used.add(word(row))
-            lines += _entry(rules, row, width, color)
+        chapter = ""
+        for one in told(of_rules):
+            used.add(word(one.row))
+            if one.chapter != chapter:
+                chapter = one.chapter
+                lines.append(f"  {chapter}")
+            lines += _entry(one, width, color)
+        lines += contained.terminal(of_containers, width, color)
         lines.append("")
     lines += [f"{name:<8}{MEANINGS[name]}" for name in ORDER if name in used]
     lines += [part for note in notes for part in _wrapped(f"note: {note}", width, "      ")]
     lines += [""] if lines and lines[-1] else []
     across = max((len(path) for path in submissions), default=0)
     for path, held in submissions.items():
+        of_rules, of_containers = contained.split(held)
         ended = "ENDS" if failing(held) else "goes on"
-        lines.append(f"{path:<{across}}  {ended:<8} {counts(held)}")
+        more = f"; its containers: {contained.counts(of_containers)}" if of_containers else ""
+        lines.append(f"{path:<{across}}  {ended:<8} {counts(of_rules)}{more}")
     return "\n".join(lines)
 
 
-def _entry(rules: str, row: InceptionRow, width: int, color: bool) -> Iterator[str]:
-    name = word(row)
-    rule, _, others = rules.partition(", ")
+def _entry(one: Told, width: int, color: bool) -> Iterator[str]:
+    name, row = word(one.row), one.row
     shown = f"\033[{COLOURS[name]}m{name:<8}\033[0m" if color else f"{name:<8}"
     where = f"{row.where}: " if row.where else ""
     first, *rest = _wrapped(f"{where}{row.found}", width - 15, "")
-    yield f"  {rule:<4} {shown}{first}"
+    yield f"  {row.rule:<4} {shown}{first}"
     yield from (f"{'':<15}{part}" for part in rest)
     if row.fix:
         label = "missing" if name == "unclear" else "do"
         yield from (f"{'':<15}{part}" for part in _wrapped(f"{label}: {row.fix}", width - 15, "    "))
-    if others:
+    if others := ", ".join(one.rules[1:]):
         yield from (f"{'':<15}{part}" for part in _wrapped(f"the same for {others}", width - 15, "    "))
 
 
@@ -125,27 +143,52 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 def markdown(rows: Iterable[InceptionRow], notes: Iterable[str] = ()) -> Iterator[str]:
     """Paragraphs: a page for each submission."""
     for path, held in by_submission(rows).items():
+        of_rules, of_containers = contained.split(held)
+        found = told(of_rules)
         yield f"# Inception: {_plain(path)}"
-        yield f"**{counts(held)}.** " + (
-            "As it is, the evaluation would end early." if failing(held) else "Nothing here ends the evaluation."
-        )
-        told = _told(held)
-        for name in ORDER:
-            if rows_of := [(rules, row) for rules, row in told if word(row) == name]:
-                yield f"## {name}: {MEANINGS[name]}"
-                yield from (_paragraph(rules, row) for rules, row in rows_of)
+        yield (
+            "**As it is, the evaluation would end early.**"
+            if failing(held)
+            else "**Nothing here ends the evaluation.**"
+        ) + f" {counts(of_rules)}."
+        yield from _summary(found)
+        chapter = ""
+        for one in found:
+            if one.chapter != chapter:
+                chapter = one.chapter
+                yield f"## {chapter}"
+            yield from _paragraphs(one)
+        yield from contained.markdown(of_containers, _plain)
         yield "## Every rule"
-        yield _table(held)
+        yield _table(of_rules)
     yield from (f"- {_plain(note)}" for note in notes)
 
 
-def _paragraph(rules: str, row: InceptionRow) -> str:
-    label = "What is missing" if word(row) == "unclear" else "What to do"
-    where = f" `{row.where.replace('`', '')}`" if row.where else ""
-    parts = [f"**{rules}**{where}: {_plain(row.found)}", f"Why: {_plain(row.why)}"]
+def _summary(found: Sequence[Told]) -> Iterator[str]:
+    """What to look at first: one line a finding, the worst first."""
+    lines = []
+    for name in ORDER:
+        rules = [one.rules[0] + _at(one.row) for one in found if word(one.row) == name]
+        if rules:
+            lines.append(f"- **{name}** ({MEANINGS[name]}): {', '.join(rules)}")
+    if lines:
+        yield "\n".join(lines)
+
+
+def _at(row: InceptionRow) -> str:
+    return f" `{row.where.replace('`', '')}`" if row.where else ""
+
+
+def _paragraphs(one: Told) -> Iterator[str]:
+    row = one.row
+    yield f"### {row.rule}: {word(row)}"
+    lines = [f"- Where:{_at(row)}"] if row.where else []
+    lines += [f"- Found: {_plain(row.found)}", f"- Why: {_plain(row.why)}"]
     if row.fix:
-        parts.append(f"{label}: {_plain(row.fix)}")
-    return "  \n".join(parts)
+        lines.append(f"- {'What is missing' if word(row) == 'unclear' else 'What to do'}: {_plain(row.fix)}")
+    if one.rules[1:]:
+        lines.append(f"- The same for {', '.join(one.rules[1:])}")
+    yield "\n".join(lines)
 
 
 def _table(rows: Sequence[InceptionRow]) -> str:

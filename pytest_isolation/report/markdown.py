@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     """`width` and `color` mean nothing here; every renderer takes them."""
-    if run.inception and not run.boxes:
+    if run.inception and all(box.submission for box in run.boxes):
         return "\n\n".join(inception.markdown(run.inception, run.notes)) + "\n"
     parts = [
         "# What these boxes isolate",

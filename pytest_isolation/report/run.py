@@ -75,6 +75,8 @@ class BoxRow(Row):
     costs: Mapping[str, Cost] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What a reader of its results must know: that KVM was refused and TCG served, for example."""
+    submission: str | None = None
+    """The audited submission whose service it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +190,8 @@ class InceptionRow(Row):
     found: str
     why: str
     fix: str
+    evidence: tuple[str, ...] = ()
+    """What was measured, a line each; of rows about the containers of a running stack."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

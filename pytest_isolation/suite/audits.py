@@ -15,7 +15,7 @@ import pytest
 from pytest_isolation.inception.alone import AuditFailed, audit_alone
 from pytest_isolation.inception.releases import stale_note
 from pytest_isolation.report import inception, renderer
-from pytest_isolation.report.run import InceptionRow, Run, RunFacts, ToolFacts
+from pytest_isolation.report.run import BoxRow, GuaranteeRow, InceptionRow, ResultRow, Run, RunFacts, ToolFacts
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
 
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
+STACK: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+"""What was measured in the containers of a stack: `boxes`, `guarantees` and `results` of the report."""
 
 
 class SubmissionFailed(Exception):
@@ -47,10 +49,20 @@ class AuditItem(pytest.Item):
             from pytest_isolation.inception.live import audit_running
 
             rows += [row.to_json() for row in audit_running(self._top, asked, self.name)]
+            rows += self._measure()
         self.stash[ROWS] = rows
         bad = inception.failing([InceptionRow.from_json(row) for row in rows], strict=asked.strict)
         if bad:
             raise SubmissionFailed("\n".join(inception.line(row) for row in bad))
+
+    def _measure(self) -> list[dict[str, Any]]:
+        """What the containers of the running stack isolate."""
+        from pytest_isolation.suite.stack import measure_stack
+
+        measured = measure_stack(self._top, self.name, self._auditor.options, self._auditor.tell)
+        self.stash[STACK] = measured
+        rows: list[dict[str, Any]] = measured.pop("inception")
+        return rows
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, SubmissionFailed):
@@ -79,6 +91,7 @@ class Auditor:
         self.asked = options.audits
         self.is_worker = hasattr(config, "workerinput")
         self._rows: dict[str, list[dict[str, Any]]] = {}
+        self._stacks: dict[str, dict[str, Any]] = {}
         self._started = time.time()
         if not options.enabled and config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args = []  # an audit is not a reason to run the tests around it
@@ -100,6 +113,7 @@ class Auditor:
         report = yield
         if call.when == "call" and ROWS in item.stash:
             report.inception = item.stash[ROWS]  # type: ignore[attr-defined]
+            report.inception_stack = item.stash.get(STACK, {})  # type: ignore[attr-defined]
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -108,12 +122,35 @@ class Auditor:
         name = report.nodeid.removeprefix("inception::")
         if rows := getattr(report, "inception", None):
             self._rows[name] = rows
+            self._stacks[name] = getattr(report, "inception_stack", {})
         elif str(report.when) == "???" and report.nodeid.startswith("inception::"):
             self._rows[name] = [unfinished(name, "the worker that audited it crashed")]
 
     def rows(self) -> tuple[InceptionRow, ...]:
         """In the order the submissions were named in."""
         return tuple(InceptionRow.from_json(row) for name, _ in self.asked.paths for row in self._rows.get(name, ()))
+
+    def boxes(self) -> tuple[BoxRow, ...]:
+        """The services of the stacks that were looked at."""
+        return tuple(BoxRow.from_json(row) for row in self._of_stacks("boxes"))
+
+    def guarantees(self) -> tuple[GuaranteeRow, ...]:
+        """Each once, though every stack is asked the same."""
+        found = {row["id"]: GuaranteeRow.from_json(row) for row in self._of_stacks("guarantees")}
+        return tuple(found.values())
+
+    def results(self) -> tuple[ResultRow, ...]:
+        return tuple(ResultRow.from_json(row) for row in self._of_stacks("results"))
+
+    def _of_stacks(self, what: str) -> list[dict[str, Any]]:
+        return [row for name, _ in self.asked.paths for row in self._stacks.get(name, {}).get(what, ())]
+
+    def tell(self, says: str) -> None:
+        """A line about what takes its time, where there is somebody to read it."""
+        terminal: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        if terminal is not None and not self.is_worker:
+            terminal.ensure_newline()
+            terminal.write_line(f"{says} ...")
 
     def notes(self) -> list[str]:
         told = stale_note(self.asked.asked.day)
@@ -149,6 +186,9 @@ class Auditor:
                 exit=exit_status,
             ),
             host=host_facts(),
+            boxes=self.boxes(),
+            guarantees=self.guarantees(),
+            results=self.results(),
             inception=self.rows(),
             notes=tuple(self.notes()),
         )

@@ -33,6 +33,7 @@ from pytest_isolation.suite.boxes import Chosen
 from pytest_isolation.suite.support import of_this_host
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pytest_isolation.guarantees.guarantee import Guarantee
@@ -177,14 +178,19 @@ class Gatherer:
                     self._notes.get(one.spec.name, []),
                 )
                 for one in session.chosen
-            ),
-            guarantees=tuple(self._promises.values()),
-            results=tuple(rows),
+            )
+            + (audits.boxes() if audits else ()),
+            guarantees=tuple(self._with_theirs(audits.guarantees() if audits else ())),
+            results=(*rows, *(audits.results() if audits else ())),
             support=self._support,
             technologies=self._technologies,
             inception=audits.rows() if audits else (),
             notes=tuple(self._run_notes + session.judge.notes(list(self._rows.values()))),
         )
+
+    def _with_theirs(self, others: tuple[GuaranteeRow, ...]) -> Iterable[GuaranteeRow]:
+        """Those of this run, and those that only the containers of an audited stack were asked."""
+        return ({one.id: one for one in others} | self._promises).values()
 
     def _proofs_of(self, row: dict[str, Any]) -> dict[str, str]:
         state = self._proofs.get((row["box"], row["guarantee"]))

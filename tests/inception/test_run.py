@@ -76,7 +76,7 @@ def test_one_that_ends_the_evaluation_fails_the_run(top: Path, bad: Path, elsewh
     assert {(row["path"], row["rule"], row["severity"]) for row in rows} == {(str(bad), "C02", "end")}
     assert rows[0]["where"] == "srcs/docker-compose.yml:5"
     page = (elsewhere / "r.md").read_text()
-    assert "the evaluation would end early" in page and "**C02** `srcs/docker-compose.yml:5`" in page
+    assert "the evaluation would end early" in page and "### C02: ENDS\n\n- Where: `srcs/docker-compose.yml:5`" in page
 
 
 def test_a_broken_rule_fails_the_run_only_strictly(top: Path, elsewhere: Path) -> None:
