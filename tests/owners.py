@@ -8,6 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -162,3 +163,17 @@ def lent_by_a_killed_run(pid: int, usual: str) -> str:
         path = run.stdout.readline().strip()
         run.kill()
     return path
+
+
+def measured(boxes: dict[str, str], *guarantees: str, examples: int = 10) -> dict[tuple[str, str], dict[str, Any]]:
+    """(box, guarantee) -> its row, of a run that measures `boxes` (name -> as in --box) by profile container."""
+    with tempfile.TemporaryDirectory() as place:
+        report = Path(place, "report.json")
+        argv = [sys.executable, "-m", "pytest", "-q", "--isolation", "--isolation-profile", "container"]
+        argv += ["--isolation-examples", str(examples), "--isolation-report", f"json:{report}"]
+        argv += [word for name, text in boxes.items() for word in ("--box", f"{name}={text}")]
+        argv += [word for one in guarantees for word in ("--isolation-only", one)]
+        done = subprocess.run(argv, cwd=place, capture_output=True, timeout=580, check=False)
+        assert report.exists(), done.stdout[-2000:] + done.stderr[-2000:]
+        rows = json.loads(report.read_text())["results"]
+    return {(row["box"], row["guarantee"]): row for row in rows}

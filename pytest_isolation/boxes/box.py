@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,24 @@ class Completed:
         return self.stdout.decode(errors="replace")
 
 
+VIOLATED, HOLDS = frozenset({"violated"}), frozenset({"holds"})
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """A way in which our process in somebody else's box is not as the box's own are.
+
+    `spoils`: the verdicts that it takes away from the `guarantees`, which are ids with * for any text.
+    """
+
+    what: str
+    guarantees: tuple[str, ...] = ("*",)
+    spoils: frozenset[str] = VIOLATED | HOLDS
+
+    def spoiling(self, guarantee: str, verdict: str) -> bool:
+        return verdict in self.spoils and any(fnmatchcase(guarantee, pattern) for pattern in self.guarantees)
+
+
 @dataclass(slots=True)
 class Parts:
     """What a technology hands over about the box it started."""
@@ -55,6 +74,7 @@ class Parts:
     """A second agent through the technology's exec door; None when it has none."""
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
+    unlike: tuple[Unlike, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     """`agent`: its path in the box when that is not /agent; the rest is the technology's."""
     started_ms: float = 0.0
@@ -114,13 +134,12 @@ class Box:
     def sibling(self) -> Box:
         """Another box from the same spec, started when first asked for and closed with this one.
 
-        Beside a container we attached to: a plain one of the same technology.
+        Beside a box we attached to: see BoxSpec.sibling.
         """
         if self._kin is None or not self._kin.alive:
             if self._kin is not None:
                 self._kin.close()
-            options = tuple((key, value) for key, value in self.spec.options if key != "container")
-            self._kin = self._start(replace(self.spec, options=options, instance=1, extra={"sibling": self}))
+            self._kin = self._start(replace(self.spec.sibling, extra={"sibling": self}))
         return self._kin
 
     @contextmanager

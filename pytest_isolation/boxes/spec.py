@@ -86,7 +86,18 @@ class BoxSpec:
     @property
     def attached(self) -> bool:
         """Whether the box was running before us, and belongs to somebody else."""
-        return self.option("container") is not None
+        return self.technology == "attach" or self.option("container") is not None
+
+    @property
+    def sibling(self) -> BoxSpec:
+        """What another box beside this one is made from.  Beside one that is not ours: a plain one of its technology.
+
+        Beside a process' box: plain namespaces, for we cannot start what we do not know.
+        """
+        spec = replace(self, instance=1)
+        if self.technology == "attach":
+            return replace(spec, technology="namespaces", options=())
+        return replace(spec, options=tuple((key, value) for key, value in self.options if key != "container"))
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Unavailable, Unsupported
@@ -38,7 +39,7 @@ def measure(
                 "the check would disturb a box that is not ours; say intrusive=true in its spec to allow it"
             )
         box = pool.box(needed)
-        ran = run_property(promise, test, box, examples=number, seed=seed)
+        ran = _trusted(run_property(promise, test, box, examples=number, seed=seed), promise, box)
         if ran.trouble and not box.alive:
             pool.discard(needed)
     except (Unavailable, Unsupported) as error:
@@ -82,6 +83,18 @@ def unfinished(promise: Guarantee, spec: BoxSpec) -> dict[str, Any]:
         "seconds": 0.0,
         "evidence": [],
     }
+
+
+def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
+    """What was measured, unless it may be so for our process alone and not for those of the box."""
+    if ran.trouble is not None or ran.unsupported is not None:
+        return ran
+    verdict = "holds" if ran.violation is None else "violated"
+    spoiling = [one.what for one in box.parts.unlike if one.spoiling(promise.id, verdict)]
+    if not spoiling:
+        return ran
+    seen = "it held for" if verdict == "holds" else "it was broken by"
+    return Ran(unsupported=f"{seen} a process of ours that is not as the box's own: {'; '.join(spoiling)}")
 
 
 def _verdict(promise: Guarantee, ran: Ran, control: Control) -> dict[str, Any]:

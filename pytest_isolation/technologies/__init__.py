@@ -25,6 +25,7 @@ BUILT_IN = {
     "docker": "pytest_isolation.technologies.docker:Docker",
     "podman": "pytest_isolation.technologies.podman:Podman",
     "qemu": "pytest_isolation.technologies.qemu:Qemu",
+    "attach": "pytest_isolation.technologies.attach:Attach",
     "command": "pytest_isolation.technologies.command:Command",
 }
 """In the order of a report: from no isolation to a machine of its own."""

@@ -25,6 +25,7 @@ from pytest_isolation.boxes.weakenings import drop, unlimited
 from pytest_isolation.errors import BoxError, UsageError
 
 AT_FDCWD = -100
+AT_EMPTY_PATH = 0x1000
 CLOSE_RANGE_CLOEXEC = 4
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -109,10 +110,17 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
 
 
 def execute(
-    child: Proc, path: str, argv: Iterable[str], env: Iterable[str], stdio: Sequence[int], *, keep: Iterable[int] = ()
+    child: Proc,
+    path: str | int,
+    argv: Iterable[str],
+    env: Iterable[str],
+    stdio: Sequence[int],
+    *,
+    keep: Iterable[int] = (),
 ) -> None:
     """Have `child` execute a program: `stdio` become 0, 1 (and 2) of it, and above 2 it has but `keep`.
 
+    A `path` that is a number is a descriptor of the program's, in `child`.
     Raises BoxError with the errno when the kernel refuses.
     """
     program = Program(stop_on_error=True)
@@ -125,7 +133,10 @@ def execute(
             program.close_range(first, kept - 1, CLOSE_RANGE_CLOEXEC)
         first = kept + 1
     program.close_range(first, 0xFFFF_FFFF, CLOSE_RANGE_CLOEXEC)
-    last = program.execve(path, list(argv), list(env))
+    if isinstance(path, int):
+        last = program.execveat(path, "", list(argv), list(env), AT_EMPTY_PATH)
+    else:
+        last = program.execve(path, list(argv), list(env))
     try:
         replies = child.run(program)
     except BoxError:

@@ -1,0 +1,73 @@
+"""Any running process' box: an LXC container, a pod, a systemd service, a bwrap sandbox, by the pid of one of its own.
+
+There is no exec to go through: a process of ours joins the box and makes itself as its target is (join.py), then
+what both are is compared (likeness.py).  What could not be made alike takes the verdicts with it that rest on it.
+"""
+
+from __future__ import annotations
+
+import platform
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.weakenings import Weakenings
+from pytest_isolation.technologies import lend
+from pytest_isolation.technologies.attach import target
+from pytest_isolation.technologies.attach.join import Joining
+from pytest_isolation.technologies.base import refuse_unknown_holes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+
+__all__ = ["Attach"]
+
+
+class Attach:
+    name = "attach"
+    start_ms = 50
+    keywords: Mapping[str, str] = {"pid": "a process of the box, by this host's number; it is left as it was"}
+
+    def weakenings(self) -> Weakenings:
+        """None: the box has the holes it has."""
+        return frozenset()
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        target.find(spec)
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        """The kernel is all there is of a version."""
+        found = target.find(spec)
+        return {"version": platform.release(), "program": found.name, "namespaces": sorted(found.own_namespaces())}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        lend.check_as_it_is(spec)
+        started = time.perf_counter()
+        found = target.find(spec)
+        with ExitStack() as undo:
+            joining = Joining(found, undo)
+            agent = joining.run()
+            parts = Parts(
+                agent=agent,
+                close=lambda: None,
+                init_pid=found.pid,
+                group=found.group(),
+                root=found.place / "root",
+                enter=lambda: joining.run(),
+                unlike=joining.unlike,
+                facts={"measured": joining.facts()},
+                started_ms=(time.perf_counter() - started) * 1e3,
+            )
+            # What enters later is undone with the box, too.
+            joining.undo = undo.pop_all()
+            parts.close = joining.undo.close
+        return Box(spec, parts)
+
+    def clean(self, kind: str, handle: str) -> bool:
+        """Nothing: a process of ours in the box ends with us, and nothing else is made."""
+        return False
