@@ -49,6 +49,7 @@ class Chroot:
         with ExitStack() as undo:
             group = launcher.new_groups(spec, lifetime, Limits(), undo)
             pipes = Pipes()
+            undo.callback(pipes.close)
             local = start_local(pass_fds=pipes.theirs)
             undo.callback(local.close)
             root, path = launcher.new_root(spec, lifetime, local.proc, undo)

@@ -107,6 +107,14 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
     if spec.uid:
         must(child.setresuid(spec.uid, spec.uid, spec.uid), f"uid={spec.uid}")
     execute(child, path, [path, "-d"], environment(spec), pipes.theirs, keep=keep)
+    # Whoever made it lets go of its channel: only so is the end of the box seen when it comes.
+    maker = child.parent
+    while maker is not None:
+        program = Program()
+        for fd in pipes.theirs:
+            program.close(fd)
+        maker.run(program)
+        maker = maker.parent
 
 
 def execute(

@@ -166,6 +166,7 @@ class _Start:
             _need_root_alone(spec)
         self.group = launcher.new_groups(spec, self.lifetime, launcher.limits_of(spec), undo)
         pipes = Pipes()
+        undo.callback(pipes.close)
         local = start_local(pass_fds=pipes.theirs)
         undo.callback(local.close)
         self.launcher = local.proc
