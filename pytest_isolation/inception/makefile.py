@@ -121,8 +121,6 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
         if define:
             define = not re.match(r"\s*endef\b", line)
             continue
-        if re.search(r"\$[({]shell\s", line):
-            made.shells.append(Text(line.strip(), at))
         if line.startswith("\t"):
             for target in current:
                 if line.strip():
@@ -131,6 +129,9 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
         plain = re.sub(r"(^|\s)#.*$", "", line)
         if not plain.strip():
             continue
+        deferred = (match := ASSIGNMENT.match(plain)) and match[2] in (None, "?")
+        if re.search(r"\$[({]shell\s", plain) and not deferred:
+            made.shells.append(Text(line.strip(), at))
         if re.match(r"\s*define\b", plain):
             define = True
         elif match := re.match(r"\s*-?s?include\s+(.*)$", plain):

@@ -153,7 +153,7 @@ class Submission:
                     continue
                 self._read_nginx(text, path, 1, found)
             for script in [start.script for start in image.starts] + image.build_scripts:
-                for _, body, at in script.heredocs:
+                for body, at in _written(script):
                     if nginx.looks_like_one(body):
                         self._read_nginx(body, at.file, at.line, found)
             for stage in image.stages:
@@ -185,6 +185,18 @@ class Submission:
                 except Unreadable:
                     continue
         return found
+
+
+def _written(script: shell.Script) -> list[tuple[str, Place]]:
+    """Texts that a script writes: here-documents, and what it echoes over several lines."""
+    echoed = [
+        (re.sub(r"\\([$\"`\\])", r"\1", word), one.at)
+        for one in script.commands
+        if one.name in ("echo", "printf")
+        for word in one.words[1:]
+        if "\n" in word
+    ]
+    return [*((body, at) for _, body, at in script.heredocs), *echoed]
 
 
 def find_root(tree: Tree) -> str:

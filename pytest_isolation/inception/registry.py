@@ -21,7 +21,7 @@ Needs = Literal["", "compose", "makefile", "nginx", "wordpress", "mariadb"]
 
 MODULES = (
     "t_tree", "p_credentials", "s_structure", "c_compose", "m_make", "d_images", "r_documents", "n_nginx",
-    "w_wordpress", "x_extras",
+    "w_wordpress", "e_defence", "b_bonus", "x_extras",
 )  # fmt: skip
 
 
@@ -60,4 +60,5 @@ def rule(
 def every_rule() -> tuple[Rule, ...]:
     for name in MODULES:
         import_module(f"pytest_isolation.inception.rules.{name}")
-    return tuple(RULES.values())
+    letters = [name[0].upper() for name in MODULES]  # modules import each other: not in the order of the sheet
+    return tuple(sorted(RULES.values(), key=lambda one: letters.index(one.id[0])))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LETTERS = {
     "T": "Reading it", "P": "Credentials", "S": "Structure", "C": "Compose", "M": "Makefile and scripts",
     "D": "Images and what they start", "R": "Documents", "N": "NGINX and TLS", "W": "WordPress and MariaDB",
-    "B": "Bonus and defence", "X": "Extras", "L": "The running stack",
+    "E": "At the defence", "B": "Bonus", "X": "Extras", "L": "The running stack",
 }  # fmt: skip
 """Letter of a rule -> chapter; in the order of the sheet."""
 WORDS = {("fail", "end"): "ENDS", ("fail", "rule"): "BROKEN", ("fail", "advice"): "advice"}
@@ -57,9 +57,10 @@ def by_submission(rows: Iterable[InceptionRow]) -> dict[str, list[InceptionRow]]
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Rows that say the same, told once: an unreadable compose file leaves forty rules unclear."""
+    """Rows that say the same, told once: of several places, or of the forty rules an unreadable file leaves unclear."""
 
     rules: tuple[str, ...]
+    places: tuple[str, ...]
     row: InceptionRow
 
     @property
@@ -69,11 +70,19 @@ class Told:
 
 def told(rows: Iterable[InceptionRow]) -> list[Told]:
     """What is not a pass, in the sheet's order."""
-    found: dict[tuple[str, ...], list[InceptionRow]] = {}
+    same: dict[tuple[str, ...], list[InceptionRow]] = {}
     for row in rows:
         if word(row) in ORDER:
-            found.setdefault((word(row), row.where, row.found), []).append(row)
-    return [Told(tuple(dict.fromkeys(row.rule for row in held)), held[0]) for held in found.values()]
+            same.setdefault((row.rule, word(row), row.found, row.fix), []).append(row)
+    found: dict[tuple[object, ...], list[Told]] = {}
+    for held in same.values():
+        places = tuple(dict.fromkeys(row.where for row in held))
+        one = Told((held[0].rule,), places, held[0])
+        found.setdefault((word(one.row), places, one.row.found), []).append(one)
+    return [
+        Told(tuple(rule for one in alike for rule in one.rules), alike[0].places, alike[0].row)
+        for alike in found.values()
+    ]
 
 
 def counts(rows: Sequence[InceptionRow]) -> str:
@@ -122,7 +131,7 @@ def terminal(rows: Iterable[InceptionRow], notes: Iterable[str] = (), *, width: 
 def _entry(one: Told, width: int, color: bool) -> Iterator[str]:
     name, row = word(one.row), one.row
     shown = f"\033[{COLOURS[name]}m{name:<8}\033[0m" if color else f"{name:<8}"
-    where = f"{row.where}: " if row.where else ""
+    where = f"{', '.join(one.places)}: " if row.where else ""
     first, *rest = _wrapped(f"{where}{row.found}", width - 15, "")
     yield f"  {row.rule:<4} {shown}{first}"
     yield from (f"{'':<15}{part}" for part in rest)
@@ -168,21 +177,22 @@ def _summary(found: Sequence[Told]) -> Iterator[str]:
     """What to look at first: one line a finding, the worst first."""
     lines = []
     for name in ORDER:
-        rules = [one.rules[0] + _at(one.row) for one in found if word(one.row) == name]
+        rules = [one.rules[0] + _at(one.places[:1]) for one in found if word(one.row) == name]
         if rules:
             lines.append(f"- **{name}** ({MEANINGS[name]}): {', '.join(rules)}")
     if lines:
         yield "\n".join(lines)
 
 
-def _at(row: InceptionRow) -> str:
-    return f" `{row.where.replace('`', '')}`" if row.where else ""
+def _at(places: Sequence[str]) -> str:
+    shown = ", ".join(f"`{where.replace('`', '')}`" for where in places if where)
+    return f" {shown}" if shown else ""
 
 
 def _paragraphs(one: Told) -> Iterator[str]:
     row = one.row
     yield f"### {row.rule}: {word(row)}"
-    lines = [f"- Where:{_at(row)}"] if row.where else []
+    lines = [f"- Where:{_at(one.places)}"] if row.where else []
     lines += [f"- Found: {_plain(row.found)}", f"- Why: {_plain(row.why)}"]
     if row.fix:
         lines.append(f"- {'What is missing' if word(row) == 'unclear' else 'What to do'}: {_plain(row.fix)}")

@@ -62,11 +62,17 @@ WP_INSTALL = (
 
 MUTANTS = (
     # -- S
-    breach("S01", "no Makefile", (MAKEFILE, None, None), verdict="fail", also={"S05": "unclear", "S06": "unclear"}),
+    breach(
+        "S01",
+        "no Makefile",
+        (MAKEFILE, None, None),
+        verdict="fail",
+        also=dict.fromkeys(["S05", "S06", "E01", "E02"], "unclear"),
+    ),
     innocent(
         "S01",
         "a lower-case makefile",
-        ("makefile", None, "all:\n\tdocker compose -f srcs/docker-compose.yml up -d\n"),
+        ("makefile", None, "@Makefile"),
         (MAKEFILE, None, None),
     ),
     innocent("S01", "another Makefile deeper", ("srcs/tools/Makefile", None, "all:\n\techo no\n")),
@@ -78,6 +84,12 @@ MUTANTS = (
         (MAKEFILE, "-f srcs/docker-compose.yml", "--profile x"),
         also=dict.fromkeys(
             [
+                "B01",
+                "B02",
+                "B03",
+                "B04",
+                "B05",
+                "B06",
                 "C01",
                 "C02",
                 "C03",
@@ -102,6 +114,8 @@ MUTANTS = (
                 "D09",
                 "D10",
                 "D11",
+                "E03",
+                "E04",
                 "N01",
                 "N02",
                 "N03",
@@ -270,6 +284,7 @@ MUTANTS = (
         "C03",
         "an external network",
         (COMPOSE, "networks:\n  inception:\n", "networks:\n  inception:\n    external: true\n"),
+        (MAKEFILE, "\t$(COMPOSE) up", "\tdocker network create inception || true\n\t$(COMPOSE) up"),
     ),
     breach("C04", "no restart", (COMPOSE, "  restart: unless-stopped\n", "")),
     breach("C04", "restart: no", (COMPOSE, "restart: unless-stopped", "restart: no")),

@@ -128,15 +128,17 @@ def _deployed_again(service: Service) -> bool:
 )  # fmt: skip
 def image_named_as_service(s: Submission) -> Iterator[Finding]:
     assert s.compose is not None
+    unnamed = [one for one in s.compose.services.values() if one.build is not None and one.image is None]
+    if unnamed:
+        names = ", ".join(str(one.name) for one in unnamed)
+        found = f"{names}: no image:, so compose calls it PROJECT-{unnamed[0].name}"
+        fix = f"image: {unnamed[0].name}:inception"
+        if s.asked.strict:
+            yield fail(unnamed[0].at, found, fix)
+        else:
+            yield unclear(unnamed[0].at, found, f"what your evaluator accepts; {fix} is certain")
     for name, service in s.compose.services.items():
-        if service.build is None:
-            continue
-        if service.image is None:
-            found = f"{name}: no image:, so compose calls it PROJECT-{name}"
-            if s.asked.strict:
-                yield fail(service.at, found, f"image: {name}:inception")
-            else:
-                yield unclear(service.at, found, f"what your evaluator accepts; image: {name}:inception is certain")
+        if service.build is None or service.image is None:
             continue
         path = service.image.split("@")[0]
         last = posixpath.basename(path)
@@ -176,7 +178,8 @@ def built_not_pulled(s: Submission) -> Iterator[Finding]:
     assert s.compose is not None
     for name, service in s.compose.services.items():
         if service.build is None:
-            yield fail(service.place("image"), f"{name}: image: {service.image}, no build:", "write its Dockerfile")
+            fix = "build: with the directory of its Dockerfile: make builds through compose"
+            yield fail(service.place("image"), f"{name}: image: {service.image}, no build:", fix)
     for command in host_commands(s):
         if command.name != "docker":
             continue
@@ -205,9 +208,9 @@ def only_443(s: Submission) -> Iterator[Finding]:
             elif image.role in MANDATORY:
                 where = f"port {port.host}" if port.host else "a port the machine chooses"
                 yield fail(port.at, f"{name}: {port.written} publishes {where}", "publish 443 of NGINX only")
-            elif image.problem is not None:
+            elif image.dockerfile is None:
                 entry = entry or port.host == "443"
-                yield unclear(port.at, f"{name}: {port.written}", f"what {name} is: its Dockerfile cannot be read")
+                yield unclear(port.at, f"{name}: {port.written}", f"what {name} is: no Dockerfile of it was read")
             elif port.host == "443":
                 yield fail(port.at, f"{name}: {port.written} publishes 443", "443 belongs to NGINX")
     if s.role("nginx") and not entry:
@@ -314,6 +317,7 @@ def data_under_home(s: Submission) -> Iterator[Finding]:
 def _device(s: Submission, name: str, device: Text) -> Iterator[Finding]:
     path = re.sub(r"^(~|\$HOME|\$\{HOME\})(?=/|$)", "/home/LOGIN", device)
     path = re.sub(r"^/home/(\$USER|\$\{USER\}|\$LOGNAME|\$\{LOGNAME\})(?=/|$)", "/home/LOGIN", path)
+    path = re.sub(r"^/home/\$\{?\w*(LOGIN|USER|NAME)\w*\}?(?=/data(/|$))", "/home/LOGIN", path, flags=re.IGNORECASE)
     names = [one for one in unresolved(path) if one not in ENVIRONMENT]
     if names:
         yield unclear(device.at, f"{name}: {device}", f"the value of {names[0]}")

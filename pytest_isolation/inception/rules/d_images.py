@@ -231,6 +231,18 @@ def no_service_manager(s: Submission) -> Iterator[Finding]:
                 yield advice(command.at, f"{image.service.name}: {command}", "start the daemon itself")
 
 
+def _last_commands(script: shell.Script) -> list[shell.Command]:
+    """Up to the last that runs; where that is a function (`main "$@"`), up to the last of it."""
+    function = None
+    for _ in range(8):
+        commands = [one for one in script.commands if one.function == function]
+        called = commands[-1].words[0] if commands and commands[-1].words else None
+        if called is None or called == function or not any(one.function == called for one in script.commands):
+            break
+        function = called
+    return commands
+
+
 @rule(
     "D09", Severity.ADVICE,
     asks="The daemon is the container's first process.",
@@ -246,7 +258,7 @@ def daemon_is_first(s: Submission) -> Iterator[Finding]:
         first = image.starts[0] if image.starts else None
         if first is None or _hack(image.argv):
             continue
-        commands = [one for one in first.script.commands if one.function is None]
+        commands = _last_commands(first.script)
         if commands and not commands[-1].is_exec and not any(one.is_exec for one in commands[-2:]):
             if first.path is None and len(commands) == 1:
                 continue  # the shells of both distributions exec a single simple command themselves
@@ -272,7 +284,7 @@ def _texts(s: Submission, image: Image) -> Iterator[tuple[str, Place]]:
 
 FOREGROUND = {
     "nginx": r"daemon\s+off",
-    "wordpress": r"php[\w./-]*fpm[\w.]*\s[^;&|\n]*(-\w*F|--nodaemonize)|daemonize\s*=\s*no",
+    "wordpress": r"php[\w./${}-]*fpm[\w.${}]*\s[^;&|\n]*(-\w*F|--nodaemonize)|daemonize\s*=\s*no",
 }
 
 

@@ -96,9 +96,14 @@ def tls_on_443(s: Submission) -> Iterator[Finding]:
     needs="nginx",
 )  # fmt: skip
 def no_http(s: Submission) -> Iterator[Finding]:
+    published = {port.container.partition("/")[0]: port for image in s.role("nginx") for port in image.service.ports}
     for server in _servers(s):
         for listen in _listens(server):
-            if _port(listen) in ("80", "8080") and not _is_tls(server, listen):
+            if _is_tls(server, listen):
+                continue
+            if (port := published.get(_port(listen))) and port.host != "443":
+                yield fail(listen.at, f"{listen}: HTTP, published as {port.written}", "remove both: HTTPS alone")
+            elif _port(listen) in ("80", "8080"):
                 yield advice(listen.at, f"{listen}: unused while 80 is not published", "remove it")
 
 
@@ -111,7 +116,9 @@ def no_http(s: Submission) -> Iterator[Finding]:
 def server_name(s: Submission) -> Iterator[Finding]:
     lines = s.directives("server_name")
     names = {name for line in lines for name in line.arguments}
-    if not lines:
+    if not s.nginx_files:
+        yield unclear(_here(s), "no NGINX configuration was found", "the file that NGINX reads")
+    elif not lines:
         at = _servers(s)[0].at if _servers(s) else _here(s)
         yield fail(at, "no server_name", "server_name LOGIN.42.fr;")
     elif s.domain and s.domain in names:

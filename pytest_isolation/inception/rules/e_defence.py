@@ -1,0 +1,164 @@
+"""E: what happens at the defence: a fresh clone, data removed, a change asked for."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from pytest_isolation.inception import shell
+from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed
+from pytest_isolation.inception.model import Submission, after_compose
+from pytest_isolation.inception.place import Place, Text
+from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.rules.c_compose import stores
+from pytest_isolation.inception.secrets import is_example
+from pytest_isolation.inception.yaml import Map
+
+OF_DOCKER = ("host", "bridge", "none")
+"""Networks that every daemon has."""
+
+
+def _commands(s: Submission, target: str | None) -> list[shell.Command]:
+    """What making `target` (None: any) runs, with the scripts it calls."""
+    assert s.makefile is not None
+    found: list[shell.Command] = []
+    for line in s.makefile.lines(target):
+        for command in shell.parse(str(line), line.at.file, line.at.line).commands:
+            found.append(command)
+            for word in command.real[:3]:
+                if path := s.tree.find(s.path(word)) if "/" in word or word.endswith(".sh") else None:
+                    found += shell.parse(s.tree.lenient(path), path).commands
+    return found
+
+
+def _compose(s: Submission, target: str | None) -> list[list[str]]:
+    """Words behind `docker compose` of every call."""
+    return [words for one in _commands(s, target) if (words := after_compose(list(one.real))) is not None]
+
+
+@rule(
+    "E01", Severity.ADVICE, since="5",
+    asks="After a change of a service's configuration, make builds it again.",
+    look="the evaluator changes a port and asks for a rebuild",
+    needs="makefile",
+)  # fmt: skip
+def builds_again(s: Submission) -> Iterator[Finding]:
+    assert s.makefile is not None
+    calls = _compose(s, None)
+    if not calls:
+        yield not_applicable("no call of docker compose is seen (S05)")
+    elif not any("--build" in words or "build" in words or "--rmi" in words for words in calls):
+        yield fail(Place(s.makefile.file), "nothing builds an image that is there already",
+                   "docker compose up --build, or a change of a file that an image copies is not seen")  # fmt: skip
+
+
+@rule(
+    "E02", Severity.RULE,
+    asks="make makes the directories of the data: the evaluation starts without them.",
+    look="sudo rm -rf /home/LOGIN/data; make",
+    needs="makefile",
+)  # fmt: skip
+def makes_directories(s: Submission) -> Iterator[Finding]:
+    assert s.makefile is not None
+    devices = _devices(s)
+    if not devices:
+        yield passed("no volume needs a directory that is there before")
+        return
+    goal = s.makefile.default
+    if goal is None or not _compose(s, goal):  # S06 says so; then whatever starts the stack is the goal
+        goal = next((name for name in s.makefile.targets if any("up" in words for words in _compose(s, name))), None)
+    if goal is None:
+        yield not_applicable("no target starts the stack (S05, S06)")
+        return
+    makers = [one for one in _commands(s, goal) if one.name == "mkdir" or (one.name == "install" and "-d" in one.words)]
+    if not makers:
+        elsewhere = [one for one in _commands(s, None) if one.name == "mkdir"]
+        where = f"; {elsewhere[0].at} does, in a target that {goal} does not reach" if elsewhere else ""
+        yield fail(
+            devices[0].at, f"nothing that {goal} runs makes {devices[0]}{where}", f"mkdir -p {devices[0]} before up"
+        )
+        return
+    made = " ".join(str(one) for one in makers)
+    for device in devices:
+        if "$" not in made and posixpath.basename(device.rstrip("/")) not in made:
+            yield fail(device.at, f"nothing that {goal} runs makes {device}", f"mkdir -p {device} before up")
+
+
+def _devices(s: Submission) -> list[Text]:
+    """Directories of the host that local volumes are bound to: Docker does not make them."""
+    if s.compose is None:
+        return []
+    found = []
+    volumes = s.compose.top("volumes")
+    for name in stores(s):
+        volume = volumes.get(name)
+        options = volume.get("driver_opts") if isinstance(volume, Map) else None
+        device = options.get("device") if isinstance(options, Map) else None
+        if isinstance(device, Text):
+            found.append(device)
+    return found
+
+
+@rule(
+    "E03", Severity.RULE,
+    asks="What the compose file calls external is made by make.",
+    look="docker network ls; docker volume ls, before and after make",
+    needs="compose",
+)  # fmt: skip
+def external_is_made(s: Submission) -> Iterator[Finding]:
+    assert s.compose is not None
+    made: list[shell.Command] = []
+    if s.makefile is not None and s.makefile.default is not None:
+        made = [one for one in _commands(s, s.makefile.default) if one.name == "docker" and "create" in one.words]
+    for kind in ("networks", "volumes", "secrets", "configs"):
+        for key, value in s.compose.top(kind).entries():
+            external = value.get("external") if isinstance(value, Map) else None
+            if external is None or external == "false":
+                continue
+            name = str(value.get("name") or key)
+            if kind == "networks" and name in OF_DOCKER:
+                continue
+            if not any(name in one.words or any("$" in word for word in one.words) for one in made):
+                what = kind.removesuffix("s")
+                yield fail(key.at, f"{name} is external, and nothing that make runs creates it",
+                           f"docker {what} create {name} in the Makefile, or no external:")  # fmt: skip
+
+
+@rule(
+    "E04", Severity.ADVICE,
+    asks="A fresh clone says which variables its .env needs.",
+    look="git clone; ls srcs; read the README",
+    needs="compose",
+)  # fmt: skip
+def variables_are_told(s: Submission) -> Iterator[Finding]:
+    assert s.compose is not None
+    wanted = sorted({name for _, name in s.compose.written} | set(_from_scripts(s)))
+    if not wanted:
+        return
+    if any(is_example(path) for path in s.tree.files if "env" in posixpath.basename(path)):
+        return
+    if any(path.endswith(".env") and s.tracked(path) for path in s.tree.files):
+        return
+    text = " ".join(s.tree.lenient(path) for path in s.tree.files if path.endswith(".md"))
+    text += " ".join(str(line) for line in (s.makefile.lines() if s.makefile else []))
+    text += " ".join(str(one) for _, script in s.host_scripts for one in script.commands)
+    missing = [name for name in wanted if not re.search(rf"\b{re.escape(name)}\b", text)]
+    if missing:
+        yield advice(Place(s.compose.files[0]), f"nothing in the repository tells of {', '.join(missing[:6])}",
+                     "srcs/.env.example with the names and no values")  # fmt: skip
+
+
+def _from_scripts(s: Submission) -> Iterator[str]:
+    """Variables of services that read an env file, as their start scripts use them."""
+    for image in s.images.values():
+        if not image.service.env_files:
+            continue
+        for start in image.starts:
+            text = " ".join(
+                [*(str(one) for one in start.script.commands), *(body for _, body, _ in start.script.heredocs)]
+            )
+            own = set(start.script.assignments) | {"HOME", "PATH", "PWD", "USER", "HOSTNAME", "IFS", "PHP_VERSION"}
+            for name in re.findall(r"\$\{?([A-Z][A-Z0-9_]{2,})\b", text):
+                if name not in own and name not in image.service.environment:
+                    yield name
