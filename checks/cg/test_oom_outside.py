@@ -24,6 +24,7 @@ promise = guarantee(
 def test_out_of_memory_stays_inside(box: Box, beyond: int) -> None:
     need_memory_account(box)
     asked = int(LIMITED["memory"]) + beyond * MIB
+    neighbour = box.sibling
     with box.outside.canary() as canary, box.spawn() as proc:
         try:
             touched = hog(proc, asked)
@@ -31,5 +32,5 @@ def test_out_of_memory_stays_inside(box: Box, beyond: int) -> None:
             touched = -1
         promise.require(touched < asked, f"{asked} bytes asked for, {touched} touched (-1: ended)")
         promise.require(canary.alive, "the host's canary was ended")
-        promise.require(box.sibling.alive, "the neighbour was ended")
+        promise.require(neighbour.alive, "the neighbour was ended")
         promise.require(box.alive, "the box itself was ended, not the process that took the memory")

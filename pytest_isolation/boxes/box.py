@@ -85,14 +85,20 @@ class Box:
 
     `proc` is the process to make calls with; `outside` gives the witnesses; `sibling` is another
     box made from the same spec.
+
+    A *view* is the same running box with another door or another sibling.  It ends with the box that
+    it is a view of; ending the view ends only what entered for it.
     """
 
-    def __init__(self, spec: BoxSpec, parts: Parts) -> None:
+    def __init__(self, spec: BoxSpec, parts: Parts, *, view_of: Box | None = None) -> None:
         self.spec, self.parts = spec, parts
-        self.launch: Callable[[BoxSpec], Box] | None = None
+        self.launch: Callable[[BoxSpec], Box] | None = view_of.launch if view_of else None
         """Set by whoever owns the box: how another one is started."""
-        self.witnesses: dict[str, Any] = {}
+        self.witnesses: dict[str, Any] = view_of.witnesses if view_of else {}
         """What the outside keeps for this box between examples; closed with it."""
+        self._view_of = view_of
+        self._entered_view: Box | None = None
+        self._beside: Box | None = None
         self._kin: Box | None = None
         self._entered: list[Agent] = []
         self._closed = False
@@ -136,6 +142,10 @@ class Box:
 
         Beside a box we attached to: see BoxSpec.sibling.
         """
+        if self._beside is not None:
+            return self._beside
+        if self._view_of is not None:
+            return self._view_of.sibling.entered
         if self._kin is None or not self._kin.alive:
             if self._kin is not None:
                 self._kin.close()
@@ -152,6 +162,24 @@ class Box:
             raise Unsupported("the check needs boxes started for it, and a running container was started by its owner")
         with self._start(replace(self.spec, **changes)) as box:
             yield box
+
+    @property
+    def entered(self) -> Box:
+        """This box, seen through its exec door; its sibling is this one's, seen so too.
+
+        Raises Unsupported when the technology has no such door.
+        """
+        if self._entered_view is None or not self._entered_view.alive:
+            if self._entered_view is not None:
+                self._entered_view.close()
+            self._entered_view = Box(replace(self.spec, door="exec"), self.parts, view_of=self)
+        return self._entered_view
+
+    def beside(self, other: Box) -> Box:
+        """This box with `other`, of whatever technology, for its sibling.  Both stay their owner's."""
+        view = Box(replace(self.spec, door="start"), self.parts, view_of=self)
+        view._beside = other
+        return view
 
     def _start(self, spec: BoxSpec) -> Box:
         if self.launch is None:
@@ -237,11 +265,13 @@ class Box:
             return
         self._closed = True
         with ExitStack() as undo:
-            undo.callback(self.parts.close)
-            if self._kin is not None:
-                undo.callback(self._kin.close)
-            for witness in self.witnesses.values():
-                undo.callback(witness.close)
+            if self._view_of is None:
+                undo.callback(self.parts.close)
+                for witness in self.witnesses.values():
+                    undo.callback(witness.close)
+            for other in (self._kin, self._entered_view):
+                if other is not None:
+                    undo.callback(other.close)
             for agent in self._entered:
                 undo.callback(agent.close)
 

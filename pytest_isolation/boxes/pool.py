@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from pytest_isolation.boxes.box import Box
@@ -39,7 +40,12 @@ class Pool:
         return box
 
     def box(self, spec: BoxSpec) -> Box:
-        """The box of `spec`: the one there is while it answers, else a new one."""
+        """The box of `spec`: the one there is while it answers, else a new one.
+
+        One box serves both doors: of a spec with door "exec" it is the view through that door.
+        """
+        if spec.door == "exec":
+            return self.box(replace(spec, door="start")).entered
         box = self._boxes.get(spec)
         if box is not None and not box.alive:
             self.discard(spec)
@@ -49,8 +55,8 @@ class Pool:
         return box
 
     def discard(self, spec: BoxSpec) -> None:
-        """End the box of `spec`, if there is one: the next check gets a new one."""
-        if (box := self._boxes.pop(spec, None)) is not None:
+        """End the box of `spec`, whatever its door, if there is one: the next check gets a new one."""
+        if (box := self._boxes.pop(replace(spec, door="start"), None)) is not None:
             box.close()
 
     def keep_only(self, names: Iterable[str]) -> None:

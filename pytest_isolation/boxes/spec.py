@@ -51,7 +51,8 @@ class BoxSpec:
     weakenings: Weakenings = frozenset()
     options: tuple[tuple[str, Any], ...] = ()
     """The technology's own keywords, sorted."""
-    door: Literal["start", "exec"] = "start"
+    door: Literal["start", "exec", "both"] = "start"
+    """How the agent comes in.  "both" is for a run to say, which then measures one spec of each."""
     intrusive: bool = False
     instance: int = 0
     """0 for the box itself, 1 for its sibling: siblings are equal in all else."""

@@ -23,7 +23,7 @@ from pytest_isolation.guarantees.conditions import agrees
 from pytest_isolation.guarantees.verdicts import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.boxes.weakenings import Weakenings
@@ -78,6 +78,15 @@ def lookup(technology: str, guarantee: str) -> Statement | None:
     parts = guarantee.split(".")
     patterns = [guarantee, *(".".join((*parts[:end], "*")) for end in range(len(parts) - 1, 0, -1)), "*"]
     return next((known[pattern] for pattern in patterns if pattern in known), None)
+
+
+def of_all(said: Iterable[Resolved]) -> Resolved:
+    """What boxes are promised about each other: what each of their technologies promises.
+
+    The first that does not promise it decides, then the first whose claims we do not know.
+    """
+    found = list(said)
+    return min(found, key=lambda one: (not one.known or one.claim is Claim.PROMISED, one.known))
 
 
 def resolve(

@@ -3,7 +3,7 @@
     [[violation]]
     box = "docker"
     guarantee = "net.host-services-by-gateway"
-    why = "the bridge's gateway is the host: wanted"         optional, and so is: door = "exec"
+    why = "the bridge's gateway is the host: wanted"         optional, and so are: door = "exec", sibling = "podman"
 
 The same as JSON, {"violation": [{...}]}, will do, and so will an earlier run's JSON report: its
 violations are the known ones.
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
-Key = tuple[str, str, str]
-"""(box, guarantee, door)"""
+Key = tuple[str, str, str, str | None]
+"""(box, guarantee, door, sibling): what a row of the report is known by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,9 @@ class Baseline:
         """A sentence for each known violation that was measured in this run and holds now."""
         held = {key for key, verdict in measured if verdict is Verdict.HOLDS}
         return tuple(
-            f"{guarantee} is no longer violated in {box} (door {door}): remove it from {self.file}"
-            for box, guarantee, door in sorted(held & set(self.known))
+            f"{guarantee} is no longer violated in {box}{f' beside {sibling}' if sibling else ''} (door {door}): "
+            f"remove it from {self.file}"
+            for box, guarantee, door, sibling in sorted(held & set(self.known), key=str)
         )
 
 
@@ -83,4 +84,7 @@ def _entries(document: Mapping[str, Any], where: str) -> Iterable[tuple[Key, str
         door = entry.get("door", "start")
         if door not in ("start", "exec"):
             raise UsageError(f"{where}: {entry['guarantee']} has door {door!r}; expected start or exec")
-        yield (entry["box"], entry["guarantee"], door), str(entry.get("why", ""))
+        sibling = entry.get("sibling")
+        if not (sibling is None or (isinstance(sibling, str) and sibling)):
+            raise UsageError(f"{where}: {entry['guarantee']} has sibling {sibling!r}; expected the name of a box")
+        yield (entry["box"], entry["guarantee"], door, sibling), str(entry.get("why", ""))

@@ -44,6 +44,7 @@ def judge(
     box: str,
     guarantee: str,
     door: str = "start",
+    sibling: str | None = None,
     profile: Profile | None = None,
     baseline: Baseline | None = None,
 ) -> Judgement:
@@ -61,7 +62,7 @@ def judge(
     if verdict is not Verdict.VIOLATED:
         return Judgement(outcome=Outcome.FAILED, required_by=required_by, note=f"{verdict} is never a pass")
     if baseline is not None:
-        key = box, guarantee, door
+        key = box, guarantee, door, sibling
         if key in baseline:
             why = baseline.known[key]
             note = f"known, in {baseline.file}" + (f": {why}" if why else "")

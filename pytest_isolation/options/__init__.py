@@ -54,6 +54,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "action": "store_true", "dest": "isolation_prove",
         "help": "run each guarantee's falsifier on every technology that can open it, not only on the cheapest",
     }),
+    ("--isolation-pairs", {
+        "action": "store_true", "dest": "isolation_pairs",
+        "help": "measure every two of the --box beside each other, too (a run without --box does so by itself)",
+    }),
     ("--isolation-list", {
         "action": "store_true", "dest": "isolation_list",
         "help": "list boxes, whether they can run here and if not why, and guarantees; run nothing",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,8 @@ class RunConfig:
     examples: int | None = None
     """None: by the kind of each guarantee."""
     prove: bool = False
+    pairs: bool = False
+    """Every two boxes beside each other."""
     audits: Audits | None = None
     """Submissions to audit."""
     list: bool = False
@@ -96,6 +98,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
         prove=bool(options.get("isolation_prove")),
+        pairs=bool(options.get("isolation_pairs")) or not options.get("isolation_boxes"),
         audits=_audits(options, base),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
@@ -113,8 +116,8 @@ def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
     if not texts:
         if not tables:
             return ()
-        others = [BoxSpec(technology=name) for name in names() if name not in tables]
-        return _distinct([*others, *(from_table(name, table) for name, table in tables.items())])
+        others = [BoxSpec(technology=name, door="both") for name in names() if name not in tables]
+        return _distinct([*others, *(_full(from_table(name, table), table) for name, table in tables.items())])
     found = []
     for text in texts:
         if text in tables:
@@ -127,6 +130,11 @@ def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
                 raise UsageError(f"{error}; pyproject.toml has the boxes {', '.join(sorted(tables))}") from None
             raise
     return _distinct(found)
+
+
+def _full(spec: BoxSpec, table: Mapping[str, Any]) -> BoxSpec:
+    """As a full run measures it: through both doors, unless the table names one."""
+    return spec if "door" in table else replace(spec, door="both")
 
 
 def _kernels(given: Iterable[str], base: Path) -> tuple[str, ...]:

@@ -77,8 +77,8 @@ def hostname(text: str) -> str:
 
 
 def door(text: str) -> str:
-    if text not in ("start", "exec"):
-        raise ValueError("expected start (the agent is the box's first process) or exec (it enters a running box)")
+    if text not in ("start", "exec", "both"):
+        raise ValueError("expected start (the agent is the first process), exec (it enters a running box) or both")
     return text
 
 

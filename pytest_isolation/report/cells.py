@@ -35,16 +35,20 @@ INCONCLUSIVE = Sign("INCONCL", "I", "red", "inconclusive: the bench broke; says 
 UNSUPPORTED = Sign("-", "-", "dim", "unsupported: this box cannot be asked that")
 UNMEASURED = Sign(".", ".", "dim", "not measured")
 
+DOORS = Sign("a/b", "a/b", "bold", "a through the start door, b through the exec door; elsewhere the two agree")
+
 BY_BADNESS = (
     VIOLATED, INCONCLUSIVE, VACUOUS, KNOWN, NOT_PROMISED, HOLDS_UNPROVEN, UNPROMISED_UNPROVEN, UNPROMISED, HOLDS,
     UNSUPPORTED, UNMEASURED,
 )  # fmt: skip
-"""Of several rows in one cell (with and without a sibling), the first of these is shown."""
+"""Of several, the first of these is the worst."""
 
 LEGEND = (
     HOLDS, HOLDS_UNPROVEN, UNPROMISED, UNPROMISED_UNPROVEN, VIOLATED, NOT_PROMISED, KNOWN, VACUOUS, INCONCLUSIVE,
-    UNSUPPORTED, UNMEASURED,
+    UNSUPPORTED, UNMEASURED, DOORS,
 )  # fmt: skip
+
+HELD = (HOLDS, HOLDS_UNPROVEN, UNPROMISED, UNPROMISED_UNPROVEN)
 
 DOMAINS = {
     "pid": "processes",
@@ -76,42 +80,58 @@ def sign_of(row: ResultRow) -> Sign:
 @dataclass(frozen=True, slots=True)
 class Matrix:
     columns: tuple[str, ...]
-    """Boxes with a result; a box entered through both doors is two columns."""
+    """Boxes with a result."""
     domains: tuple[tuple[str, tuple[GuaranteeRow, ...]], ...]
     """(domain, its guarantees that were measured), in the run's order."""
-    cells: Mapping[tuple[str, str], Sign]
-    """(guarantee id, column) -> sign; what is missing was not measured."""
+    cells: Mapping[tuple[str, str], tuple[Sign, ...]]
+    """(guarantee id, column) -> the start door's sign, and the exec door's where that is another.
+
+    What is missing was not measured.
+    """
 
     def sign(self, guarantee: str, column: str) -> Sign:
-        return self.cells.get((guarantee, column), UNMEASURED)
+        signs = self.cells.get((guarantee, column), (UNMEASURED,))
+        return signs[0] if len(signs) == 1 else _both(*signs)
 
     def used(self) -> tuple[Sign, ...]:
         """The signs that occur, in the legend's order."""
-        found = {self.sign(one.id, column) for _, rows in self.domains for one in rows for column in self.columns}
+        shown = [
+            self.cells.get((one.id, at), (UNMEASURED,))
+            for _, rows in self.domains
+            for one in rows
+            for at in self.columns
+        ]
+        found = {sign for signs in shown for sign in signs} | (
+            {DOORS} if any(len(signs) > 1 for signs in shown) else set()
+        )
         return tuple(sign for sign in LEGEND if sign in found)
 
     def held(self, column: str) -> int:
-        kinds = (HOLDS, HOLDS_UNPROVEN, UNPROMISED, UNPROMISED_UNPROVEN)
-        return sum(sign in kinds for (_, at), sign in self.cells.items() if at == column)
+        """How many hold, through every door they were measured through."""
+        return sum(all(sign in HELD for sign in signs) for (_, at), signs in self.cells.items() if at == column)
 
 
 def matrix(run: Run) -> Matrix:
-    doors: dict[str, set[str]] = {}
-    for row in run.results:
-        doors.setdefault(row.box, set()).add(row.door)
-    boxes = [box.name for box in run.boxes if box.name in doors]
-    boxes += [name for name in doors if name not in boxes]
-    columns = tuple(column_of(name, door, doors) for name in boxes for door in sorted(doors[name], reverse=True))
-    cells: dict[tuple[str, str], Sign] = {}
-    for row in run.results:
-        at = row.guarantee, column_of(row.box, row.door, doors)
-        cells[at] = min(cells.get(at, UNMEASURED), sign_of(row), key=BY_BADNESS.index)
-    measured = {guarantee for guarantee, _ in cells}
-    return Matrix(columns, _by_domain(one for one in run.guarantees if one.id in measured), cells)
+    """Of the boxes by themselves: pairs are shown by pairs.py."""
+    rows = [row for row in run.results if row.sibling is None]
+    doors: dict[tuple[str, str], dict[str, Sign]] = {}
+    for row in rows:
+        doors.setdefault((row.guarantee, row.box), {})[row.door] = sign_of(row)
+    measured = {box for _, box in doors}
+    boxes = [box.name for box in run.boxes if box.name in measured]
+    boxes += [name for name in dict.fromkeys(row.box for row in rows) if name not in boxes]
+    cells = {
+        at: tuple(dict.fromkeys(signs[door] for door in ("start", "exec") if door in signs))
+        for at, signs in doors.items()
+    }
+    guarantees = {guarantee for guarantee, _ in cells}
+    return Matrix(tuple(boxes), _by_domain(one for one in run.guarantees if one.id in guarantees), cells)
 
 
-def column_of(box: str, door: str, doors: Mapping[str, set[str]]) -> str:
-    return box if len(doors[box]) == 1 else f"{box}@{door}"
+def _both(start: Sign, entered: Sign) -> Sign:
+    """Where the doors differ, both are shown, in the colour of the worse."""
+    worse = min(start, entered, key=BY_BADNESS.index)
+    return Sign(f"{start.word}/{entered.word}", f"{start.letter}/{entered.letter}", worse.colour, DOORS.meaning)
 
 
 def _by_domain(rows: Iterable[GuaranteeRow]) -> tuple[tuple[str, tuple[GuaranteeRow, ...]], ...]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import inception, summary, support
+from pytest_isolation.report import inception, pairs, summary, support
 from pytest_isolation.report.cells import DOMAINS, matrix
+from pytest_isolation.report.doors import differences, doors_of, place, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +26,8 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         *([f"- {_line(note)}" for note in (*run.notes, *summary.silent_proofs(run))]),
         *_boxes(run),
         *_matrix(run),
+        *_doors(run),
+        *_pairs(run),
         *_support(run),
         *_broken(run),
         *_accepted(run),
@@ -69,6 +72,29 @@ def _matrix(run: Run) -> Iterator[str]:
     yield "\n".join(f"- `{sign.word}`: {sign.meaning}" for sign in shown.used())
 
 
+def _doors(run: Run) -> Iterator[str]:
+    found = differences(run)
+    if found:
+        yield "## The doors differ"
+        yield "\n".join(f"- {_line(one.words)}" for one in found)
+
+
+def _pairs(run: Run) -> Iterator[str]:
+    said = pairs.headline(run)
+    if said is None:
+        return
+    yield "## Pairs"
+    yield (
+        f"{said}. A row is the box that acts or holds, a column the one beside it; "
+        "a number says how many of the guarantees that could be asked are not kept."
+    )
+    yield table(*pairs.table(run))
+    for guarantee, between, row in pairs.violated(run):
+        yield f"### `{guarantee}` between two boxes"
+        yield _line(between)
+        yield from _evidence(row)
+
+
 def _support(run: Run) -> Iterator[str]:
     columns = support.columns(run)
     if not columns:
@@ -105,11 +131,11 @@ def _support(run: Run) -> Iterator[str]:
 
 
 def _broken(run: Run) -> Iterator[str]:
-    rows = summary.broken(run)
+    rows, doors = summary.broken(run), doors_of(run)
     if rows:
         yield "## Violated, and required"
     for row in rows:
-        yield f"### `{row.guarantee}` in {row.box}"
+        yield f"### `{row.guarantee}` in {place(row, doors)}"
         if row.note:
             yield _line(row.note)
         yield from _evidence(row)
@@ -120,7 +146,8 @@ def _accepted(run: Run) -> Iterator[str]:
     if groups:
         yield "## Violated, not required"
     for rows in groups:
-        boxes = "; ".join(f"{row.box}: {row.note}" if row.note else row.box for row in rows)
+        named = places(rows, doors_of(run))
+        boxes = "; ".join(f"{box}: {held[0].note}" if held[0].note else box for box, held in named.items())
         yield f"### `{rows[0].guarantee}`"
         yield _line(boxes)
         yield from _evidence(rows[0])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
 from pytest_isolation.report import support
+from pytest_isolation.report.doors import differences, doors_of, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,15 +21,8 @@ class Group:
 
     reason: str
     remedy: str | None
-    rows: tuple[ResultRow, ...]
-
-    @property
-    def cells(self) -> str:
-        """ "docker: pid.a, pid.b; qemu: pid.a": which cells, box by box."""
-        boxes: dict[str, list[str]] = {}
-        for row in self.rows:
-            boxes.setdefault(row.box, []).append(row.guarantee)
-        return "; ".join(f"{box}: {', '.join(ids)}" for box, ids in boxes.items())
+    cells: str
+    """ "docker: pid.a, pid.b; qemu: pid.a": which cells, box by box."""
 
 
 def broken(run: Run) -> tuple[ResultRow, ...]:
@@ -37,26 +31,32 @@ def broken(run: Run) -> tuple[ResultRow, ...]:
 
 
 def accepted(run: Run) -> tuple[tuple[ResultRow, ...], ...]:
-    """The other violations, those of one guarantee together."""
+    """The other violations, those of one guarantee together; of pairs, see pairs.py."""
     groups: dict[str, list[ResultRow]] = {}
     for row in run.results:
-        if row.verdict is Verdict.VIOLATED and row.outcome is not Outcome.FAILED:
+        if row.sibling is None and row.verdict is Verdict.VIOLATED and row.outcome is not Outcome.FAILED:
             groups.setdefault(row.guarantee, []).append(row)
     return tuple(map(tuple, groups.values()))
 
 
 def undecided(run: Run) -> tuple[Group, ...]:
     """Vacuous and inconclusive rows."""
-    return _grouped(row for row in run.results if row.verdict in (Verdict.VACUOUS, Verdict.INCONCLUSIVE))
+    return _grouped(run, (row for row in run.results if row.verdict in (Verdict.VACUOUS, Verdict.INCONCLUSIVE)))
 
 
 def unsupported(run: Run) -> tuple[Group, ...]:
-    return _grouped(row for row in run.results if row.verdict is Verdict.UNSUPPORTED)
+    """Of pairs, what is not unsupported of the box by itself for the same reason."""
+    alone = {(row.box, row.guarantee, row.reason) for row in run.results if row.sibling is None}
+    asked = [row for row in run.results if row.verdict is Verdict.UNSUPPORTED]
+    return _grouped(
+        run, (row for row in asked if row.sibling is None or (row.box, row.guarantee, row.reason) not in alone)
+    )
 
 
 def unproven(run: Run) -> tuple[Group, ...]:
-    """Rows that hold without a control."""
-    return _grouped(row for row in run.results if row.verdict is Verdict.HOLDS and row.control is Control.NONE)
+    """Rows that hold without a control; pairs have the control of the box by itself."""
+    held = (row for row in run.results if row.verdict is Verdict.HOLDS and row.control is Control.NONE)
+    return _grouped(run, (row for row in held if row.sibling is None))
 
 
 def silent_proofs(run: Run) -> tuple[str, ...]:
@@ -69,11 +69,22 @@ def silent_proofs(run: Run) -> tuple[str, ...]:
     )
 
 
-def _grouped(rows: Iterable[ResultRow]) -> tuple[Group, ...]:
+def _grouped(run: Run, rows: Iterable[ResultRow]) -> tuple[Group, ...]:
     groups: dict[tuple[str, str | None], list[ResultRow]] = {}
     for row in rows:
         groups.setdefault((row.reason or f"no reason given ({row.verdict})", row.remedy), []).append(row)
-    return tuple(Group(reason, remedy, tuple(held)) for (reason, remedy), held in groups.items())
+    return tuple(Group(reason, remedy, _cells(run, held)) for (reason, remedy), held in groups.items())
+
+
+def _cells(run: Run, rows: list[ResultRow]) -> str:
+    alone = places((row for row in rows if row.sibling is None), doors_of(run))
+    said = [f"{box}: {', '.join(dict.fromkeys(row.guarantee for row in held))}" for box, held in alone.items()]
+    beside: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        if row.sibling is not None:
+            beside.setdefault((row.box, row.guarantee), []).append(row.sibling)
+    said += [f"{box} beside {', '.join(siblings)}: {promise}" for (box, promise), siblings in beside.items()]
+    return "; ".join(said)
 
 
 def host_line(run: Run) -> str:
@@ -115,10 +126,13 @@ def bottom_line(run: Run) -> str:
         f"violated ({len(broken(run))} required)": sum(row.verdict is Verdict.VIOLATED for row in rows),
         "undecided": sum(row.verdict in (Verdict.VACUOUS, Verdict.INCONCLUSIVE) for row in rows),
         "unsupported": sum(row.verdict is Verdict.UNSUPPORTED for row in rows),
+        "different by door": len(differences(run)),
     }
     said = ", ".join(f"{number} {name}" for name, number in counts.items() if number or name == "hold")
     guarantees = len({row.guarantee for row in rows})
-    boxes = len({row.box for row in rows})
+    boxes = f"{len({row.box for row in rows})} boxes"
+    couples = len({frozenset((row.box, row.sibling)) for row in rows if row.sibling is not None})
+    boxes += f" and {couples} pair{'s' if couples != 1 else ''}" if couples else ""
     failed = run.run.exit != 0 or silent_proofs(run) or any(row.outcome is Outcome.FAILED for row in rows)
     ending = "FAILED" if failed else "passed" if rows else "nothing was measured"
-    return f"{guarantees} guarantees x {boxes} boxes: {said}: {ending}"
+    return f"{guarantees} guarantees x {boxes}: {said}: {ending}"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import summary, support
+from pytest_isolation.report import pairs, summary, support
 from pytest_isolation.report.cells import DOMAINS, Matrix, Sign, matrix
+from pytest_isolation.report.doors import differences, doors_of, place, places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -39,6 +40,8 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     sections = [
         header(run, width=width),
         *_tables(matrix(run), width, paint),
+        _doors(run, width),
+        list(_pairs(run, width, paint)),
         *_support(run, width, paint),
         *_violations(run, width, paint),
         _groups("vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run), width),
@@ -49,7 +52,9 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     ]
     text = "\n\n".join("\n".join(section) for section in sections if section)
     bottom = summary.bottom_line(run)
-    return f"{text}\n\n{paint(bottom, 'red' if bottom.endswith('FAILED') else 'green')}\n"
+    colour = "red" if bottom.endswith("FAILED") else "green"
+    last = "\n".join(paint(line, colour) for line in _wrapped(bottom, width))
+    return f"{text}\n\n{last}\n"
 
 
 # -- the matrix ------------------------------------------------------------------------
@@ -136,6 +141,23 @@ def _legend(shown: Matrix, labels: Mapping[str, str], letters: bool, width: int)
         yield from _wrapped(f"{_text(sign, letters):<{across}}  {sign.meaning}", width, " " * (across + 2))
 
 
+def _doors(run: Run, width: int) -> list[str]:
+    said = [line for one in differences(run) for line in _wrapped(f"  {one.words}", width, "    ")]
+    return ["the doors differ: who enters a running box is not who started it", *said] if said else []
+
+
+def _pairs(run: Run, width: int, paint: Callable[[str, str], str]) -> Iterator[str]:
+    """One line, and two or three for each guarantee that some pair does not keep."""
+    said = pairs.headline(run)
+    if said is None:
+        return
+    first, *more = _wrapped(f"pairs: {said}", width, "    ")
+    yield from (paint(first, "bold"), *more)
+    for guarantee, between, row in pairs.violated(run):
+        yield from _wrapped(f"  {guarantee} violated: {between}", width, "    ")
+        yield from _proof(row, width)
+
+
 # -- host support ----------------------------------------------------------------------
 
 
@@ -191,15 +213,19 @@ def _features(run: Run, columns: tuple[support.Column, ...], paint: Callable[[st
 
 
 def _violations(run: Run, width: int, paint: Callable[[str, str], str]) -> Iterator[list[str]]:
+    doors = doors_of(run)
     for row in summary.broken(run):
-        head = f"VIOLATED {row.guarantee} in {row.box}" + (f": {row.note}" if row.note else "")
+        head = f"VIOLATED {row.guarantee} in {place(row, doors)}" + (f": {row.note}" if row.note else "")
         lines = _wrapped(head, width, "    ")
         yield [paint(lines[0], "red"), *lines[1:], *_evidence(row, width)]
     accepted = summary.accepted(run)
     if accepted:
         lines = ["violated, not required (the calls that prove it; the JSON report has the whole program)"]
         for rows in accepted:
-            boxes = ", ".join(row.box + (" (known)" if row.known else "") for row in rows)
+            boxes = ", ".join(
+                box + (" (known)" if all(row.known for row in held) else "")
+                for box, held in places(rows, doors).items()
+            )
             lines += _wrapped(f"  {rows[0].guarantee}: {boxes}", width, "    ")
             lines += _proof(rows[0], width)
         yield lines

@@ -39,12 +39,19 @@ def choose(asked: RunConfig, *, unavailable: Mapping[str, str] | None = None) ->
     `unavailable`: name -> reason, as the controller found it; a worker must not find otherwise, or
     the two would collect different items.  Raises UsageError for a spec its technology cannot read.
     """
-    specs = asked.boxes or tuple(BoxSpec(technology=name) for name in names())
+    specs = asked.boxes or tuple(BoxSpec(technology=name, door="both") for name in names())
+    specs = tuple(map(_with_the_doors_it_has, specs))
     if unavailable is not None:
         return [
             Chosen(spec, unavailable[spec.name]) if spec.name in unavailable else _looked_at(spec) for spec in specs
         ]
     return [_looked_at(spec) for spec in specs]
+
+
+def _with_the_doors_it_has(spec: BoxSpec) -> BoxSpec:
+    """`spec` without a wish for both doors where the box has but one."""
+    both = not spec.attached and "exec" in technology(spec.technology).doors
+    return spec if spec.door != "both" or both else replace(spec, door="start")
 
 
 def _looked_at(spec: BoxSpec) -> Chosen:

@@ -9,11 +9,11 @@ from typing import Any
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.pool import Pool
-from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Unavailable, Unsupported
-from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
+from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Ran, run_property
 from pytest_isolation.suite.controls import Control, Controls
+from pytest_isolation.suite.plan import Cell
 
 CALLS_KEPT = 60
 """Of a violation's program, in the report."""
@@ -22,23 +22,26 @@ CALLS_KEPT = 60
 def measure(
     promise: Guarantee,
     test: Callable[..., Any],
-    spec: BoxSpec,
+    cell: Cell,
     *,
     pool: Pool,
     controls: Controls,
     seed: int,
     examples: int | None = None,
 ) -> dict[str, Any]:
-    """The cell's row, as in the report, without what the claim makes of it."""
+    """The cell's row, as in the report, without what the claim makes of it.  `examples`: --isolation-examples."""
     started = time.perf_counter()
+    spec = cell.spec
     needed = replace(spec, **promise.box)
-    number = EXAMPLES[promise.kind] if examples is None or promise.kind != "per-call" else examples
     try:
         if promise.intrusive and not spec.intrusive and spec.attached:
             raise Unsupported(
                 "the check would disturb a box that is not ours; say intrusive=true in its spec to allow it"
             )
         box = pool.box(needed)
+        if cell.sibling is not None:
+            box = box.beside(pool.box(cell.sibling))
+        number = cell.examples(promise, examples)
         ran = _trusted(run_property(promise, test, box, examples=number, seed=seed), promise, box)
         if ran.trouble and not box.alive:
             pool.discard(needed)
@@ -48,10 +51,7 @@ def measure(
         ran = Ran(trouble=str(error))
     control = controls.of(promise, test, spec.technology)
     return {
-        "box": spec.name,
-        "guarantee": promise.id,
-        "door": "exec" if spec.attached else spec.door,
-        "sibling": None,
+        **_key(promise, cell),
         **_verdict(promise, ran, control),
         "oracle": promise.oracle,
         "control": control.state,
@@ -64,13 +64,20 @@ def measure(
     }
 
 
-def unfinished(promise: Guarantee, spec: BoxSpec) -> dict[str, Any]:
+def _key(promise: Guarantee, cell: Cell) -> dict[str, Any]:
+    """The fields that say which row it is."""
+    return {
+        "box": cell.spec.name,
+        "guarantee": promise.id,
+        "door": "exec" if cell.spec.attached else cell.spec.door,
+        "sibling": cell.sibling.name if cell.sibling is not None else None,
+    }
+
+
+def unfinished(promise: Guarantee, cell: Cell) -> dict[str, Any]:
     """The row of a cell whose measurement never came to its end."""
     return {
-        "box": spec.name,
-        "guarantee": promise.id,
-        "door": "exec" if spec.attached else spec.door,
-        "sibling": None,
+        **_key(promise, cell),
         "verdict": "inconclusive",
         "how": None,
         "reason": "the process that measured it ended before it was done; run this check alone to see why",

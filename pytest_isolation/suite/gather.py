@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from pytest_isolation.guarantees.expect import Key
     from pytest_isolation.guarantees.guarantee import Guarantee
     from pytest_isolation.suite.session import Session
 
@@ -105,7 +106,7 @@ class Gatherer:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._started = time.time()
-        self._rows: dict[tuple[str, str], dict[str, Any]] = {}
+        self._rows: dict[Key, dict[str, Any]] = {}
         self._begun: dict[str, dict[str, Any]] = {}
         """Node id -> what is said of the cell if whoever measures it dies."""
         self._promises: dict[str, GuaranteeRow] = {}
@@ -130,11 +131,10 @@ class Gatherer:
         if report.when == "setup":
             self._begun[report.nodeid] = row
             return
-        key = row["box"], row["guarantee"]
         if "proof" in row:
-            self._proofs[key] = row["proof"]
+            self._proofs[row["box"], row["guarantee"]] = row["proof"]
         else:
-            self._rows[key] = row
+            self._rows[row["box"], row["guarantee"], row["door"], row["sibling"]] = row
 
     def of_this_process(self) -> dict[str, Any]:
         """What only the process that started the boxes knows: plain data, for xdist's wire."""
@@ -163,9 +163,15 @@ class Gatherer:
         audits = auditor_of(session.config)
         order = {one.spec.name: number for number, one in enumerate(session.chosen)}
         rank = {known: number for number, known in enumerate(self._promises)}
+
+        def place(row: dict[str, Any]) -> tuple[int, ...]:
+            """Boxes by themselves, then pairs; box by box, guarantee by guarantee, the start door first."""
+            beside = order.get(row["sibling"], -1)
+            return beside >= 0, order[row["box"]], rank.get(row["guarantee"], 0), row["door"] == "exec", beside
+
         rows = [
             ResultRow.from_json(row | {"proofs": self._proofs_of(row)})
-            for row in sorted(self._rows.values(), key=lambda row: (order[row["box"]], rank.get(row["guarantee"], 0)))
+            for row in sorted(self._rows.values(), key=place)
         ]
         return Run(
             tool=ToolFacts(version=version("pytest-isolation")),
@@ -193,7 +199,7 @@ class Gatherer:
         return ({one.id: one for one in others} | self._promises).values()
 
     def _proofs_of(self, row: dict[str, Any]) -> dict[str, str]:
-        state = self._proofs.get((row["box"], row["guarantee"]))
+        state = self._proofs.get((row["box"], row["guarantee"])) if row["sibling"] is None else None
         return {row["box"]: state} if state else {}
 
     def header(self) -> list[str]:

@@ -28,16 +28,21 @@ class Judge:
         if self._asked.profile is not None:
             self._asked.profile.check_ids(known)
 
-    def outcome(self, row: dict[str, Any], promise: Guarantee, one: Chosen) -> dict[str, Any]:
-        """The fields of a row that follow from its verdict, for the box as the check had it."""
-        spec = replace(one.spec, **promise.box)
-        claim = claims.resolve(promise.id, spec, facts=one.facts, falsified_by=promise.falsified_by)
+    def outcome(self, row: dict[str, Any], promise: Guarantee, *boxes: Chosen) -> dict[str, Any]:
+        """The fields of a row that follow from its verdict, for the box (or the two of a pair) as the check had it."""
+        claim = claims.of_all(
+            claims.resolve(
+                promise.id, replace(one.spec, **promise.box), facts=one.facts, falsified_by=promise.falsified_by
+            )
+            for one in boxes
+        )
         made = judge(
             Verdict(row["verdict"]),
             claim,
             box=row["box"],
             guarantee=row["guarantee"],
             door=row["door"],
+            sibling=row["sibling"],
             profile=self._asked.profile,
             baseline=self._asked.expect,
         )
@@ -56,7 +61,9 @@ class Judge:
         """Known violations that have vanished."""
         if self._asked.expect is None:
             return []
-        measured = (((row["box"], row["guarantee"], row["door"]), Verdict(row["verdict"])) for row in rows)
+        measured = (
+            ((row["box"], row["guarantee"], row["door"], row["sibling"]), Verdict(row["verdict"])) for row in rows
+        )
         return list(self._asked.expect.vanished(measured))
 
     def missing_boxes(self, chosen: Iterable[Chosen]) -> list[str]:

@@ -12,7 +12,6 @@ import secrets
 import signal
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,24 +29,13 @@ from pytest_isolation.suite.collect import add_guarantee, built_in_guarantees, c
 from pytest_isolation.suite.controls import Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.judge import Judge
+from pytest_isolation.suite.plan import Cell, cells
 from pytest_isolation.technologies import technology
 
 if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
 
 ROW: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """What a check's `box` parameter holds until the check runs."""
-
-    spec: BoxSpec
-    proof: bool = False
-    """The box has the guarantee's own hole: the check must fire (--isolation-prove)."""
-
-    def __str__(self) -> str:
-        return self.spec.id
 
 
 class Session:
@@ -155,24 +143,13 @@ class Session:
         if "box" not in metafunc.function.__code__.co_varnames and "box" not in metafunc.fixturenames:
             raise UsageError(f"{promise.file}: the check of {promise.id} takes no `box`; add it as its first parameter")
         take_over(metafunc.function)
-        cells = [Cell(spec) for spec in self.specs]
-        if self.options.prove:
-            cells += [Cell(spec, proof=True) for spec in self._proofs(promise)]
+        planned = list(cells(promise, metafunc.function, self.specs, self.options))
         # Never an empty set: what becomes of one is for the user's settings to say.
         nowhere = pytest.param(None, id="no-box", marks=pytest.mark.skip("no box is available; the header says why"))
-        metafunc.parametrize("box", [pytest.param(cell, id=str(cell)) for cell in cells] or [nowhere])
+        metafunc.parametrize("box", [pytest.param(cell, id=str(cell)) for cell in planned] or [nowhere])
 
     def _chosen(self, spec: BoxSpec) -> Chosen:
         return next(one for one in self.chosen if one.spec.name == spec.name)
-
-    def _proofs(self, promise: Guarantee) -> list[BoxSpec]:
-        """This run's boxes with the guarantee's hole opened, where their technology can."""
-        able = [
-            spec
-            for spec in self.specs
-            if not spec.attached and promise.falsified_by <= technology(spec.technology).weakenings()
-        ]
-        return [spec.weakened(*promise.falsified_by) for spec in able]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
@@ -198,14 +175,15 @@ class Session:
         self.guarantees = {known: one for known, one in self.guarantees.items() if self.options.wants(known)}
         items[:] = sorted(kept, key=self._order)
 
-    def _order(self, item: pytest.Item) -> tuple[int, str]:
-        """Box by box, and on each box the checks that share a spec together."""
+    def _order(self, item: pytest.Item) -> tuple[int, int, bool, str]:
+        """Box by box, door by door, and there the checks that share a spec together; then pairs, then other tests."""
         cell = _cell(item)
         if cell is None:
-            return len(self.chosen), ""
+            return 2, 0, False, ""
         names = [one.spec.name for one in self.chosen]
         promise = guarantee_of(getattr(item, "function", None))
-        return names.index(cell.spec.name), repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
+        changes = repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
+        return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, changes
 
     # -- measuring ------------------------------------------------------------------------
 
@@ -214,19 +192,20 @@ class Session:
         promise, cell = guarantee_of(pyfuncitem.function), _cell(pyfuncitem)
         if promise is None or cell is None:
             return None
-        self.pool.keep_only({cell.spec.name})
+        # A pair may be any two boxes: while pairs are measured, all stay.
+        self.pool.keep_only({cell.spec.name} if cell.sibling is None else {spec.name for spec in self.specs})
         if cell.proof:
             return self._prove(pyfuncitem, promise, cell.spec)
         row = measure(
             promise,
             pyfuncitem.function,
-            cell.spec,
+            cell,
             pool=self.pool,
             controls=self.controls,
             seed=self.seed,
             examples=self.options.examples,
         )
-        row |= self.judge.outcome(row, promise, self._chosen(cell.spec).knowing(self.pool.measured.get(cell.spec.name)))
+        row |= self._outcome(row, promise, cell)
         pyfuncitem.stash[ROW] = row
         self._raise(row, promise)
         return True
@@ -240,7 +219,8 @@ class Session:
 
     def _raise(self, row: dict[str, Any], promise: Guarantee) -> None:
         """The row's outcome, in pytest's own way of saying it."""
-        said = f"{row['guarantee']} on {row['box']}: {row['verdict']}"
+        beside = f" beside {row['sibling']}" if row["sibling"] else ""
+        said = f"{row['guarantee']} on {row['box']}{beside}: {row['verdict']}"
         if row["outcome"] == "failed":
             pytest.fail(f"{said}: {row['reason']}\n{_shown(row)}".rstrip(), pytrace=False)
         if row["outcome"] == "xfailed":
@@ -259,8 +239,8 @@ class Session:
         elif row is not None and call.when == "call":
             item.user_properties += [
                 (f"isolation.{key}", row[key])
-                for key in ("box", "guarantee", "verdict", "claim", "control", "proof")
-                if key in row
+                for key in ("box", "guarantee", "door", "sibling", "verdict", "claim", "control", "proof")
+                if row.get(key) is not None
             ]
         if row is not None and call.when in ("setup", "call"):
             report.isolation = row  # type: ignore[attr-defined]
@@ -270,8 +250,13 @@ class Session:
         promise, cell = guarantee_of(getattr(item, "function", None)), _cell(item)
         if promise is None or cell is None or cell.proof:
             return None
-        row = unfinished(promise, cell.spec)
-        return row | self.judge.outcome(row, promise, self._chosen(cell.spec))
+        row = unfinished(promise, cell)
+        return row | self._outcome(row, promise, cell)
+
+    def _outcome(self, row: dict[str, Any], promise: Guarantee, cell: Cell) -> dict[str, Any]:
+        measured = self.pool_if_any.measured if self.pool_if_any is not None else {}
+        boxes = [one for one in (cell.spec, cell.sibling) if one is not None]
+        return self.judge.outcome(row, promise, *(self._chosen(one).knowing(measured.get(one.name)) for one in boxes))
 
     # -- gathering ------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,8 @@ class ByBox(LoadScopeScheduling):  # type: ignore[misc]
 
     def _split_scope(self, nodeid: str) -> str:
         if "::" in nodeid and nodeid.endswith("]") and nodeid.startswith("isolation::"):
-            return nodeid[nodeid.rindex("[") + 1 : -1].partition("~")[0]
+            cell = nodeid[nodeid.rindex("[") + 1 : -1]
+            return "pairs" if "+" in cell else re.split("[~@]", cell)[0]  # see Cell.__str__
         return str(super()._split_scope(nodeid))
 
 

@@ -46,6 +46,10 @@ class Technology(Protocol):
         """About how long a start takes here: decides which technology serves a control."""
 
     @property
+    def doors(self) -> tuple[str, ...]:
+        """The ways into a box: ("start",), or ("start", "exec") when Parts.enter comes into a running one."""
+
+    @property
     def keywords(self) -> Mapping[str, str]:
         """Keywords of its own, beside those every box has, with one line of help each.
 

@@ -34,6 +34,7 @@ EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 class Bubblewrap:
     name = "bubblewrap"
     start_ms = 30
+    doors = ("start",)
     keywords: Mapping[str, str] = {
         "arguments": "further arguments of bwrap, a list: --disable-userns+--unshare-user",
         "cap_add": "capabilities (capabilities(7), without CAP_) that root in the box keeps; the others it loses",

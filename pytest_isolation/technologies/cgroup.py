@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 class Cgroup:
     name = "cgroup"
     start_ms = 10
+    doors = ("start", "exec")
     keywords: Mapping[str, str] = {}
 
     def weakenings(self) -> Weakenings:

@@ -26,6 +26,7 @@ CAP_SYS_CHROOT = 18
 class Chroot:
     name = "chroot"
     start_ms = 5
+    doors = ("start",)
     keywords: Mapping[str, str] = {}
 
     def weakenings(self) -> Weakenings:

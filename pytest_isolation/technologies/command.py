@@ -34,6 +34,7 @@ EXAMPLE = f'command:"bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc
 class Command:
     name = "command"
     start_ms = 100
+    doors = ("start",)
     keywords: Mapping[str, str] = {"": f"the command, in quotes; its last word is {AGENT}: {EXAMPLE}"}
 
     def weakenings(self) -> Weakenings:

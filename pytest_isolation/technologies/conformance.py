@@ -152,6 +152,7 @@ def starts_siblings(technology: Technology, spec: BoxSpec) -> None:
 def has_an_exec_door(technology: Technology, spec: BoxSpec) -> None:
     """Who comes through the exec door is in the same box: its root has the same files."""
     with _launched(technology, spec) as box:
+        assert ("exec" in technology.doors) == (box.parts.enter is not None), f"doors: {technology.doors}"
         if box.parts.enter is None or spec.read_only:
             return
         path = f"/tmp/pytest-isolation-{os.getpid()}-door"
@@ -159,6 +160,9 @@ def has_an_exec_door(technology: Technology, spec: BoxSpec) -> None:
         try:
             entered = box.enter()
             assert entered.faccessat(-100, path, os.F_OK).ok, "exec came into another root"
+            assert box.entered is box.entered, "a view through the exec door is made once"
+            assert box.entered.parts is box.parts, "the view is of the same box"
+            assert box.entered.proc.faccessat(-100, path, os.F_OK).ok, "the view is of another root"
         finally:
             box.proc.unlinkat(-100, path)
 

@@ -24,6 +24,7 @@ from pytest_isolation.technologies.launcher import new_groups
 class Host:
     name = "host"
     start_ms = 1
+    doors = ("start",)
     keywords: Mapping[str, str] = {}
 
     def weakenings(self) -> Weakenings:

@@ -76,6 +76,7 @@ def root() -> bool:
 class Namespaces:
     name = "namespaces"
     start_ms = 20
+    doors = ("start", "exec")
     keywords: Mapping[str, str] = {
         "userns": "true: a user namespace as well, with root mapped to this user (always so when not root)",
         "capabilities": "what root in the box keeps: a list of names, all or none (default: as container engines do)",
@@ -393,8 +394,6 @@ class _Start:
             pipes = Pipes()
             undo.callback(pipes.close)
             local = undo.enter_context(start_local(pass_fds=pipes.theirs))
-            if self.group is not None and not self.spec.has(drop("exec-group")):
-                self.group.add(local.pid)
             pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value
             root_fd = must(
                 local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root"
@@ -408,6 +407,9 @@ class _Start:
             child = local.proc.spawn()
             # Waited for, and so gone: one that nobody waits for still counts in the group.
             undo.callback(child.end)
+            if self.group is not None and not self.spec.has(drop("exec-group")):
+                # The child alone: the launcher stays outside, and is not to be left when the box has ended.
+                self.group.add(_only_child(local.pid))
             self._drop_capabilities(child)
             launcher.become_agent(child, self._agent_path, self.spec, pipes)
             agent = launcher.hello(pipes)

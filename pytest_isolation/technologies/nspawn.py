@@ -47,6 +47,7 @@ VARIABLES = {
 class Nspawn:
     name = "nspawn"
     start_ms = 90
+    doors = ("start",)
     keywords: Mapping[str, str] = {
         "private_network": "true: a network namespace with loopback only, as network=none gives",
         "private_users": "a user namespace: pick, identity, yes, or UIDBASE:NUIDS (default: no)",

@@ -171,3 +171,15 @@ def test_a_measured_fact_decides_not_the_keyword_that_left_it_open() -> None:
     asked = BoxSpec(technology="qemu", options=(("accel", "auto"),))
     for accel, claim in (("kvm", Claim.PROMISED), ("tcg", Claim.DISCLAIMED)):
         assert claims.resolve("pid.signal-out-refused", asked, facts={"accel": accel}).claim is claim
+
+
+def test_two_boxes_are_promised_what_both_are() -> None:
+    promised = claims.Resolved(claim=Claim.PROMISED, by="docker")
+    other = claims.Resolved(claim=Claim.PROMISED, by="podman")
+    silent = claims.Resolved(claim=Claim.SILENT, by="host")
+    unknown = claims.Resolved(claim=Claim.SILENT, by="command", known=False)
+    assert claims.of_all([promised]) is promised
+    assert claims.of_all([promised, other]) is promised
+    for pair in ([promised, silent], [silent, promised], [unknown, silent], [silent, unknown]):
+        assert claims.of_all(pair) is silent
+    assert claims.of_all([promised, unknown]) is claims.of_all([unknown, promised]) is unknown

@@ -26,7 +26,13 @@ def resolved(place: Path, *argv: str) -> RunConfig:
 
 
 def test_nothing_asked(tmp_path: Path) -> None:
-    assert resolved(tmp_path) == RunConfig()
+    assert resolved(tmp_path) == RunConfig(pairs=True)
+
+
+def test_pairs_are_asked_for_or_come_with_a_full_run(tmp_path: Path) -> None:
+    assert resolved(tmp_path, "--isolation").pairs
+    assert not resolved(tmp_path, "--isolation", "--box", "host", "--box", "chroot").pairs
+    assert resolved(tmp_path, "--isolation", "--box", "host", "--isolation-pairs").pairs
 
 
 def test_everything_asked(tmp_path: Path) -> None:
@@ -49,7 +55,7 @@ def test_everything_asked(tmp_path: Path) -> None:
     assert got.profile is not None
     assert got.profile.name == "container"
     assert got.expect is not None
-    assert ("host", "pid.init-is-one", "start") in got.expect
+    assert ("host", "pid.init-is-one", "start", None) in got.expect
 
 
 @pytest.mark.parametrize("option", ["--isolation", "--isolation-list", "--isolation-clean"])
@@ -189,7 +195,7 @@ def test_every_option_of_the_contract_has_help() -> None:
     assert set(words) == {
         "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
         "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
-        "--isolation-kernel", "--isolation-clean", "--inception",
+        "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--inception",
         "--inception-subject", "--inception-date", "--inception-login", "--inception-domain", "--inception-strict",
         "--inception-live",
     }  # fmt: skip

@@ -19,7 +19,7 @@ from pytest_isolation.guarantees.verdicts import Claim, Outcome, Verdict
 REQUIRED = "pid.signal-out-refused"
 OTHER = "pid.other"
 PROFILE = Profile(name="mine", required={REQUIRED: "man:kill(2)"})
-BASELINE = Baseline(file="known.toml", known={("docker", REQUIRED, "start"): "wanted"})
+BASELINE = Baseline(file="known.toml", known={("docker", REQUIRED, "start", None): "wanted"})
 
 
 def claimed(claim: Claim, known: bool = True) -> Resolved:
@@ -77,6 +77,7 @@ def test_a_baseline(claim: Claim) -> None:
     for new in (
         judged(Verdict.VIOLATED, claimed(claim), OTHER, baseline=BASELINE),
         judged(Verdict.VIOLATED, claimed(claim), door="exec", baseline=BASELINE),
+        judged(Verdict.VIOLATED, claimed(claim), sibling="podman", baseline=BASELINE),
     ):
         assert (new.outcome, new.known) == (Outcome.FAILED, False)
         assert new.required_by == ("claim" if claim is Claim.PROMISED else "expect")
@@ -89,7 +90,7 @@ def test_a_baseline_changes_nothing_else() -> None:
 
 
 def test_vanished() -> None:
-    key, other = ("docker", REQUIRED, "start"), ("docker", OTHER, "start")
+    key, other = ("docker", REQUIRED, "start", None), ("docker", OTHER, "start", None)
     assert BASELINE.vanished([(key, Verdict.VIOLATED), (other, Verdict.HOLDS)]) == ()
     assert BASELINE.vanished([(key, Verdict.INCONCLUSIVE)]) == ()
     assert BASELINE.vanished([]) == ()
@@ -102,21 +103,27 @@ def test_a_baseline_file_in_either_form(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(
         '[[violation]]\nbox = "docker"\nguarantee = "pid.x"\nwhy = "wanted"\n'
         '[[violation]]\nbox = "docker"\nguarantee = "pid.x"\ndoor = "exec"\n'
+        '[[violation]]\nbox = "docker"\nguarantee = "pid.x"\nsibling = "podman"\n'
     )
     (tmp_path / "a.json").write_text(
         json.dumps({"violation": [
             {"box": "docker", "guarantee": "pid.x", "why": "wanted"},
             {"box": "docker", "guarantee": "pid.x", "door": "exec"},
+            {"box": "docker", "guarantee": "pid.x", "door": "start", "sibling": "podman"},
         ]})
     )  # fmt: skip
-    expected = {("docker", "pid.x", "start"): "wanted", ("docker", "pid.x", "exec"): ""}
+    expected = {
+        ("docker", "pid.x", "start", None): "wanted",
+        ("docker", "pid.x", "exec", None): "",
+        ("docker", "pid.x", "start", "podman"): "",
+    }
     assert expect.load("a.toml", tmp_path).known == expect.load("a.json", tmp_path).known == expected
 
 
 def test_a_report_is_a_baseline() -> None:
     found = expect.load("run.json", Path(__file__).parents[1] / "data")
-    assert ("host", "pid.signal-out-refused", "start") in found
-    assert ("docker", "pid.signal-out-refused", "start") not in found
+    assert ("host", "pid.signal-out-refused", "start", None) in found
+    assert ("docker", "pid.signal-out-refused", "start", None) not in found
 
 
 def test_an_empty_baseline_expects_no_violation(tmp_path: Path) -> None:
@@ -135,6 +142,7 @@ def test_an_empty_baseline_expects_no_violation(tmp_path: Path) -> None:
         ("a.toml", '[[violation]]\nbox = "a"\n', "no box or no guarantee"),
         ("a.toml", 'violation = ["a"]', "no box or no guarantee"),
         ("a.toml", '[[violation]]\nbox = "a"\nguarantee = "b"\ndoor = "c"\n', "start or exec"),
+        ("a.toml", '[[violation]]\nbox = "a"\nguarantee = "b"\nsibling = 1\n', "name of a box"),
         ("a.json", '{"results": 1}', "results"),
     ],
 )

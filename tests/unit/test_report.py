@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_isolation.guarantees.verdicts import Control
-from pytest_isolation.report import FORMATS, cells, markdown, renderer, summary, terminal
-from pytest_isolation.report.run import InceptionRow, Run, SupportRow, TechnologyRow
+from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
+from pytest_isolation.report import FORMATS, cells, markdown, pairs, renderer, summary, terminal
+from pytest_isolation.report.run import InceptionRow, ResultRow, Run, SupportRow, TechnologyRow
 
 DATA = Path(__file__).parents[1] / "data"
 DOCUMENT: dict[str, Any] = json.loads((DATA / "run.json").read_text())
@@ -186,22 +187,119 @@ def test_colour_changes_nothing_but_colour() -> None:
 
 def test_each_kind_of_cell_has_a_sign_of_its_own() -> None:
     assert len({sign.word for sign in cells.LEGEND}) == len({sign.letter for sign in cells.LEGEND}) == len(cells.LEGEND)
-    assert set(cells.matrix(RUN).used()) == set(cells.LEGEND) - {cells.UNMEASURED}
+    assert set(cells.matrix(RUN).used()) == set(cells.LEGEND) - {cells.UNMEASURED, cells.DOORS}
 
 
-def test_a_cell_shows_the_worst_of_its_rows() -> None:
-    row = next(row for row in RUN.results if cells.sign_of(row) is cells.VIOLATED)
-    good = next(row for row in RUN.results if cells.sign_of(row) is cells.HOLDS)
-    same = replace(good, box=row.box, guarantee=row.guarantee, sibling="docker-2")
-    for order in ((row, same), (same, row)):
-        shown = cells.matrix(replace(RUN, results=order))
-        assert shown.sign(row.guarantee, row.box) is cells.VIOLATED
+BAD = next(row for row in RUN.results if cells.sign_of(row) is cells.VIOLATED)
+GOOD = replace(
+    next(row for row in RUN.results if cells.sign_of(row) is cells.HOLDS), box=BAD.box, guarantee=BAD.guarantee
+)
 
 
-def test_both_doors_are_two_columns() -> None:
-    row = RUN.results[0]
-    shown = cells.matrix(replace(RUN, results=(row, replace(row, door="exec"))))
-    assert shown.columns == (f"{row.box}@start", f"{row.box}@exec")
+def test_doors_that_agree_are_one_sign() -> None:
+    run = replace(RUN, results=(GOOD, replace(GOOD, door="exec")))
+    shown = cells.matrix(run)
+    assert shown.columns == (GOOD.box,)
+    assert shown.sign(GOOD.guarantee, GOOD.box) is cells.HOLDS
+    assert cells.DOORS not in shown.used()
+    assert shown.held(GOOD.box) == 1
+    for text in (terminal.render(run), markdown.render(run)):
+        assert "doors differ" not in text
+        assert "@" not in text
+
+
+@pytest.mark.parametrize(("start", "entered"), [(GOOD, BAD), (BAD, GOOD)], ids=["exec violates", "start violates"])
+def test_doors_that_differ_are_shown(start: ResultRow, entered: ResultRow) -> None:
+    run = replace(RUN, results=(start, replace(entered, door="exec")))
+    shown = cells.matrix(run)
+    words = f"{cells.sign_of(start).word}/{cells.sign_of(entered).word}"
+    assert shown.sign(BAD.guarantee, BAD.box).word == words
+    assert shown.sign(BAD.guarantee, BAD.box).colour == cells.VIOLATED.colour
+    assert cells.DOORS in shown.used()
+    assert shown.held(BAD.box) == 0
+    said = f"{BAD.guarantee} in {BAD.box}: {start.verdict} through the start door, {entered.verdict} through the exec"
+    for text in (terminal.render(run), markdown.render(run)):
+        assert words in text
+        assert "doors differ" in text
+        assert said in " ".join(text.split())
+        assert f"{BAD.box}@{'exec' if entered is BAD else 'start'}" in text
+    assert "1 different by door" in summary.bottom_line(run)
+
+
+def test_a_violation_through_both_doors_is_the_boxs() -> None:
+    accepted = next(rows[0] for rows in summary.accepted(RUN))
+    run = replace(RUN, results=(accepted, replace(accepted, door="exec")))
+    assert f"  {accepted.guarantee}: {accepted.box}\n" in terminal.render(run)
+
+
+# -- pairs -----------------------------------------------------------------------------
+
+
+def with_pairs(number: int, verdicts: Mapping[tuple[int, int], Verdict]) -> Run:
+    """`number` boxes, and one guarantee between every two, each way: `verdicts`, else it holds."""
+    run = many_boxes(number)
+    names = [box.name for box in run.boxes]
+    rows = []
+    for one in range(number):
+        for other in set(range(number)) - {one}:
+            verdict = verdicts.get((one, other), Verdict.HOLDS)
+            row = BAD if verdict is Verdict.VIOLATED else GOOD
+            outcome = Outcome.XFAILED if verdict is Verdict.VIOLATED else Outcome.PASSED
+            rows.append(
+                replace(row, box=names[one], sibling=names[other], verdict=verdict, outcome=outcome, known=False)
+            )
+    return replace(run, results=(*run.results, *rows))
+
+
+def test_pairs_are_not_in_the_matrix() -> None:
+    alone = many_boxes(3)
+    assert cells.matrix(with_pairs(3, {(0, 1): Verdict.VIOLATED})).cells == cells.matrix(alone).cells
+    assert pairs.headline(alone) is None
+    assert "pairs" not in terminal.render(alone)
+
+
+def test_pairs_are_told() -> None:
+    run = with_pairs(3, {(0, 1): Verdict.VIOLATED})
+    assert pairs.headline(run) == ("3 pairs of boxes, each way, 1 guarantees each: 5 hold, 1 violated (0 required)")
+    first, second = (box.name for box in run.boxes[:2])
+    for text in (terminal.render(run), markdown.render(run)):
+        assert f"{first} beside {second}" in " ".join(text.split())
+    assert f"| {first} |  | 1 of 1 | holds |" in markdown.render(run)
+    assert " boxes and 3 pairs: " in summary.bottom_line(run)
+
+
+def test_who_is_seen_by_all_is_said_once() -> None:
+    """Of 16 boxes everyone is seen by the last: one line, not fifteen."""
+    run = with_pairs(16, {(one, 15): Verdict.VIOLATED for one in range(15)})
+    ((guarantee, between, _),) = pairs.violated(run)
+    assert (guarantee, between) == (BAD.guarantee, "any beside docker-runtime-15")
+    run = with_pairs(16, {(3, other): Verdict.VIOLATED for other in range(16) if other != 3})
+    ((_, between, _),) = pairs.violated(run)
+    assert between == "docker-runtime-3 beside any"
+
+
+def test_a_required_violation_of_a_pair_is_shown_whole() -> None:
+    run = replace(RUN, results=(replace(BAD, sibling="podman"),))
+    for text in (terminal.render(run), markdown.render(run)):
+        assert f"{BAD.box} beside podman" in " ".join(text.split())
+        assert "(1 required)" in " ".join(text.split())
+
+
+def test_what_pairs_cannot_be_asked() -> None:
+    """Not again where the box by itself cannot, for the same reason."""
+    alone = replace(GOOD, verdict=Verdict.UNSUPPORTED, outcome=Outcome.SKIPPED, reason="no control group")
+    same, another = replace(alone, sibling="podman"), replace(alone, sibling="qemu", reason="it did not start")
+    groups = summary.unsupported(replace(RUN, results=(alone, same, another)))
+    assert [(group.reason, group.cells) for group in groups] == [
+        ("no control group", f"{GOOD.box}: {GOOD.guarantee}"),
+        ("it did not start", f"{GOOD.box} beside qemu: {GOOD.guarantee}"),
+    ]
+
+
+@pytest.mark.parametrize("number", [3, 16])
+def test_pairs_fit_the_terminal(number: int) -> None:
+    run = with_pairs(number, {(0, other): Verdict.VIOLATED for other in range(1, number, 2)})
+    assert max(map(len, terminal.render(run, width=90).splitlines())) <= 90
 
 
 def test_a_run_without_results_renders() -> None:

@@ -52,6 +52,7 @@ DROPPED = ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "pr
 class Docker:
     name = "docker"
     start_ms = 500
+    doors = ("start", "exec")
     keywords: Mapping[str, str] = {
         "host": "the daemon's address: unix:///run/user/1000/docker.sock (default: DOCKER_HOST, else the usual)",
         "container": "a running container, by name or id: measured through docker exec, and left as it was",

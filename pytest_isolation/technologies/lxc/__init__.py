@@ -47,6 +47,7 @@ GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "SYS_TIME", "SYS_NICE")
 class Lxc:
     name = "lxc"
     start_ms = 90
+    doors = ("start", "exec")
     keywords: Mapping[str, str] = {
         "unprivileged": "true: an id map, so that root in the box is an ordinary user of the host",
         "idmap": "BASE:SIZE, the host's ids the box is given (default: root's in /etc/subuid, else ids nobody has)",

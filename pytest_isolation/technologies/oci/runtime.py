@@ -51,6 +51,7 @@ class OciRuntime:
     package = ""
     """Debian's, that has the program."""
     start_ms = 80
+    doors = ("start", "exec")
     shares_kernel = True
     networks: tuple[str, ...] = ("none", "host")
     keywords: Mapping[str, str] = {

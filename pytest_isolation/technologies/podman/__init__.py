@@ -42,6 +42,7 @@ GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME"
 class Podman:
     name = "podman"
     start_ms = 400
+    doors = ("start", "exec")
     keywords: Mapping[str, str] = {
         "container": "a running container, by name or id: measured through podman exec, and left as it was",
         "rootless": "true: as a user without privileges; always so when you are none",

@@ -44,6 +44,7 @@ CHOICES = {"accel": ("auto", "kvm", "tcg"), "machine": ("q35", "microvm")}
 class Qemu:
     name = "qemu"
     start_ms = 4000
+    doors = ("start",)
     keywords: Mapping[str, str] = {
         "kernel": "a kernel image (default: the newest readable one in /boot, cloud kernels first)",
         "accel": "auto (KVM when a guest really boots on it, else TCG), kvm or tcg",

@@ -17,6 +17,7 @@ FLAGS = {"mnt": "--mount", "ipc": "--ipc", "uts": "--uts"}
 class Unshare:
     name = "unshare"
     start_ms = 20
+    doors = ("start",)
     keywords = {}
 
     def weakenings(self):

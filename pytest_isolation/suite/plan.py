@@ -1,0 +1,91 @@
+"""Which cells a run measures: each box through its doors, each beside each other, each with its holes open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import permutations
+from types import CodeType
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
+from pytest_isolation.technologies import technology
+
+if TYPE_CHECKING:
+    from pytest_isolation.options.config import RunConfig
+
+LEAST = 2
+"""Examples that every cell takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a check's `box` parameter holds until the check runs."""
+
+    spec: BoxSpec
+    """Its door is start or exec."""
+    proof: bool = False
+    """The box has the guarantee's own hole: the check must fire (--isolation-prove)."""
+    again: bool = False
+    """The box is measured through the start door as well."""
+    sibling: BoxSpec | None = None
+    """The box beside it, where that is not one more from its own spec."""
+
+    def __str__(self) -> str:
+        """As in node ids: docker, docker@exec, docker+podman; `+` and `@` are in no box's name."""
+        if self.sibling is not None:
+            return f"{self.spec.id}+{self.sibling.id}"
+        return f"{self.spec.id}@exec" if self.again else self.spec.id
+
+    def examples(self, promise: Guarantee, asked: int | None) -> int:
+        """How many examples the check takes here: those of its kind, or `asked` per call (--isolation-examples).
+
+        A fifth of them where it has had the others through the start door, and a tenth beside another
+        box: what differs there is how a process came in, or who the neighbour is, not one input in a
+        hundred.  tests/power/measured.toml: the median check catches its hole by the second example.
+        """
+        number = EXAMPLES[promise.kind] if asked is None or promise.kind != "per-call" else asked
+        part = 10 if self.sibling is not None else 5 if self.again else 1
+        return max(number // part, min(number, LEAST))
+
+
+def cells(promise: Guarantee, test: Callable[..., Any], boxes: Sequence[BoxSpec], asked: RunConfig) -> Iterator[Cell]:
+    """The cells of one guarantee on the `boxes` that are available."""
+    for spec in boxes:
+        yield from _doors(spec)
+    if asked.pairs and meets_a_sibling(test):
+        for one, other in pairs(boxes):
+            yield Cell(replace(one, door="start"), sibling=replace(other, door="start"))
+    if asked.prove:
+        for spec in boxes:
+            if not spec.attached and promise.falsified_by <= technology(spec.technology).weakenings():
+                (first, *_) = _doors(spec)
+                yield Cell(first.spec.weakened(*promise.falsified_by), proof=True)
+
+
+def pairs(boxes: Iterable[BoxSpec]) -> Iterator[tuple[BoxSpec, BoxSpec]]:
+    """Every two of `boxes`, each way: what one can do to the other, the other need not be able to do to it."""
+    return permutations(boxes, 2)
+
+
+def meets_a_sibling(test: Callable[..., Any]) -> bool:
+    """Whether the check asks for `box.sibling`: then it is about two boxes."""
+    inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
+    return "sibling" in _names(inner.__code__)
+
+
+def _doors(spec: BoxSpec) -> Iterator[Cell]:
+    if spec.door == "both":
+        yield Cell(replace(spec, door="start"))
+        yield Cell(replace(spec, door="exec"), again=True)
+    else:
+        yield Cell(spec)
+
+
+def _names(code: CodeType) -> set[str]:
+    found = set(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            found |= _names(constant)
+    return found
