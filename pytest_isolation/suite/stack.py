@@ -28,6 +28,7 @@ from pytest_isolation.suite.cell import measure
 from pytest_isolation.suite.collect import check_files, load_check
 from pytest_isolation.suite.controls import Controls
 from pytest_isolation.suite.judge import Judge
+from pytest_isolation.suite.plan import Cell
 from pytest_isolation.technologies import names
 
 LEFT_OUT = ("port",)
@@ -149,6 +150,6 @@ class _Measuring:
         return {}
 
     def _cell(self, promise: Guarantee, test: Callable[..., Any], one: Chosen) -> dict[str, Any]:
-        row = measure(promise, test, one.spec, pool=self._pool, controls=self._controls, seed=self._seed,
+        row = measure(promise, test, Cell(one.spec), pool=self._pool, controls=self._controls, seed=self._seed,
                       examples=self._asked.examples)  # fmt: skip
         return row | self._judge.outcome(row, promise, one)
