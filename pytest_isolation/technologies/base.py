@@ -47,7 +47,10 @@ class Technology(Protocol):
 
     @property
     def doors(self) -> tuple[str, ...]:
-        """The ways into a box: ("start",), or ("start", "exec") when Parts.enter comes into a running one."""
+        """The ways into a box: ("start",), or ("start", "exec") when Parts.enter comes into a running one.
+
+        ("exec",) when somebody else has started it.
+        """
 
     @property
     def keywords(self) -> Mapping[str, str]:

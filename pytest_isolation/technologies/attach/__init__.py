@@ -30,6 +30,7 @@ __all__ = ["Attach"]
 class Attach:
     name = "attach"
     start_ms = 50
+    doors = ("exec",)
     keywords: Mapping[str, str] = {"pid": "a process of the box, by this host's number; it is left as it was"}
 
     def weakenings(self) -> Weakenings:
