@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.report.run import SupportRow, TechnologyRow
+from pytest_isolation.support.guest import booting
 from pytest_isolation.support.kernel import Kernel, look
 from pytest_isolation.support.survey import Tried, survey
 from pytest_isolation.support.technologies import judge, needed_by, wanted_by
@@ -22,8 +23,11 @@ def of_this_host(lifetime: Lifetime) -> Rows:
     """Try everything on the running kernel: as root and as a user, or as the user we are."""
     groups = f"pytest-isolation/{lifetime.run_id}-{os.getpid()}"
     lifetime.register("cgroup", groups)
+    users: tuple[As, ...] = ("root", "user") if os.geteuid() == 0 else ("user",)
     with start_local() as local:
-        return rows(look("running", local.proc, groups=groups), ("root", "user") if os.geteuid() == 0 else ("user",))
+        kernel = look("running", local.proc, groups=groups)
+        with booting(kernel, users[0], lifetime) as kernel.guest:
+            return rows(kernel, users)
 
 
 def of_image(path: str, lifetime: Lifetime) -> Rows:

@@ -41,7 +41,8 @@ def explain(feature: Feature, kernel: Kernel, as_: As, ended: Exception | str | 
 
 def _detail(detail: str | None, feature: Feature, configured: str) -> str | None:
     if configured == "n":
-        said = f"works although the configuration has no {' '.join(feature.config)}"
+        missing = " ".join(option.partition("@")[0] for option in feature.config)
+        said = f"works although the configuration has no {missing}"
         return f"{detail}; {said}" if detail else said
     return detail
 
@@ -58,7 +59,8 @@ def _why(
     if as_ == "user" and feature.user and number in NO_PERMISSION:
         return "refused", f"{said}: {feature.user}", feature.remedy
     if configured == "n":
-        options = ", ".join(option for option in feature.config if kernel.configured((option,)) == "n")
+        missing = [option for option in feature.config if kernel.configured((option,)) == "n"]
+        options = ", ".join(option.partition("@")[0] for option in missing)
         return "not-built", f"the kernel was built without {options}", f"a kernel with {_options(options)}"
     if feature.since and kernel.version < feature.since:
         since = ".".join(map(str, feature.since))

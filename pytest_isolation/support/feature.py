@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from pytest_isolation.support.kernel import version_of
+
 if TYPE_CHECKING:
     from pytest_isolation.support.trial import Trial
 
@@ -53,7 +55,7 @@ class Feature:
     """How it is tried: the first line of the probe's docstring."""
     probe: Probe
     config: tuple[str, ...] = ()
-    """Kernel options without CONFIG_; all are needed, "A|B": either."""
+    """Kernel options without CONFIG_; all are needed, "A|B": either; "A@6.11": from that version on."""
     modules: tuple[str, ...] = ()
     """Modules that hold it where it is not built in."""
     since: tuple[int, int] | None = None
@@ -85,7 +87,6 @@ def feature(
         if id in REGISTRY:
             raise ValueError(f"two features are called {id}")
         tried = (probe.__doc__ or "").strip().split("\n")[0]
-        major, _, minor = since.partition(".")
         REGISTRY[id] = Feature(
             id,
             what,
@@ -93,7 +94,7 @@ def feature(
             probe,
             tuple(config.split()),
             tuple(modules.split()),
-            (int(major), int(minor or 0)) if since else None,
+            version_of(since) if since else None,
             switches,
             remedy,
             user,

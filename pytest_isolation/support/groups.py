@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import errno
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.shortcuts import AT_FDCWD
-from pytest_isolation.support.trial import Absent, Refused, Trial, need
+from pytest_isolation.support.trial import NEWNS, ROOM, Absent, Refused, Trial, need, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.support.kernel import Kernel
 
 V1_NAME = {"io": "blkio"}
@@ -78,19 +78,53 @@ def own_path(t: Trial, controller: str) -> str:
 
 
 @contextmanager
-def group(t: Trial, controller: str) -> Iterator[ScratchGroup]:
-    """A group with `controller` (v2's name; "" for any v2 group); raises Absent, Refused."""
+def old_tree(t: Trial, controller: str) -> Iterator[str]:
+    """Where the tree of version 1 of `controller` (v1's name) is: the system's, or one made for the trial.
+
+    One is made only on a kernel that is ours alone: there the controller leaves the v2 tree for as long.
+    Raises Absent, Refused.
+    """
+    found = hierarchies(t.kernel)
+    if controller in found.v1:
+        yield found.v1[controller]
+        return
+    if not t.kernel.ours:
+        raise _absent(t.kernel, controller, controller, found)
+    t.own(NEWNS)
+    modern = next((new for new, old in V1_NAME.items() if old == controller), controller)
+    if modern in found.offered:
+        # What an earlier trial switched on: a controller in use stays where it is (EBUSY).
+        shortcuts.write(t.proc, f"{found.v2}/cgroup.subtree_control", f"-{modern}".encode())
+    answers: list[Reply] = []
+
+    def mounted() -> bool:
+        answers.append(t.proc.mount("none", ROOM, "cgroup", 0, controller))
+        return answers[-1].errno != errno.EBUSY
+
+    wait_until(mounted)
+    need(answers[-1])
+    try:
+        yield ROOM
+    finally:
+        t.proc.umount2(ROOM, 0)
+        if modern in found.offered:
+            wait_until(lambda: modern in t.read(f"{found.v2}/cgroup.controllers").split())
+
+
+@contextmanager
+def group(t: Trial, controller: str, *, v1: bool = False) -> Iterator[ScratchGroup]:
+    """A group with `controller` (v2's name; "" for any v2 group), `v1`: of version 1 alone; raises Absent, Refused."""
     found = hierarchies(t.kernel)
     old = V1_NAME.get(controller, controller)
-    if controller and old in found.v1:
-        base, v1 = found.v1[old], True
-    elif found.v2 is not None and (not controller or controller in found.offered):
-        base, v1 = found.v2, False
-    else:
+    modern = found.v2 is not None and (not controller or controller in found.offered)
+    v1 = v1 or (bool(controller) and (old in found.v1 or not modern))
+    if not v1 and found.v2 is None:
         raise _absent(t.kernel, controller, old, found)
-    path = base if t.as_ == "root" else base + own_path(t, old if v1 else "")
     made: list[str] = []
-    try:
+    with ExitStack() as undo:
+        base = undo.enter_context(old_tree(t, old)) if v1 else str(found.v2)
+        path = base if t.as_ == "root" else base + own_path(t, old if v1 else "")
+        undo.callback(_remove, t, made)
         for part in (*t.kernel.groups.split("/"), f"support-{controller or 'any'}"):
             if not v1 and controller:
                 shortcuts.write(t.proc, f"{path}/cgroup.subtree_control", f"+{controller}".encode())
@@ -98,23 +132,17 @@ def group(t: Trial, controller: str) -> Iterator[ScratchGroup]:
             if need(t.proc.mkdirat(AT_FDCWD, path, 0o755), 17).ok:
                 made.append(path)
         yield ScratchGroup(t, path, v1)
-    finally:
-        for one in reversed(made):
-            _remove(t, one)
 
 
-def _remove(t: Trial, path: str) -> None:
+def _remove(t: Trial, made: list[str]) -> None:
     """A group is busy until its last process is reaped; what another run shares stays."""
-    for _ in range(100):
-        if t.proc.unlinkat(AT_FDCWD, path, 0x200).errno != 16:
-            return
-        if [
-            name
-            for name in shortcuts.listing(t.proc, path)
-            if t.proc.faccessat(AT_FDCWD, f"{path}/{name}/cgroup.procs", os.F_OK).ok
-        ]:
-            return
-        time.sleep(0.01)
+    for path in reversed(made):
+        for _ in range(100):
+            if t.proc.unlinkat(AT_FDCWD, path, 0x200).errno != errno.EBUSY:
+                break
+            if any(t.exists(f"{path}/{name}/cgroup.procs") for name in shortcuts.listing(t.proc, path)):
+                return
+            time.sleep(0.01)
 
 
 def _absent(kernel: Kernel, controller: str, old: str, found: Hierarchies) -> Absent:
@@ -132,4 +160,4 @@ def _absent(kernel: Kernel, controller: str, old: str, found: Hierarchies) -> Ab
     return Absent(f"no control group tree offers {controller}", f"a kernel with the controller {controller}")
 
 
-__all__ = ["Refused", "ScratchGroup", "group", "hierarchies"]
+__all__ = ["Refused", "ScratchGroup", "group", "hierarchies", "old_tree"]

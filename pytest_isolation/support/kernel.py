@@ -29,13 +29,16 @@ class Kernel:
     """The control group below which trials make theirs."""
     load: Callable[[str], None] | None = None
     """Loads a module; None: the kernel does that by itself."""
+    guest: Callable[[], str | None] | None = None
+    """Why no Linux guest boots on its KVM; None: it does.  May raise Untried."""
+    ours: bool = False
+    """Nobody else runs on it: a trial may take a controller from the whole machine for a moment."""
     _read: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def version(self) -> tuple[int, int]:
         """(6, 12)"""
-        found = re.match(r"(\d+)\.(\d+)", self.release)
-        return (int(found[1]), int(found[2])) if found else (0, 0)
+        return version_of(self.release)
 
     def text(self, path: str) -> str | None:
         """A file of the kernel's own; None when it cannot be read."""
@@ -61,12 +64,18 @@ class Kernel:
         return next((word.partition("=")[2] for word in self.parameters if word.startswith("lockdown=")), "none")
 
     def configured(self, options: tuple[str, ...]) -> str:
-        """y, m, n or unknown: the least of what all `options` are ("A|B": the more of the two)."""
+        """y, m, n or unknown: the least of what all `options` are.
+
+        "A|B": the more of the two; "A@6.11": from that version on.
+        """
         if self.config is None:
             return "unknown"
         found = "y"
         for option in options:
-            values = [self.config.get(one, "n") for one in option.split("|")]
+            names, _, since = option.partition("@")
+            if since and self.version < version_of(since):
+                continue
+            values = [self.config.get(one, "n") for one in names.split("|")]
             here = "y" if any(v not in ("n", "m") for v in values) else "m" if "m" in values else "n"
             found = min(found, here, key="nmy".index)
         return found
@@ -84,6 +93,12 @@ class Kernel:
                 if module_name(line.partition(":")[0]) == name:
                     return True
         return False
+
+
+def version_of(text: str) -> tuple[int, int]:
+    """ "6.12.9-cloud" -> (6, 12)."""
+    found = re.match(r"(\d+)\.(\d+)", text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def module_name(path: str) -> str:
@@ -123,6 +138,7 @@ def look(
     modules: Path | None = None,
     groups: str = "pytest-isolation/support",
     load: Callable[[str], None] | None = None,
+    ours: bool = False,
 ) -> Kernel:
     """The kernel `root` runs on; for an image, its configuration is sought beside it (config-RELEASE)."""
     program = Program()
@@ -135,4 +151,4 @@ def look(
     texts = [gzip.decompress(packed).decode()] if packed else []
     texts += [place.read_text() for place in places if place.is_file()]
     config = parse_config(texts[0]) if texts else None
-    return Kernel(name, root, release, modules or Path("/lib/modules") / release, config, groups, load)
+    return Kernel(name, root, release, modules or Path("/lib/modules") / release, config, groups, load, None, ours)

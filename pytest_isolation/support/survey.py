@@ -7,9 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.client import Program
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.support.explain import As, Finding, explain
 from pytest_isolation.support.feature import Feature, features
+from pytest_isolation.support.modules import Brought
 from pytest_isolation.support.trial import NOBODY, Absent, Refused, Trial, Unmet, Untried
 
 if TYPE_CHECKING:
@@ -26,10 +28,16 @@ class Tried:
 
 def survey(kernel: Kernel, users: Sequence[As], *, only: Collection[str] = ()) -> list[Tried]:
     """Try every feature (or those of `only`) as each of `users`.  Raises AgentLost when the kernel is gone."""
-    return [tried for as_ in users for tried in _as_user(kernel, as_, only)]
+    brought = Brought(kernel)
+    try:
+        return [tried for as_ in users for tried in _as_user(kernel, as_, only, brought)]
+    finally:
+        if not kernel.ours:
+            with suppress(AgentLost):
+                brought.remove()
 
 
-def _as_user(kernel: Kernel, as_: As, only: Collection[str]) -> Iterator[Tried]:
+def _as_user(kernel: Kernel, as_: As, only: Collection[str], brought: Brought) -> Iterator[Tried]:
     for feature in features():
         if only and feature.id not in only:
             continue
@@ -40,17 +48,24 @@ def _as_user(kernel: Kernel, as_: As, only: Collection[str]) -> Iterator[Tried]:
             if as_ == "user":
                 become_user(kernel, proc)
             # A child of the user's own: what it does to itself must not reach the next trial.
-            yield Tried(feature, as_, explain(feature, kernel, as_, attempt(feature, Trial(kernel, proc, as_))))
+            tried = Tried(feature, as_, explain(feature, kernel, as_, attempt(feature, Trial(kernel, proc, as_))))
+        if not kernel.ours:
+            brought.note(feature)
+        yield tried
 
 
 def become_user(kernel: Kernel, proc: Proc) -> None:
     """An ordinary user without groups; the one we are, when that is no root."""
     if kernel.root.geteuid().value != 0:
         return
-    for reply in (proc.setgroups([]), proc.setresgid(NOBODY, NOBODY, NOBODY), proc.setresuid(NOBODY, NOBODY, NOBODY)):
+    program = Program()
+    program.setgroups([])
+    program.setresgid(NOBODY, NOBODY, NOBODY)
+    program.setresuid(NOBODY, NOBODY, NOBODY)
+    program.prctl(4, 1)  # PR_SET_DUMPABLE: else its own files in /proc belong to root
+    for reply in proc.run(program):
         if not reply.ok:
             raise BoxError(f"a process cannot become an ordinary user: {reply}")
-    proc.prctl(4, 1)  # PR_SET_DUMPABLE: else its own files in /proc belong to root
 
 
 def attempt(feature: Feature, trial: Trial) -> Exception | str | None:

@@ -5,16 +5,22 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.errors import AgentLost
 from pytest_isolation.report.run import SupportRow, TechnologyRow
 from pytest_isolation.suite.support import of_this_host
+from pytest_isolation.support.disks import loop_device
 from pytest_isolation.support.feature import features
+from pytest_isolation.support.kernel import look
 from pytest_isolation.support.technologies import technologies
+from pytest_isolation.support.trial import Trial, wait_until
 from tests.runs import run, run_as_nobody
 
 ROOT = os.geteuid() == 0
@@ -48,15 +54,60 @@ def test_root_can_do_what_a_user_can(host: tuple[tuple[SupportRow, ...], tuple[T
     assert works["user"] - works["root"] == set()
 
 
+def modules() -> list[str]:
+    """The kernel's loaded modules."""
+    listed = Path("/proc/modules")
+    return sorted(line.split()[0] for line in listed.read_text().splitlines()) if listed.exists() else []
+
+
 def test_the_host_alone(tmp_path: Path) -> None:
-    before = Path("/proc/self/mountinfo").read_text()
+    """A verdict in time, and nothing mounted or loaded that was not."""
+    mounted, loaded, started = Path("/proc/self/mountinfo").read_text(), modules(), time.monotonic()
     done = run(tmp_path / "here", "--isolation-host", timeout=60)
     assert done.code == 0
     done.said("host support: which technologies this kernel can run", "the configuration says otherwise")
     assert re.search(r"\d+ features, of which work: .*: passed", done.out)
     assert {row["technology"] for row in done.report["technologies"]} >= {"docker", "podman", "gvisor", "qemu", "lxc"}
     assert done.report["results"] == []
-    assert Path("/proc/self/mountinfo").read_text() == before
+    assert time.monotonic() - started < 20
+    assert Path("/proc/self/mountinfo").read_text() == mounted  # tests/safety compares the rest
+    assert modules() == loaded
+
+
+@pytest.mark.skipif(not ROOT, reason="a loop device is root's")
+def test_a_killed_trial_leaves_no_loop_device() -> None:
+    """SIGKILL while a device is attached: the kernel detaches it."""
+    if not Path("/dev/loop-control").exists():
+        pytest.skip("this kernel has no loop devices, or this container may not see them")
+    local = start_local()
+    trial = Trial(look("running", local.proc), local.proc, "root")
+    held = loop_device(trial)
+    number, _ = held.__enter__()
+    backing = Path(f"/sys/block/loop{number}/loop/backing_file")
+    assert "disk" in backing.read_text()
+    local.process.kill()
+    local.process.wait()
+    assert wait_until(lambda: not backing.exists())
+    with pytest.raises(AgentLost):
+        held.__exit__(None, None, None)
+
+
+@pytest.mark.skipif(not ROOT, reason="the three answers of KVM are root's where users may not open it")
+def test_kvm_has_three_answers(host: tuple[tuple[SupportRow, ...], tuple[TechnologyRow, ...]]) -> None:
+    """Opened, runs code, boots a guest: each needs the one before, and the last says why not."""
+    opened, runs, boots = (
+        row
+        for name in ("virt.kvm", "virt.kvm-runs", "virt.kvm-boots")
+        for row in host[0]
+        if (row.feature, row.as_) == (name, "root")
+    )
+    if boots.status == "works":
+        assert runs.status == "works"
+    if runs.status == "works":
+        assert opened.status == "works"
+        assert boots.status == "works" or "no guest boots on it" in (boots.cause or "")
+    missing = next(row.missing for row in host[1] if (row.technology, row.as_) == ("qemu", "root"))
+    assert ("virt.kvm-boots" in missing) == (boots.status != "works")
 
 
 @pytest.mark.skipif(not ROOT or not shutil.which("setpriv"), reason="becoming another user needs root")

@@ -22,3 +22,13 @@ def test_a_run_leaves_the_host_as_it_found_it(name: str, tmp_path: Path) -> None
     assert done.returncode in (0, 1), done.stdout[-3000:] + done.stderr[-3000:]
     assert settled_differences(before) == []
     assert list(tmp_path.iterdir()) == [], "the run left files where it was started"
+
+
+def test_host_support_leaves_the_host_as_it_found_it(tmp_path: Path) -> None:
+    """Every feature tried, as root and as a user."""
+    before = fingerprint()
+    command = [sys.executable, "-m", "pytest", "-q", "--isolation-host"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert settled_differences(before) == []
+    assert list(tmp_path.iterdir()) == [], "the run left files where it was started"

@@ -12,8 +12,8 @@ from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.errors import BoxError
 from pytest_isolation.support.disks import O_TMPFILE, loop_device
 from pytest_isolation.support.feature import Switch, feature, parameter
-from pytest_isolation.support.groups import ScratchGroup, group, hierarchies
-from pytest_isolation.support.trial import ROOM, Absent, Trial, check, need, wait_until
+from pytest_isolation.support.groups import ScratchGroup, group, hierarchies, old_tree
+from pytest_isolation.support.trial import ROOM, Absent, Refused, Trial, check, need, wait_until
 
 DELEGATE = "control groups belong to root until one is delegated to the user"
 DELEGATED = "run in a delegated group: systemd-run --user --scope -p Delegate=yes ... (v2)"
@@ -28,7 +28,6 @@ def _off(name: str, *more: Switch) -> tuple[Switch, ...]:
     "the unified tree of control groups",
     config="CGROUPS",
     since="4.5",
-    switches=(parameter("cgroup_no_v2"),),
     remedy="mount -t cgroup2 none /sys/fs/cgroup",
 )
 def unified(t: Trial) -> str:
@@ -46,19 +45,30 @@ def unified(t: Trial) -> str:
     "one tree a controller, for engines of before 2020",
     config="CGROUPS",
     switches=(parameter("cgroup_no_v1=all"),),
+    user=DELEGATE,
     remedy="boot with systemd.unified_cgroup_hierarchy=0",
 )
 def legacy(t: Trial) -> str:
-    """find trees of version 1"""
+    """find trees of version 1; in a VM, mount one for each controller the kernel has"""
     found = hierarchies(t.kernel)
-    if not found.v1:
-        known = "cgroup" in [
-            w for line in (t.kernel.text("/proc/filesystems") or "").splitlines() for w in line.split()
-        ]
-        raise Absent("no tree of version 1 is mounted" + ("" if known else ", and the kernel knows none"))
-    return " ".join(
-        sorted(name for name in found.v1 if f"{name}/" not in ("rw/",) and "=" not in name and name != "rw")
-    )
+    if not t.kernel.ours:
+        if not found.v1:
+            known = "cgroup" in (t.kernel.text("/proc/filesystems") or "").split()
+            raise Absent("no tree of version 1 is mounted" + ("" if known else ", and the kernel knows none"))
+        return " ".join(sorted(name for name in found.v1 if "=" not in name and name != "rw"))
+    lines = [line.split() for line in (t.kernel.text("/proc/cgroups") or "").splitlines()]
+    refused: Refused | None = None
+    works = []
+    for name in sorted(words[0] for words in lines if words[-1] == "1"):
+        try:
+            with old_tree(t, name):
+                works.append(name)
+        except Refused as error:
+            refused = error
+    if refused is not None and not works:
+        raise refused
+    check(works, "the kernel names no controller")
+    return " ".join(works)
 
 
 @feature("cg.group", "a group of its own for a box", config="CGROUPS", user=DELEGATE, remedy=DELEGATED)
@@ -79,7 +89,11 @@ def own_group(t: Trial) -> None:
 )
 def memory(t: Trial) -> None:
     """a process limited to 16 MiB touches 48 MiB"""
-    with group(t, "memory") as made, t.child() as child:
+    _bites(t, v1=False)
+
+
+def _bites(t: Trial, *, v1: bool) -> None:
+    with group(t, "memory", v1=v1) as made, t.child() as child:
         made.set("memory.limit_in_bytes", "memory.max", str(16 << 20))
         swap = made.file("memory.memsw.limit_in_bytes", "memory.swap.max")
         if t.exists(swap):
@@ -121,15 +135,14 @@ def memory_peak(t: Trial) -> None:
 @feature(
     "cg.memory-v1",
     "memory limits for engines of version 1",
-    config="MEMCG_V1|MEMCG",
+    config="MEMCG MEMCG_V1@6.11",
     switches=_off("memory"),
     user=DELEGATE,
     remedy="use control groups v2 and an engine that knows them",
 )
 def memory_v1(t: Trial) -> None:
-    """a memory tree of version 1 is mounted"""
-    if "memory" not in hierarchies(t.kernel).v1:
-        raise Absent("memory is not in a tree of version 1")
+    """the same in a tree of version 1"""
+    _bites(t, v1=True)
 
 
 @feature(
@@ -196,7 +209,7 @@ def cpu_weight(t: Trial) -> None:
 @feature("cg.cpu-realtime", "realtime scheduling inside a box", config="RT_GROUP_SCHED", user=DELEGATE)
 def cpu_realtime(t: Trial) -> None:
     """a group of version 1 takes a realtime budget"""
-    with group(t, "cpu") as made:
+    with group(t, "cpu", v1=True) as made:
         if not t.exists(f"{made.path}/cpu.rt_runtime_us"):
             raise Absent("groups have no cpu.rt_runtime_us")
         t.write(f"{made.path}/cpu.rt_runtime_us", "0")
@@ -221,12 +234,13 @@ def cpuset(t: Trial) -> None:
                     if not t.read(f"{place}/{name}"):
                         t.write(f"{place}/{name}", t.read(f"{place.rpartition('/')[0]}/{name}"))
             t.write(f"{made.path}/cpuset.mems", t.read(f"{parent}/cpuset.mems").replace("-", ",").split(",")[0])
-        first = t.read("/proc/self/status").partition("Cpus_allowed_list:")[2].split()[0]
-        first = first.replace("-", ",").split(",")[0]
-        made.set("cpuset.cpus", "cpuset.cpus", first)
+        need(child.sched_setaffinity(0, b"\xff" * 128))  # all its group allows, whatever it was pinned to
+        allowed = int.from_bytes(need(child.sched_getaffinity(0)).data, "little")
+        last = allowed.bit_length() - 1
+        made.set("cpuset.cpus", "cpuset.cpus", str(last))
         made.add(child)
         mask = int.from_bytes(need(child.sched_getaffinity(0)).data, "little")
-        check(mask == 1 << int(first), f"the process may run on the processors {mask:#x}")
+        check(mask == 1 << last, f"the process may run on the processors {mask:#x}")
 
 
 @feature(
@@ -320,10 +334,10 @@ def io(t: Trial) -> str:
     """a process limited to 1 MiB/s writes 512 KiB past the page cache"""
     place = "/var/tmp" if t.exists("/var/tmp") else "/tmp"
     device = struct.unpack_from("<2I", need(t.proc.statx(AT_FDCWD, place)).data, 136)
+    if device[0] == 0:
+        with loop_device(t) as (number, path), group(t, "io") as made, t.child() as child:
+            return _throttled(made, child, (7, number), t.open(path, os.O_RDWR | os.O_DIRECT, child))
     with group(t, "io") as made, t.child() as child:
-        if device[0] == 0:
-            with loop_device(t) as (number, path):
-                return _throttled(made, child, (7, number), t.open(path, os.O_RDWR | os.O_DIRECT, child))
         disk = _whole_disk(t, *device)
         return _throttled(made, child, disk, t.open(place, os.O_RDWR | O_TMPFILE | os.O_DIRECT, child))
 

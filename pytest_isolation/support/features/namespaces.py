@@ -210,13 +210,13 @@ def set_namespaces_by_pidfd(t: Trial) -> None:
         need(t.proc.setns(need(t.proc.pidfd_open(child.pid)).value, NEWUTS | NEWIPC))
 
 
-def _helper(name: str) -> None:
+def _helper(t: Trial, name: str) -> None:
     path = shutil.which(name)
     if path is None:
         raise Absent(f"{name} is not installed", "install the package uidmap (Fedora: shadow-utils)")
-    status = os.stat(path)
-    capable = "security.capability" in os.listxattr(path)
-    if not (status.st_mode & 0o4000 and status.st_uid == 0) and not capable:
+    owner, mode = struct.unpack_from("<20xI4xH", need(t.proc.statx(shortcuts.AT_FDCWD, path)).data)
+    capable = t.proc.lgetxattr(path, "security.capability").ok
+    if not (mode & 0o4000 and owner == 0) and not capable:
         raise Absent(f"{path} is neither setuid root nor has file capabilities", f"chmod u+s {path}")
 
 
@@ -224,8 +224,8 @@ def _helper(name: str) -> None:
 def id_helpers(t: Trial) -> None:
     """newuidmap and newgidmap are installed and privileged"""
     _live_only(t)
-    _helper("newuidmap")
-    _helper("newgidmap")
+    _helper(t, "newuidmap")
+    _helper(t, "newgidmap")
 
 
 @feature("ns.subuid", "ranges of ids that users own")

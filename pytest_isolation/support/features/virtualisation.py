@@ -72,6 +72,24 @@ def kvm_runs(t: Trial) -> None:
 
 
 @feature(
+    "virt.kvm-boots",
+    "a Linux guest at the processor's speed",
+    config="KVM|KVM_INTEL|KVM_AMD",
+    modules="kvm",
+    user=GROUP,
+    remedy="QEMU without KVM (accel=tcg), some ten times slower; else: " + NO_KVM,
+)
+def kvm_boots(t: Trial) -> str:
+    """QEMU boots a Linux kernel image on it to its first process, with a deadline"""
+    t.proc.close(_kvm(t))
+    if t.kernel.guest is None:
+        raise Untried("no guest is booted inside a guest")
+    if (reason := t.kernel.guest()) is not None:
+        raise Absent(reason)
+    return "its first process answered"
+
+
+@feature(
     "virt.kvm-nested",
     "virtual machines inside virtual machines",
     config="KVM|KVM_INTEL|KVM_AMD",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_isolation.technologies.qemu.machine import Machine
 
 DEVICE = "/dev/kvm"
-KVM_TIMEOUT_S = 15.0
+KVM_TIMEOUT_S = 12.0
 """On KVM a guest is there within a second or two."""
 
 _tried: dict[Path, str | None] = {}
@@ -38,14 +38,19 @@ def choose(wanted: str, machine: Machine, lifetime: Lifetime) -> tuple[Literal["
     """
     if wanted == "tcg":
         return "tcg", None
-    if machine.kernel.path not in _tried:
-        _tried[machine.kernel.path] = no_kvm() or _try(machine, lifetime)
-    reason = _tried[machine.kernel.path]
+    reason = why_no_guest(machine, lifetime)
     if reason is None:
         return "kvm", None
     if wanted == "kvm":
         raise Unavailable(f"accel=kvm: {reason}", "use accel=auto or accel=tcg")
     return "tcg", f"not on KVM: {reason}"
+
+
+def why_no_guest(machine: Machine, lifetime: Lifetime) -> str | None:
+    """Why `machine` does not boot on KVM here; None: it does.  Tried once a process, for at most KVM_TIMEOUT_S."""
+    if machine.kernel.path not in _tried:
+        _tried[machine.kernel.path] = no_kvm() or _try(machine, lifetime)
+    return _tried[machine.kernel.path]
 
 
 def _try(machine: Machine, lifetime: Lifetime) -> str | None:

@@ -35,6 +35,10 @@ class Console:
         """Whether nothing has come yet."""
         return not self._kept
 
+    def said(self, words: str) -> bool:
+        with self._lock:
+            return words.encode() in self._kept
+
     def tail(self, lines: int = 24) -> str:
         """The last lines, without control characters."""
         with self._lock:

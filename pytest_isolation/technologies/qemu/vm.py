@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 PORT = "/dev/vport0p1"
 BOOT_TIMEOUT_S = 120.0
+HALTED = "-- System halted"
+"""What the kernel's unpacker says before it stops for ever (arch/x86/boot/compressed/error.c)."""
 EEXIST, PR_SET_THP_DISABLE = 17, 41
 
 
@@ -143,7 +145,7 @@ class _Boot:
                 vm.descriptor = snapshot.descriptor
                 serial.close()
             else:
-                self._watch(line, monitor, timeout)
+                self._watch(line, monitor, console, timeout)
                 vm = Vm(self.machine, Agent(serial), console, monitor, pid)
                 self._prepare(vm, port)
             self.undo.callback(vm.agent.close)
@@ -166,8 +168,11 @@ class _Boot:
         vm.channel, vm.fast = port, True
         return vm
 
-    def _watch(self, line: int, monitor: Monitor, timeout: float) -> None:
-        """Wait for the agent's first byte; raises AgentLost when QEMU ends, pauses the machine, or time is up."""
+    def _watch(self, line: int, monitor: Monitor, console: Console, timeout: float) -> None:
+        """Wait for the agent's first byte.
+
+        Raises AgentLost when QEMU ends or stops the machine, the kernel halts, or time is up.
+        """
         while not select.select([line], [], [], 0.5)[0]:
             try:
                 status = monitor.status()
@@ -175,6 +180,8 @@ class _Boot:
                 raise AgentLost("QEMU ended") from None
             if status != "running":
                 raise AgentLost(f"QEMU stopped the machine: {status}")
+            if console.said(HALTED):
+                raise AgentLost("the kernel halted")
             if time.monotonic() > self.deadline:
                 raise AgentLost(f"no word from the agent within {timeout:g} s")
 
