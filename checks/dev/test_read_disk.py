@@ -24,7 +24,7 @@ promise = guarantee(
 @given(place=st.sampled_from(["/dev", "/tmp"]), length=st.integers(16, 64), name=tokens())
 def test_disk_is_unreadable(box: Box, place: str, length: int, name: str) -> None:
     secret, path = secrets.token_bytes(length), f"{place}/{name}"
-    with disk_with(secret) as number, box.spawn() as proc:
+    with disk_with(box, secret) as number, box.spawn() as proc:
         made = proc.mknodat(-100, path, stat.S_IFBLK | 0o600, number)
         opened = proc.openat(-100, path, os.O_RDONLY) if made.ok else made
         seen = proc.read(opened.value, 4096) if opened.ok else opened

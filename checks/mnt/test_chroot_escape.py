@@ -1,8 +1,6 @@
 """A second chroot(2) does not lead out of the first."""
 
 import os
-import tempfile
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,8 +19,8 @@ promise = guarantee(
 @promise
 @given(depth=st.integers(2, 30), name=tokens())
 def test_double_chroot_stays_inside(box: Box, depth: int, name: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as directory, box.spawn() as proc:
-        Path(directory, name).write_bytes(b"")
+    with box.outside.directory() as directory, box.spawn() as proc:
+        (directory / name).write_bytes(b"")
         inside = f"{box.scratch}/{name}"
         told = [
             proc.mkdirat(-100, inside, 0o700),

@@ -1,8 +1,5 @@
 """No descriptor that the box was started with leads to a directory outside."""
 
-import tempfile
-from pathlib import Path
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +17,7 @@ promise = guarantee(
 @promise
 @given(fd=st.integers(0, 31), up=st.integers(0, 8), name=tokens())
 def test_descriptor_stays_inside(box: Box, fd: int, up: int, name: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as directory:
-        Path(directory, name).write_bytes(b"")
-        told = [box.proc.faccessat(one, f"{'../' * up}{directory[1:]}/{name}", 0) for one in sorted({3, fd})]
+    with box.outside.directory() as directory:
+        (directory / name).write_bytes(b"")
+        told = [box.proc.faccessat(one, f"{'../' * up}{str(directory)[1:]}/{name}", 0) for one in sorted({3, fd})]
         promise.require(not any(reply.ok for reply in told), *told)

@@ -2,14 +2,11 @@
 
 import secrets
 import struct
-import tempfile
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.boxes.local import start_local
 
 promise = guarantee(
     "mnt.open-by-handle-denied",
@@ -24,10 +21,10 @@ promise = guarantee(
 @given(mount=st.sampled_from(["/", "/etc/hosts", "/etc/hostname", "/agent"]), length=st.integers(8, 64))
 def test_handle_opens_nothing(box: Box, mount: str, length: int) -> None:
     secret = secrets.token_bytes(length)
-    with tempfile.TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as place, start_local() as local:
-        mark = Path(place, "mark")
+    with box.outside.directory() as place:
+        mark = place / "mark"
         mark.write_bytes(secret)
-        handle = local.proc.name_to_handle_at(-100, str(mark))
+        handle = box.outside.proc.name_to_handle_at(-100, str(mark))
         size = struct.unpack_from("<I", handle.data)[0]
         with box.spawn() as proc:
             at = proc.openat(-100, mount, 0)

@@ -1,8 +1,6 @@
 """A secret of the host cannot be read from inside, by any path that leads to it outside."""
 
 import secrets
-import tempfile
-from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,7 +26,7 @@ def test_secret_is_unreadable(box: Box, prefix: str, name: str) -> None:
     box.write_file(f"{box.scratch}/{name}.decoy", decoy)
     promise.receipt(read(box.proc, f"{box.scratch}/{name}.decoy").data == decoy, "the decoy in the box")
     box.proc.unlinkat(-100, f"{box.scratch}/{name}.decoy")
-    with tempfile.TemporaryDirectory(prefix="pytest-isolation-secret-", dir="/var/tmp") as directory:
-        Path(directory, name).write_bytes(secret)
+    with box.outside.directory() as directory:
+        (directory / name).write_bytes(secret)
         reply = read(box.proc, f"{prefix}{directory}/{name}")
         promise.require(secret not in reply.data, reply)

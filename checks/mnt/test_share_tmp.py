@@ -1,7 +1,5 @@
 """/tmp of the box and /tmp of the host are two directories."""
 
-from pathlib import Path
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +18,7 @@ promise = guarantee(
 @promise
 @given(inward=st.booleans(), name=tokens(), data=payloads())
 def test_tmp_is_private(box: Box, inward: bool, name: str, data: bytes) -> None:
-    outside = Path("/tmp", name)
+    outside = box.outside.path("/tmp", name)
     if inward:
         outside.write_bytes(data)
         try:

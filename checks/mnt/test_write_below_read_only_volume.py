@@ -1,7 +1,6 @@
 """A read-only volume is read-only in the mounts below it, too."""
 
 import os
-from pathlib import Path
 
 from hypothesis import given
 
@@ -24,7 +23,7 @@ promise = guarantee(
 def test_nested_mount_refuses_writes(box: Box, name: str, data: bytes) -> None:
     if box.parts.init_pid is None:
         raise Unsupported("the host cannot see the box's files")
-    outside = Path(f"/proc/{box.parts.init_pid}/root/volume/nested", name)
+    outside = box.outside.path(f"/proc/{box.parts.init_pid}/root/volume/nested", name)
     reply = write(box.proc, f"/volume/nested/{name}", data, os.O_CREAT | os.O_WRONLY)
     arrived = outside.exists()
     box.proc.unlinkat(-100, f"/volume/nested/{name}")

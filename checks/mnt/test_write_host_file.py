@@ -1,8 +1,5 @@
 """No write from inside changes a file of the host."""
 
-import tempfile
-from pathlib import Path
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,8 +20,8 @@ PREFIXES = ("", "/host", "/proc/1/root", "/..")
 @promise
 @given(prefix=st.sampled_from(PREFIXES), name=tokens(), data=payloads())
 def test_host_file_stays(box: Box, prefix: str, name: str, data: bytes) -> None:
-    with tempfile.TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as directory:
-        mark = Path(directory, name)
+    with box.outside.directory() as directory:
+        mark = directory / name
         mark.write_bytes(b"before")
         reply = write(box.proc, f"{prefix}{mark}", data)
         after = mark.read_bytes()

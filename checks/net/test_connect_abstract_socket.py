@@ -23,7 +23,7 @@ promise = guarantee(
 @given(token=tokens(), tail=st.binary(max_size=8))
 def test_abstract_socket_is_unreachable(box: Box, token: str, tail: bytes) -> None:
     name = b"\0" + token.encode() + tail
-    with listener(socket.AF_UNIX, name) as service:
+    with listener(box, socket.AF_UNIX, sockaddr_un(name)) as service:
         program = Program()
         fd = program.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         tried = program.connect(fd, sockaddr_un(name))

@@ -23,9 +23,9 @@ promise = guarantee(
 @promise
 @given(everywhere=st.booleans())
 def test_host_address_is_unreachable(box: Box, everywhere: bool) -> None:
-    with link_of_host(with_address=True) as made:
+    with link_of_host(box, with_address=True) as made:
         assert made.address is not None
-        with listener(socket.AF_INET, (made.address, 0)) as service:
-            port = service.getsockname()[1]
+        with listener(box, socket.AF_INET, sockaddr_in(made.address, 0)) as service:
+            port = service.port
             told = knock(box.proc, socket.AF_INET, sockaddr_in(made.address, port))
             promise.require(not reached(service), *told, service=f"{made.address}:{port} on {made.name}")

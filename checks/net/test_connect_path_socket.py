@@ -1,7 +1,6 @@
 """A UNIX socket in a directory of the host cannot be reached from inside."""
 
 import socket
-import tempfile
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,9 +21,9 @@ promise = guarantee(
 @promise
 @given(prefix=st.sampled_from(["", "/host", "/proc/1/root"]))
 def test_path_socket_is_unreachable(box: Box, prefix: str) -> None:
-    with tempfile.TemporaryDirectory(prefix="pytest-isolation-", dir="/tmp") as directory:
+    with box.outside.directory("/tmp") as directory:
         path = f"{directory}/s"
-        with listener(socket.AF_UNIX, path) as service:
+        with listener(box, socket.AF_UNIX, sockaddr_un(path.encode() + b"\0")) as service:
             program = Program()
             fd = program.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
             tried = program.connect(fd, sockaddr_un(f"{prefix}{path}".encode() + b"\0"))

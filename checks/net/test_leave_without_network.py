@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.outside.links import link_of_host
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.network import bound, received, sockaddr_in
 
 promise = guarantee(
     "net.none-only-lo",
@@ -23,17 +23,13 @@ promise = guarantee(
 @promise
 @given(data=st.binary(min_size=1, max_size=500), count=st.integers(1, 4))
 def test_nothing_arrives(box: Box, data: bytes, count: int) -> None:
-    with link_of_host(with_address=True) as made, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as service:
+    with link_of_host(box, with_address=True) as made:
         assert made.address is not None
-        service.bind((made.address, 0))
-        service.settimeout(0.1)
-        with box.spawn() as proc:
+        address = sockaddr_in(made.address, 0)
+        with bound(box, socket.AF_INET, address, socket.SOCK_DGRAM) as service, box.spawn() as proc:
             fd = proc.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            target = sockaddr_in(*service.getsockname())
+            target = sockaddr_in(made.address, service.port)
             told = [proc.sendto(fd.value, data, address=target) for _ in range(count)]
-        try:
-            arrived = service.recv(1000)
-        except TimeoutError:
-            arrived = b""
+            arrived = received(service, 0.1)
         promise.held("isolated" if any(reply.ok for reply in told) else "refused")
         promise.require(not arrived, *told, arrived=f"{len(arrived)} bytes at {made.address}")

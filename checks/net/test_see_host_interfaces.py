@@ -35,7 +35,7 @@ def _by_netlink(box: Box) -> list[Reply]:
 @promise
 @given(how=st.sampled_from(["dev", "thread", "ioctl", "netlink"]))
 def test_interfaces_are_hidden(box: Box, how: str) -> None:
-    with link_of_host() as made:
+    with link_of_host(box) as made:
         if how == "ioctl":
             decoy, found = request(box.proc, SIOCGIFINDEX, "lo"), request(box.proc, SIOCGIFINDEX, made.name)
             promise.receipt(decoy.ok, decoy)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, weaken
 from pytest_isolation.agent.shortcuts import read, read_records
-from pytest_isolation.outside.network import sockaddr_in, sockaddr_un
+from pytest_isolation.outside.network import bound, sockaddr_in, sockaddr_un
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -26,29 +26,27 @@ def _shown(address: str, port: int) -> bytes:
 
 
 @promise
-@given(table=st.sampled_from(["tcp", "udp", "unix"]), net=st.integers(1, 250), host=st.integers(1, 250), token=tokens())
-def test_sockets_are_hidden(box: Box, table: str, net: int, host: int, token: str) -> None:
+@given(table=st.sampled_from(["tcp", "udp", "unix"]), net=st.integers(1, 250), last=st.integers(1, 250), token=tokens())
+def test_sockets_are_hidden(box: Box, table: str, net: int, last: int, token: str) -> None:
     path = f"/proc/self/net/{table}"
     if not read(box.proc, path).ok:
         raise Unsupported(f"the box has no {path}")
     family = socket.AF_UNIX if table == "unix" else socket.AF_INET
     kind = socket.SOCK_DGRAM if table == "udp" else socket.SOCK_STREAM
-    decoy = f"127.{net}.{host}.1"
-    with socket.socket(family, kind) as theirs, box.spawn() as proc:
+    decoy, host = f"127.{net}.{last}.1", f"127.{net}.{last}.2"
+    at = sockaddr_un(f"\0{token}.host".encode()) if table == "unix" else sockaddr_in(host, 0)
+    with bound(box, family, at, kind) as theirs, box.spawn() as proc:
         own = proc.socket(family, kind)
         if table == "unix":
-            theirs.bind(f"\0{token}.host")
-            bound = proc.bind(own.value, sockaddr_un(f"\0{token}.box".encode()))
+            bound_inside = proc.bind(own.value, sockaddr_un(f"\0{token}.box".encode()))
             names = [f"{token}.host".encode(), f"{token}.box".encode()]
         else:
-            theirs.bind((f"127.{net}.{host}.2", 0))
-            bound = proc.bind(own.value, sockaddr_in(decoy, 0))
+            bound_inside = proc.bind(own.value, sockaddr_in(decoy, 0))
             port = int.from_bytes(proc.getsockname(own.value).data[2:4], "big")
-            names = [_shown(*theirs.getsockname()), _shown(decoy, port)]
+            names = [_shown(host, theirs.port), _shown(decoy, port)]
         if table == "tcp":
-            theirs.listen()
             proc.listen(own.value, 1)
         seen = read_records(box.proc, path)
-        promise.receipt(any(names[1] in reply.data for reply in seen), bound)
+        promise.receipt(any(names[1] in reply.data for reply in seen), bound_inside)
         telling = [reply for reply in seen if names[0] in reply.data]
         promise.require(not telling, *telling, socket=names[0].decode())

@@ -22,7 +22,7 @@ CLONE_NEWPID = 0x2000_0000
 @given(link=st.sampled_from(["pid", "pid_for_children"]), which=st.integers(0, 9))
 def test_host_namespace_is_out_of_reach(box: Box, link: str, which: int) -> None:
     pids = ["self", *sorted(process_names(box.proc))]
-    host = os.readlink("/proc/self/ns/pid")
+    host = str(box.outside.path("/proc/self/ns/pid").readlink())
     with box.spawn() as proc:
         program = Program(stop_on_error=True)
         fd = program.openat(-100, f"/proc/{pids[which % len(pids)]}/ns/{link}", os.O_RDONLY | os.O_CLOEXEC)

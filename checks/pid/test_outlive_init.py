@@ -1,13 +1,10 @@
 """When the first process of a box ends, nothing of the box lives on."""
 
-import os
 import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
-import psutil
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,14 +43,14 @@ def test_nothing_outlives_init(box: Box, depth: int, daemon: bool) -> None:
         program.nanosleep(30)
         proc.start(program)
         if doomed.parts.shares_kernel:  # else the host has no name of it to wait for
-            _wait_until(lambda: any(_name(one) == NAME for one in group.pids()))
+            _wait_until(lambda: any(box.outside.name(one) == NAME for one in group.pids()))
         before = group.pids()
         told = _end(doomed)
         # First the one that was killed, which may take its time on a busy host; the others have one second more.
         first = {doomed.parts.init_pid} if doomed.parts.init_pid is not None else before
-        _wait_until(lambda: not any(map(_runs, first)), seconds=5.0)
-        _wait_until(lambda: not any(map(_runs, before & group.pids())))
-        left = sorted(filter(_runs, before & group.pids()))
+        _wait_until(lambda: not any(map(box.outside.runs, first)), seconds=5.0)
+        _wait_until(lambda: not any(map(box.outside.runs, before & group.pids())))
+        left = sorted(filter(box.outside.runs, before & group.pids()))
         promise.require(not left, told, outlived=left)
 
 
@@ -63,18 +60,11 @@ def _wait_until(done: Callable[[], bool], seconds: float = 1.0) -> None:
         time.sleep(0.005)
 
 
-def _name(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
 def _end(box: Box) -> str:
     """End the first process from outside; where the host has no number for it (a VM), it ends itself."""
     pid = box.parts.init_pid
     if pid is not None:
-        os.kill(pid, signal.SIGKILL)
+        box.outside.kill(pid, signal.SIGKILL)
         return f"kill({pid}, SIGKILL)"
     last = Program()
     last.exit_group(0)
@@ -83,10 +73,3 @@ def _end(box: Box) -> str:
     with suppress(BoxError):
         box.init.getpid()
     return "exit_group(0) by the first process"
-
-
-def _runs(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False

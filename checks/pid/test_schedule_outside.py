@@ -1,8 +1,5 @@
 """How a process outside is scheduled cannot be changed, nor its limits."""
 
-from pathlib import Path
-
-import psutil
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,17 +15,19 @@ promise = guarantee(
 RLIMIT_CORE, SCHED_BATCH, PRIO_PROCESS = 4, 3, 0
 
 
-def _state(pid: int) -> tuple[object, ...]:
-    process = psutil.Process(pid)
-    status = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return process.nice(), status[38], process.cpu_affinity(), process.rlimit(psutil.RLIMIT_CORE)
+def _state(box: Box, pid: int) -> tuple[str, ...]:
+    """Nice, policy, affinity and limits, as the host's /proc has them: man:proc_pid_stat(5), fields 19 and 41."""
+    about = box.outside.path(f"/proc/{pid}")
+    words = (about / "stat").read_text().rpartition(")")[2].split()
+    cpus = [line for line in (about / "status").read_text().splitlines() if line.startswith("Cpus_allowed:")]
+    return words[16], words[38], *cpus, (about / "limits").read_text()
 
 
 @promise
 @given(how=st.sampled_from(["nice", "policy", "affinity", "limit"]), nice=st.integers(1, 19))
 def test_scheduling_outside_is_closed(box: Box, how: str, nice: int) -> None:
     with box.outside.canary() as canary:
-        before = _state(canary.pid)
+        before = _state(box, canary.pid)
         match how:
             case "nice":
                 reply = box.proc.setpriority(PRIO_PROCESS, canary.pid, nice)
@@ -38,7 +37,7 @@ def test_scheduling_outside_is_closed(box: Box, how: str, nice: int) -> None:
                 reply = box.proc.sched_setaffinity(canary.pid, (1).to_bytes(8, "little"))
             case _:
                 reply = box.proc.prlimit64(canary.pid, RLIMIT_CORE, (0, 0))
-        after = _state(canary.pid)
+        after = _state(box, canary.pid)
         if after != before:
             canary.discard()
         promise.require(after == before, reply, before=str(before), after=str(after))

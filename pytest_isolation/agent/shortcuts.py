@@ -63,19 +63,24 @@ def knock(proc: Proc, family: int, address: bytes, seconds: float = 0.2) -> list
 
 def listing(proc: Proc, path: str | bytes) -> list[str]:
     """The names in a directory; empty when it cannot be read."""
+    return [name for name, _ in entries(proc, path)]
+
+
+def entries(proc: Proc, path: str | bytes) -> list[tuple[str, int]]:
+    """Name and type (DT_DIR is 4: readdir(3)) of what is in a directory; empty when it cannot be read."""
     program = Program()
     fd = program.openat(AT_FDCWD, path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     pieces = [program.getdents64(fd, 32768) for _ in range(8)]
     program.close(fd)
     replies = proc.run(program)
-    names: list[str] = []
+    found: list[tuple[str, int]] = []
     for piece in pieces:
         data, at = replies[piece].data, 0
         while at < len(data):
             length = int.from_bytes(data[at + 16 : at + 18], "little")
-            names.append(os.fsdecode(data[at + 19 : at + length].split(b"\0", 1)[0]))
+            found.append((os.fsdecode(data[at + 19 : at + length].split(b"\0", 1)[0]), data[at + 18]))
             at += length
-    return [name for name in names if name not in (".", "..")]
+    return [(name, kind) for name, kind in found if name not in (".", "..")]
 
 
 def process_names(proc: Proc) -> dict[int, bytes]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, Unsupported
 
@@ -61,6 +62,8 @@ class Parts:
     agent: Agent
     close: Callable[[], None]
     """End the box and wait until it has ended; called once."""
+    ground: Ground = HERE
+    """The machine it stands on, where its outside is: numbers, groups and paths below are that machine's."""
     init_pid: int | None = None
     """The first process as the host numbers it; None where the host has no number for it (a VM)."""
     group: Group | None = None

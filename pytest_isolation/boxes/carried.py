@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pytest_isolation.agent.client import Proc
@@ -87,7 +86,7 @@ def environment(box: Box) -> list[tuple[str, str]]:
     except BoxError:
         if box.parts.init_pid is None or box.spec.door != "start":
             raise Unsupported("the box has no /proc to read its environment from") from None
-        raw = Path(f"/proc/{box.parts.init_pid}/environ").read_bytes()
+        raw = box.parts.ground.path(f"/proc/{box.parts.init_pid}/environ").read_bytes()
     pairs = (os.fsdecode(item).partition("=") for item in raw.split(b"\0") if item)
     return [(name, value) for name, _, value in pairs]
 

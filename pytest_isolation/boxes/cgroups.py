@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
+from pytest_isolation.boxes.ground import HERE, Ground, PathThere
 from pytest_isolation.errors import BoxError
 
 CONTROLLERS = (
@@ -37,13 +38,13 @@ class Limits:
 
 
 @cache
-def hierarchies() -> dict[str, Path]:
-    """Controller -> where it is mounted; "unified" is the v2 tree, if there is one."""
+def hierarchies(ground: Ground = HERE) -> dict[str, Path]:
+    """Controller -> where it is mounted on `ground`; "unified" is the v2 tree, if there is one."""
     found: dict[str, Path] = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+    for line in ground.path("/proc/self/mountinfo").read_text().splitlines():
         fields, _, rest = line.partition(" - ")
         fstype, _, options = rest.split(" ", 2)
-        point = Path(fields.split()[4])
+        point = ground.path(fields.split()[4])
         if fstype == "cgroup2":
             found.setdefault("unified", point)
         elif fstype == "cgroup":
@@ -53,9 +54,9 @@ def hierarchies() -> dict[str, Path]:
     return found
 
 
-def tree(place: Path) -> list[Path]:
+def tree(place: Path) -> Sequence[Path]:
     """`place` and every group below it, parents first; groups may end meanwhile."""
-    return [Path(top) for top, _, _ in os.walk(place)]
+    return place.tree() if isinstance(place, PathThere) else [Path(top) for top, _, _ in os.walk(place)]
 
 
 def mode() -> Literal["v1", "hybrid", "v2", "none"]:
@@ -288,17 +289,17 @@ def _limit(group: Group, limits: Limits) -> None:
             raise BoxError("a processor limit was asked for, and no cpu controller is there")
 
 
-def places_of(pid: int, identity: str) -> dict[str, Path] | None:
-    """Controller -> the directory of the container's group, from /proc/PID/cgroup.
+def places_of(pid: int, identity: str, ground: Ground = HERE) -> dict[str, Path] | None:
+    """Controller -> the directory of the container's group, from the /proc/PID/cgroup of `ground`.
 
-    None when `pid` is not the container's here: an engine puts the container's id in the name of its group
+    None when `pid` is not the container's there: an engine puts the container's id in the name of its group
     (cgroupfs PARENT/ID and PARENT/libpod-ID, systemd docker-ID.scope), and a stranger's has not.
     """
     try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        lines = ground.path(f"/proc/{pid}/cgroup").read_text().splitlines()
     except OSError:
         return None
-    roots = hierarchies()
+    roots = hierarchies(ground)
     found: dict[str, Path] = {}
     known = False
     for line in lines:
@@ -316,10 +317,10 @@ def places_of(pid: int, identity: str) -> dict[str, Path] | None:
     return found if known else None
 
 
-def group_at(places: dict[str, Path]) -> Group:
+def group_at(places: dict[str, Path], ground: Ground = HERE) -> Group:
     """The group that `places` (controller -> directory) are; not empty."""
     controller, place = next(iter(places.items()))
-    return Group(os.path.relpath(place, hierarchies()[controller]), places)
+    return Group(os.path.relpath(str(place), str(hierarchies(ground)[controller])), places)
 
 
 def remove(path: str) -> bool:

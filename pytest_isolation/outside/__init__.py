@@ -1,16 +1,23 @@
-"""Witnesses: what decides, on the host's side, whether something got out of a box or into it."""
+"""Witnesses: what decides, on the host's side, whether something got out of a box or into it.
+
+The host is the machine the box stands on (boxes/ground.py): this one, or a daemon's, seen through an agent there.
+"""
 
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.ground import Standing
+from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.processes import Canary, canary_for, host_pids
 
 if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.box import Box
 
 
@@ -20,6 +27,35 @@ class Outside:
     def __init__(self, box: Box) -> None:
         self._box = box
 
+    @property
+    def proc(self) -> Proc:
+        """A process of the host, the same for every example: for sockets, files and questions."""
+        kept = self._box.witnesses.get("process")
+        if kept is None or not kept.proc.alive:
+            kept = self._box.witnesses["process"] = self._box.parts.ground.start()
+        made: Standing = kept
+        return made.proc
+
+    def process(self) -> Standing:
+        """Another process of the host, to be changed and ended."""
+        return self._box.parts.ground.start()
+
+    def path(self, *parts: str | os.PathLike[str]) -> Path:
+        """A path of the host."""
+        return self._box.parts.ground.path(*parts)
+
+    @contextmanager
+    def directory(self, above: str = "/var/tmp") -> Iterator[Path]:
+        """A new directory of the host's, for an example; what is in it goes with it."""
+        made = self.path(above, f"pytest-isolation-mark-{secrets.token_hex(6)}")
+        made.mkdir(0o700)
+        try:
+            yield made
+        finally:
+            for one in made.iterdir():
+                one.unlink()
+            made.rmdir()
+
     @contextmanager
     def canary(self) -> Iterator[Canary]:
         """A host process whose number names nothing else in the box: itself, or nothing.
@@ -28,23 +64,36 @@ class Outside:
         """
         yield canary_for(self._box)
 
+    def kill(self, pid: int, sig: int) -> None:
+        """kill(2) by a process of the host: for the box's first process alone.  Raises BoxError when it is refused."""
+        if not (reply := self.proc.kill(pid, sig)).ok:
+            raise BoxError(f"a signal from outside: {reply}")
+
+    def runs(self, pid: int) -> bool:
+        """Whether the host's process `pid` is there and is no zombie: man:proc_pid_stat(5), field 3."""
+        try:
+            told = self.path(f"/proc/{pid}/stat").read_text(errors="replace")
+        except OSError:
+            return False
+        return told.rpartition(")")[2].split()[0] not in "ZX"
+
+    def name(self, pid: int) -> str:
+        """The comm of the host's process `pid`, at most 15 characters; "" when it is gone."""
+        try:
+            return self.path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
+        except OSError:
+            return ""
+
     def named(self, name: str) -> set[int]:
         """The host's processes whose comm is `name` (at most 15 characters)."""
-        found = set()
-        for pid in host_pids():
-            try:
-                if Path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n") == name:
-                    found.add(pid)
-            except OSError:
-                continue
-        return found
+        return {pid for pid in host_pids(self._box.parts.ground) if self.name(pid) == name}
 
     def numbers_are_ours(self) -> bool:
-        """Whether the box lives in this process's PID namespace: a pid means the same on both sides."""
+        """Whether the box lives in the PID namespace of its outside: a pid means the same on both sides."""
         pid = self._box.parts.init_pid
         if pid is None:
             return False
         try:
-            return os.readlink(f"/proc/{pid}/ns/pid") == os.readlink("/proc/self/ns/pid")
+            return self.path(f"/proc/{pid}/ns/pid").readlink() == self.path("/proc/self/ns/pid").readlink()
         except OSError:
             return False

@@ -7,18 +7,23 @@ we end, nothing is left.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
+import secrets
 import stat
 import struct
-import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.memory import In
 from pytest_isolation.errors import BoxError, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_isolation.agent.client import Proc, Reply
+    from pytest_isolation.boxes.box import Box
+
+AT_FDCWD = -100
 
 LOOP_CONFIGURE, LOOP_CTL_GET_FREE, LO_FLAGS_READ_ONLY, LO_FLAGS_AUTOCLEAR = 0x4C0A, 0x4C82, 1, 4
 LOOP_MAJOR = 7
@@ -27,38 +32,45 @@ TRIES = 8
 
 
 @contextmanager
-def disk_with(secret: bytes) -> Iterator[int]:
-    """A block device that begins with `secret`; gives its number (makedev(3)).
+def disk_with(box: Box, secret: bytes) -> Iterator[int]:
+    """A block device of the host's that begins with `secret`; gives its number (makedev(3)).
 
     Raises Unsupported where this user or this kernel makes no loop devices.
     """
-    with ExitStack() as undo:
-        memory = os.memfd_create("pytest-isolation-disk")
-        undo.callback(os.close, memory)
-        os.write(memory, secret.ljust(4096, b"\0"))
-        try:
-            control = os.open("/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
-            undo.callback(os.close, control)
-            yield _attached(control, memory, undo)
-        except (PermissionError, FileNotFoundError) as error:
-            raise Unsupported(f"no loop device to witness with: {error}; run as root, and modprobe loop") from None
+    # A process of its own: with it go all its descriptors, whatever happened.
+    with box.outside.process() as outside:
+        proc = outside.proc
+        memory = must(proc.memfd_create("pytest-isolation-disk"))
+        must(proc.write(memory.value, secret.ljust(4096, b"\0")))
+        control = proc.openat(AT_FDCWD, "/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
+        if control.errno in (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENODEV, errno.ENXIO):
+            raise Unsupported(f"no loop device to witness with: {control}; run as root, and modprobe loop")
+        yield _attached(proc, must(control).value, memory.value)
 
 
-def _attached(control: int, memory: int, undo: ExitStack) -> int:
+def must(reply: Reply) -> Reply:
+    if not reply.ok:
+        raise BoxError(f"making a disk to witness with: {reply}")
+    return reply
+
+
+def _attached(proc: Proc, control: int, memory: int) -> int:
     # struct loop_config, linux/loop.h: the descriptor, a block size, struct loop_info64 (its flags at 52), reserved.
     config = struct.pack("<II52xI172x64x", memory, 0, LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR)
     for _ in range(TRIES):
-        number = os.makedev(LOOP_MAJOR, fcntl.ioctl(control, LOOP_CTL_GET_FREE))
-        with tempfile.TemporaryDirectory(prefix="pytest-isolation-disk-", dir="/dev") as place:
-            os.mknod(f"{place}/loop", stat.S_IFBLK | 0o600, number)
-            device = os.open(f"{place}/loop", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.ioctl(device, LOOP_CONFIGURE, config)
-        except OSError as error:
-            os.close(device)
-            if error.errno != errno.EBUSY:
-                raise
-            continue
-        undo.callback(os.close, device)
-        return number
+        number = os.makedev(LOOP_MAJOR, must(proc.ioctl(control, LOOP_CTL_GET_FREE)).value)
+        node = f"/dev/pytest-isolation-{secrets.token_hex(6)}"
+        made = proc.mknodat(AT_FDCWD, node, stat.S_IFBLK | 0o600, number)
+        if made.errno in (errno.EACCES, errno.EPERM):
+            raise Unsupported(f"no loop device to witness with: {made}; run as root")
+        must(made)
+        device = proc.openat(AT_FDCWD, node, os.O_RDONLY | os.O_CLOEXEC)
+        proc.unlinkat(AT_FDCWD, node)
+        if device.errno in (errno.EACCES, errno.EPERM):
+            raise Unsupported(f"no loop device to witness with: {device}; run as root")
+        set_up = proc.ioctl(must(device).value, LOOP_CONFIGURE, In(config))
+        if set_up.errno != errno.EBUSY:
+            must(set_up)
+            return number
+        proc.close(device.value)
     raise BoxError(f"somebody else took every free loop device, {TRIES} times over")

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.memory import In, OutBuffer
-from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.outside.network import sockaddr_in
 
@@ -65,7 +64,7 @@ def process_in_network_of(box: Box) -> Iterator[Proc]:
     """
     if box.parts.init_pid is None or not box.parts.shares_kernel:
         raise Unsupported("the box's network is its own kernel's: no process of the host can be in it")
-    with start_local() as local:
+    with box.outside.process() as local:
         fd = local.proc.openat(-100, f"/proc/{box.parts.init_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         joined = local.proc.setns(fd.value, CLONE_NEWNET)
         if not joined.ok:
@@ -103,13 +102,13 @@ class _Kept:
 
 
 @contextmanager
-def link_of_host(*, with_address: bool = False) -> Iterator[Link]:
+def link_of_host(box: Box, *, with_address: bool = False) -> Iterator[Link]:
     """A link of the host's; with an address, it is up and the host answers there.
 
     The address is of 198.18.0.0/15, which no network routes (RFC 2544), and a /32: nobody's way changes.
     """
     address = f"198.{18 + secrets.randbelow(2)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
-    with start_local() as local:
+    with box.outside.process() as local:
         yield _made(local.proc, address if with_address else None)
 
 

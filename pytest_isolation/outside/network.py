@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import struct
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Program
+from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.boxes.box import Box
 
 
 def sockaddr_in(address: str, port: int) -> bytes:
@@ -33,21 +41,55 @@ def gateways(table: bytes) -> list[str]:
     return [socket.inet_ntoa(struct.pack("<I", int(line[2], 16))) for line in lines if int(line[2], 16)]
 
 
+@dataclass(frozen=True, slots=True)
+class Socket:
+    """A socket of the host, which never blocks; `address` is what getsockname(2) says."""
+
+    proc: Proc
+    fd: int
+    address: bytes
+
+    @property
+    def port(self) -> int:
+        return int.from_bytes(self.address[2:4], "big")
+
+
 @contextmanager
-def listener(family: int, address: tuple[str, int] | str | bytes) -> Iterator[socket.socket]:
-    """A listening socket of the host, which never blocks."""
-    with socket.socket(family, socket.SOCK_STREAM) as made:
-        made.bind(address)
-        made.listen(8)
-        made.setblocking(False)
-        yield made
-
-
-def reached(by: socket.socket) -> bool:
-    """Whether somebody has connected since the last look."""
+def bound(box: Box, family: int, address: bytes, kind: int = socket.SOCK_STREAM) -> Iterator[Socket]:
+    """A socket of the host with an address (`sockaddr_in` and its kin); one of streams listens.  Raises BoxError."""
+    program = Program(stop_on_error=True)
+    fd = program.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    program.bind(fd, address)
+    if kind == socket.SOCK_STREAM:
+        program.listen(fd)
+    name = program.getsockname(fd)
+    proc = box.outside.proc
+    replies = proc.run(program)
+    if not replies[fd].ok:
+        raise BoxError(f"a socket of the host to witness with: {replies[fd]}")
     try:
-        connection, _ = by.accept()
-    except BlockingIOError:
+        if not replies.ran(name):
+            raise BoxError(f"a socket of the host to witness with: {replies[len(replies) - 1]}")
+        yield Socket(proc, replies[fd].value, replies[name].data)
+    finally:
+        proc.close(replies[fd].value)
+
+
+def listener(box: Box, family: int, address: bytes) -> AbstractContextManager[Socket]:
+    """A listening socket of the host, which never blocks."""
+    return bound(box, family, address)
+
+
+def reached(by: Socket) -> bool:
+    """Whether somebody has connected since the last look."""
+    accepted = by.proc.accept4(by.fd, socket.SOCK_CLOEXEC)
+    if not accepted.ok:
         return False
-    connection.close()
+    by.proc.close(accepted.value)
     return True
+
+
+def received(by: Socket, seconds: float) -> bytes:
+    """The datagram that came, or comes within `seconds`; b"" for none."""
+    by.proc.ppoll([(by.fd, select.POLLIN)], seconds)
+    return by.proc.recvfrom(by.fd, 65536, socket.MSG_DONTWAIT).data

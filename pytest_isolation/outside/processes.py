@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.boxes.local import LocalAgent, start_local
+from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
@@ -21,22 +20,23 @@ ESRCH = 3
 
 
 class Canary:
-    """A process of the host with a random token in its command line, holding all its signals back.
+    """A process of the host with a random token in its command line or its name, holding all its signals back.
 
     `proc` makes host-side calls in it.  `plant` puts bytes where only somebody who can read its
     memory finds them.
     """
 
-    def __init__(self) -> None:
-        self.token = f"canary-{secrets.token_hex(8)}"
-        self._local: LocalAgent = start_local(arguments=[self.token])
-        self.proc = self._local.proc
+    def __init__(self, ground: Ground) -> None:
+        # 15 characters: on another machine it is the name of a process, which has no more.
+        self.token = f"canary-{secrets.token_hex(4)}"
+        self._process = ground.start(self.token)
+        self.proc = self._process.proc
         self._room: int | None = None
         self.proc.rt_sigprocmask(SIG_BLOCK, ALL_SIGNALS)
 
     @property
     def pid(self) -> int:
-        return self._local.pid
+        return self._process.pid
 
     @property
     def alive(self) -> bool:
@@ -93,7 +93,7 @@ class Canary:
         return self.proc.run(program)[room].value
 
     def close(self) -> None:
-        self._local.close()
+        self._process.close()
 
 
 def canary_for(box: Box) -> Canary:
@@ -107,7 +107,7 @@ def canary_for(box: Box) -> Canary:
     passed_over: list[Canary] = []
     try:
         for _ in range(64):
-            canary = Canary()
+            canary = Canary(box.parts.ground)
             if _ours_or_nothing(box, canary):
                 box.witnesses["canary"] = canary
                 return canary
@@ -126,6 +126,6 @@ def _ours_or_nothing(box: Box, canary: Canary) -> bool:
     return False
 
 
-def host_pids() -> set[int]:
+def host_pids(ground: Ground = HERE) -> set[int]:
     """Every process the host sees now."""
-    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+    return {int(path.name) for path in ground.path("/proc").iterdir() if path.name.isdigit()}

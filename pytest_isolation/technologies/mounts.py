@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies.launcher import must
@@ -68,11 +69,11 @@ def _unmount_below(place: Path) -> None:
                 local.proc.umount2(point.replace("\\040", " "), MNT_DETACH)
 
 
-def make_cgroups_writable(pid: int) -> None:
+def make_cgroups_writable(pid: int, ground: Ground = HERE) -> None:
     """Remount the control group tree that `pid` sees read-write, in its mount namespace and nowhere else."""
-    with start_local() as local, local.proc.spawn() as child:
+    with ground.start() as outside, outside.proc.spawn() as child:
         enter(child, pid)
-        for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+        for line in ground.path(f"/proc/{pid}/mountinfo").read_text().splitlines():
             before, _, after = line.partition(" - ")
             point, options = before.split()[4:6]
             if after.split()[0] in ("cgroup", "cgroup2") and point.startswith("/sys/fs/cgroup"):

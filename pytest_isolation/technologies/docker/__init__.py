@@ -101,6 +101,7 @@ class Docker:
                 agent = start.run()
             parts = Parts(
                 agent=agent,
+                ground=start.ground,
                 close=lambda: None,
                 init_pid=start.pid if start.shares_kernel else None,
                 shares_kernel=start.shares_kernel,
@@ -116,7 +117,7 @@ class Docker:
         return Box(spec, parts)
 
     def clean(self, kind: str, handle: str) -> bool:
-        """`container` and `image`, by the names registered before they were made; nothing without our label.
+        """`container`, `image` and `volume`, by the names registered before they were made; nothing without our label.
 
         `lent`: the agent's mount in a container of somebody else's.
         """
@@ -128,6 +129,8 @@ class Docker:
                 return attach.take_back(daemon, name)
             if kind == "container":
                 return daemon.remove_container(name)
+            if kind == "volume":
+                return daemon.remove_volume(name)
             return daemon.remove_image(name)
 
 

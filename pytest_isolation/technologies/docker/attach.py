@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.docker import stream
@@ -74,6 +75,7 @@ class Attached:
         self.group: cgroups.Group | None = None
         self.root: Path | None = None
         self.address: str | None = None
+        self.ground: Ground = HERE
         self.volumes: dict[str, Path] = {}
         self.facts: dict[str, Any] = {}
 

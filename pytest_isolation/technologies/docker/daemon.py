@@ -65,10 +65,12 @@ class Daemon:
     def is_ours(self) -> bool:
         """Whether the daemon lives on this host and in our namespaces: a path or a group means the same to both.
 
-        unix(7), SO_PEERCRED: the peer's pid is 0 when our PID namespace does not have it.
+        unix(7), SO_PEERCRED: the peer's pid is 0 when our PID namespace does not have it.  A peer may but hand on what
+        it gets (ssh -L), so what the daemon says of its machine must be true of ours.  False also where this cannot
+        tell, through a network: there an observer box decides (observer.py), and may set this.
         """
         path = _path(self.where)
-        if path is None:
+        if path is None or not self._says_it_is_here():
             return False
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
@@ -81,10 +83,10 @@ class Daemon:
         except OSError:
             return False
 
-    @property
-    def shares_files(self) -> bool:
-        """Whether the daemon may be able to mount directories of this machine: not through a network."""
-        return _path(self.where) is not None
+    def _says_it_is_here(self) -> bool:
+        """By its kernel and its host name."""
+        here = os.uname()
+        return (self.info.get("KernelVersion"), self.info.get("Name")) == (here.release, here.nodename)
 
     def facts(self) -> dict[str, Any]:
         """For the report; asked anew, since a daemon can be upgraded during a long session."""
@@ -141,6 +143,18 @@ class Daemon:
                 self.api.inspect_container(identity)
                 time.sleep(pause)
                 pause = min(0.1, pause * 1.5)
+
+    def remove_volume(self, name: str) -> bool:
+        """Remove a volume of ours; returns whether it was there.  Raises BoxError for one without our label."""
+        from docker.errors import NotFound
+
+        try:
+            found = self.api.inspect_volume(name)
+        except NotFound:
+            return False
+        self._check_label("volume", name, found.get("Labels"))
+        self.api.remove_volume(name)
+        return True
 
     def remove_image(self, tag: str) -> bool:
         """Remove an image of ours; returns whether it was there.  Raises BoxError for one without our label."""

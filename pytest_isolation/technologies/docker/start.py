@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher, mounts
-from pytest_isolation.technologies.docker import image, stream
-from pytest_isolation.technologies.docker.daemon import Daemon, explained
+from pytest_isolation.technologies.docker import image, observer, stream
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
 from pytest_isolation.technologies.docker.settings import Settings
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.boxes.spec import BoxSpec, Volume
 
 
 class Start:
@@ -39,12 +40,14 @@ class Start:
         self.address: str | None = None
         self.volumes: dict[str, Path] = {}
         self.facts: dict[str, Any] = {}
+        self.ground: Ground = HERE
         self.users = isinstance(spec.image, str)
         self.agent_path = image.THEIRS if self.users else image.OURS
 
     def run(self) -> Agent:
         """Raises Unavailable, Unsupported, UsageError, BoxError, and what the SDK raises."""
         spec, daemon, undo = self.spec, self.daemon, self.undo
+        self.ground = observer.ground_of(daemon, self.lifetime)
         settings = Settings(spec, daemon, agent=self.agent_path, run_id=self.lifetime.run_id)
         settings.guarded_by(self._guard())
         self._volumes(settings)
@@ -80,20 +83,39 @@ class Start:
 
     def _volumes(self, settings: Settings) -> None:
         spec = self.spec
-        if (spec.volumes or spec.has(drop("private-root"))) and not self.daemon.shares_files:
+        here = self.ground is HERE
+        if not here and (spec.has(drop("private-root")) or spec.has(drop("propagation"))):
             raise Unsupported(f"the daemon at {self.daemon.where} cannot mount directories of this machine")
         for volume in spec.volumes:
+            mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
+            if not here:
+                settings.binds.append(f"{self._volume_there(volume)}:{volume.target}:{mode},nocopy")
+                continue
             directory = self._directory("volume")
             if volume.nested:
                 mounts.nested(directory, self.lifetime, self.undo)
             self.volumes[volume.target] = directory
-            mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
             settings.binds.append(f"{directory}:{volume.target}:{mode}")
         if spec.has(drop("propagation")):
             shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
             settings.binds.append(f"{shared}:/mnt:rshared")
         if spec.has(drop("private-root")):
             self._share_root(settings)
+
+    def _volume_there(self, volume: Volume) -> str:
+        """The name of a volume of the daemon's own, whose directory the observer sees."""
+        if volume.nested:
+            raise Unsupported(
+                "a mount below a volume on the daemon's machine would outlive a run that is killed, and is not made"
+            )
+        name = f"{self.name}-{len(self.volumes)}"
+        self.lifetime.register("docker:volume", f"{name} {self.daemon.host or ''}".strip())
+        self.undo.callback(self.daemon.remove_volume, name)
+        made = self.daemon.api.create_volume(name, labels={LABEL: self.lifetime.run_id})
+        directory = self.ground.path(made["Mountpoint"])
+        directory.chmod(0o777)
+        self.volumes[volume.target] = directory
+        return name
 
     def _share_root(self, settings: Settings) -> None:
         sibling = self.spec.extra.get("sibling")
@@ -121,7 +143,7 @@ class Start:
         """A read-only root takes no archive: there the agent is mounted.  A copy leaves no mount to be seen."""
         if not (self.users and settings.host.get("read_only")):
             return False
-        if not self.daemon.shares_files:
+        if self.ground is not HERE:
             raise Unsupported("the agent cannot be put in a read-only container of the user's image on another machine")
         found = image.find(self.daemon, str(self.spec.image))
         binary = self._directory("agent") / "agent"
@@ -176,19 +198,19 @@ class Start:
         networks = (settings.get("Networks") or {}).values()
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
         pid = int(found["State"]["Pid"])
-        groups = cgroups.places_of(pid, self.id)
+        groups = cgroups.places_of(pid, self.id, self.ground)
         if groups is None:
-            return  # the daemon's processes have no numbers here: another machine, or another PID namespace
+            raise BoxError(f"{self.spec.id}: process {pid} is not the container's on {self.daemon.where}")
         self.pid = pid
         if groups:
-            self.group = cgroups.group_at(groups)
+            self.group = cgroups.group_at(groups, self.ground)
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
-        if merged and os.access(merged, os.R_OK | os.X_OK):
-            self.root = Path(merged)
+        if merged and (self.ground is not HERE or os.access(merged, os.R_OK | os.X_OK)):
+            self.root = self.ground.path(merged)
         if self.spec.has(drop("init")):
-            self.pid = int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+            self.pid = int(self.ground.path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
         if self.spec.has(drop("cgroup-ro")):
-            mounts.make_cgroups_writable(self.pid)
+            mounts.make_cgroups_writable(self.pid, self.ground)
 
     def enter(self) -> Agent:
         """As `docker exec` does."""

@@ -1,0 +1,212 @@
+"""Where a box stands: this machine, or the machine of a daemon whose kernel is another one.
+
+What is outside of a box is outside of it *there*.  On another machine everything is done by the system calls of an
+agent that has that machine's namespaces: its processes are the witnesses, its files are paths with a Path's methods.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PosixPath, PurePosixPath
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+from pytest_isolation.agent.shortcuts import entries, set_name
+from pytest_isolation.boxes.local import start_local
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc, Reply
+
+AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW = -100, 0x200, 0x100
+PIECE = 256 << 10
+DT_DIR = 4
+
+
+class Standing(Protocol):
+    """A process of the machine a box stands on, whose system calls we make."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def proc(self) -> Proc: ...
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Ground(Protocol):
+    """A machine that boxes stand on."""
+
+    def start(self, name: str = "outside") -> Standing:
+        """A process outside; `name` (at most 15 characters) shows in its /proc/PID/comm or cmdline."""
+
+    def path(self, *parts: str | os.PathLike[str]) -> Path:
+        """A path there, as seen by a process outside."""
+
+    def __hash__(self) -> int: ...
+
+
+class Here:
+    """This machine."""
+
+    def start(self, name: str = "outside") -> Standing:
+        return start_local(arguments=[name])
+
+    def path(self, *parts: str | os.PathLike[str]) -> Path:
+        return Path(*parts)
+
+
+HERE = Here()
+
+
+class Elsewhere:
+    """The machine of `proc`, a process there that is in the machine's own namespaces."""
+
+    def __init__(self, proc: Proc) -> None:
+        self.proc = proc
+        self._path: type[PathThere] = type("PathThere", (PathThere,), {"proc": proc, "__slots__": ()})
+
+    def start(self, name: str = "outside") -> Standing:
+        return _Child(self.proc, name)
+
+    def path(self, *parts: str | os.PathLike[str]) -> Path:
+        return self._path(*parts)
+
+
+class _Child:
+    def __init__(self, parent: Proc, name: str) -> None:
+        self._proc = parent.spawn()
+        set_name(self._proc, name)
+
+    @property
+    def pid(self) -> int:
+        return self._proc.pid
+
+    @property
+    def proc(self) -> Proc:
+        return self._proc
+
+    def close(self) -> None:
+        self._proc.end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _done(reply: Reply, path: PathThere) -> Reply:
+    """As Python's own: the errno becomes the OSError of its kind."""
+    if not reply.ok:
+        raise OSError(reply.errno, os.strerror(reply.errno), str(path))
+    return reply
+
+
+class PathThere(PosixPath):
+    """A path of another machine.  What a Path does to files, the agent does; what is not done here, is refused."""
+
+    proc: ClassVar[Proc]
+
+    def read_bytes(self) -> bytes:
+        fd = _done(self.proc.openat(AT_FDCWD, str(self), os.O_RDONLY | os.O_CLOEXEC), self).value
+        pieces: list[bytes] = []
+        try:
+            while data := _done(self.proc.read(fd, PIECE), self).data:
+                pieces.append(data)
+        finally:
+            self.proc.close(fd)
+        return b"".join(pieces)
+
+    def read_text(self, encoding: str | None = None, errors: str | None = None, *_: Any, **__: Any) -> str:
+        return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
+
+    def write_bytes(self, data: Any) -> int:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        fd = _done(self.proc.openat(AT_FDCWD, str(self), flags, 0o666), self).value
+        try:
+            for at in range(0, len(data), PIECE):
+                _done(self.proc.write(fd, bytes(data[at : at + PIECE])), self)
+        finally:
+            self.proc.close(fd)
+        return len(data)
+
+    def write_text(self, data: str, encoding: str | None = None, *_: Any, **__: Any) -> int:
+        return self.write_bytes(data.encode(encoding or "utf-8"))
+
+    def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
+        """statx(2): type and mode, number, device, links, owner, group, size; times in whole seconds."""
+        flags = 0 if follow_symlinks else AT_SYMLINK_NOFOLLOW
+        raw = _done(self.proc.statx(AT_FDCWD, str(self), flags), self).data
+
+        def number(at: int, size: int) -> int:
+            return int.from_bytes(raw[at : at + size], "little")
+
+        device = os.makedev(number(136, 4), number(140, 4))
+        times = (number(64, 8), number(112, 8), number(96, 8))
+        owner = (number(16, 4), number(20, 4), number(24, 4))
+        return os.stat_result((number(28, 2), number(32, 8), device, *owner, number(40, 8), *times))
+
+    def exists(self, *_: Any, **__: Any) -> bool:
+        try:
+            self.stat()
+        except OSError:
+            return False
+        return True
+
+    def is_dir(self, *_: Any, **__: Any) -> bool:
+        try:
+            return stat.S_ISDIR(self.stat().st_mode)
+        except OSError:
+            return False
+
+    def readlink(self) -> Self:
+        data = _done(self.proc.readlinkat(AT_FDCWD, str(self)), self).data
+        return self.__class__(os.fsdecode(data.rstrip(b"\0")))
+
+    def iterdir(self) -> Iterator[Self]:  # type: ignore[override]
+        for name, _ in entries(self.proc, str(self)):
+            yield self / name
+
+    def tree(self) -> list[Self]:
+        """This directory and every one below it, parents first."""
+        found = [self]
+        for one in found:
+            found += [one / name for name, kind in entries(self.proc, str(one)) if kind == DT_DIR]
+        return found
+
+    def mkdir(self, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        if parents:
+            raise NotImplementedError("a directory of another machine is made one at a time")
+        try:
+            _done(self.proc.mkdirat(AT_FDCWD, str(self), mode), self)
+        except FileExistsError:
+            if not exist_ok:
+                raise
+
+    def rmdir(self) -> None:
+        _done(self.proc.unlinkat(AT_FDCWD, str(self), AT_REMOVEDIR), self)
+
+    def unlink(self, missing_ok: bool = False) -> None:
+        try:
+            _done(self.proc.unlinkat(AT_FDCWD, str(self)), self)
+        except FileNotFoundError:
+            if not missing_ok:
+                raise
+
+    def chmod(self, mode: int, *, follow_symlinks: bool = True) -> None:
+        _done(self.proc.fchmodat(AT_FDCWD, str(self), mode), self)
+
+
+def _refused(name: str) -> Any:
+    def refuse(self: PathThere, *_: object, **__: object) -> None:
+        raise NotImplementedError(f"{name}() of a path of another machine ({self})")
+
+    return refuse
+
+
+# Nothing that was not thought of may be done to this machine instead.
+for _name in set(dir(PosixPath)) - set(dir(PurePosixPath)) - set(vars(PathThere)):
+    if not _name.startswith("__"):
+        setattr(PathThere, _name, _refused(_name))

@@ -1,0 +1,118 @@
+"""The ground of a daemon's boxes: this machine, or the daemon's own, seen through an observer box on it.
+
+The observer is a container with the namespaces of the daemon's machine and every capability the daemon will give; its
+agent joins the mounts of that machine's first process.  What it does is then done by a process of that machine.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import BoxError, IsolationError, Unsupported
+from pytest_isolation.technologies.docker import image, stream
+from pytest_isolation.technologies.docker.attach import hello
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Agent
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+CLONE_NEWNS = 0x0002_0000
+NAMESPACES = {"pid_mode": "host", "network_mode": "host", "ipc_mode": "host", "uts_mode": "host", "cgroupns": "host"}
+CAPABILITIES = (
+    "SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "NET_ADMIN", "NET_RAW", "KILL", "MKNOD", "DAC_READ_SEARCH", "DAC_OVERRIDE",
+)  # fmt: skip
+KINDS = ("pid", "mnt", "net", "cgroup", "user")
+
+
+def ground_of(daemon: Daemon, lifetime: Lifetime) -> Ground:
+    """Where the boxes of `daemon` stand; found out once a run.
+
+    Raises Unsupported when it is another machine and the daemon gives no observer there: nothing could be witnessed.
+    """
+    if daemon.is_ours:
+        return HERE
+    key = f"docker:ground {daemon.where}"
+    if key not in lifetime.kept:
+        try:
+            lifetime.kept[key] = _found(daemon, lifetime)
+        except IsolationError as error:
+            lifetime.kept[key] = Unsupported(
+                f"the daemon at {daemon.where} is not on this machine, and gives no observer box there, so nothing "
+                f"outside its boxes can be witnessed: {error}"
+            )
+    kept = lifetime.kept[key]
+    if isinstance(kept, Unsupported):
+        raise kept
+    ground: Ground = kept
+    return ground
+
+
+def _found(daemon: Daemon, lifetime: Lifetime) -> Ground:
+    with ExitStack() as undo:
+        agent = _observer(daemon, lifetime, undo)
+        ground = Elsewhere(agent.proc)
+        if _is_here(ground):
+            daemon.is_ours = True
+            return HERE
+        lifetime.at_end(undo.pop_all().close)
+    return ground
+
+
+def _is_here(ground: Ground) -> bool:
+    """Whether the observer is on this kernel (random(4): its boot id) and in our own namespaces (namespaces(7))."""
+    boot = "/proc/sys/kernel/random/boot_id"
+    if ground.path(boot).read_bytes() != Path(boot).read_bytes():
+        return False
+    links = [f"/proc/self/ns/{kind}" for kind in KINDS]
+    return all(str(ground.path(link).readlink()) == os.readlink(link) for link in links)
+
+
+def _observer(daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> Agent:
+    tag = image.ours(daemon, BoxSpec(technology="docker"), lifetime, undo)
+    open_wide: dict[str, Any] = {"privileged": True}
+    capable = {"cap_add": list(CAPABILITIES), "security_opt": ["seccomp=unconfined", "apparmor=unconfined"]}
+    try:
+        return _started(daemon, lifetime, undo, tag, open_wide)
+    except BoxError:
+        # A daemon in a container without some capability cannot give all of them.
+        return _started(daemon, lifetime, undo, tag, capable)
+
+
+def _started(daemon: Daemon, lifetime: Lifetime, undo: ExitStack, tag: str, power: dict[str, Any]) -> Agent:
+    name = f"pytest-isolation-{lifetime.run_id}-observer-{secrets.token_hex(4)}"
+    with ExitStack() as mine, explained("starting an observer box"):
+        settings = NAMESPACES | power | {"auto_remove": True, "log_config": {"type": "none"}}
+        if daemon.security("userns"):
+            settings["userns_mode"] = "host"
+        lifetime.register("docker:container", f"{name} {daemon.host or ''}".strip())
+        mine.callback(daemon.remove_container, name)
+        created = daemon.api.create_container(
+            tag,
+            name=name,
+            entrypoint=[image.OURS],
+            command=[],
+            stdin_open=True,
+            labels={LABEL: lifetime.run_id},
+            use_config_proxy=False,
+            host_config=daemon.api.create_host_config(**settings),
+        )
+        attached = daemon.api.attach_socket(created["Id"], {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
+        channel = stream.channel(attached)
+        mine.callback(channel.close)
+        daemon.api.start(created["Id"])
+        agent = hello(channel, name)
+        mine.callback(agent.close)
+        mounts = agent.proc.openat(-100, "/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        joined = agent.proc.setns(mounts.value, CLONE_NEWNS) if mounts.ok else mounts
+        if not joined.ok:
+            raise BoxError(f"the observer may not join the mounts of the daemon's machine: {joined}")
+        agent.proc.close(mounts.value)
+        undo.enter_context(mine.pop_all())
+    return agent
