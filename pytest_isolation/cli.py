@@ -4,6 +4,8 @@ pytest does the work, in a directory and with an ini file of its own: no conftes
 the submission, no plugin but ours, nothing of the submission on sys.path.
 
 `pytest-isolation docker-vm [COMMAND…]`: a Docker daemon in a virtual machine, for as long as the command runs.
+
+`pytest-isolation in-vm [ARGUMENT…]`: `pytest --isolation ARGUMENT…` inside such a machine.
 """
 
 from __future__ import annotations
@@ -34,20 +36,27 @@ def main(argv: list[str] | None = None) -> int:
     machine.add_argument("--processors", type=int, default=2, metavar="N", help="of the machine (default: 2)")
     machine.add_argument("--internet", action="store_true", help="let the machine reach what this one reaches")
     machine.add_argument("program", nargs=argparse.REMAINDER, metavar="COMMAND", help="is given DOCKER_HOST")
+    inside = commands.add_parser("in-vm", help="`pytest --isolation ARGUMENT…` inside a virtual machine")
+    inside.add_argument("--memory", type=int, default=2048, metavar="MIB", help="of the machine (default: 2048)")
+    inside.add_argument("--processors", type=int, default=2, metavar="N", help="of the machine (default: 2)")
+    inside.add_argument("program", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="of pytest: --box docker, ...")
     given = parser.parse_args(argv)
     return run_audit(audit_words(given)) if given.command == "audit" else run_machine(given)
 
 
 def run_machine(given: argparse.Namespace) -> int:
-    """The command's exit status; 2, with one paragraph, when the machine did not start."""
+    """The command's exit status, or pytest's; 2, with one paragraph, when the machine did not start."""
     from pytest_isolation.errors import IsolationError
-    from pytest_isolation.machines.command import keep
+    from pytest_isolation.machines import command
+    from pytest_isolation.suite.collect import checks_directory
 
-    program = given.program[1:] if given.program[:1] == ["--"] else given.program
+    words = given.program[1:] if given.program[:1] == ["--"] else given.program
     try:
-        return keep(program, memory=given.memory << 20, processors=given.processors, internet=given.internet)
+        if given.command == "in-vm":
+            return command.inside(words, checks_directory(), memory=given.memory << 20, processors=given.processors)
+        return command.keep(words, memory=given.memory << 20, processors=given.processors, internet=given.internet)
     except IsolationError as error:
-        print(f"pytest-isolation docker-vm: {error}", file=sys.stderr)
+        print(f"pytest-isolation {given.command}: {error}", file=sys.stderr)
         return 2
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path, PosixPath, PurePosixPath
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
+from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import entries, set_name
 from pytest_isolation.boxes.local import start_local
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
 
 AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW = -100, 0x200, 0x100
-PIECE = 256 << 10
+PIECE, SMALL = 256 << 10, 16 << 10
 DT_DIR = 4
 
 
@@ -110,26 +111,36 @@ class PathThere(PosixPath):
     proc: ClassVar[Proc]
 
     def read_bytes(self) -> bytes:
-        fd = _done(self.proc.openat(AT_FDCWD, str(self), os.O_RDONLY | os.O_CLOEXEC), self).value
-        pieces: list[bytes] = []
+        """In one round trip when the file is small: they are what takes the time."""
+        program = Program()
+        fd = program.openat(AT_FDCWD, str(self), os.O_RDONLY | os.O_CLOEXEC)
+        pieces = [program.read(fd, SMALL), program.read(fd, SMALL)]
+        replies = self.proc.run(program)
+        opened = _done(replies[fd], self).value
+        found = [_done(replies[piece], self).data for piece in pieces]
         try:
-            while data := _done(self.proc.read(fd, PIECE), self).data:
-                pieces.append(data)
+            while found[-1]:
+                found.append(_done(self.proc.read(opened, PIECE), self).data)
         finally:
-            self.proc.close(fd)
-        return b"".join(pieces)
+            self.proc.close(opened)
+        return b"".join(found)
 
     def read_text(self, encoding: str | None = None, errors: str | None = None, *_: Any, **__: Any) -> str:
         return self.read_bytes().decode(encoding or "utf-8", errors or "strict")
 
     def write_bytes(self, data: Any) -> int:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        fd = _done(self.proc.openat(AT_FDCWD, str(self), flags, 0o666), self).value
+        program = Program()
+        fd = program.openat(AT_FDCWD, str(self), flags, 0o666)
+        first = program.write(fd, bytes(data[:PIECE]))
+        replies = self.proc.run(program)
+        opened = _done(replies[fd], self).value
         try:
-            for at in range(0, len(data), PIECE):
-                _done(self.proc.write(fd, bytes(data[at : at + PIECE])), self)
+            _done(replies[first], self)
+            for at in range(PIECE, len(data), PIECE):
+                _done(self.proc.write(opened, bytes(data[at : at + PIECE])), self)
         finally:
-            self.proc.close(fd)
+            self.proc.close(opened)
         return len(data)
 
     def write_text(self, data: str, encoding: str | None = None, *_: Any, **__: Any) -> int:

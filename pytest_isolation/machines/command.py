@@ -1,4 +1,4 @@
-"""`pytest-isolation docker-vm`: a machine for as long as a command runs, or until Ctrl-C."""
+"""`pytest-isolation docker-vm` and `in-vm`: a machine for as long as a command, or the suite inside it, runs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NoReturn
 
 from pytest_isolation.boxes.lifetime import Lifetime, clean
 from pytest_isolation.errors import UsageError
 from pytest_isolation.machines.docker import start
+from pytest_isolation.machines.suite import run_inside
 
 
 def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool) -> int:
@@ -22,19 +25,34 @@ def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool
     """
     if program and shutil.which(program[0]) is None:
         raise UsageError(f"there is no command {program[0]!r}; expected a program in PATH and its arguments")
+    with (
+        _lifetime() as lifetime,
+        start(lifetime, memory=memory, processors=processors, internet=internet, say=_say) as machine,
+    ):
+        if program:
+            return _run(program, machine.address)
+        print(f"export DOCKER_HOST={machine.address}", flush=True)
+        _say("the machine ends with this program: Ctrl-C")
+        try:
+            while True:
+                signal.pause()
+        except KeyboardInterrupt:
+            return 0
+
+
+def inside(arguments: Sequence[str], checks: Path, *, memory: int, processors: int) -> int:
+    """As `suite.run_inside`, printing what pytest prints."""
+    with _lifetime() as lifetime:
+        return run_inside(lifetime, arguments, checks, memory=memory, processors=processors, say=_say, out=_out)
+
+
+@contextmanager
+def _lifetime() -> Iterator[Lifetime]:
     signal.signal(signal.SIGTERM, _end)
     clean()  # what an earlier run of this user was killed before it could remove
     lifetime = Lifetime()
     try:
-        with start(lifetime, memory=memory, processors=processors, internet=internet, say=_say) as machine:
-            if program:
-                return _run(program, machine.address)
-            print(f"export DOCKER_HOST={machine.address}", flush=True)
-            _say("the machine ends with this program: Ctrl-C")
-            while True:
-                signal.pause()
-    except KeyboardInterrupt:
-        return 0
+        yield lifetime
     finally:
         lifetime.close()
 
@@ -53,6 +71,10 @@ def _run(program: Sequence[str], address: str) -> int:
 
 def _end(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _out(text: str) -> None:
+    print(text, end="", flush=True)
 
 
 def _say(text: str) -> None:

@@ -69,6 +69,46 @@ class DockerMachine:
         """As Box.run, as root of the machine."""
         return self.box.run(argv, stdin=stdin, env=env, timeout=timeout)
 
+    def follow(
+        self,
+        argv: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        directory: str = "/",
+        timeout: float,
+        out: Callable[[str], None],
+    ) -> int:
+        """Run a program of the machine; `out` is given what it writes, both outputs, as it comes.
+
+        Its exit status, or -N for signal N.  Raises TimeoutError after `timeout` seconds, when it is killed, and
+        BoxError when it does not start.
+        """
+        deadline = time.monotonic() + timeout
+        with self.box.spawn() as helper:
+            file = f"/tmp/output-{helper.pid}"
+            written = must(helper.openat(AT_FDCWD, file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), file).value
+            null = must(helper.openat(AT_FDCWD, "/dev/null", os.O_RDONLY | os.O_CLOEXEC), "/dev/null").value
+            child = helper.spawn()
+            must(child.chdir(directory), directory)
+            launcher.execute(
+                child, argv[0], argv, [f"{key}={value}" for key, value in env.items()], (null, written, written)
+            )
+            at = 0
+            while True:
+                ended = must(helper.wait4(child.pid, WNOHANG), argv[0])
+                while data := must(helper.pread64(written, 65536, at), file).data:
+                    at += len(data)
+                    out(data.decode(errors="replace"))
+                if ended.value:
+                    break
+                if time.monotonic() > deadline:
+                    helper.kill(child.pid, 9)
+                    raise TimeoutError(f"{argv[0]} was still running in the machine after {timeout:g} s")
+                time.sleep(0.5)
+            helper.unlinkat(AT_FDCWD, file)
+            status = int.from_bytes(ended.outs[0][:4], "little")
+        return -(status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
+
     def log(self) -> str:
         """What the daemon wrote."""
         return self.box.read_file(LOG).decode(errors="replace")
@@ -183,6 +223,7 @@ def _settle_in(proc: Proc) -> None:
 
 
 MS_REC, MS_SHARED = 16384, 1 << 20
+WNOHANG = 1
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 

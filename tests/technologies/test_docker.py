@@ -21,6 +21,7 @@ import pytest
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, UsageError, Volume, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes import cgroups, lifetime
+from pytest_isolation.boxes.ground import HERE
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import identity, launcher, mounts
@@ -480,16 +481,22 @@ def over_tcp() -> Iterator[str]:
         end.close()
 
 
-def test_a_daemon_elsewhere(run: lifetime.Lifetime, user_image: str, over_tcp: str, api: Any) -> None:
-    """No guard group there: the limits are the guard's; the agent comes as an archive."""
-    with started(run, options(host=over_tcp), image=user_image) as box:
-        assert box.proc.getpid().value == 1
-        assert box.enter().getpid().ok
-        host = api.inspect_container(box.parts.facts["id"])["HostConfig"]
-        assert host["CgroupParent"] == ""
-        assert (host["Memory"], host["PidsLimit"]) == (launcher.GUARD.memory, launcher.GUARD.pids)
-        assert host["NanoCpus"] > 0
-    connect(over_tcp).api.close()
+def test_a_daemon_of_this_machine_behind_a_port_is_a_plain_one(user_image: str, over_tcp: str, api: Any) -> None:
+    """An observer box tells that its kernel and its namespaces are these; nothing of it is left."""
+    run = lifetime.Lifetime()
+    try:
+        with started(run, options(host=over_tcp), image=user_image, volumes=(Volume(target="/volume"),)) as box:
+            assert box.proc.getpid().value == 1
+            assert box.enter().getpid().ok
+            assert box.parts.ground is HERE
+            assert box.parts.group is not None and box.parts.volumes["/volume"].is_dir()
+            host = api.inspect_container(box.parts.facts["id"])["HostConfig"]
+            assert host["CgroupParent"].startswith("/pytest-isolation/"), "it has no guard group"
+        names = [name for one in api.containers(all=True) for name in one["Names"]]
+        assert not [name for name in names if f"{run.run_id}-observer" in name]
+    finally:
+        run.close()
+        connect(over_tcp).api.close()
 
 
 # -- errors ----------------------------------------------------------------------------

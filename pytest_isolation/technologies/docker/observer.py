@@ -1,7 +1,7 @@
 """The ground of a daemon's boxes: this machine, or the daemon's own, seen through an observer box on it.
 
 The observer is a container with the namespaces of the daemon's machine and every capability the daemon will give; its
-agent joins the mounts of that machine's first process.  What it does is then done by a process of that machine.
+agent joins the mounts of what started it, the daemon's shim.  What it does is then done by a process of that machine.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _started(daemon: Daemon, lifetime: Lifetime, undo: ExitStack, tag: str, powe
         daemon.api.start(created["Id"])
         agent = hello(channel, name)
         mine.callback(agent.close)
-        mounts = agent.proc.openat(-100, "/proc/1/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        mounts = agent.proc.openat(-100, f"/proc/{agent.proc.getppid().value or 1}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         joined = agent.proc.setns(mounts.value, CLONE_NEWNS) if mounts.ok else mounts
         if not joined.ok:
             raise BoxError(f"the observer may not join the mounts of the daemon's machine: {joined}")

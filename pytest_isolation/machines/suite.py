@@ -1,0 +1,146 @@
+"""The suite itself inside a machine: its host side runs there, on pure control groups v2, with nothing to be hurt.
+
+This installation, with the libraries it needs, goes on a disk of its own; the machine's Python runs it from there.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+
+import pytest_isolation
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.machines.docker import DockerMachine, start
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+PYTHON = (3, 11)
+"""The machine's, Debian bookworm's: compiled libraries are for one version alone."""
+PLACE, REPORTS = "/opt/suite", "/root/reports"
+TIMEOUT_S = 3600.0
+
+
+def check_can_carry() -> None:
+    """Raises Unavailable when this interpreter's libraries would not run in the machine."""
+    if sys.version_info[:2] != PYTHON or sys.implementation.name != "cpython":
+        wanted = ".".join(map(str, PYTHON))
+        raise Unavailable(
+            f"the machine has CPython {wanted}, and the libraries here are for {sys.implementation.name} "
+            f"{sys.version_info[0]}.{sys.version_info[1]}",
+            f"install pytest-isolation for Python {wanted} and run it with that",
+        )
+
+
+def run_inside(
+    lifetime: Lifetime,
+    arguments: Sequence[str],
+    checks: Path,
+    *,
+    memory: int = 2048 * MIB,
+    processors: int = 2,
+    timeout: float = TIMEOUT_S,
+    say: Callable[[str], None],
+    out: Callable[[str], None],
+) -> int:
+    """`pytest --isolation ARGUMENTS…` in a new machine; returns its exit status.
+
+    `checks`: the directory of the built-in ones.  Reports that the arguments ask for are written here, where they say.
+    `out` is given what pytest prints, as it comes.  Raises what `start` does, Unavailable for another Python, BoxError
+    when the machine breaks.
+    """
+    check_can_carry()
+    words, reports = _reports_there(arguments)
+    disk = _disk(lifetime, checks)
+    with start(lifetime, memory=memory, processors=processors, disks=(disk,), say=say) as machine:
+        must_run(machine, ["mkdir", "-p", PLACE, REPORTS])
+        must_run(machine, ["mount", "-o", "ro", "/dev/vdb", PLACE])
+        line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
+        status = machine.follow(line, env=environment, directory="/root", timeout=timeout, out=out)
+        for there, here in reports.items():
+            if machine.box.proc.faccessat(-100, there, os.R_OK).ok:
+                here.write_bytes(machine.box.read_file(there))
+    return status
+
+
+def must_run(machine: DockerMachine, line: Sequence[str]) -> None:
+    """Raises BoxError with what the program said."""
+    if (done := machine.run(line)).code:
+        raise BoxError(
+            f"{line[0]} in the machine ended with status {done.code}: {done.stderr.decode(errors='replace')}"
+        )
+
+
+def _reports_there(arguments: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
+    """The arguments with the machine's paths for reports, and where each report goes here."""
+    option = "--isolation-report"
+    words: list[str] = []
+    reports: dict[str, Path] = {}
+    for number, word in enumerate(arguments):
+        after = number > 0 and arguments[number - 1] == option
+        head, text = ("", word) if after else word.split("=", 1) if word.startswith(f"{option}=") else (None, word)
+        kind, colon, path = text.partition(":")
+        if head is not None and colon and path:
+            there = f"{REPORTS}/{len(reports)}.{kind}"
+            reports[there] = Path(path).absolute()
+            text = f"{kind}:{there}"
+        words.append(f"{head}={text}" if head else text)
+    return words, reports
+
+
+def _disk(lifetime: Lifetime, checks: Path) -> Path:
+    """An ext4 image with this installation; ends with the run."""
+    directory = lifetime.new_directory("suite")
+    tree = directory / "tree"
+    tree.mkdir()
+    for one in _distributions():
+        _copy(one, tree)
+    package = Path(pytest_isolation.__file__).parent
+    shutil.copytree(package, tree / "pytest_isolation", dirs_exist_ok=True)
+    shutil.copytree(checks, tree / "pytest_isolation" / "checks", dirs_exist_ok=True)
+    size = sum(path.stat().st_size + 4096 for path in tree.rglob("*") if path.is_file()) // MIB
+    disk = directory / "suite.ext4"
+    line = ["mke2fs", "-q", "-t", "ext4", "-d", os.fspath(tree), os.fspath(disk), f"{size + 32}M"]
+    done = subprocess.run(line, capture_output=True, text=True)
+    if done.returncode:
+        raise BoxError(f"the disk with the suite was not made: {done.stderr.strip()}")
+    shutil.rmtree(tree)
+    return disk
+
+
+def _distributions() -> Iterator[Distribution]:
+    """This one and all it needs, as installed here."""
+    waiting, seen = ["pytest-isolation"], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            continue  # what is missing here is for another platform: this runs without it
+        yield found
+        needs = map(Requirement, found.requires or ())
+        waiting += [one.name for one in needs if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+
+def _copy(one: Distribution, tree: Path) -> None:
+    for file in one.files or ():
+        target = tree / file
+        source = Path(str(one.locate_file(file)))
+        # Scripts are beside the libraries ("../../bin"), and a path file of an editable install leads nowhere there.
+        if ".." in file.parts or file.suffix == ".pth" or not source.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
