@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from packaging.requirements import Requirement
 
-import pytest_isolation
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.machines.docker import DockerMachine, start
@@ -105,7 +104,7 @@ def _disk(lifetime: Lifetime, checks: Path) -> Path:
     tree.mkdir()
     for one in _distributions():
         _copy(one, tree)
-    package = Path(pytest_isolation.__file__).parent
+    package = Path(__file__).parents[1]
     shutil.copytree(package, tree / "pytest_isolation", dirs_exist_ok=True)
     shutil.copytree(checks, tree / "pytest_isolation" / "checks", dirs_exist_ok=True)
     size = sum(path.stat().st_size + 4096 for path in tree.rglob("*") if path.is_file()) // MIB
