@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.series import Series, find, write
 
-PARTS = ("calls", "examples", "starts", "plugin", "suite")
+PARTS = ("calls", "examples", "starts", "plugin", "suite", "audits")
 
 
 def main() -> int:
@@ -54,6 +54,10 @@ def main() -> int:
         from bench.runs import suite
 
         measured(suite(max(1, asked.rounds // 5)))
+    if "audits" in wanted:
+        from bench.audits import audits
+
+        measured(audits(max(3, asked.rounds // 2)))
     for line in targets(series):
         print(line)
     print(f"all values: {asked.out}")
@@ -70,6 +74,8 @@ CEILINGS = (
     ("suite", {"box": "docker"}, 60.0),
     ("suite", {"box": "namespaces"}, 30.0),
     ("suite", {"box": "qemu"}, 150.0),
+    ("audits", {"submissions": "40", "workers": "2"}, 15.0),
+    ("audit", {"submissions": "1"}, 0.5),
 )
 
 

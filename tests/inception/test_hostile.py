@@ -362,9 +362,31 @@ def test_an_audit_that_takes_too_long_is_a_finding(top: Path, monkeypatch: pytes
 
 
 def test_an_audit_whose_process_dies_is_a_finding(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alone, "_here", {})
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(AuditFailed, match="status 1"):
         audit_alone(top, Asked(day=DAY), "x")
+
+
+def test_one_that_dies_leaves_the_next_alone(top: Path) -> None:
+    """More memory than an audit may have, in a child; the same process then audits the reference."""
+    asked = Asked(day=DAY)
+    before = rows_of(top)
+    place = top / "srcs/requirements/mariadb/tools/start.sh"
+    place.write_text("#!/bin/sh\n" + "$(" * 20_000)
+    rows_of(top)
+    git(top, "checkout", "-q", "--", ".")
+    assert audit_alone(top, asked, "x") == before
+
+
+def test_a_process_that_was_killed_is_started_again(top: Path) -> None:
+    rows_of(top)
+    process = alone._auditors()._process
+    assert process is not None
+    os.killpg(process.pid, signal.SIGKILL)
+    with pytest.raises(AuditFailed, match="status -9"):
+        audit_alone(top, Asked(day=DAY), "x")
+    assert rows_of(top)
 
 
 def test_a_directory_that_vanished_is_a_failure(tmp_path: Path) -> None:
