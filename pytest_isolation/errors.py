@@ -2,8 +2,9 @@
 
     IsolationError
     ├── UsageError        something was written wrongly        -> the run stops before it starts
-    ├── Unavailable       this machine cannot start the box    -> skipped, with the reason
-    ├── Unsupported       this box cannot be asked that        -> verdict `unsupported`
+    ├── Lacking           something is not there
+    │   ├── Unavailable   this machine cannot start the box    -> skipped, with the reason
+    │   └── Unsupported   this box cannot be asked that        -> verdict `unsupported`
     └── BoxError          the bench broke                      -> verdict `inconclusive`
         ├── AgentLost     the agent's channel is gone
         │   └── WireError what came over it is not the agent's
@@ -17,7 +18,9 @@ something about the bench, never about the box.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -29,19 +32,64 @@ class UsageError(IsolationError):
     """An option, a box or a check is written wrongly: says what was given, expected, and what to do."""
 
 
-class Unavailable(IsolationError):
-    """A technology cannot run on this machine.
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What many boxes and checks lack for one and the same reason, and the one thing to do about it.
 
-    `reason` is one sentence; `remedy` is what the user can do, or empty when nothing helps.
+    Reports show those together that have the same.
     """
 
-    def __init__(self, reason: str, remedy: str = "") -> None:
+    what: str
+    remedy: str
+
+
+NOT_ROOT = Cause(
+    "only root may do that to this host: mounts, links, loop devices, other users' files and namespaces", "run as root"
+)
+ONE_ID = Cause(
+    "without root, such a box has one user and one group: this user's own",
+    "run as root; or measure podman, whose rootless boxes have the ids of /etc/subuid",
+)
+NO_CONTROL_GROUPS = Cause(
+    "this user may not make control groups, so nothing limits a box or counts what is in it",
+    "run as root; or, on a host with cgroup v2, in a group that is this user's: "
+    "systemd-run --user --scope -p Delegate=yes pytest --isolation",
+)
+
+
+def unless_root(cause: Cause) -> Cause | None:
+    """`cause` where it can be one: for root, it is something else that lacks."""
+    return None if os.geteuid() == 0 else cause
+
+
+class Lacking(IsolationError):
+    """Something a box or a check needs is not there.
+
+    `reason` is one sentence; `remedy` is what the user can do: the cause's, where there is a cause; empty when
+    nothing helps.
+    """
+
+    def __init__(self, reason: str, remedy: str = "", *, cause: Cause | None = None) -> None:
+        remedy = cause.remedy if cause is not None else remedy
         super().__init__(f"{reason}; {remedy}" if remedy else reason)
         self.reason = reason
         self.remedy = remedy
+        self.cause = cause
+
+    def row(self) -> dict[str, str | None]:
+        """The fields of a report's row that tell of it."""
+        return {
+            "reason": self.reason,
+            "remedy": self.remedy or None,
+            "cause": self.cause.what if self.cause is not None else None,
+        }
 
 
-class Unsupported(IsolationError):
+class Unavailable(Lacking):
+    """A technology cannot run on this machine."""
+
+
+class Unsupported(Lacking):
     """A box cannot be asked a question: no such limit, no network, nothing to witness it with."""
 
 

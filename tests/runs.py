@@ -107,19 +107,29 @@ def run(folder: Path, *arguments: str, timeout: float = 180, **how: Any) -> Done
 
 def run_as_nobody(*arguments: str, **how: Any) -> Done:
     """Run pytest as a user without any permission (65534); only root can."""
-    folder = Path(f"/tmp/pytest-isolation-nobody-{os.getpid()}")
+    return run_as(65534, *arguments, **how)
+
+
+def run_as(uid: int, *arguments: str, gid: int | None = None, home: str | None = None, **how: Any) -> Done:
+    """Run pytest as another user, by default of the group of the same number and without a home; only root can.
+
+    `before`: a command that ends in the program it is to start, as that user: unshare(1).
+    """
+    folder = Path(f"/tmp/pytest-isolation-{uid}-{os.getpid()}")
     folder.mkdir(mode=0o777)
+    before: Sequence[str] = how.pop("before", ())
     try:
         folder.chmod(0o777)
         work = folder / "work"
         work.mkdir()
         work.chmod(0o777)
         site = [path for path in sys.path if path.endswith("site-packages")]
+        become = ("setpriv", f"--reuid={uid}", f"--regid={uid if gid is None else gid}", "--clear-groups")
         return run(
             work,
             *arguments,
-            command=("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", _python_for_all(), "-m", "pytest"),
-            env={"HOME": str(work), "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *site])},
+            command=(*become, *before, _python_for_all(), "-m", "pytest"),
+            env={"HOME": home or str(work), "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *site])},
             **how,
         )
     finally:

@@ -8,9 +8,10 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.errors import BoxError
+from pytest_isolation.outside.limits import group_of
 
 promise = guarantee(
     "pid.init-death-kills-all",
@@ -27,9 +28,7 @@ NAME = "outlives-init"
 @given(depth=st.integers(1, 3), daemon=st.booleans())
 def test_nothing_outlives_init(box: Box, depth: int, daemon: bool) -> None:
     with box.fresh() as doomed:
-        group = doomed.parts.group
-        if group is None:
-            raise Unsupported("no control group of the host tells what is left of the box")
+        group = group_of(doomed)
         proc = doomed.init
         for _ in range(depth):
             proc = proc.spawn()

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.memory import Step
 from pytest_isolation.boxes.image import Entry, Image, Look, Shown
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
 
 AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
 PIECE = 256 << 10
@@ -55,7 +55,7 @@ def _run(proc: Proc, program: Program) -> int:
 
 def _refused(reply: Reply) -> Unsupported | BoxError:
     if reply.errno == errno.EPERM:
-        return Unsupported(f"this user may not make the image's tree ({reply}); run as root")
+        return Unsupported(f"this user may not make the image's tree ({reply})", cause=unless_root(ONE_ID))
     return BoxError(f"the image could not be unpacked: {reply}")
 
 

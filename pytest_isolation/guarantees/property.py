@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, Phase, settings
 
 from pytest_isolation.boxes.box import Box
-from pytest_isolation.errors import BoxError, Unsupported, Violation
+from pytest_isolation.errors import BoxError, Lacking, Unsupported, Violation
 from pytest_isolation.guarantees.guarantee import Guarantee, Notes
 
 E = TypeVar("E", bound=BaseException)
@@ -52,7 +52,7 @@ class Ran:
     violations: int = 0
     exhausted: bool = False
     violation: Violation | None = None
-    unsupported: str | None = None
+    unsupported: Lacking | None = None
     trouble: str | None = None
     notes: Notes = field(default_factory=Notes)
     arguments: dict[str, str] = field(default_factory=dict)
@@ -136,6 +136,9 @@ def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
         with box.agent.traced() as trace:
             try:
                 return inner(*args, **kwargs)
+            except Lacking:
+                failing.append(shown(*args, **kwargs))  # what it lacks it lacks for any input: the first is enough
+                raise
             except (Violation, BoxError) as error:
                 arguments = shown(*args, **kwargs)
                 if isinstance(error, Violation):
@@ -159,7 +162,7 @@ def _classify(error: BaseException, ran: Ran) -> None:
     elif (broken := _find(BoxError, error)) is not None:
         ran.trouble = str(broken)
     elif isinstance(error, Unsupported):
-        ran.unsupported = str(error)
+        ran.unsupported = error
     else:
         first = _first(error)
         ran.trouble = f"{type(first).__name__}: {first}"

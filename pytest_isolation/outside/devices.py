@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.memory import In
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +44,9 @@ def disk_with(box: Box, secret: bytes) -> Iterator[int]:
         must(proc.write(memory.value, secret.ljust(4096, b"\0")))
         control = proc.openat(AT_FDCWD, "/dev/loop-control", os.O_RDWR | os.O_CLOEXEC)
         if control.errno in (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENODEV, errno.ENXIO):
-            raise Unsupported(f"no loop device to witness with: {control}; run as root, and modprobe loop")
+            raise Unsupported(
+                f"no loop device to witness with: {control}", "modprobe loop", cause=unless_root(NOT_ROOT)
+            )
         yield _attached(proc, must(control).value, memory.value)
 
 
@@ -62,12 +64,12 @@ def _attached(proc: Proc, control: int, memory: int) -> int:
         node = f"/dev/pytest-isolation-{secrets.token_hex(6)}"
         made = proc.mknodat(AT_FDCWD, node, stat.S_IFBLK | 0o600, number)
         if made.errno in (errno.EACCES, errno.EPERM):
-            raise Unsupported(f"no loop device to witness with: {made}; run as root")
+            raise Unsupported(f"no loop device to witness with: {made}", cause=NOT_ROOT)
         must(made)
         device = proc.openat(AT_FDCWD, node, os.O_RDONLY | os.O_CLOEXEC)
         proc.unlinkat(AT_FDCWD, node)
         if device.errno in (errno.EACCES, errno.EPERM):
-            raise Unsupported(f"no loop device to witness with: {device}; run as root")
+            raise Unsupported(f"no loop device to witness with: {device}", cause=NOT_ROOT)
         set_up = proc.ioctl(must(device).value, LOOP_CONFIGURE, In(config))
         if set_up.errno != errno.EBUSY:
             must(set_up)

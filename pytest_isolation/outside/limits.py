@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.errors import ProcLost, Unsupported
+from pytest_isolation.errors import NO_CONTROL_GROUPS, ProcLost, Unsupported, unless_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,7 +32,7 @@ def group_of(box: Box) -> Group:
     Also where a limit the box has ends the box whole: nothing can be asked of it then.
     """
     if box.parts.group is None:
-        raise Unsupported("no control group of the host counts this box")
+        raise Unsupported("no control group of the host counts this box", cause=unless_root(NO_CONTROL_GROUPS))
     refuse_deadly_limits(box)
     return box.parts.group
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.memory import In, OutBuffer
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 from pytest_isolation.outside.network import sockaddr_in
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def process_in_network_of(box: Box) -> Iterator[Proc]:
         fd = local.proc.openat(-100, f"/proc/{box.parts.init_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
         joined = local.proc.setns(fd.value, CLONE_NEWNET)
         if not joined.ok:
-            raise Unsupported(f"this user cannot join the box's network namespace ({joined}); run as root")
+            raise Unsupported(f"this user cannot join the box's network namespace ({joined})", cause=NOT_ROOT)
         yield local.proc
 
 
@@ -118,7 +118,9 @@ def _made(proc: Proc, address: str | None) -> Link:
     made = proc.ioctl(fd.value, TUNSETIFF, In(ifreq(name, struct.pack("<H", IFF_TUN | IFF_NO_PI)))) if fd.ok else fd
     if not made.ok:
         if made.errno in (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO):
-            raise Unsupported(f"a link to witness with cannot be made ({made}); run as root, and modprobe tun")
+            raise Unsupported(
+                f"a link to witness with cannot be made ({made})", "modprobe tun", cause=unless_root(NOT_ROOT)
+            )
         raise BoxError(f"making a link: {made}")
     if address is not None:
         for number, value in (

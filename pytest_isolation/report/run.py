@@ -72,6 +72,8 @@ class BoxRow(Row):
     """Why it is not available."""
     remedy: str | None = None
     """What the user can do about that."""
+    cause: str | None = None
+    """What it has in common with other rows, of boxes and of results, that the same remedy helps."""
     costs: Mapping[str, Cost] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """What a reader of its results must know: that KVM was refused and TCG served, for example."""
@@ -132,6 +134,8 @@ class ResultRow(Row):
     """Of every verdict that is not `holds` or `violated`, and of control `none`."""
     evidence: tuple[Evidence, ...]
     remedy: str | None = None
+    cause: str | None = None
+    """As of a box."""
     note: str | None = None
     """What the outcome follows from: "not promised by chroot", for example."""
     claim_source: str | None = None

@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Rows that share one reason."""
+    """What shares one cause, or else one reason."""
 
     reason: str
     remedy: str | None
     cells: str
-    """ "docker: pid.a, pid.b; qemu: pid.a": which cells, box by box."""
+    """ "not started: nspawn; docker, podman: pid.a, pid.b; qemu: pid.a": boxes not started for it, and cells."""
 
 
 def broken(run: Run) -> tuple[ResultRow, ...]:
@@ -45,11 +45,16 @@ def undecided(run: Run) -> tuple[Group, ...]:
 
 
 def unsupported(run: Run) -> tuple[Group, ...]:
-    """Of pairs, what is not unsupported of the box by itself for the same reason."""
+    """By what lacks: cells, and boxes that were not started for the same.
+
+    Of pairs, what is not unsupported of the box by itself for the same reason.
+    """
     alone = {(row.box, row.guarantee, row.reason) for row in run.results if row.sibling is None}
     asked = [row for row in run.results if row.verdict is Verdict.UNSUPPORTED]
     return _grouped(
-        run, (row for row in asked if row.sibling is None or (row.box, row.guarantee, row.reason) not in alone)
+        run,
+        (row for row in asked if row.sibling is None or (row.box, row.guarantee, row.reason) not in alone),
+        (box for box in run.boxes if not box.available and box.cause),
     )
 
 
@@ -69,16 +74,27 @@ def silent_proofs(run: Run) -> tuple[str, ...]:
     )
 
 
-def _grouped(run: Run, rows: Iterable[ResultRow]) -> tuple[Group, ...]:
-    groups: dict[tuple[str, str | None], list[ResultRow]] = {}
+def _grouped(run: Run, rows: Iterable[ResultRow], boxes: Iterable[BoxRow] = ()) -> tuple[Group, ...]:
+    """What has a cause first: one remedy helps many."""
+    groups: dict[tuple[bool, str, str | None], tuple[list[ResultRow], list[BoxRow]]] = {}
     for row in rows:
-        groups.setdefault((row.reason or f"no reason given ({row.verdict})", row.remedy), []).append(row)
-    return tuple(Group(reason, remedy, _cells(run, held)) for (reason, remedy), held in groups.items())
+        said = row.cause or row.reason or f"no reason given ({row.verdict})"
+        groups.setdefault((row.cause is None, said, row.remedy), ([], []))[0].append(row)
+    for box in boxes:
+        groups.setdefault((box.cause is None, box.cause or "", box.remedy), ([], []))[1].append(box)
+    return tuple(
+        Group(said, remedy, _cells(run, held, lacking))
+        for (_, said, remedy), (held, lacking) in sorted(groups.items(), key=lambda group: group[0][0])
+    )
 
 
-def _cells(run: Run, rows: list[ResultRow]) -> str:
-    alone = places((row for row in rows if row.sibling is None), doors_of(run))
-    said = [f"{box}: {', '.join(dict.fromkeys(row.guarantee for row in held))}" for box, held in alone.items()]
+def _cells(run: Run, rows: list[ResultRow], lacking: list[BoxRow]) -> str:
+    """Boxes with the same cells together."""
+    said = [f"not started: {', '.join(box.name for box in lacking)}"] if lacking else []
+    alone: dict[str, list[str]] = {}
+    for box, held in places((row for row in rows if row.sibling is None), doors_of(run)).items():
+        alone.setdefault(", ".join(dict.fromkeys(row.guarantee for row in held)), []).append(box)
+    said += [f"{', '.join(boxes)}: {promises}" for promises, boxes in alone.items()]
     beside: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         if row.sibling is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError, Unavailable, UsageError
+from pytest_isolation.errors import IsolationError, Lacking, UsageError
 from pytest_isolation.technologies import names, technology
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ class Chosen:
     reason: str | None = None
     """Why this machine cannot start it; None: it can, as far as that shows without starting it."""
     remedy: str | None = None
+    cause: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def knowing(self, measured: Mapping[str, Any] | None) -> Chosen:
@@ -59,8 +60,8 @@ def _looked_at(spec: BoxSpec) -> Chosen:
     try:
         one.check_available(spec)
         return Chosen(spec, facts=dict(one.facts(spec)))
-    except Unavailable as error:
-        return Chosen(spec, error.reason, error.remedy or None)
+    except Lacking as error:
+        return Chosen(spec, error.reason, error.remedy or None, error.cause.what if error.cause else None)
     except UsageError as error:
         raise UsageError(f"--box {spec.name}: {error}") from None
     except IsolationError as error:

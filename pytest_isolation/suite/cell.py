@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.pool import Pool
-from pytest_isolation.errors import IsolationError, Unavailable, Unsupported
+from pytest_isolation.errors import IsolationError, Lacking, Unsupported
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Ran, run_property
 from pytest_isolation.suite.controls import Control, Controls
@@ -45,8 +45,8 @@ def measure(
         ran = _trusted(run_property(promise, test, box, examples=number, seed=seed), promise, box)
         if ran.trouble and not box.alive:
             pool.discard(needed)
-    except (Unavailable, Unsupported) as error:
-        ran = Ran(unsupported=str(error))
+    except Lacking as error:
+        ran = Ran(unsupported=error)
     except IsolationError as error:
         ran = Ran(trouble=str(error))
     control = controls.of(promise, test, spec.technology)
@@ -101,20 +101,20 @@ def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
     if not spoiling:
         return ran
     seen = "it held for" if verdict == "holds" else "it was broken by"
-    return Ran(unsupported=f"{seen} a process of ours that is not as the box's own: {'; '.join(spoiling)}")
+    return Ran(unsupported=Unsupported(f"{seen} a process of ours that is not as the box's own: {'; '.join(spoiling)}"))
 
 
 def _verdict(promise: Guarantee, ran: Ran, control: Control) -> dict[str, Any]:
     if ran.violation is not None:
         return {"verdict": "violated", "how": None, "reason": str(ran.violation)}
     if ran.unsupported is not None:
-        return {"verdict": "unsupported", "how": None, "reason": ran.unsupported}
+        return {"verdict": "unsupported", "how": None, **ran.unsupported.row()}
     if ran.trouble is not None:
         return {"verdict": "inconclusive", "how": None, "reason": ran.trouble}
     how = next(iter(ran.notes.how)) if len(ran.notes.how) == 1 else "isolated"
     if control.state == "silent":
         return {"verdict": "vacuous", "how": how, "reason": f"the control stayed silent: {control.reason}"}
-    return {"verdict": "holds", "how": how, "reason": control.reason if control.state == "none" else None}
+    return {"verdict": "holds", "how": how, **(control.row() if control.state == "none" else {"reason": None})}
 
 
 def _evidence(ran: Ran, seed: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,11 +16,12 @@ from typing import Any
 
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError
+from pytest_isolation.errors import Cause, IsolationError, Unsupported
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.technologies import names, technology
 
+NO_CONTROL = Cause("without root, no box here opens the holes that would prove these", "run as root")
 QUICK_MS = 100
 """A technology that starts within this serves as its own control."""
 
@@ -31,6 +33,12 @@ class Control:
     state: str
     box: str | None = None
     reason: str | None = None
+
+    def row(self) -> dict[str, str | None]:
+        """The fields of a row that holds without a control."""
+        if os.geteuid() == 0:
+            return {"reason": self.reason}
+        return Unsupported(self.reason or "", cause=NO_CONTROL).row()
 
 
 class Controls:

@@ -97,6 +97,7 @@ def box_row(chosen: Chosen, starts: list[float], notes: list[str]) -> BoxRow:
         available=chosen.available,
         reason=chosen.reason,
         remedy=chosen.remedy,
+        cause=chosen.cause,
         costs=costs,
         notes=tuple(notes),
     )

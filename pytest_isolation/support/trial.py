@@ -65,11 +65,9 @@ class Trial:
 
     def __init__(self, kernel: Kernel, proc: Proc, as_: Literal["root", "user"]) -> None:
         self.kernel, self.proc, self.as_ = kernel, proc, as_
+        self.uid, self.gid = proc.geteuid().value, proc.getegid().value
+        """As they are outside any user namespace the trial makes."""
         self._undo = ExitStack()
-
-    @property
-    def uid(self) -> int:
-        return 0 if self.as_ == "root" else NOBODY
 
     def at_end(self, undo: ExitStack) -> None:
         """Close `undo` when the trial is over."""
@@ -113,7 +111,7 @@ class Trial:
         """Make the process root of the user namespace it is in."""
         shortcuts.write(proc, "/proc/self/setgroups", b"deny")  # root needs no such promise
         self.write("/proc/self/uid_map", f"0 {self.uid} 1", proc)
-        self.write("/proc/self/gid_map", f"0 {self.uid} 1", proc)
+        self.write("/proc/self/gid_map", f"0 {self.gid} 1", proc)
 
     def room(self) -> str:
         """An empty tmpfs that only this trial sees.  Raises Refused."""

@@ -19,7 +19,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
-from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes
 
@@ -44,8 +44,8 @@ class Cgroup:
         places = cgroups.hierarchies()
         if not places:
             raise Unavailable("no control group file system is mounted", "mount -t cgroup2 cgroup2 /sys/fs/cgroup")
-        if refused := sorted(str(place) for place in places.values() if not os.access(place, os.W_OK)):
-            raise Unavailable(f"this user may not make control groups in {', '.join(refused)}", "run as root")
+        if not all(os.access(place, os.W_OK) for place in places.values()):
+            raise Unavailable("this user may not make control groups", cause=NO_CONTROL_GROUPS)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         return {"version": platform.release(), "controllers": sorted(cgroups.hierarchies())}

@@ -16,7 +16,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, lossy
-from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes
 
@@ -37,7 +37,7 @@ class Chroot:
         status = Path("/proc/self/status").read_text()
         effective = int(status.split("CapEff:")[1].split()[0], 16)
         if not effective >> CAP_SYS_CHROOT & 1:
-            raise Unavailable("chroot(2) needs CAP_SYS_CHROOT", "run as root")
+            raise Unavailable("chroot(2) needs CAP_SYS_CHROOT", cause=NOT_ROOT)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         return {"version": platform.release()}

@@ -19,7 +19,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.errors import BoxError, Unavailable, Unsupported, UsageError
+from pytest_isolation.errors import BoxError, Cause, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
 AGENT = "{agent}"
+DECIDED = Cause("what such a box is made of, the command decides", "say it in the command's own arguments")
 EXAMPLE = f'command:"bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc {AGENT}"'
 
 
@@ -47,10 +48,10 @@ class Command:
         if shutil.which(words[0]) is None:
             raise Unavailable(f"{words[0]} is no program in PATH", "install it, or correct the command")
         for key in ("image", "volumes", "read_only", "uid", "gid", "network"):
-            if value := getattr(spec, key):
-                raise Unsupported(f"{key}={value}: the command decides that; say it in its arguments")
+            if getattr(spec, key):
+                raise Unsupported(f"{key}: the command decides that", cause=DECIDED)
         if spec.workdir != "/":
-            raise Unsupported(f"workdir={spec.workdir}: the command decides that; say it in its arguments")
+            raise Unsupported("workdir: the command decides that", cause=DECIDED)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         """The program's path stands for its version: no program is started that nobody asked for."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import NOT_ROOT, Unavailable
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.launcher import must
 from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH, MS_PRIVATE, MS_REC
@@ -33,7 +33,7 @@ class Crun(OciRuntime):
     def check_available(self, spec: BoxSpec) -> None:
         super().check_available(spec)
         if flag(spec, "hide_unified") and os.geteuid() != 0:
-            raise Unavailable("hiding the v2 tree from crun takes a mount namespace, which is for root", "run as root")
+            raise Unavailable("hiding the v2 tree from crun takes a mount namespace, which is for root", cause=NOT_ROOT)
         if not flag(spec, "hide_unified") and refuses_this_host():
             raise Unavailable(
                 f"crun refuses this host: {REFUSAL}",

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy
+from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, lossy
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_gvisor
 from pytest_isolation.technologies.oci import OciRuntime, bundle
@@ -46,7 +46,7 @@ class GVisor(OciRuntime):
     def weakenings(self) -> Weakenings:
         opened = {lossy(aspect) for aspect in LOSSES}
         opened |= {expose(path) for path in ("/", "/tmp", "/run")}
-        return frozenset(opened | {grant("DAC_READ_SEARCH"), drop("private-root")})
+        return frozenset(opened | {drop("private-root")})
 
     def check_available(self, spec: BoxSpec) -> None:
         super().check_available(spec)

@@ -16,7 +16,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported
 from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.launcher import new_groups
 
@@ -44,7 +44,7 @@ class Host:
         if spec.image is not None or spec.read_only or spec.volumes:
             raise Unsupported("the bare host has no image, no root of its own to make read-only, and no volumes")
         if os.geteuid() != 0 and (spec.uid or spec.gid):
-            raise Unsupported(f"this user cannot start a process as {spec.uid}:{spec.gid}; run as root")
+            raise Unsupported(f"this user cannot start a process as {spec.uid}:{spec.gid}", cause=NOT_ROOT)
         with ExitStack() as undo:
             group = new_groups(spec, lifetime, Limits(), undo)
             try:

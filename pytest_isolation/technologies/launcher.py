@@ -22,7 +22,7 @@ from pytest_isolation.boxes.local import Pipes
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.boxes.weakenings import drop, unlimited
-from pytest_isolation.errors import BoxError, UsageError
+from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported, UsageError
 
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
@@ -52,14 +52,13 @@ def limits_of(spec: BoxSpec) -> cgroups.Limits:
 def new_groups(spec: BoxSpec, lifetime: Lifetime, limits: cgroups.Limits, undo: ExitStack) -> cgroups.Group | None:
     """The guard group and in it the box's own; returns the box's own, None where we may make none.
 
-    Raises BoxError when limits were asked for and this user may not make groups.
+    Raises Unsupported when limits were asked for and this user may not make groups.
     """
     guard = lifetime.new_group(spec.name, GUARD)
     if guard is None:
         if limits != cgroups.Limits():
-            raise BoxError(
-                f"limits were asked for ({limits}) and this user may not make control groups; "
-                "run as root, or in a delegated group (systemd-run --user --scope -p Delegate=yes)"
+            raise Unsupported(
+                "limits were asked for, and this user may make no control groups", cause=NO_CONTROL_GROUPS
             )
         return None
     # With this hole the group stays until the run's end, which removes all of the run's.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.local import start_local
-from pytest_isolation.errors import Unsupported
+from pytest_isolation.errors import NOT_ROOT, Unsupported
 from pytest_isolation.technologies.launcher import must
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def _mount(
     data: str | None = None,
 ) -> None:
     if os.geteuid() != 0:
-        raise Unsupported("this box needs a mount on the host, which is for root")
+        raise Unsupported("this box needs a mount on the host, which is for root", cause=NOT_ROOT)
     lifetime.register("mount", os.fspath(place))
     with start_local() as local:
         must(local.proc.mount(source, os.fspath(place), fstype, flags, data), f"mounting {place}")

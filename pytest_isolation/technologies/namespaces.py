@@ -14,6 +14,7 @@ import struct
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +29,15 @@ from pytest_isolation.boxes.weakenings import (
     Weakenings,
     drop,
     expose,
-    grant,
     join_sibling,
     lossy,
     share,
     unlimited,
 )
-from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.errors import ONE_ID, BoxError, Cause, Unavailable, Unsupported, unless_root
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes
-from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
+from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, holes, number_of
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
 
 # clone(2)
@@ -68,6 +68,19 @@ DEVICE_RULES = ("c *:* m", "b *:* m", "c 5:2 rwm", "c 136:* rwm")
 """Besides DEVICES: any node may be made, though not used; ptmx and pts (runc, libcontainer/specconv AllowedDevices)."""
 
 
+KNOBS = (
+    ("user/max_user_namespaces", "0", "as root: sysctl user.max_user_namespaces=10000"),
+    ("kernel/unprivileged_userns_clone", "0", "as root: sysctl kernel.unprivileged_userns_clone=1"),
+    (
+        "kernel/apparmor_restrict_unprivileged_userns",
+        "1",
+        "as root: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
+    ),
+)
+"""What switches user namespaces off, its value then, what to do: namespaces(7), kernels of Debian and of Ubuntu."""
+ELSEWHERE = "run where user namespaces are allowed: a container's seccomp filter, or a chroot, refuses them"
+
+
 def root() -> bool:
     """Whether this process may make namespaces without a user namespace."""
     return os.geteuid() == 0
@@ -91,10 +104,7 @@ class Namespaces:
             for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root", "exec-group")
         }
         opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")}
-        opened |= {
-            grant(name)
-            for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
-        }
+        opened |= holes(("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE"))
         if root():
             opened |= {drop("propagation"), drop("clean-up"), drop("devices")}
         return frozenset(opened)
@@ -133,18 +143,40 @@ class Namespaces:
 
 def check_user_namespaces() -> None:
     """Raises Unavailable, with the remedy, where this user may not make a user namespace."""
-    limit = Path("/proc/sys/user/max_user_namespaces")
-    if limit.exists() and limit.read_text().strip() == "0":
-        raise Unavailable("user namespaces are switched off", "sysctl user.max_user_namespaces=10000")
-    knob = Path("/proc/sys/kernel/unprivileged_userns_clone")
-    if not root() and knob.exists() and knob.read_text().strip() == "0":
-        raise Unavailable("user namespaces are for root only", "sysctl kernel.unprivileged_userns_clone=1")
+    if said := _refusal_of_user_namespaces():
+        remedy = next((remedy for path, off, remedy in KNOBS if _reads(path, off)), ELSEWHERE)
+        raise Unavailable(
+            f"this user may make no user namespace ({said})",
+            cause=Cause("user namespaces are switched off, or not for this user", remedy),
+        )
+
+
+@cache
+def _refusal_of_user_namespaces() -> str:
+    """What a child of ours was told when it tried; empty when it became root of one, with capabilities there."""
+    with start_local() as local:
+        child, reply = local.proc.try_spawn(CLONE["user"])
+        if child is None:
+            return str(reply)
+        # Some let the namespace be made and have nothing granted in it (apparmor_restrict_unprivileged_userns).
+        inside = child.unshare(CLONE["uts"])
+        child.end()
+        return "" if inside.ok else str(inside)
+
+
+def _reads(path: str, text: str) -> bool:
+    try:
+        return Path("/proc/sys", path).read_text().strip() == text
+    except OSError:
+        return False
 
 
 def _need_root_alone(spec: BoxSpec) -> None:
     """Raises Unsupported for a spec of another user: user_namespaces(7) has one line in our maps, for root."""
     if spec.uid or spec.gid:
-        raise Unsupported("the box's user namespace has root alone: no other user can be in it")
+        raise Unsupported(
+            "the box's user namespace has root alone: no other user can be in it", cause=unless_root(ONE_ID)
+        )
 
 
 class _Start:
@@ -206,39 +238,42 @@ class _Start:
     # -- namespaces --------------------------------------------------------------------
 
     def _clone(self) -> Proc:
-        for kind in ("pid", "net", "ipc", "uts"):
-            if self._joined(kind):
-                self._join(kind)
+        joined = [kind for kind in ("pid", "net", "ipc", "uts") if self._joined(kind)]
+        maker = self._in_user_namespace(join=bool(joined)) if self.userns else self.launcher
+        for kind in joined:
+            self._join(maker, kind)
         if self.own("time"):
-            must(self.launcher.unshare(CLONE["time"]), "a time namespace")
+            must(maker.unshare(CLONE["time"]), "a time namespace")
         kinds = [kind for kind in ("mnt", "uts", "ipc", "pid", "net") if self.own(kind)]
-        flags = sum(CLONE[kind] for kind in kinds)
-        if self.userns:
-            flags |= CLONE["user"]
-        child, reply = self.launcher.try_spawn(flags)
+        child, reply = maker.try_spawn(sum(CLONE[kind] for kind in kinds))
         if child is None:
-            raise Unavailable(
-                f"this kernel refused new namespaces ({', '.join(kinds)}): {reply}",
-                "if you are not root, allow user namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns=0",
-            )
-        if self.userns:
-            base = Path(f"/proc/{child.pid}")
-            (base / "setgroups").write_text("deny")
-            (base / "uid_map").write_text(f"0 {os.getuid()} 1")
-            (base / "gid_map").write_text(f"0 {os.getgid()} 1")
+            raise BoxError(f"this kernel refused new namespaces ({', '.join(kinds)}): {reply}")
         return child
 
-    def _join(self, kind: str) -> None:
+    def _in_user_namespace(self, *, join: bool) -> Proc:
+        """A process that is root of a user namespace: what it makes belongs to that one.
+
+        Of the sibling's when the box is to join others of the sibling's: one has power over those only there.
+        """
+        if join:
+            maker = self.launcher.spawn()
+            self._join(maker, "user")
+            return maker
+        made, reply = self.launcher.try_spawn(CLONE["user"])
+        if made is None:
+            raise BoxError(f"this kernel refused a user namespace: {reply}")
+        base = Path(f"/proc/{made.pid}")
+        (base / "setgroups").write_text("deny")
+        (base / "uid_map").write_text(f"0 {os.getuid()} 1")
+        (base / "gid_map").write_text(f"0 {os.getgid()} 1")
+        return made
+
+    def _join(self, maker: Proc, kind: str) -> None:
         sibling: Box = self.spec.extra["sibling"]
-        fd = os.open(f"/proc/{sibling.parts.init_pid}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            # The launcher has its own table: it opens the same file itself.
-            name = f"/proc/{os.getpid()}/fd/{fd}"
-            reply = must(self.launcher.openat(AT_FDCWD, name, os.O_RDONLY), f"the sibling's {kind} namespace")
-            must(self.launcher.setns(reply.value, CLONE[kind]), f"joining the sibling's {kind} namespace")
-            self.launcher.close(reply.value)
-        finally:
-            os.close(fd)
+        name = f"/proc/{sibling.parts.init_pid}/ns/{kind}"
+        fd = must(maker.openat(AT_FDCWD, name, os.O_RDONLY), f"the sibling's {kind} namespace").value
+        must(maker.setns(fd, CLONE[kind]), f"joining the sibling's {kind} namespace")
+        maker.close(fd)
 
     # -- file systems ------------------------------------------------------------------
 

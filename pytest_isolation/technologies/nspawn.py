@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy, share
-from pytest_isolation.errors import Unavailable, Unsupported, UsageError
+from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, texts
 
@@ -64,7 +64,7 @@ class Nspawn:
         refuse_unknown_holes(self, spec)
         program.find("systemd-nspawn", "systemd-container")
         if os.geteuid() != 0:
-            raise Unavailable("systemd-nspawn is for root", "run as root")
+            raise Unavailable("systemd-nspawn is for root", cause=NOT_ROOT)
         _own_network(spec)
         users = str(spec.option("private_users", "no"))
         if not re.fullmatch(r"no|yes|pick|identity|[0-9]+(:[0-9]+)?", users):

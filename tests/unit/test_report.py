@@ -289,7 +289,7 @@ def test_what_pairs_cannot_be_asked() -> None:
     """Not again where the box by itself cannot, for the same reason."""
     alone = replace(GOOD, verdict=Verdict.UNSUPPORTED, outcome=Outcome.SKIPPED, reason="no control group")
     same, another = replace(alone, sibling="podman"), replace(alone, sibling="qemu", reason="it did not start")
-    groups = summary.unsupported(replace(RUN, results=(alone, same, another)))
+    groups = summary.unsupported(replace(RUN, boxes=(), results=(alone, same, another)))
     assert [(group.reason, group.cells) for group in groups] == [
         ("no control group", f"{GOOD.box}: {GOOD.guarantee}"),
         ("it did not start", f"{GOOD.box} beside qemu: {GOOD.guarantee}"),

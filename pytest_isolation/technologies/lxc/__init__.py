@@ -27,7 +27,7 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
-from pytest_isolation.errors import Unavailable, Unsupported, UsageError
+from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, texts
 from pytest_isolation.technologies.capabilities import number_of
@@ -79,8 +79,9 @@ class Lxc:
             number_of(name.upper())
         if ids is not None and max(spec.uid, spec.gid) >= ids.size:
             raise Unsupported(
-                f"uid={spec.uid} and gid={spec.gid} are not both among the {ids.size} ids of the box's id map; "
-                "give idmap=BASE:SIZE with more, as root"
+                f"uid={spec.uid} and gid={spec.gid} are not both among the {ids.size} ids of the box's id map",
+                "give idmap=BASE:SIZE with more",
+                cause=unless_root(ONE_ID),
             )
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import remove_tree
 from pytest_isolation.boxes.weakenings import drop
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.lxc import state
@@ -48,7 +48,9 @@ class Container:
         self._guard = guard
         if guard is None:
             if launcher.limits_of(spec) != cgroups.Limits():
-                raise Unsupported("limits were asked for, and this user may make no control groups; run as root")
+                raise Unsupported(
+                    "limits were asked for, and this user may make no control groups", cause=NO_CONTROL_GROUPS
+                )
             return
         undo.callback(guard.kill if spec.has(drop("clean-up")) else guard.remove)
         if "cpuset" in guard.places:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, share
-from pytest_isolation.errors import Unavailable, Unsupported
+from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported, unless_root
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.capabilities import number_of
@@ -60,7 +60,11 @@ def configure(base: Config, spec: BoxSpec, *, root: Path, agent: str, group: str
         linux["cgroupsPath"] = f"/{group}"
         linux.setdefault("resources", {}).update(_limits(spec))
     elif launcher.limits_of(spec) != cgroups.Limits():
-        raise Unsupported("a runtime without control groups of its own sets no limits; run it as root, not rootless")
+        raise Unsupported(
+            "a runtime without control groups of its own sets no limits",
+            "run it without rootless=true",
+            cause=unless_root(NO_CONTROL_GROUPS),
+        )
     return config
 
 

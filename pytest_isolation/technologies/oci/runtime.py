@@ -28,7 +28,7 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
-from pytest_isolation.errors import BoxError, Unavailable, Unsupported, UsageError
+from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes
 from pytest_isolation.technologies.identity import check_shared_kernel
@@ -107,7 +107,11 @@ class OciRuntime:
         if os.geteuid() != 0:
             check_user_namespaces()
         if self.rootless(spec) and (spec.uid or spec.gid):
-            raise Unsupported(f"a rootless {self.name} box has one user, root; leave uid and gid out")
+            raise Unsupported(
+                f"a rootless {self.name} box has one user, root",
+                "leave uid and gid out",
+                cause=unless_root(ONE_ID),
+            )
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         said = program.version(self.program, self.package)

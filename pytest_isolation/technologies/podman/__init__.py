@@ -16,7 +16,6 @@ from pytest_isolation.boxes.weakenings import (
     Weakenings,
     drop,
     expose,
-    grant,
     join_sibling,
     lossy,
     share,
@@ -24,6 +23,7 @@ from pytest_isolation.boxes.weakenings import (
 )
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.capabilities import holes
 from pytest_isolation.technologies.podman import arguments, attach
 from pytest_isolation.technologies.podman.engine import Engine, engine_for
 from pytest_isolation.technologies.podman.start import Start
@@ -56,7 +56,7 @@ class Podman:
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
         opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root")}
-        opened |= {expose(path) for path in arguments.EXPOSED} | {grant(name) for name in GRANTED}
+        opened |= {expose(path) for path in arguments.EXPOSED} | holes(GRANTED)
         if arguments.euid_is_root():
             # Opened from the host's side, by a mount that Podman is not asked for.
             opened |= {drop("cgroup-ro"), drop("propagation")}

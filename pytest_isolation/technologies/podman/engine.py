@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from pytest_isolation.errors import BoxError, Unavailable, UsageError
+from pytest_isolation.errors import BoxError, Cause, Unavailable, UsageError
 from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
@@ -68,6 +68,14 @@ class Engine:
     @property
     def uid(self) -> int:
         return os.geteuid() if self.account is None else self.account.uid
+
+    @property
+    def user(self) -> str:
+        """Its name; its number where it has none, as users have that a container was started with."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return str(self.uid)
 
     @property
     def rootless(self) -> bool:
@@ -146,6 +154,8 @@ class Engine:
             raise Unavailable(f"Podman does not work here: {error}", "see `podman info`") from None
         if spec.attached:
             return
+        if self.rootless and spec.network is None:
+            self._check_rootless_network()
         self.runtime(spec)
         if isinstance(spec.image, str):
             try:
@@ -158,19 +168,28 @@ class Engine:
 
     def _check_rootless(self, spec: BoxSpec) -> None:
         check_user_namespaces()
-        user = pwd.getpwuid(self.uid).pw_name
         for path in ("/etc/subuid", "/etc/subgid"):
-            if user not in _ranges(path) and str(self.uid) not in _ranges(path):
-                raise Unavailable(f"{user} has no range in {path}", f"usermod --add-subuids 100000-165535 "
-                                  f"--add-subgids 100000-165535 {user}")  # fmt: skip
-        program.find("newuidmap", "uidmap")
-        if spec.network is None and not spec.attached:
-            device = Path("/dev/net/tun")
-            if not device.exists() or not (device.stat().st_mode & 0o006 == 0o006 or device.stat().st_uid == self.uid):
+            if not {self.user, str(self.uid)} & _ranges(path):
+                remedy = f"as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {self.user}"
                 raise Unavailable(
-                    f"rootless Podman's own network needs /dev/net/tun, which {user} may not open",
-                    "network=none measures it without a network; or chmod 0666 /dev/net/tun",
+                    f"{self.user} has no range in {path}",
+                    cause=Cause("this user has no further ids (/etc/subuid, /etc/subgid)", remedy),
                 )
+        program.find("newuidmap", "uidmap")
+
+    def _check_rootless_network(self) -> None:
+        device, host = Path("/dev/net/tun"), self.info()["host"]
+        if not device.exists() or not (device.stat().st_mode & 0o006 == 0o006 or device.stat().st_uid == self.uid):
+            raise Unavailable(
+                f"rootless Podman's own network needs /dev/net/tun, which {self.user} may not open",
+                "network=none measures it without a network; or chmod 0666 /dev/net/tun",
+            )
+        needs = str(host.get("rootlessNetworkCmd") or "slirp4netns")  # podman-info(1): the first since 5.0
+        if not (host.get(needs) or {}).get("executable"):
+            raise Unavailable(
+                f"rootless Podman's own network needs {needs}, which is not installed",
+                f"apt install {'passt' if needs == 'pasta' else needs}; or network=none measures it without a network",
+            )
 
     def runtime(self, spec: BoxSpec) -> tuple[str, str | None]:
         """The OCI runtime's name, and a note when it is not Podman's own choice.  Raises Unavailable."""
@@ -242,11 +261,14 @@ class Engine:
         if not self.rootless or key in lifetime.kept:
             return
         lifetime.kept[key] = True
-        if self._pause() is None:
+        process = self.pause()
+        # One that is younger than this process, another worker of the run has made: the last of them ends it.
+        if process is None or process.create_time() > psutil.Process().create_time():
             lifetime.register("podman:pause", self.handle("pause"))
             lifetime.at_end(lambda: self.remove("pause", "pause"))
 
-    def _pause(self) -> psutil.Process | None:
+    def pause(self) -> psutil.Process | None:
+        """The process that holds a rootless Podman's namespaces between its commands."""
         for place in (
             self.environ().get("XDG_RUNTIME_DIR", ""),
             f"/run/user/{self.uid}",
@@ -261,7 +283,7 @@ class Engine:
     def remove(self, kind: str, name: str) -> bool:
         """Remove one thing of ours; returns whether it was there.  Raises BoxError for what has not our label."""
         if kind == "pause":
-            if (process := self._pause()) is not None and not self.command("ps", "--quiet", "--noheading"):
+            if (process := self.pause()) is not None and not self.command("ps", "--quiet", "--noheading"):
                 process.send_signal(signal.SIGTERM)
                 with suppress(psutil.Error):
                     process.wait(5)
@@ -324,7 +346,10 @@ def _ranges(path: str) -> set[str]:
 
 @cache
 def _info(engine: Engine) -> Mapping[str, Any]:
+    quiet = engine.rootless and engine.pause() is None
     found: dict[str, Any] = json.loads(engine.command("info", "--format", "json"))
+    if quiet:
+        engine.remove("pause", "pause")  # who only asks leaves no process
     return found
 
 

@@ -13,7 +13,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.weakenings import drop
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unsupported, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.podman.arguments import arguments
@@ -32,6 +32,11 @@ OURS = "/agent"
 """Where the agent is in an image made by us."""
 THEIRS = "/.pytest-isolation-agent"
 """Where it is mounted in an image that is not."""
+
+FEW_IDS = Cause(
+    "the box needs more ids than this user has in /etc/subuid and /etc/subgid",
+    "as root: usermod --add-subuids and --add-subgids with a further range, then podman system migrate",
+)
 
 
 class Start:
@@ -85,11 +90,16 @@ class Start:
         spec, ids = self.spec.delivered, self.engine.ids()
         for word, asked, known in (("uid", spec.uid, ids[0]), ("gid", spec.gid, ids[1])):
             if known is not None and asked >= known:
-                raise Unsupported(f"{word}={asked}: a rootless box of this user has the ids up to {known - 1}")
+                raise Unsupported(
+                    f"{word}={asked}: a rootless box of this user has the ids up to {known - 1}", cause=FEW_IDS
+                )
 
     def _check_limits(self) -> None:
         if self.engine.rootless and cgroups.mode() != "v2" and launcher.limits_of(self.spec) != cgroups.Limits():
-            raise Unsupported("rootless Podman sets limits on cgroup v2 only, and this host has v1 controllers")
+            raise Unsupported(
+                "rootless Podman sets limits on cgroup v2 only, and this host has v1 controllers",
+                cause=unless_root(NO_CONTROL_GROUPS),
+            )
 
     def _guards(self) -> cgroups.Group | None:
         if self._guard is None:
@@ -123,7 +133,9 @@ class Start:
             self.engine.command("import", "--quiet", "--change", label, "-", tag, given=data)
         except BoxError as error:
             if "insufficient UIDs or GIDs" in str(error):
-                raise Unsupported("the image has owners beyond the ids that this user has in /etc/subuid") from None
+                raise Unsupported(
+                    "the image has owners beyond the ids that this user has in /etc/subuid", cause=FEW_IDS
+                ) from None
             raise
         return tag
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import Cause, Unavailable
 
 BOOT = Path("/boot")
 INSTALL = "install one (Debian: apt install linux-image-cloud-amd64), or name one: qemu:kernel=PATH"
@@ -125,7 +125,10 @@ def kernel(path: str | os.PathLike[str] | None = None) -> Kernel:
     if not readable:
         raise Unavailable(
             f"no kernel image in {BOOT} can be read by this user ({', '.join(image.name for image in images)})",
-            f"chmod a+r {images[0]}, or name a readable copy: qemu:kernel=PATH",
+            cause=Cause(
+                f"no kernel image in {BOOT} can be read by this user",
+                f"as root: chmod a+r {images[0]}; or name a readable copy: --box qemu:kernel=PATH",
+            ),
         )
     return _look(readable[0])
 

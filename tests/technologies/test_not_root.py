@@ -1,0 +1,179 @@
+"""The suite as an ordinary user: every cell has a verdict or a reason, what lacks is said once, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pytest_isolation.errors import NO_CONTROL_GROUPS, NOT_ROOT, ONE_ID
+from tests.runs import Done, run, run_as
+from tests.support import COMMAND, need
+
+ROOT = os.geteuid() == 0
+STARTED = ("host", "namespaces", "bubblewrap", "podman", "runc", "gvisor", "qemu", "command")
+"""What such a user can start where all of it is installed."""
+NOT_STARTED = ("chroot", "cgroup", "nspawn")
+ONLY = (
+    "cg.mem.enforced", "dev.block-unreadable", "mnt.chroot-escape-blocked", "mnt.mount-denied",
+    "mnt.open-by-handle-denied", "net.host-loopback-unreachable", "pid.ptrace-cross-refused", "pid.siblings-hidden",
+    "pid.signal-out-refused", "port.image-config-honoured.identity",
+)  # fmt: skip
+"""One of every kind: with a sibling, a limit, a mount, another user, and those whose hole is for root."""
+
+
+def account() -> pwd.struct_passwd:
+    """An ordinary user with subordinate ids; dev/setup makes one."""
+    if not ROOT:
+        return pwd.getpwuid(os.geteuid())
+    names = [line.split(":")[0] for line in Path("/etc/subuid").read_text().splitlines()]
+    return next(one for one in pwd.getpwall() if one.pw_name in names and one.pw_uid)
+
+
+def as_user(*arguments: str, **how: object) -> Done:
+    if not ROOT:
+        return run(Path.cwd(), *arguments, **how)
+    user = account()
+    return run_as(user.pw_uid, *arguments, gid=user.pw_gid, home=user.pw_dir, **how)
+
+
+def alive(user: int, place: str) -> list[str]:
+    """The user's processes that know of `place`, the run's directory: the account may have others."""
+    found = []
+    for one in psutil.process_iter():
+        try:
+            if one.uids().real == user and place in f"{one.environ()} {one.exe()} {one.cmdline()}":
+                found.append(f"{one.pid} {one.name()}")
+        except (psutil.NoSuchProcess, psutil.AccessDenied, FileNotFoundError):
+            continue
+    return found
+
+
+@pytest.fixture(scope="module")
+def done() -> Done:
+    for name in STARTED:
+        if name != "host":
+            need(name)
+    boxes = [f"--box={name}" for name in (*STARTED, *NOT_STARTED) if name != "command"]
+    return as_user(
+        "--isolation",
+        *boxes,
+        f'--box=command:"{COMMAND}"',
+        f"--isolation-only={','.join(ONLY)}",
+        "--isolation-examples=3",
+        "-n2",
+        timeout=400,
+    )
+
+
+def test_every_cell_has_a_verdict_or_a_reason(done: Done) -> None:
+    done.said()
+    assert {(row["box"], row["guarantee"]) for row in done.rows.values()} == {
+        (box, guarantee) for box in STARTED for guarantee in ONLY
+    }
+    undecided = [(at, row["reason"]) for at, row in done.rows.items() if row["verdict"] in ("vacuous", "inconclusive")]
+    assert undecided == []
+    assert [row for row in done.rows.values() if row["verdict"] == "unsupported" and not row["reason"]] == []
+    assert [row for row in done.rows.values() if row["control"] == "none" and not row["reason"]] == []
+
+
+def test_boxes_of_an_ordinary_user_isolate(done: Done) -> None:
+    held = {box: sum(row["verdict"] == "holds" for row in done.rows.values() if row["box"] == box) for box in STARTED}
+    assert held["host"] < 4, held
+    assert all(held[box] >= 6 for box in STARTED if box not in ("host", "command")), held
+    proven = {row["guarantee"] for row in done.rows.values() if row["control"] == "fired"}
+    assert {"pid.signal-out-refused", "mnt.mount-denied", "net.host-loopback-unreachable"} <= proven
+
+
+def test_what_lacks_is_said_once_with_one_remedy(done: Done) -> None:
+    remedies: dict[str, set[str | None]] = {}
+    for row in [*done.rows.values(), *done.report["boxes"]]:
+        if row["cause"] is not None:
+            remedies.setdefault(row["cause"], set()).add(row["remedy"])
+    assert {cause.what for cause in (NOT_ROOT, ONE_ID, NO_CONTROL_GROUPS)} <= set(remedies)
+    assert all(len(told) == 1 and None not in told for told in remedies.values()), remedies
+    summary = " ".join(done.out.partition("unsupported: the box cannot be asked")[2].split())
+    for cause in remedies:
+        assert summary.count(cause) == 1, cause
+    assert f"{NOT_ROOT.what} do: {NOT_ROOT.remedy} not started: chroot, nspawn;" in summary
+
+
+def test_nothing_of_the_user_is_left(done: Done) -> None:
+    user = account().pw_uid
+    place = f"/tmp/pytest-isolation-{user}-{os.getpid()}"
+    assert f"{place}/work-tmp" in done.report["run"]["argv"][-1]
+    assert alive(user, place) == []
+
+
+# -- one cause takes many boxes away ---------------------------------------------------------------------------
+
+
+def listed(done: Done) -> dict[str, tuple[str, str]]:
+    """Box -> why it is not available and what to do, as --isolation-list says; those that are, are left out."""
+    done.said()
+    found, name = {}, ""
+    for line in done.out.partition("\nguarantees")[0].splitlines()[1:]:
+        word, said, rest = (*line.split(maxsplit=2), "", "")[:3]
+        if said == "unavailable":
+            name = word
+            found[name] = (rest, "")
+        elif word == "to":
+            found[name] = (found[name][0], line.partition("do:")[2].strip())
+    return found
+
+
+USER_NAMESPACES = ("namespaces", "bubblewrap", "lxc", "runc", "gvisor", "podman")
+NONE_ALLOWED = 'echo 0 >/proc/sys/user/max_user_namespaces; exec setpriv --inh-caps=-all --ambient-caps=-all "$@"'
+
+
+def test_no_user_namespaces() -> None:
+    """user_namespaces(7): the limit of a namespace counts for those below it."""
+    for name in USER_NAMESPACES:
+        need(name)
+    before = ("unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c", NONE_ALLOWED, "sh")
+    if not ROOT:
+        pytest.skip("another user's run is started as root")
+    told = listed(as_user("--isolation-list", before=before, report=False))
+    assert {told[name] for name in USER_NAMESPACES} == {
+        (
+            "this user may make no user namespace (clone(0, 0x10000000) = -1 ENOSPC)",
+            "as root: sysctl user.max_user_namespaces=10000",
+        )
+    }
+    assert "host" not in told and "qemu" not in told
+
+
+@pytest.mark.skipif(not ROOT, reason="another user's run is started as root")
+def test_a_user_that_is_in_no_file() -> None:
+    """As in a container that was started with --user 54321: no name, no home, no subordinate ids."""
+    need("podman")
+    told = listed(run_as(54321, "--isolation-list", report=False))
+    assert told["podman"] == (
+        "54321 has no range in /etc/subuid",
+        "as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 54321",
+    )
+    assert "namespaces" not in told
+
+
+@pytest.mark.skipif(not ROOT, reason="another user's run is started as root")
+def test_kernel_images_are_for_root(tmp_path: Path) -> None:
+    """As on Ubuntu."""
+    need("qemu")
+    need("bubblewrap")
+    boot = Path(tempfile.mkdtemp(prefix="boot-"))
+    try:
+        boot.chmod(0o755)
+        (boot / "vmlinuz-6.8.0-1-generic").touch(mode=0o600)
+        before = ("bwrap", "--dev-bind", "/", "/", "--bind", str(boot), "/boot")
+        told = listed(as_user("--isolation-list", before=before, report=False))
+    finally:
+        shutil.rmtree(boot)
+    assert told["qemu"] == (
+        "no kernel image in /boot can be read by this user (vmlinuz-6.8.0-1-generic)",
+        "as root: chmod a+r /boot/vmlinuz-6.8.0-1-generic; or name a readable copy: --box qemu:kernel=PATH",
+    )
