@@ -23,6 +23,7 @@ def test_host_file_stays(box: Box, prefix: str, name: str, data: bytes) -> None:
     with box.outside.directory() as directory:
         mark = directory / name
         mark.write_bytes(b"before")
+        mark.chmod(0o666)
         reply = write(box.proc, f"{prefix}{mark}", data)
         after = mark.read_bytes()
         promise.require(after == b"before", reply, after=after)

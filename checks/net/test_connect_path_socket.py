@@ -24,6 +24,7 @@ def test_path_socket_is_unreachable(box: Box, prefix: str) -> None:
     with box.outside.directory("/tmp") as directory:
         path = f"{directory}/s"
         with listener(box, socket.AF_UNIX, sockaddr_un(path.encode() + b"\0")) as service:
+            box.outside.path(path).chmod(0o777)
             program = Program()
             fd = program.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
             tried = program.connect(fd, sockaddr_un(f"{prefix}{path}".encode() + b"\0"))

@@ -46,9 +46,13 @@ class Outside:
 
     @contextmanager
     def directory(self, above: str = "/var/tmp") -> Iterator[Path]:
-        """A new directory of the host's, for an example; what is in it goes with it."""
+        """A new directory of the host's, for an example; what is in it goes with it.
+
+        Open to everybody: its place must hide what is in it, whoever the box's user is.
+        """
         made = self.path(above, f"pytest-isolation-mark-{secrets.token_hex(6)}")
         made.mkdir(0o700)
+        made.chmod(0o755)
         try:
             yield made
         finally:

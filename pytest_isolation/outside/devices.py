@@ -50,6 +50,22 @@ def disk_with(box: Box, secret: bytes) -> Iterator[int]:
         yield _attached(proc, must(control).value, memory.value)
 
 
+@contextmanager
+def disk_node(box: Box, secret: bytes) -> Iterator[str]:
+    """As disk_with, with a node in /dev that everybody may open; gives its path.
+
+    The node is taken away at the end; one that a killed run left has no device behind it any more.
+    """
+    with disk_with(box, secret) as number:
+        path = box.outside.path(f"/dev/pytest-isolation-disk-{secrets.token_hex(6)}")
+        must(box.outside.proc.mknodat(AT_FDCWD, path, stat.S_IFBLK, number))
+        try:
+            path.chmod(0o666)
+            yield str(path)
+        finally:
+            path.unlink()
+
+
 def must(reply: Reply) -> Reply:
     if not reply.ok:
         raise BoxError(f"making a disk to witness with: {reply}")

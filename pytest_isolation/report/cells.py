@@ -54,8 +54,11 @@ DOMAINS = {
     "pid": "processes",
     "mnt": "mounts and files",
     "net": "network",
+    "ipc": "shared memory",
+    "proc": "what the kernel shows",
     "cg": "resource limits",
     "dev": "devices",
+    "daemon": "daemons of the host",
     "port": "portability",
 }
 

@@ -1,0 +1,61 @@
+"""A disk of the host cannot be read through a device node that is in the box already."""
+
+import os
+import secrets
+import stat
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.shortcuts import listing
+from pytest_isolation.outside.devices import disk_node
+
+promise = guarantee(
+    "dev.nodes-closed",
+    claim="no block device of the host can be read through a node in the box's /dev",
+    sources=("oci:runtime-spec config-linux default-devices", "kernel:admin-guide/cgroup-v1/devices"),
+    falsified_by=(weaken.expose("/dev"), weaken.drop("devices")),
+    kind="per-window",
+    distinct="a node that was handed in needs no mknod(2) and no capability",
+)
+
+
+@promise
+@given(length=st.integers(16, 64))
+def test_no_node_reads_a_disk(box: Box, length: int) -> None:
+    # One of ours is among the host's, so that a machine without disks has something to hide.
+    with disk_node(box, secrets.token_bytes(length)), box.spawn() as proc:
+        tried = [_read(proc, path) for path in _block_nodes(proc)]
+        read = [reply for reply in tried if reply.ok and reply.data]
+        promise.held("refused" if tried else "absent")
+        promise.require(not read, *(read or tried)[:4])
+
+
+def _block_nodes(proc: Proc) -> list[str]:
+    """Those in /dev, and in its directories."""
+    found = []
+    places = ["/dev"]
+    for place in places:
+        paths = [f"{place}/{name}" for name in listing(proc, place)]
+        for at in range(0, len(paths), 200):
+            program = Program()
+            steps = [program.statx(-100, path, 0x100) for path in paths[at : at + 200]]  # AT_SYMLINK_NOFOLLOW
+            for path, reply in zip(paths[at : at + 200], map(proc.run(program).__getitem__, steps), strict=True):
+                mode = struct.unpack_from("<H", reply.data, 28)[0] if reply.data else 0
+                if stat.S_ISBLK(mode):
+                    found.append(path)
+                elif stat.S_ISDIR(mode) and place == "/dev":
+                    places.append(path)
+    return found
+
+
+def _read(proc: Proc, path: str) -> Reply:
+    program = Program()
+    fd = program.openat(-100, path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    data = program.read(fd, 512)
+    program.close(fd)
+    replies = proc.run(program)
+    return replies[data] if replies[fd].ok else replies[fd]
