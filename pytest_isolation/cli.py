@@ -21,13 +21,20 @@ def main(argv: list[str] | None = None) -> int:
     """pytest's exit status: 1 when a rule that ends the evaluation is broken."""
     parser = argparse.ArgumentParser(prog="pytest-isolation", description="Measures and audits what isolates.")
     commands = parser.add_subparsers(dest="command", required=True)
-    audit = commands.add_parser("audit", help="audit 42-school Inception submissions; nothing of them is executed")
+    audit = commands.add_parser(
+        "audit", help="audit 42-school Inception submissions; without --live nothing is executed"
+    )
     audit.add_argument("paths", nargs="+", metavar="PATH", help="the top of a submission")
     audit.add_argument("--subject", metavar="VERSION", help="judge by this version of the subject")
     audit.add_argument("--date", metavar="today|commit|YYYY-MM-DD", help="judge as of this day")
     audit.add_argument("--login", help="the author's login")
     audit.add_argument("--domain", metavar="PATTERN", help="the site's name, with {login} in it")
-    audit.add_argument("--live", metavar="host", help="also look at the stack that runs on this machine's Docker")
+    audit.add_argument(
+        "--live", metavar="vm|host|running", nargs="?", const="vm",
+        help="also build and start a copy: in a machine of its own (vm), or on this machine's Docker (host); "
+        "running: look at the stack its author started here",
+    )  # fmt: skip
+    audit.add_argument("--env", metavar="FILE|DIR", help="the .env and the secrets for --live")
     audit.add_argument("--strict", action="store_true", help="the hardest evaluator decides")
     audit.add_argument("--report", action="append", default=[], metavar="FORMAT:PATH", help="json:PATH or md:PATH")
     audit.add_argument("-n", dest="workers", metavar="N", help="in so many processes (needs pytest-xdist)")
@@ -63,9 +70,9 @@ def run_machine(given: argparse.Namespace) -> int:
 def audit_words(given: argparse.Namespace) -> list[str]:
     """pytest's words for the same."""
     words = [f"--inception={os.path.abspath(path)}" for path in given.paths]
-    for name in ("subject", "date", "login", "domain", "live"):
+    for name in ("subject", "date", "login", "domain", "live", "env"):
         if (value := getattr(given, name)) is not None:
-            words.append(f"--inception-{name}={value}")
+            words.append(f"--inception-{name}={os.path.abspath(value) if name == 'env' else value}")
     if given.strict:
         words.append("--inception-strict")
     for report in given.report:

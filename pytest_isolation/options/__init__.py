@@ -94,9 +94,14 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "help": "the site's name, with {login} for the login (default: {login}.42.fr)",
     }),
     ("--inception-live", {
-        "dest": "inception_live", "metavar": "host",
-        "help": "also look at the stack its author started on this machine's Docker (needs --inception-login); "
-        "nothing is started, stopped or entered",
+        "dest": "inception_live", "metavar": "vm|host|running", "nargs": "?", "const": "vm",
+        "help": "also build and start a copy, put it through the sheet and take it away: in a machine of its own "
+        "(vm, or no value), or on this machine's Docker (host); running: look at the stack its author started here "
+        "(needs --inception-login)",
+    }),
+    ("--inception-env", {
+        "dest": "inception_env", "metavar": "FILE|DIR",
+        "help": "the .env, or a directory with it and the secrets, for --inception-live (default: made up)",
     }),
     ("--inception-strict", {
         "action": "store_true", "dest": "inception_strict",

@@ -16,7 +16,17 @@ from pytest_isolation.options.words import choice
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DESTS = ("inception_live", "inception_subject", "inception_date", "inception_login", "inception_domain")
+DESTS = (
+    "inception_live",
+    "inception_env",
+    "inception_subject",
+    "inception_date",
+    "inception_login",
+    "inception_domain",
+)
+
+STARTED = ("vm", "host")
+LIVE = (*STARTED, "running")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +36,10 @@ class Audits:
     paths: tuple[tuple[str, Path], ...]
     """(as written, absolute), each once."""
     asked: Asked
-    live: bool = False
-    """Look at the stack that runs here as well."""
+    live: str | None = None
+    """Where the stack is looked at as well: one of LIVE."""
+    env: Path | None = None
+    """A file or a directory, with what a clone lacks."""
 
 
 def read(options: Mapping[str, Any], base: Path) -> Audits | None:
@@ -39,21 +51,38 @@ def read(options: Mapping[str, Any], base: Path) -> Audits | None:
                 raise UsageError(f"{option} is given without --inception; add --inception PATH")
         return None
     asked = _asked(options)
-    return Audits(paths=tuple(_paths(options["inception"], base).items()), asked=asked, live=_live(options, asked))
+    live = _live(options, asked)
+    return Audits(
+        paths=tuple(_paths(options["inception"], base).items()), asked=asked, live=live, env=_env(options, base, live)
+    )
 
 
-def _live(options: Mapping[str, Any], asked: Asked) -> bool:
-    where = options.get("inception_live")
+def _live(options: Mapping[str, Any], asked: Asked) -> str | None:
+    where: str | None = options.get("inception_live")
     if where is None:
-        return False
-    if where != "host":
+        return None
+    if where not in LIVE:
         raise UsageError(
-            f"--inception-live {where!r}: expected host: the stack is looked at where its author started it; "
-            "building it in a disposable VM is not in this version yet"
+            f"--inception-live {where!r}: expected one of {', '.join(LIVE)}: a machine of its own (also "
+            "without a value), this machine's Docker, or the stack that its author started here"
         )
     if "{login}" in asked.domain and asked.login is None:
         raise UsageError("--inception-live needs the site's name; add --inception-login LOGIN, or --inception-domain")
-    return True
+    return where
+
+
+def _env(options: Mapping[str, Any], base: Path, live: str | None) -> Path | None:
+    text: str | None = options.get("inception_env")
+    if text is None:
+        return None
+    if live not in STARTED:
+        raise UsageError("--inception-env is given, and no stack is started; add --inception-live host (or vm)")
+    path = base / text
+    if not (path.is_file() or path.is_dir()):
+        raise UsageError(
+            f"--inception-env {text!r}: {path} is not there; expected a .env file, or a directory with them"
+        )
+    return path
 
 
 def _paths(given: list[str], base: Path) -> dict[str, Path]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_isolation.errors import IsolationError, Unavailable
 from pytest_isolation.inception.alone import AuditFailed, audit_alone
 from pytest_isolation.inception.releases import stale_note
 from pytest_isolation.report import inception, renderer
@@ -20,6 +21,7 @@ from pytest_isolation.report.run import BoxRow, GuaranteeRow, InceptionRow, Resu
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from pytest_isolation.inception.asked import Asked
     from pytest_isolation.options.config import RunConfig
 
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
@@ -38,6 +40,7 @@ class AuditItem(pytest.Item):
         super().__init__(**how)
         self._top = top
         self._auditor = auditor
+        self._measured: list[dict[str, Any]] = []
 
     def runtest(self) -> None:
         asked = self._auditor.asked.asked
@@ -45,24 +48,52 @@ class AuditItem(pytest.Item):
             rows = audit_alone(self._top, asked, self.name)
         except AuditFailed as error:
             rows = [unfinished(self.name, str(error))]
+        unseen = None
         if self._auditor.asked.live:
-            from pytest_isolation.inception.live import audit_running
-
-            rows += [row.to_json() for row in audit_running(self._top, asked, self.name)]
-            rows += self._measure()
+            seen, unseen = self._live(asked)
+            rows += [row.to_json() for row in seen]
+            rows += self._measured
         self.stash[ROWS] = rows
+        if unseen is not None:
+            raise SubmissionFailed(f"--inception-live {self._auditor.asked.live}: {unseen}")
         bad = inception.failing([InceptionRow.from_json(row) for row in rows], strict=asked.strict)
         if bad:
             raise SubmissionFailed("\n".join(inception.line(row) for row in bad))
 
-    def _measure(self) -> list[dict[str, Any]]:
-        """What the containers of the running stack isolate."""
+    def _live(self, asked: Asked) -> tuple[list[InceptionRow], IsolationError | None]:
+        """Rows of the running stack, and why there was none to be seen."""
+        from pytest_isolation.boxes.lifetime import Lifetime, clean
+        from pytest_isolation.inception import live
+
+        if self._auditor.asked.live == "running":
+            seen = live.audit_running(self._top, asked, self.name)
+            self._measure(self._top)
+            return seen, None
+        if self._auditor.asked.live == "vm":
+            error = Unavailable("a machine of its own is not in this version yet", "--inception-live host")
+            return live.nothing_seen(self.name, str(error), "what the line says"), error
+        logs = self.config._tmp_path_factory.mktemp("inception")  # type: ignore[attr-defined]
+        way = live.Way(
+            given=self._auditor.asked.env, logs=logs, tell=self._auditor.tell, while_up=self._measure
+        )  # fmt: skip
+        lifetime = None
+        try:
+            clean()  # what an earlier run was killed before it could take back
+            lifetime = Lifetime()
+            return live.audit_started(self._top, asked, self.name, lifetime, way), None
+        except IsolationError as error:
+            return live.nothing_seen(self.name, str(error), "what the line says"), error
+        finally:
+            if lifetime is not None:
+                lifetime.close()
+
+    def _measure(self, top: Path) -> None:
+        """What the containers of the stack that runs from `top` isolate."""
         from pytest_isolation.suite.stack import measure_stack
 
-        measured = measure_stack(self._top, self.name, self._auditor.options, self._auditor.tell)
+        measured = measure_stack(top, self.name, self._auditor.options, self._auditor.tell)
+        self._measured = measured.pop("inception")
         self.stash[STACK] = measured
-        rows: list[dict[str, Any]] = measured.pop("inception")
-        return rows
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, SubmissionFailed):

@@ -100,7 +100,12 @@ def test_only() -> None:
         (["--inception", "none"], "no directory"),
         (["--inception", ".", "--inception", "./"], "twice"),
         (["--inception-strict"], "without --inception"),
-        (["--inception", ".", "--inception-live", "vm"], "expected host"),
+        (["--inception", ".", "--inception-live", "moon"], "expected one of vm, host, running"),
+        (["--inception", ".", "--inception-env", "."], "add --inception-live"),
+        (
+            ["--inception", ".", "--inception-live", "host", "--inception-login", "x", "--inception-env", "nix"],
+            "not there",
+        ),
         (["--inception", ".", "--inception-live", "host"], "--inception-login"),
         (["--inception-login", "x"], "without --inception"),
         (["--inception", ".", "--inception-date", "tomorrow"], "2026-11-25"),

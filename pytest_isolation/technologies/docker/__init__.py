@@ -27,7 +27,7 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.base import refuse_unknown_holes
 from pytest_isolation.technologies.capabilities import number_of
-from pytest_isolation.technologies.docker import attach, image, settings
+from pytest_isolation.technologies.docker import attach, image, settings, stack
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.start import Start
 
@@ -119,7 +119,8 @@ class Docker:
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `volume`, by the names registered before they were made; nothing without our label.
 
-        `lent`: the agent's mount in a container of somebody else's.
+        `lent`: the agent's mount in a container of somebody else's.  Of a compose project that was started: `project`,
+        `project-network` and `project-volume` by name, `project-tag` as stack.restore_tag has it.
         """
         name, _, host = handle.partition(" ")
         daemon = daemons.connect(host or None)
@@ -131,6 +132,12 @@ class Docker:
                 return daemon.remove_container(name)
             if kind == "volume":
                 return daemon.remove_volume(name)
+            if kind == "project":
+                return stack.remove_project(daemon, name)
+            if kind in ("project-network", "project-volume"):
+                return stack.remove_named(daemon, kind.partition("-")[2], name)
+            if kind == "project-tag":
+                return stack.restore_tag(daemon, name)
             return daemon.remove_image(name)
 
 

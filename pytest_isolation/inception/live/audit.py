@@ -1,0 +1,166 @@
+"""The live audit of a submission: a copy is built, started, asked, crashed, stopped, started again, and taken away."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pytest_isolation.boxes.lifetime import Lifetime, state_directory
+from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.live import taken
+from pytest_isolation.inception.live.facts import Facts, Made
+from pytest_isolation.inception.live.ground import Here, Host, TimedOut, check_host, tools
+from pytest_isolation.inception.live.judge import judge, nothing_seen
+from pytest_isolation.inception.live.look import look
+from pytest_isolation.inception.live.plan import Plan, call_of, read_plan
+from pytest_isolation.inception.live.stack import Stack
+from pytest_isolation.inception.live.supply import Supplied, copy, supply
+from pytest_isolation.inception.model import Submission, read_submission
+from pytest_isolation.inception.tree import read_tree
+from pytest_isolation.report.run import InceptionRow
+from pytest_isolation.technologies.docker import daemon as daemons
+
+CONFIG_S = 60
+PASSED_ON = ("DOCKER_HOST", "DOCKER_BUILDKIT", "COMPOSE_DOCKER_CLI_BUILD", "http_proxy", "https_proxy", "no_proxy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How one submission is audited live."""
+
+    given: Path | None = None
+    """--inception-env"""
+    logs: Path
+    """A directory that stays."""
+    tell: Callable[[str], None] = lambda _: None
+    """Is told what takes its time."""
+    while_up: Callable[[Path], None] = lambda _: None
+    """Is called once with the top of the copy, while the stack runs untouched."""
+
+
+def audit_running(top: Path, asked: Asked, name: str) -> list[InceptionRow]:
+    """Rows L… of the stack that its author started.  Never raises for what the daemon or the stack does."""
+    try:
+        here = Here()
+        try:
+            facts = look(str(top), asked.domain.format(login=asked.login), here)
+        finally:
+            here.close()
+    except Exception as error:  # the daemon's client raises its own, requests' and the socket's
+        said = " ".join(str(error).split())[:160]
+        return nothing_seen(name, f"Docker does not answer: {said}", "a running Docker daemon")
+    return list(judge(facts, asked, name))
+
+
+def audit_started(top: Path, asked: Asked, name: str, lifetime: Lifetime, way: Way) -> list[InceptionRow]:
+    """Rows L… of a copy of the submission, built and started on this machine's Docker, and taken away again.
+
+    Raises Unavailable for what this machine lacks or somebody else has, BoxError when the daemon breaks.
+    """
+    with started(top, asked, lifetime, way) as (stack, supplied, made):
+        facts = put_through(stack, made, way)
+        ours = frozenset(name for one in supplied for name in one.made_up)
+        return list(judge(replace(facts, ours=_values(stack, ours), logs=str(way.logs)), asked, name))
+
+
+def _values(stack: Stack, names: frozenset[str]) -> frozenset[str]:
+    """What the made-up names were, as the containers have them."""
+    found: set[str] = set()
+    for attrs in stack.containers():
+        for line in attrs["Config"]["Env"] or ():
+            name, _, value = line.partition("=")
+            if name in names:
+                found.add(value)
+    return frozenset(found)
+
+
+def put_through(stack: Stack, made: Made, way: Way) -> Facts:
+    """Everything, in the order in which the one does not spoil the other."""
+    if made.status != 0:
+        return Facts(stack.look().containers, None, made=made)
+    way.tell("waiting for the stack")
+    stack.settle()
+    facts = replace(stack.look(), made=made)
+    if not facts.containers:
+        return facts
+    site, no_site = stack.visit()
+    stack.store()
+    facts = replace(facts, site=site, no_site=no_site, passwordless=stack.passwordless())
+    way.while_up(Path(stack.ground.top))
+    way.tell("make again, crashes, stops, down and up")
+    facts = replace(facts, again=stack.make("make-again"))
+    stack.settle()
+    facts = replace(facts, crashes=stack.crash_all())
+    stack.settle()
+    stack.keep_logs()
+    facts = replace(facts, stops=stack.stop_all())
+    stack.cycle()
+    return replace(facts, kept=stack.kept(site))
+
+
+@contextmanager
+def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[tuple[Stack, list[Supplied], Made]]:
+    """A copy of the submission, with its `make` done; what it started is gone at the end."""
+    check_host()
+    daemon = daemons.connect(None)
+    with ExitStack() as undo:
+        undo.enter_context(_one_at_a_time())
+        home = lifetime.new_directory("submission")
+        undo.callback(lifetime.remove_directory, home)
+        place = home / "copy"
+        copy(top, place)
+        s = read_submission(read_tree(place), asked, None)
+        login = asked.login or s.login or "login"
+        domain = asked.domain.format(login=login)
+        call = call_of(s, f"inception-{lifetime.run_id}-{secrets.token_hex(2)}")
+        supplied = supply(place, s, way.given, login, domain)
+        host = Host(place, lifetime, _environment(login, call, tools(lifetime.new_directory("tools"))), domain)
+        undo.callback(host.close)
+        stack = Stack(host, call, domain, way.logs)
+        stack.plan, problem = _plan(stack, call, s)
+        if problem is not None:
+            yield stack, supplied, problem
+            return
+        data = Path("/home") / login
+        taken.check_free(stack.plan, daemon, data)
+        taken.write_down(stack.plan, daemon, data, lifetime, undo)
+        way.tell(f"{' '.join(stack.plan.start)}; what it says is in {way.logs}/make.log")
+        made = stack.make("make")
+        undo.callback(stack.keep_logs)
+        yield stack, supplied, made
+
+
+def _plan(stack: Stack, call: Plan, s: Submission) -> tuple[Plan, Made | None]:
+    """With what compose says of the stack, or with the complaint it had."""
+    words = call.compose("config")
+    log = stack.logs / "config.log"
+    try:
+        status, told = stack.ground.run(words, cwd=call.directory, log=log, timeout=CONFIG_S)
+    except TimedOut as error:
+        return call, Made(" ".join(words), None, CONFIG_S, str(error))
+    if status != 0:
+        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+        return call, Made(" ".join(words), status, 0.0, lines[-1] if lines else "")
+    return read_plan(call, told, s, stack.ground.top), None
+
+
+def _environment(login: str, call: Plan, found: dict[str, str]) -> dict[str, str]:
+    """As after a login of the author's, with a project of our own."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed | found | {
+        "HOME": f"/home/{login}", "USER": login, "LOGNAME": login, "LANG": "C.UTF-8", "TERM": "dumb",
+        "COMPOSE_PROJECT_NAME": call.project, "BUILDKIT_PROGRESS": "plain", "COMPOSE_ANSI": "never",
+    }  # fmt: skip
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Every stack publishes port 443: workers of a run, and runs of a user, wait for each other."""
+    with (state_directory() / "live.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

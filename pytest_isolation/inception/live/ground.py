@@ -1,0 +1,169 @@
+"""Where a stack is audited live: a Docker daemon, a place to run make in, and ways to its ports and processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.technologies.docker import daemon as daemons
+
+CLIENT_S = 60
+"""For one answer of the daemon."""
+
+
+class View(Protocol):
+    """A stack that runs, from outside."""
+
+    docker: Any
+    """docker.DockerClient of its daemon."""
+
+    def reach(self, port: int) -> tuple[str, int]:
+        """Address and port under which a port of its machine is reached from here."""
+
+    def name_of(self, pid: int) -> str | None:
+        """What the kernel calls the process; None when this user may not see it."""
+
+
+class Ground(View, Protocol):
+    """Where a stack is started."""
+
+    top: str
+    """Where the copy of the submission is, as its programs call it."""
+
+    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> tuple[int, str]:
+        """(exit status, what it said on standard output); all it said goes to the end of `log`.
+
+        `cwd` is relative to `top`.  Raises TimedOut when it was ended.
+        """
+
+    def crash(self, pid: int) -> None:
+        """SIGKILL from outside the container, as if it had crashed: the daemon has no part in it."""
+
+
+class TimedOut(Exception):
+    """A program did not end in its time and was killed; the message says which, and how long that is."""
+
+
+class Here:
+    """This machine's Docker daemon, as a view."""
+
+    def __init__(self) -> None:
+        """Raises what the daemon's client raises when none answers."""
+        import docker
+
+        self.docker: Any = docker.from_env(timeout=CLIENT_S)
+
+    def reach(self, port: int) -> tuple[str, int]:
+        return "127.0.0.1", port
+
+    def name_of(self, pid: int) -> str | None:
+        try:
+            return Path(f"/proc/{pid}/comm").read_text().strip()
+        except OSError:
+            return None
+
+    def close(self) -> None:
+        self.docker.close()
+
+
+class Host(Here):
+    """Programs run as this user, in a control group and with an /etc/hosts of their own."""
+
+    def __init__(self, top: Path, lifetime: Lifetime, environment: Mapping[str, str], name: str) -> None:
+        """`environment` is the programs'; `name` is the site's, for their /etc/hosts."""
+        super().__init__()
+        self.top = str(top)
+        self._lifetime = lifetime
+        self._environment = dict(environment)
+        self._hosts = lifetime.new_directory("hosts") / "hosts"
+        self._hosts.write_text(Path("/etc/hosts").read_text() + f"127.0.0.1 {name}\n")
+
+    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> tuple[int, str]:
+        group = self._lifetime.new_group("make", Limits())
+        if group is None:
+            raise Unavailable("this user may not make a control group", "run as root")
+        # Mounts of its own: what it writes to /etc/hosts stays in a copy.
+        alone = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(self._hosts), *argv]
+        out = log.with_suffix(".out")
+        try:
+            with log.open("ab") as said, out.open("wb") as told:
+                said.write(f"$ {' '.join(argv)}\n".encode())
+                said.flush()
+                process = subprocess.Popen(
+                    alone, cwd=os.path.join(self.top, cwd), env=self._environment, stdin=subprocess.DEVNULL,
+                    stdout=told, stderr=said, start_new_session=True, preexec_fn=lambda: group.add(os.getpid()),
+                )  # fmt: skip
+                try:
+                    status = process.wait(timeout)
+                except subprocess.TimeoutExpired:
+                    raise TimedOut(f"{' '.join(argv)} did not end in {timeout:g} s") from None
+                finally:
+                    group.kill()
+                    process.wait()
+                    text = out.read_text(errors="replace")
+                    said.write(text.encode())
+            return status, text
+        finally:
+            out.unlink(missing_ok=True)
+            group.remove()
+
+    def crash(self, pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+
+
+def check_host() -> None:
+    """Raises Unavailable where a stack cannot be audited live on this machine, or could not be taken away again."""
+    daemon = daemons.connect(None)
+    daemon.check_answers()
+    if os.geteuid() != 0:
+        raise Unavailable(
+            "to crash a process of a container, and to remove what containers wrote, takes root",
+            "run as root (sudo), or audit it in a machine of its own: --inception-live vm",
+        )
+    if not daemon.is_ours:
+        raise Unavailable(
+            "the Docker daemon is on another machine, or in namespaces of its own: its processes cannot be seen here",
+            "run where dockerd runs",
+        )
+    for program, package in (("make", "make"), ("unshare", "util-linux"), ("docker", "docker.io, or docker-cli")):
+        if shutil.which(program) is None:
+            raise Unavailable(f"{program} is not installed", f"apt install {package}")
+
+
+def tools(place: Path) -> dict[str, str]:
+    """Environment in which `docker compose`, `docker-compose` and `sudo` all work, whichever is installed.
+
+    `place` is a new directory for what is missing.  Raises Unavailable when there is no compose at all.
+    """
+    config = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
+    if not plugin and shutil.which("docker-compose") is None:
+        raise Unavailable("neither `docker compose` nor docker-compose is installed", "apt install docker-compose")
+    if not plugin:
+        # A plugin of Docker's command line tells what it is when asked, and is called with its own name first.
+        told = '{"SchemaVersion":"0.1.0","Vendor":"pytest-isolation","Version":"1"}'
+        asked = f"[ \"$1\" = docker-cli-plugin-metadata ] && {{ echo '{told}'; exit; }}"
+        _script(place / "config/cli-plugins/docker-compose", f'{asked}\nshift\nexec docker-compose "$@"\n')
+        config = place / "config"
+    if shutil.which("docker-compose") is None:
+        _script(place / "bin/docker-compose", 'exec docker compose "$@"\n')
+    if shutil.which("sudo") is None:  # this user is root
+        _script(place / "bin/sudo", 'while [ "${1#-}" != "$1" ]; do shift; done\nexec env "$@"\n')
+    return {"DOCKER_CONFIG": str(config), "PATH": f"{place / 'bin'}:{os.environ.get('PATH', os.defpath)}"}
+
+
+def _script(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"#!/bin/sh\n{text}")
+        path.chmod(0o755)
+    except OSError as error:
+        raise BoxError(f"{path} cannot be written: {error.strerror}") from error

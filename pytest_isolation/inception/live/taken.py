@@ -1,0 +1,97 @@
+"""What a stack on this machine would take from somebody, said before it is started; and what it leaves, taken away."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pytest_isolation.boxes.lifetime import Lifetime, remove_tree
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.inception.live.plan import Plan
+from pytest_isolation.technologies.docker import stack
+from pytest_isolation.technologies.docker.daemon import Daemon
+
+ELSEWHERE = "or audit it in a machine of its own: --inception-live vm"
+
+
+def check_free(plan: Plan, daemon: Daemon, home: Path) -> None:
+    """Raises Unavailable for the first thing that somebody else has."""
+    api = daemon.api
+    running = api.containers()
+    for port in plan.ports:
+        if not _free(port):
+            held = [one for one in running if any(bound.get("PublicPort") == port for bound in one["Ports"])]
+            who = f"by the container {held[0]['Names'][0].lstrip('/')}" if held else "by a program of this machine"
+            raise Unavailable(f"the stack publishes port {port}, and that is taken {who}", f"stop it, {ELSEWHERE}")
+    names = {name.lstrip("/") for one in api.containers(all=True) for name in one["Names"] or ()}
+    for name in plan.containers:
+        if name in names:
+            raise Unavailable(
+                f"the stack calls a container {name}, and this machine has one of that name",
+                f"stop your own stack and remove it (docker compose down), {ELSEWHERE}",
+            )
+    only = {"label": f"{stack.LABEL}={plan.project}"}
+    if api.containers(all=True, filters=only) or api.networks(filters=only) or api.volumes(filters=only)["Volumes"]:
+        raise Unavailable(
+            f"the Makefile calls its compose project {plan.project}, and this machine has one of that name",
+            f"take that down (docker compose -p {plan.project} down), {ELSEWHERE}",
+        )
+    volumes = {one["Name"] for one in api.volumes()["Volumes"] or ()}
+    for name in plan.volumes:
+        if name in volumes:
+            raise Unavailable(
+                f"the stack uses a volume {name}, and this machine has one of that name, perhaps with your data",
+                f"rename or remove it (docker volume rm {name}), {ELSEWHERE}",
+            )
+    for path in (str(home / "data"), *plan.stores):
+        # An empty home/data is nobody's; an empty store is what somebody's next `make` needs.
+        if os.path.lexists(path) and (path in plan.stores or any(os.scandir(path))):
+            raise Unavailable(
+                f"the stack keeps its data in {path}, and that is there already, perhaps with your site's data",
+                f"move it away, {ELSEWHERE}",
+            )
+
+
+def _free(port: int) -> bool:
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("0.0.0.0", port))
+    except OSError:
+        return False
+    return True
+
+
+def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo: ExitStack) -> None:
+    """Everything the stack will leave: in the register, for a run that is killed, and on `undo`, latest first."""
+
+    def planned(kind: str, handle: str, remove: Callable[[], Any]) -> None:
+        lifetime.register(kind, handle)
+        undo.callback(remove)
+
+    for path in _topmost_missing([home / "data", *map(Path, plan.stores), *map(Path, plan.binds)]):
+        planned("directory", os.fspath(path), lambda path=path: remove_tree(path))  # type: ignore[misc]
+    for tag in plan.tags:
+        handle = f"{tag}={stack.identity(daemon, tag) or ''}"
+        planned("docker:tag", handle, lambda handle=handle: stack.restore_tag(daemon, handle))  # type: ignore[misc]
+    known = {one["Name"] for one in daemon.api.networks()}
+    for kind, names in (("volume", plan.volumes), ("network", [one for one in plan.networks if one not in known])):
+        for name in names:
+            planned(
+                f"docker:{kind}", name, lambda kind=kind, name=name: stack.remove_named(daemon, kind, name)  # type: ignore[misc]
+            )  # fmt: skip
+    planned("docker:project", plan.project, lambda: stack.remove_project(daemon, plan.project))
+
+
+def _topmost_missing(paths: list[Path]) -> Iterator[Path]:
+    """The highest directory of each that is not there: what making it makes."""
+    found: list[Path] = []
+    for path in paths:
+        missing = [one for one in (path, *path.parents) if not os.path.lexists(one)]
+        if missing and not any(missing[-1].is_relative_to(one) for one in found):
+            found.append(missing[-1])
+    return iter(found)

@@ -1,0 +1,88 @@
+"""What a compose project leaves with the daemon, removed by name: its containers, networks, volumes, and image tags.
+
+Every function returns whether something was there.  Names are written down before the project is started, and only
+those that nobody had then: so what carries one is the project's.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from pytest_isolation.errors import BoxError
+from pytest_isolation.technologies.docker.daemon import Daemon, said
+
+LABEL = "com.docker.compose.project"
+"""Compose's own, on everything that it makes: the project's name."""
+TRIES_S = 15.0
+"""A network or an image counts as used for a moment after its last container has gone."""
+
+
+def remove_project(daemon: Daemon, project: str) -> bool:
+    """Everything with the label of `project`, containers first."""
+    api = daemon.api
+    only = {"label": f"{LABEL}={project}"}
+    containers = api.containers(all=True, filters=only)
+    for one in containers:
+        _insist(f"the container {one['Names']}", lambda one=one: api.remove_container(one["Id"], force=True, v=True))
+    networks = api.networks(filters=only)
+    for one in networks:
+        _insist(f"the network {one['Name']}", lambda one=one: api.remove_network(one["Id"]))
+    volumes = api.volumes(filters=only).get("Volumes") or []
+    for one in volumes:
+        _insist(f"the volume {one['Name']}", lambda one=one: api.remove_volume(one["Name"]))
+    return bool(containers or networks or volumes)
+
+
+def remove_named(daemon: Daemon, kind: str, name: str) -> bool:
+    """A network or a volume that the compose file, or the Makefile, calls by a name without its project."""
+    if kind == "network":
+        found = [one["Id"] for one in daemon.api.networks(names=[name]) if one["Name"] == name]
+        for identity in found:
+            _insist(f"the network {name}", lambda identity=identity: daemon.api.remove_network(identity))
+        return bool(found)
+    found = [one for one in daemon.api.volumes().get("Volumes") or [] if one["Name"] == name]
+    for _ in found:
+        _insist(f"the volume {name}", lambda: daemon.api.remove_volume(name))
+    return bool(found)
+
+
+def restore_tag(daemon: Daemon, handle: str) -> bool:
+    """`NAME:TAG=ID`: the tag names that image again, or nothing when there is no ID."""
+    tag, _, before = handle.partition("=")
+    now = identity(daemon, tag)
+    if (now is None and not before) or now == before:
+        return False
+    if now is not None:
+        _insist(f"the image {tag}", lambda: daemon.api.remove_image(tag))
+    if before:
+        name, _, version = tag.rpartition(":")
+        _insist(f"the image {tag}", lambda: daemon.api.tag(before, name, version))
+    return True
+
+
+def identity(daemon: Daemon, tag: str) -> str | None:
+    """The id of the image that `tag` names; None when there is none."""
+    from docker.errors import NotFound
+
+    try:
+        return str(daemon.api.inspect_image(tag)["Id"])
+    except NotFound:
+        return None
+
+
+def _insist(what: str, remove: Any) -> None:
+    """Raises BoxError when the daemon refuses to the end."""
+    from docker.errors import APIError, NotFound
+
+    deadline = time.monotonic() + TRIES_S
+    while True:
+        try:
+            remove()
+            return
+        except NotFound:
+            return
+        except APIError as error:
+            if time.monotonic() > deadline:
+                raise BoxError(f"the Docker daemon does not remove {what}: {said(error)}") from None
+        time.sleep(0.2)
