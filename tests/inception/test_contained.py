@@ -31,7 +31,7 @@ HARDENED: dict[str, Any] = {
     "read_only": True, "cap_drop": ["ALL"], "security_opt": ["no-new-privileges"], "mem_limit": "64m",
     "pids_limit": 20, "nano_cpus": 500_000_000,
 }  # fmt: skip
-LIVE = ("--inception-live", "host", "--inception-login", "student")
+LIVE = ("--inception-live", "running", "--inception-login", "student")
 MEASURED = ("pid.signal-out-refused", "mnt.host-secret-unreadable", "net.host-loopback-unreachable")
 
 

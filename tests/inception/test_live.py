@@ -21,7 +21,8 @@ import pytest
 
 from pytest_isolation.inception import hello
 from pytest_isolation.inception.asked import Asked
-from pytest_isolation.inception.live import ASKS, Container, Facts, judge
+from pytest_isolation.inception.live.facts import Container, Crash, Facts, Made, Site, Stop
+from pytest_isolation.inception.live.judge import ASKS, judge
 from tests.inception.support import DAY
 
 ASKED = Asked(day=DAY, login="student")
@@ -79,13 +80,15 @@ MUTANTS: dict[str, tuple[Facts, dict[str, str]]] = {
     ),
     "the host's network": (with_one(network_mode="host", networks=("host",)), {"L08": "fail"}),
     "the default bridge": (with_one(network_mode="default", networks=("bridge",)), {"L08": "fail"}),
-    "a bind mount": (with_one(mounts=(("bind", *SITE[1:]),)), {"L11": "advice"}),
+    "a bind mount": (with_one(mounts=(("bind", *SITE[1:]),)), {"L15": "fail"}),
+    "no volume": (with_one(mounts=()), {"L11": "fail"}),
     "data in Docker's directory": (
         with_one(mounts=(("volume", "/var/lib/docker/volumes/x/_data", SITE[2]),)), {"L11": "fail"},
     ),
     "data of another login": (with_one(mounts=(("volume", "/home/other/data/wordpress", SITE[2]),)), {"L11": "fail"}),
     "a configuration file mounted": (with_one(mounts=(SITE, ("bind", "/srv/x.cnf", "/etc/mysql/x.cnf"))), {}),
     "the wizard": (replace(GOOD, page=(302, "https://student.42.fr/wp-admin/install.php")), {"L02": "fail"}),
+    "an empty page": (replace(GOOD, blank=True), {"L02": "fail"}),
     "an error": (replace(GOOD, page=(502, "")), {"L02": "fail"}),
     "no answer": (replace(GOOD, page=None), {"L02": "fail"}),
     "nobody on 443": (replace(GOOD, port=None, tls={}, page=None), {"L02": "fail", "L07": "fail"}),
@@ -94,6 +97,56 @@ MUTANTS: dict[str, tuple[Facts, dict[str, str]]] = {
     "another image": (with_one(image="web:1"), {"L09": "fail"}),
     "latest": (with_one(image="nginx"), {"L09": "fail"}),
 }  # fmt: skip
+
+
+USERS = (("captain", ("administrator",)), ("scribe", ("author",)))
+SITE_FACTS = Site(installed=True, users=USERS, tables=12, commented=True, edited=True)
+MADE = Made("make", 0, 3.0, "done")
+THROUGH = replace(
+    GOOD, made=MADE, again=MADE, site=SITE_FACTS, passwordless=False, kept=(("the comment", True),),
+    crashes=tuple(Crash(one.name, 0.5) for one in GOOD.containers),
+    stops=tuple(Stop(one.name, 1.0, False) for one in GOOD.containers),
+)  # fmt: skip
+"""Of a stack that was started and put through everything."""
+
+
+def told(**changes: Any) -> Facts:
+    """By WordPress."""
+    return replace(THROUGH, site=replace(SITE_FACTS, **changes))
+
+
+UNSEEN = dict.fromkeys(ASKS, "unclear")
+MUTANTS |= {
+    "all of it passes": (THROUGH, {}),
+    "make fails": (replace(THROUGH, made=replace(MADE, status=2)), UNSEEN | {"L12": "fail"}),
+    "make takes too long": (replace(THROUGH, made=replace(MADE, status=None)), UNSEEN | {"L12": "fail"}),
+    "make starts nothing": (replace(THROUGH, containers=()), UNSEEN | {"L12": "fail"}),
+    "make fails the second time": (replace(THROUGH, again=replace(MADE, status=2)), {"L16": "fail"}),
+    "a crash it does not come back from": (replace(THROUGH, crashes=(Crash(NGINX.name, None),)), {"L05": "fail"}),
+    "it restarts in fact": (replace(THROUGH, containers=with_one(policy="no").containers), {}),
+    "killed to stop": (replace(THROUGH, stops=(Stop(NGINX.name, 10.2, True),)), {"L10": "advice"}),
+    "slow to stop": (replace(THROUGH, stops=(Stop(NGINX.name, 9.0, False),)), {"L10": "advice"}),
+    "an administrator called so": (told(users=(("WpAdmin", ("administrator",)), USERS[1])), {"L13": "fail"}),
+    "a writer called so": (told(users=(*USERS, ("adminton", ("author",)))), {}),
+    "one user": (told(users=USERS[:1]), {"L13": "fail"}),
+    "no administrator": (told(users=(*USERS[1:], ("x", ()))), {"L13": "fail"}),
+    "a made-up administrator": (replace(THROUGH, ours=frozenset({"captain"})), {"L13": "unclear"}),
+    "an empty database": (told(tables=0), {"L14": "fail"}),
+    "root without a password": (replace(THROUGH, passwordless=True), {"L14": "fail"}),
+    "no comment": (told(commented=False), {"L03": "fail"}),
+    "comments are closed": (told(commented=None), {"L03": "unclear"}),
+    "an edit that is not seen": (told(edited=False), {"L03": "fail"}),
+    "the comment was lost": (replace(THROUGH, kept=(("the comment", False), ("a file", True))), {"L04": "fail"}),
+    "nothing to keep": (replace(THROUGH, kept=()), {"L04": "unclear"}),
+    "no WordPress": (replace(THROUGH, site=None, no_site="none"), dict.fromkeys(("L03", "L13", "L14"), "unclear")),
+    "WordPress is not set up": (told(installed=False), dict.fromkeys(("L03", "L13", "L14"), "unclear")),
+}  # fmt: skip
+
+
+def test_a_bind_mount_is_advice_before_it_was_forbidden() -> None:
+    facts = MUTANTS["a bind mount"][0]
+    rows = list(judge(facts, replace(ASKED, subject="3"), "x"))
+    assert {row.rule: row.verdict for row in rows if row.rule == "L15"} == {"L15": "advice"}
 
 
 @pytest.mark.parametrize("name", MUTANTS)

@@ -21,11 +21,11 @@ BIN = Path(sys.executable).parent
 DATE = ("--inception-date", "2026-10-01")
 
 
-def run(cwd: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run(cwd: Path, *words: str, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
     """A program of this environment, with nothing of the outer run's settings."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     return subprocess.run(
-        [str(BIN / words[0]), *words[1:]], cwd=cwd, env=clean | env, capture_output=True, text=True, timeout=120
+        [str(BIN / words[0]), *words[1:]], cwd=cwd, env=clean | env, capture_output=True, text=True, timeout=timeout
     )  # fmt: skip
 
 

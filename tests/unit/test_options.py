@@ -202,6 +202,6 @@ def test_every_option_of_the_contract_has_help() -> None:
         "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
         "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--inception",
         "--inception-subject", "--inception-date", "--inception-login", "--inception-domain", "--inception-strict",
-        "--inception-live",
+        "--inception-live", "--inception-env",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())

@@ -1,0 +1,90 @@
+"""What tests of stacks that are built and started share: the base image, and layers that make them quick."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.inception.live.ground import check_host, tools
+from pytest_isolation.technologies.docker import stack
+from pytest_isolation.technologies.docker.daemon import connect
+from tests.inception.support import REFERENCE
+from tests.support import REQUIRED, need
+
+BASE = "debian:bookworm"
+SERVICES = ("mariadb", "wordpress", "nginx")
+APT = ('Acquire::Languages "none"', 'APT::Install-Recommends "false"')
+LEFT_OUT = ("doc", "man", "locale")
+"""Of /usr/share, as in Debian's own slim image."""
+
+
+def need_stack(place: Path) -> None:
+    """Skips the test where no stack can be built and started, fails it where it must be; `place` is a new directory."""
+    need("docker")
+    try:
+        check_host()
+        tools(place)
+        if shutil.which("mmdebstrap") is None:
+            raise Unavailable("mmdebstrap is not installed", "apt install mmdebstrap")
+    except Unavailable as error:
+        if "docker" in REQUIRED:
+            raise
+        pytest.skip(str(error))
+
+
+def _sources() -> list[str]:
+    """Where this machine has its packages from, if it has the same release: a mirror, a proxy."""
+    if platform.freedesktop_os_release().get("VERSION_CODENAME") != "bookworm":
+        return []
+    places = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
+    return [str(place) for place in places if place.is_file() and place.stat().st_size][:1]
+
+
+@contextmanager
+def base_image(lifetime: Lifetime, place: Path) -> Iterator[None]:
+    """An image called debian:bookworm, made of Debian's packages unless there is one; nothing is pulled."""
+    daemon = connect(None)
+    if stack.identity(daemon, BASE) is not None:
+        yield
+        return
+    archive = place / "base.tar"
+    words = [*(f"--aptopt={one}" for one in APT), "--dpkgopt=force-unsafe-io"]
+    words += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
+    made = ["mmdebstrap", "--variant=apt", "--quiet", *words, "bookworm", str(archive), *_sources()]
+    done = subprocess.run(made, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lifetime.register("docker:tag", f"{BASE}=")
+    try:
+        line = ["docker", "import", "--change", 'CMD ["bash"]', str(archive), BASE]
+        subprocess.run(line, check=True, capture_output=True)
+        archive.unlink()
+        yield
+    finally:
+        stack.restore_tag(daemon, f"{BASE}=")
+
+
+@contextmanager
+def layers(lifetime: Lifetime) -> Iterator[None]:
+    """The reference's images under names of ours: whoever builds them, or a variant, finds most layers made."""
+    daemon = connect(None)
+    with_names = [(name, f"isolation-layers-{name}:{lifetime.run_id}") for name in SERVICES]
+    try:
+        for name, tag in with_names:
+            lifetime.register("docker:tag", f"{tag}=")
+            said: list[Any] = list(
+                daemon.api.build(path=str(REFERENCE / f"srcs/requirements/{name}"), tag=tag, rm=True, decode=True)
+            )
+            assert stack.identity(daemon, tag) is not None, said[-3:]
+        yield
+    finally:
+        for _, tag in with_names:
+            stack.restore_tag(daemon, f"{tag}=")
