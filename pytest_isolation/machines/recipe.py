@@ -42,7 +42,7 @@ class Recipe:
     suite: str = "bookworm"
     packages: tuple[str, ...] = (
         "docker.io", "tini", "iptables", "iproute2", "kmod", "procps", "ca-certificates",
-        "runc", "crun", "bubblewrap", "python3",
+        "runc", "crun", "bubblewrap", "python3", "docker-compose", "make", "openssl",
     )  # fmt: skip
     version: int = 1
     """Another number: the disk is made anew."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation.errors import IsolationError, Unavailable
+from pytest_isolation.errors import IsolationError
 from pytest_isolation.inception.alone import AuditFailed, audit_alone
 from pytest_isolation.inception.releases import stale_note
 from pytest_isolation.report import inception, renderer
@@ -69,12 +69,10 @@ class AuditItem(pytest.Item):
             seen = live.audit_running(self._top, asked, self.name)
             self._measure(self._top)
             return seen, None
-        if self._auditor.asked.live == "vm":
-            error = Unavailable("a machine of its own is not in this version yet", "--inception-live host")
-            return live.nothing_seen(self.name, str(error), "what the line says"), error
         logs = self.config._tmp_path_factory.mktemp("inception")  # type: ignore[attr-defined]
         way = live.Way(
-            given=self._auditor.asked.env, logs=logs, tell=self._auditor.tell, while_up=self._measure
+            given=self._auditor.asked.env, logs=logs, machine=self._auditor.asked.live == "vm",
+            tell=self._auditor.tell, while_up=self._measure,
         )  # fmt: skip
         lifetime = None
         try:

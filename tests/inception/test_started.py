@@ -49,13 +49,17 @@ def lifetime(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lifetime]:
         made.close()
 
 
+def nothing(_: Stack, facts: Facts) -> Facts:
+    return facts
+
+
 @dataclass(frozen=True)
 class Mutant:
     edits: tuple[tuple[str, str, str], ...]
     """(file, what is there, what comes instead)"""
     says: dict[str, str]
     """Rule -> verdict, of all that do not pass."""
-    does: Callable[[Stack, Facts], Facts] = lambda stack, facts: facts
+    does: Callable[[Stack, Facts], Facts] = nothing
     """What else is looked at."""
     fresh: bool = False
     """Whether it shows only where nothing is stored yet."""
@@ -150,6 +154,8 @@ def test_mutant(name: str, running: Stack) -> None:
             (top / file).write_text(text)
         if mutant.fresh:
             forget(running)
+        elif mutant.does is not nothing:  # what was done to the containers must not be the next one's
+            assert running.run(running.plan.compose("down"), "down").status == 0
     said = {row.rule: row.verdict for row in rows if row.verdict not in ("pass", "not-applicable")}
     assert said == mutant.says, [(row.rule, row.where, row.found) for row in rows if row.rule in said]
     assert {row.rule for row in rows} == set(ASKS)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +16,7 @@ from pytest_isolation.inception.live.facts import Facts, Made
 from pytest_isolation.inception.live.ground import Here, Host, TimedOut, check_host, tools
 from pytest_isolation.inception.live.judge import judge, nothing_seen
 from pytest_isolation.inception.live.look import look
+from pytest_isolation.inception.live.machine import InMachine
 from pytest_isolation.inception.live.plan import Plan, call_of, read_plan
 from pytest_isolation.inception.live.stack import Stack
 from pytest_isolation.inception.live.supply import Supplied, copy, supply
@@ -26,7 +26,6 @@ from pytest_isolation.report.run import InceptionRow
 from pytest_isolation.technologies.docker import daemon as daemons
 
 CONFIG_S = 60
-PASSED_ON = ("DOCKER_HOST", "DOCKER_BUILDKIT", "COMPOSE_DOCKER_CLI_BUILD", "http_proxy", "https_proxy", "no_proxy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +36,12 @@ class Way:
     """--inception-env"""
     logs: Path
     """A directory that stays."""
+    machine: bool = False
+    """In a machine of its own; else on this machine's Docker."""
     tell: Callable[[str], None] = lambda _: None
     """Is told what takes its time."""
     while_up: Callable[[Path], None] = lambda _: None
-    """Is called once with the top of the copy, while the stack runs untouched."""
+    """Is called once with the top of the copy, while the stack runs untouched on this machine."""
 
 
 def audit_running(top: Path, asked: Asked, name: str) -> list[InceptionRow]:
@@ -58,9 +59,9 @@ def audit_running(top: Path, asked: Asked, name: str) -> list[InceptionRow]:
 
 
 def audit_started(top: Path, asked: Asked, name: str, lifetime: Lifetime, way: Way) -> list[InceptionRow]:
-    """Rows L… of a copy of the submission, built and started on this machine's Docker, and taken away again.
+    """Rows L… of a copy of the submission, built and started, and taken away again.
 
-    Raises Unavailable for what this machine lacks or somebody else has, BoxError when the daemon breaks.
+    Raises Unavailable for what this machine lacks or somebody else has, BoxError when a daemon breaks.
     """
     with started(top, asked, lifetime, way) as (stack, supplied, made):
         facts = put_through(stack, made, way)
@@ -91,7 +92,8 @@ def put_through(stack: Stack, made: Made, way: Way) -> Facts:
     site, no_site = stack.visit()
     stack.store()
     facts = replace(facts, site=site, no_site=no_site, passwordless=stack.passwordless())
-    way.while_up(Path(stack.ground.top))
+    if not way.machine:
+        way.while_up(Path(stack.ground.top))
     way.tell("make again, crashes, stops, down and up")
     facts = replace(facts, again=stack.make("make-again"))
     stack.settle()
@@ -106,10 +108,10 @@ def put_through(stack: Stack, made: Made, way: Way) -> Facts:
 @contextmanager
 def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[tuple[Stack, list[Supplied], Made]]:
     """A copy of the submission, with its `make` done; what it started is gone at the end."""
-    check_host()
-    daemon = daemons.connect(None)
     with ExitStack() as undo:
-        undo.enter_context(_one_at_a_time())
+        if not way.machine:
+            check_host()
+            undo.enter_context(_one_at_a_time())
         home = lifetime.new_directory("submission")
         undo.callback(lifetime.remove_directory, home)
         place = home / "copy"
@@ -119,19 +121,25 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
         domain = asked.domain.format(login=login)
         call = call_of(s, f"inception-{lifetime.run_id}-{secrets.token_hex(2)}")
         supplied = supply(place, s, way.given, login, domain)
-        host = Host(place, lifetime, _environment(login, call, tools(lifetime.new_directory("tools"))), domain)
-        undo.callback(host.close)
-        stack = Stack(host, call, domain, way.logs)
-        stack.plan, problem = _plan(stack, call, s)
-        if problem is not None:
-            yield stack, supplied, problem
-            return
-        data = Path("/home") / login
-        taken.check_free(stack.plan, daemon, data)
-        taken.write_down(stack.plan, daemon, data, lifetime, undo)
-        way.tell(f"{' '.join(stack.plan.start)}; what it says is in {way.logs}/make.log")
-        made = stack.make("make")
-        undo.callback(stack.keep_logs)
+        ground: Host | InMachine
+        if way.machine:
+            ground = InMachine(place, lifetime, login, _environment(login, call), domain, way.tell)
+        else:
+            found = tools(lifetime.new_directory("tools"))
+            ground = Host(place, lifetime, _environment(login, call) | found, domain)
+        undo.callback(ground.close)
+        stack = Stack(ground, call, domain, way.logs)
+        stack.plan, made = _plan(stack, call, s)
+        if made is None:
+            if isinstance(ground, InMachine):
+                ground.lend_images(stack.plan.bases)
+            else:
+                data = Path("/home") / login
+                taken.check_free(stack.plan, daemons.connect(None), data)
+                taken.write_down(stack.plan, daemons.connect(None), data, lifetime, undo)
+            way.tell(f"{' '.join(stack.plan.start)}; what it says is in {way.logs}/make.log")
+            made = stack.make("make")
+            undo.callback(stack.keep_logs)
         yield stack, supplied, made
 
 
@@ -149,10 +157,9 @@ def _plan(stack: Stack, call: Plan, s: Submission) -> tuple[Plan, Made | None]:
     return read_plan(call, told, s, stack.ground.top), None
 
 
-def _environment(login: str, call: Plan, found: dict[str, str]) -> dict[str, str]:
+def _environment(login: str, call: Plan) -> dict[str, str]:
     """As after a login of the author's, with a project of our own."""
-    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return passed | found | {
+    return {
         "HOME": f"/home/{login}", "USER": login, "LOGNAME": login, "LANG": "C.UTF-8", "TERM": "dumb",
         "COMPOSE_PROJECT_NAME": call.project, "BUILDKIT_PROGRESS": "plain", "COMPOSE_ANSI": "never",
     }  # fmt: skip

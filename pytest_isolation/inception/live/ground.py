@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,8 +16,27 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies.docker import daemon as daemons
 
+PASSED_ON = ("DOCKER_HOST", "DOCKER_BUILDKIT", "COMPOSE_DOCKER_CLI_BUILD", "http_proxy", "https_proxy", "no_proxy")
+KNOCK_S = 10
 CLIENT_S = 60
 """For one answer of the daemon."""
+
+
+COMPOSE_PLUGIN = """#!/bin/sh
+# A plugin of Docker's command line: tells what it is when asked, and is called with its own name first.
+if [ "$1" = docker-cli-plugin-metadata ]; then
+  echo '{"SchemaVersion":"0.1.0","Vendor":"pytest-isolation","Version":"1"}'
+  exit
+fi
+shift
+exec docker-compose "$@"
+"""
+"""`docker compose`, where only docker-compose is installed."""
+SUDO = """#!/bin/sh
+while [ "${1#-}" != "$1" ]; do shift; done
+exec env "$@"
+"""
+"""For who is root already."""
 
 
 class View(Protocol):
@@ -27,6 +47,9 @@ class View(Protocol):
 
     def reach(self, port: int) -> tuple[str, int]:
         """Address and port under which a port of its machine is reached from here."""
+
+    def takes_connections(self, port: int) -> bool:
+        """Whether somebody listens on a port of its machine."""
 
     def name_of(self, pid: int) -> str | None:
         """What the kernel calls the process; None when this user may not see it."""
@@ -64,6 +87,13 @@ class Here:
     def reach(self, port: int) -> tuple[str, int]:
         return "127.0.0.1", port
 
+    def takes_connections(self, port: int) -> bool:
+        try:
+            socket.create_connection(self.reach(port), timeout=KNOCK_S).close()
+        except OSError:
+            return False
+        return True
+
     def name_of(self, pid: int) -> str | None:
         try:
             return Path(f"/proc/{pid}/comm").read_text().strip()
@@ -82,7 +112,8 @@ class Host(Here):
         super().__init__()
         self.top = str(top)
         self._lifetime = lifetime
-        self._environment = dict(environment)
+        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        self._environment = passed | dict(environment)
         self._hosts = lifetime.new_directory("hosts") / "hosts"
         self._hosts.write_text(Path("/etc/hosts").read_text() + f"127.0.0.1 {name}\n")
 
@@ -148,22 +179,19 @@ def tools(place: Path) -> dict[str, str]:
     if not plugin and shutil.which("docker-compose") is None:
         raise Unavailable("neither `docker compose` nor docker-compose is installed", "apt install docker-compose")
     if not plugin:
-        # A plugin of Docker's command line tells what it is when asked, and is called with its own name first.
-        told = '{"SchemaVersion":"0.1.0","Vendor":"pytest-isolation","Version":"1"}'
-        asked = f"[ \"$1\" = docker-cli-plugin-metadata ] && {{ echo '{told}'; exit; }}"
-        _script(place / "config/cli-plugins/docker-compose", f'{asked}\nshift\nexec docker-compose "$@"\n')
+        _script(place / "config/cli-plugins/docker-compose", COMPOSE_PLUGIN)
         config = place / "config"
     if shutil.which("docker-compose") is None:
-        _script(place / "bin/docker-compose", 'exec docker compose "$@"\n')
-    if shutil.which("sudo") is None:  # this user is root
-        _script(place / "bin/sudo", 'while [ "${1#-}" != "$1" ]; do shift; done\nexec env "$@"\n')
+        _script(place / "bin/docker-compose", '#!/bin/sh\nexec docker compose "$@"\n')
+    if shutil.which("sudo") is None:
+        _script(place / "bin/sudo", SUDO)
     return {"DOCKER_CONFIG": str(config), "PATH": f"{place / 'bin'}:{os.environ.get('PATH', os.defpath)}"}
 
 
 def _script(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"#!/bin/sh\n{text}")
+        path.write_text(text)
         path.chmod(0o755)
     except OSError as error:
         raise BoxError(f"{path} cannot be written: {error.strerror}") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +49,13 @@ def look(top: str, domain: str, view: View) -> Facts:
     """`domain` is the name TLS and HTTP ask for."""
     containers = containers_of(top, view)
     port = entry_port(containers)
-    http = takes_connections(view.reach(80))
+    http = view.takes_connections(80)
     if port is None:
         return Facts(containers, None, http=http)
     address = view.reach(port)
     try:
+        if not view.takes_connections(port):
+            raise ConnectionRefusedError
         tls = {version: hello.accepts(*address, domain, version) for version in hello.VERSIONS}
     except OSError:
         tls = {}
@@ -106,11 +107,3 @@ def _container(attrs: dict[str, Any], volumes: dict[str, Any], view: View) -> Co
 def _place(mount: dict[str, Any], volumes: dict[str, Any]) -> str:
     volume = volumes.get(mount.get("Name", ""), {})
     return str((volume.get("Options") or {}).get("device") or mount.get("Source", ""))
-
-
-def takes_connections(address: tuple[str, int]) -> bool:
-    try:
-        socket.create_connection(address, timeout=TIMEOUT_S).close()
-    except OSError:
-        return False
-    return True

@@ -30,7 +30,9 @@ class Plan:
     containers: tuple[str, ...] = ()
     """With a name of their own."""
     tags: tuple[str, ...] = ()
-    """NAME:TAG of what is built, and of what it is built from."""
+    """NAME:TAG of what is built."""
+    bases: tuple[str, ...] = ()
+    """NAME:TAG of what it is built from."""
     networks: tuple[str, ...] = ()
     """Whose names have no project in them."""
     volumes: tuple[str, ...] = ()
@@ -101,7 +103,8 @@ def read_plan(call: Plan, config: str, s: Submission, top: str) -> Plan:
         call.call, call.directory, call.project, call.make,
         ports=tuple(sorted({port for one in services.values() for port in _ports(one)})),
         containers=tuple(sorted(str(one["container_name"]) for one in services.values() if "container_name" in one)),
-        tags=tuple(sorted({tag for tags in built for tag in tags} | set(_bases(s)))),
+        tags=tuple(sorted({tag for tags in built for tag in tags})),
+        bases=tuple(sorted(set(_bases(s)))),
         networks=_named(said.get("networks") or {}, call.project),
         volumes=_named(top_volumes, call.project),
         stores=tuple(sorted({path for path in devices if path.startswith("/")})),

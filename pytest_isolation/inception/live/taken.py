@@ -75,7 +75,7 @@ def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo:
 
     for path in _topmost_missing([home / "data", *map(Path, plan.stores), *map(Path, plan.binds)]):
         planned("directory", os.fspath(path), lambda path=path: remove_tree(path))  # type: ignore[misc]
-    for tag in plan.tags:
+    for tag in (*plan.tags, *plan.bases):
         handle = f"{tag}={stack.identity(daemon, tag) or ''}"
         planned("docker:tag", handle, lambda handle=handle: stack.restore_tag(daemon, handle))  # type: ignore[misc]
     known = {one["Name"] for one in daemon.api.networks()}
