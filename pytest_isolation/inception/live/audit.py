@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pytest_isolation.boxes.lifetime import Lifetime, state_directory
@@ -134,9 +135,10 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
             if isinstance(ground, InMachine):
                 ground.lend_images(stack.plan.bases)
             else:
-                data = Path("/home") / login
-                taken.check_free(stack.plan, daemons.connect(None), data)
-                taken.write_down(stack.plan, daemons.connect(None), data, lifetime, undo)
+                data, daemon = Path("/home") / login, daemons.connect(None)
+                taken.check_free(stack.plan, daemon, data)
+                taken.write_down(stack.plan, daemon, data, lifetime, undo)
+                stack.before_make = partial(taken.keep_built, stack.plan, daemon)
             way.tell(f"{' '.join(stack.plan.start)}; what it says is in {way.logs}/make.log")
             made = stack.make("make")
             undo.callback(stack.keep_logs)

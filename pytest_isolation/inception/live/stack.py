@@ -6,7 +6,7 @@ import io
 import secrets
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,9 @@ class Stack:
         """(service, path) of the files that were put into volumes."""
         self._text = f"isolation {secrets.token_hex(8)}"
         self._page = 0
+        self._makes = 0
+        self.before_make: Callable[[int], None] = lambda _: None
+        """Is told how often the stack was made."""
 
     def containers(self) -> list[dict[str, Any]]:
         return of_stack(self.ground.docker, self.ground.top)
@@ -52,6 +55,8 @@ class Stack:
 
     def make(self, log: str) -> Made:
         """The default goal, or compose where there is no Makefile."""
+        self.before_make(self._makes)
+        self._makes += 1
         return self.run(self.plan.start, log)
 
     def run(self, argv: tuple[str, ...], log: str) -> Made:

@@ -17,6 +17,9 @@ from pytest_isolation.technologies.docker.daemon import Daemon
 
 ELSEWHERE = "or audit it in a machine of its own: --inception-live vm"
 
+MAKES = 16
+"""How often a stack may be made."""
+
 
 def check_free(plan: Plan, daemon: Daemon, home: Path) -> None:
     """Raises Unavailable for the first thing that somebody else has."""
@@ -78,6 +81,9 @@ def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo:
     for tag in (*plan.tags, *plan.bases):
         handle = f"{tag}={stack.identity(daemon, tag) or ''}"
         planned("docker:tag", handle, lambda handle=handle: stack.restore_tag(daemon, handle))  # type: ignore[misc]
+    for number in range(MAKES):
+        for kept in _kept(plan, number):
+            planned("docker:tag", f"{kept}=", lambda kept=kept: stack.restore_tag(daemon, f"{kept}="))  # type: ignore[misc]
     known = {one["Name"] for one in daemon.api.networks()}
     for kind, names in (("volume", plan.volumes), ("network", [one for one in plan.networks if one not in known])):
         for name in names:
@@ -85,6 +91,20 @@ def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo:
                 f"docker:{kind}", name, lambda kind=kind, name=name: stack.remove_named(daemon, kind, name)  # type: ignore[misc]
             )  # fmt: skip
     planned("docker:project", plan.project, lambda: stack.remove_project(daemon, plan.project))
+
+
+def keep_built(plan: Plan, daemon: Daemon, number: int) -> None:
+    """Before the stack is made for the `number`th time: what was built has a second name, of those written down.
+
+    A build that makes another image of it would leave the first without any, and nobody would find it again.
+    """
+    for tag, kept in zip(plan.tags, _kept(plan, number), strict=True):
+        if number < MAKES and (built := stack.identity(daemon, tag)) is not None:
+            daemon.api.tag(built, *kept.split(":"))
+
+
+def _kept(plan: Plan, number: int) -> list[str]:
+    return [f"{plan.project}-kept:{number}-{index}" for index, _ in enumerate(plan.tags)]
 
 
 def _topmost_missing(paths: list[Path]) -> Iterator[Path]:
