@@ -87,7 +87,7 @@ def put_through(stack: Stack, made: Made, way: Way) -> Facts:
         return Facts(stack.look().containers, None, made=made)
     way.tell("waiting for the stack")
     stack.settle()
-    facts = replace(stack.look(), made=made)
+    facts = replace(stack.look(), made=made, patience=stack.ground.patience)
     if not facts.containers:
         return facts
     site, no_site = stack.visit()
@@ -150,7 +150,7 @@ def _plan(stack: Stack, call: Plan, s: Submission) -> tuple[Plan, Made | None]:
     words = call.compose("config")
     log = stack.logs / "config.log"
     try:
-        status, told = stack.ground.run(words, cwd=call.directory, log=log, timeout=CONFIG_S)
+        status, told = stack.ground.run(words, cwd=call.directory, log=log, timeout=CONFIG_S * stack.ground.patience)
     except TimedOut as error:
         return call, Made(" ".join(words), None, CONFIG_S, str(error))
     if status != 0:

@@ -98,5 +98,7 @@ class Facts:
     """(what was stored, whether it was there after the stack was taken down and started again)"""
     ours: frozenset[str] = frozenset()
     """Values of the environment that were made up: they say nothing about the author."""
+    patience: float = 1
+    """How many times slower than usual the machine it ran on may be."""
     logs: str = ""
     """Where they are."""

@@ -60,6 +60,8 @@ class Ground(View, Protocol):
 
     top: str
     """Where the copy of the submission is, as its programs call it."""
+    patience: float
+    """How many times slower than usual it may be."""
 
     def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> tuple[int, str]:
         """(exit status, what it said on standard output); all it said goes to the end of `log`.
@@ -106,6 +108,8 @@ class Here:
 
 class Host(Here):
     """Programs run as this user, in a control group and with an /etc/hosts of their own."""
+
+    patience = 1.0
 
     def __init__(self, top: Path, lifetime: Lifetime, environment: Mapping[str, str], name: str) -> None:
         """`environment` is the programs'; `name` is the site's, for their /etc/hosts."""

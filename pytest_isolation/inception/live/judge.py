@@ -240,7 +240,7 @@ def _over_time(facts: Facts) -> Iterator[Said]:
             )
     for stop in facts.stops or ():
         where = f"container {stop.name}"
-        if stop.killed or stop.seconds > SLOW_S:
+        if stop.killed or stop.seconds > SLOW_S * facts.patience:
             after = (
                 f"it had to be killed after {stop.seconds:.1f} s"
                 if stop.killed

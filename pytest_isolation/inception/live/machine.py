@@ -21,6 +21,8 @@ from pytest_isolation.outside.network import sockaddr_in
 MEMORY = 3072 * MIB
 CLIENT_S = 300
 """For one answer of the daemon: without KVM a machine is ten to thirty times slower."""
+TRANSLATED = 8.0
+"""How much more time things are given without KVM."""
 SCRIPTS = {
     "/usr/local/lib/docker/cli-plugins/docker-compose": COMPOSE_PLUGIN,
     "/usr/local/bin/sudo": SUDO,
@@ -39,6 +41,7 @@ class InMachine:
 
         tell("starting a machine with a Docker daemon")
         self._machine = start(lifetime, memory=MEMORY, internet=True, say=tell)
+        self.patience = 1.0 if self._machine.vm.machine.accel == "kvm" else TRANSLATED
         try:
             self.top = f"/home/{login}/inception"
             self._environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", **environment}

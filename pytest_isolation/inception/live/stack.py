@@ -25,6 +25,8 @@ CRASH_S = 30
 """Docker waits 100 ms before the first restart, and twice as long before each further one."""
 STOP_S = 10
 """What `docker stop` gives a container before it kills it."""
+UNDONE_S = 2
+"""After which a container that has ended, and is not being restarted, will not be."""
 CLIENTS = ("mariadb", "mysql")
 
 
@@ -63,7 +65,7 @@ class Stack:
         began = time.monotonic()
         file = self.logs / f"{log}.log"
         try:
-            status, _ = self.ground.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S)
+            status, _ = self.ground.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S * self.ground.patience)
         except TimedOut as error:
             return Made(" ".join(argv), None, time.monotonic() - began, str(error))
         lines = [line for line in file.read_text(errors="replace").splitlines() if line.strip()]
@@ -71,10 +73,10 @@ class Stack:
 
     def settle(self) -> None:
         """Until every container runs and the site says something other than that it is not ready, or time is up."""
-        deadline = time.monotonic() + SETTLE_S
+        deadline = time.monotonic() + SETTLE_S * self.ground.patience
         while not self._ready() and time.monotonic() < deadline:
             time.sleep(0.3)
-        time.sleep(QUIET_S)
+        time.sleep(QUIET_S * self.ground.patience)
 
     def _ready(self) -> bool:
         stack = self.containers()
@@ -124,12 +126,12 @@ class Stack:
         container = self.ground.docker.containers.get(attrs["Id"])
         pid, began = container.attrs["State"]["Pid"], time.monotonic()
         self.ground.crash(pid)
-        while (took := time.monotonic() - began) < CRASH_S:
+        while (took := time.monotonic() - began) < CRASH_S * self.ground.patience:
             container.reload()
             state = container.attrs["State"]
             if state["Running"] and state["Pid"] not in (0, pid):
                 return Crash(container.name, took)
-            if not state["Running"] and not state["Restarting"] and took > 2:
+            if not state["Running"] and not state["Restarting"] and took > UNDONE_S * self.ground.patience:
                 break  # the daemon has seen it end and does nothing about it
             time.sleep(0.1)
         container.start()
@@ -141,7 +143,7 @@ class Stack:
     def _stop(self, attrs: dict[str, Any]) -> Stop:
         container = self.ground.docker.containers.get(attrs["Id"])
         began = time.monotonic()
-        container.stop(timeout=STOP_S)
+        container.stop(timeout=int(STOP_S * self.ground.patience))
         took = time.monotonic() - began
         container.reload()
         return Stop(container.name, took, container.attrs["State"]["ExitCode"] == 137)
