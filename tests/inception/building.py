@@ -62,7 +62,7 @@ def base_image(lifetime: Lifetime, place: Path) -> Iterator[None]:
     made = ["mmdebstrap", "--variant=apt", "--quiet", *words, "bookworm", str(archive), *_sources()]
     done = subprocess.run(made, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    lifetime.register("docker:tag", f"{BASE}=")
+    lifetime.register("docker:project-tag", f"{BASE}=")
     try:
         line = ["docker", "import", "--change", 'CMD ["bash"]', str(archive), BASE]
         subprocess.run(line, check=True, capture_output=True)
@@ -79,7 +79,7 @@ def layers(lifetime: Lifetime) -> Iterator[None]:
     with_names = [(name, f"isolation-layers-{name}:{lifetime.run_id}") for name in SERVICES]
     try:
         for name, tag in with_names:
-            lifetime.register("docker:tag", f"{tag}=")
+            lifetime.register("docker:project-tag", f"{tag}=")
             said: list[Any] = list(
                 daemon.api.build(path=str(REFERENCE / f"srcs/requirements/{name}"), tag=tag, rm=True, decode=True)
             )

@@ -64,7 +64,7 @@ def audit_started(top: Path, asked: Asked, name: str, lifetime: Lifetime, way: W
 
     Raises Unavailable for what this machine lacks or somebody else has, BoxError when a daemon breaks.
     """
-    with started(top, asked, lifetime, way) as (stack, supplied, made):
+    with daemons.explained("the live audit"), started(top, asked, lifetime, way) as (stack, supplied, made):
         facts = put_through(stack, made, way)
         ours = frozenset(name for one in supplied for name in one.made_up)
         return list(judge(replace(facts, ours=_values(stack, ours), logs=str(way.logs)), asked, name))

@@ -80,15 +80,15 @@ def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo:
         planned("directory", os.fspath(path), lambda path=path: remove_tree(path))  # type: ignore[misc]
     for tag in (*plan.tags, *plan.bases):
         handle = f"{tag}={stack.identity(daemon, tag) or ''}"
-        planned("docker:tag", handle, lambda handle=handle: stack.restore_tag(daemon, handle))  # type: ignore[misc]
+        planned("docker:project-tag", handle, lambda handle=handle: stack.restore_tag(daemon, handle))  # type: ignore[misc]
     for number in range(MAKES):
         for kept in _kept(plan, number):
-            planned("docker:tag", f"{kept}=", lambda kept=kept: stack.restore_tag(daemon, f"{kept}="))  # type: ignore[misc]
+            planned("docker:project-tag", f"{kept}=", lambda kept=kept: stack.restore_tag(daemon, f"{kept}="))  # type: ignore[misc]
     known = {one["Name"] for one in daemon.api.networks()}
     for kind, names in (("volume", plan.volumes), ("network", [one for one in plan.networks if one not in known])):
         for name in names:
             planned(
-                f"docker:{kind}", name, lambda kind=kind, name=name: stack.remove_named(daemon, kind, name)  # type: ignore[misc]
+                f"docker:project-{kind}", name, lambda kind=kind, name=name: stack.remove_named(daemon, kind, name)  # type: ignore[misc]
             )  # fmt: skip
     planned("docker:project", plan.project, lambda: stack.remove_project(daemon, plan.project))
 
