@@ -13,9 +13,7 @@ from pytest_isolation.inception.live.judge import ASKS
 from pytest_isolation.machines import DockerMachine
 from tests.inception.support import apply
 from tests.inception.test_run import DATE, run
-from tests.inception.test_started import lifetime, machine
-
-__all__ = ["lifetime"]
+from tests.inception.test_started import machine
 
 MAKEFILE = """all:
 \tmkdir -p /home/student/data/web
@@ -47,13 +45,13 @@ http { server {
 """
 
 
-def test_a_small_stack(lifetime: Lifetime, docker_machine: DockerMachine, tmp_path: Path) -> None:
+def test_a_small_stack(built: Lifetime, docker_machine: DockerMachine, tmp_path: Path) -> None:
     """`docker_machine` is not used: it tells that such a machine can be had here."""
     top = tmp_path / "small"
     files = {
         "Makefile": MAKEFILE,
         "srcs/docker-compose.yml": COMPOSE,
-        "srcs/requirements/nginx/Dockerfile": f"FROM isolation-layers-nginx:{lifetime.run_id}\n"
+        "srcs/requirements/nginx/Dockerfile": f"FROM isolation-layers-nginx:{built.run_id}\n"
         "COPY nginx.conf /etc/nginx/nginx.conf\nRUN echo a page > /srv/index.html\n",
         "srcs/requirements/nginx/nginx.conf": CONF,
     }

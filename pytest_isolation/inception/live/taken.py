@@ -17,8 +17,8 @@ from pytest_isolation.technologies.docker.daemon import Daemon
 
 ELSEWHERE = "or audit it in a machine of its own: --inception-live vm"
 
-MAKES = 16
-"""How often a stack may be made."""
+MAKES = 3
+"""How often an audit makes a stack."""
 
 
 def check_free(plan: Plan, daemon: Daemon, home: Path) -> None:
