@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.machines import DockerMachine, start
+from pytest_isolation.machines import DockerMachine, start, suite
+from pytest_isolation.suite.collect import checks_directory
 from tests.support import REQUIRED
 
 
 @pytest.fixture(scope="session")
 def docker_machine() -> Iterator[DockerMachine]:
-    """A virtual machine with a Docker daemon, for all tests of the session: leave it as it was."""
+    """A virtual machine with a Docker daemon, for all tests of the session: leave it as it was.
+
+    It has the suite on a disk where this Python is the machine's.
+    """
     lifetime = Lifetime()
     try:
-        with start(lifetime) as machine:
+        disks = [suite.disk(lifetime, checks_directory())] if sys.version_info[:2] == suite.PYTHON else []
+        with start(lifetime, disks=disks) as machine:
             yield machine
     except Unavailable as error:
         if "qemu" in REQUIRED:

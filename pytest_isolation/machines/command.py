@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -41,9 +41,10 @@ def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool
 
 
 def inside(arguments: Sequence[str], checks: Path, *, memory: int, processors: int) -> int:
-    """As `suite.run_inside`, printing what pytest prints."""
-    with _lifetime() as lifetime:
+    """As `suite.run_inside`, printing what pytest prints; 130 when somebody asked for the end."""
+    with suppress(KeyboardInterrupt), _lifetime() as lifetime:
         return run_inside(lifetime, arguments, checks, memory=memory, processors=processors, say=_say, out=_out)
+    return 128 + signal.SIGINT
 
 
 @contextmanager

@@ -57,18 +57,25 @@ def run_inside(
     `out` is given what pytest prints, as it comes.  Raises what `start` does, Unavailable for another Python, BoxError
     when the machine breaks.
     """
-    check_can_carry()
+    carried = disk(lifetime, checks)
+    with start(lifetime, memory=memory, processors=processors, disks=(carried,), say=say) as machine:
+        return run_in(machine, arguments, timeout=timeout, out=out)
+
+
+def run_in(
+    machine: DockerMachine, arguments: Sequence[str], *, timeout: float = TIMEOUT_S, out: Callable[[str], None]
+) -> int:
+    """The same in a machine that was started with the `disk` as its first further one."""
     words, reports = _reports_there(arguments)
-    disk = _disk(lifetime, checks)
-    with start(lifetime, memory=memory, processors=processors, disks=(disk,), say=say) as machine:
-        must_run(machine, ["mkdir", "-p", PLACE, REPORTS])
+    must_run(machine, ["mkdir", "-p", PLACE, REPORTS])
+    if not machine.box.proc.faccessat(-100, f"{PLACE}/pytest", os.R_OK).ok:
         must_run(machine, ["mount", "-o", "ro", "/dev/vdb", PLACE])
-        line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
-        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
-        status = machine.follow(line, env=environment, directory="/root", timeout=timeout, out=out)
-        for there, here in reports.items():
-            if machine.box.proc.faccessat(-100, there, os.R_OK).ok:
-                here.write_bytes(machine.box.read_file(there))
+    line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
+    status = machine.follow(line, env=environment, directory="/root", timeout=timeout, out=out)
+    for there, here in reports.items():
+        if machine.box.proc.faccessat(-100, there, os.R_OK).ok:
+            here.write_bytes(machine.box.read_file(there))
     return status
 
 
@@ -97,8 +104,12 @@ def _reports_there(arguments: Sequence[str]) -> tuple[list[str], dict[str, Path]
     return words, reports
 
 
-def _disk(lifetime: Lifetime, checks: Path) -> Path:
-    """An ext4 image with this installation; ends with the run."""
+def disk(lifetime: Lifetime, checks: Path) -> Path:
+    """An ext4 image with this installation and the built-in checks; ends with the run.
+
+    Raises Unavailable for another Python than the machine's, BoxError when mke2fs(8) refuses.
+    """
+    check_can_carry()
     directory = lifetime.new_directory("suite")
     tree = directory / "tree"
     tree.mkdir()
@@ -108,13 +119,13 @@ def _disk(lifetime: Lifetime, checks: Path) -> Path:
     shutil.copytree(package, tree / "pytest_isolation", dirs_exist_ok=True)
     shutil.copytree(checks, tree / "pytest_isolation" / "checks", dirs_exist_ok=True)
     size = sum(path.stat().st_size + 4096 for path in tree.rglob("*") if path.is_file()) // MIB
-    disk = directory / "suite.ext4"
-    line = ["mke2fs", "-q", "-t", "ext4", "-d", os.fspath(tree), os.fspath(disk), f"{size + 32}M"]
+    made = directory / "suite.ext4"
+    line = ["mke2fs", "-q", "-t", "ext4", "-d", os.fspath(tree), os.fspath(made), f"{size + 32}M"]
     done = subprocess.run(line, capture_output=True, text=True)
     if done.returncode:
         raise BoxError(f"the disk with the suite was not made: {done.stderr.strip()}")
     shutil.rmtree(tree)
-    return disk
+    return made
 
 
 def _distributions() -> Iterator[Distribution]:

@@ -1,0 +1,177 @@
+"""Docker boxes on a daemon whose kernel is another one: what is outside of them is outside of them there."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
+from pytest_isolation.errors import Unsupported
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.machines import DockerMachine
+from pytest_isolation.suite.controls import prove
+from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.docker.daemon import connect
+from tests.runs import run
+from tests.support import built_in_checks, need
+
+CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
+
+
+@pytest.fixture(scope="module")
+def spec(docker_machine: DockerMachine) -> BoxSpec:
+    return BoxSpec(technology="docker", options=(("host", docker_machine.address),))
+
+
+@pytest.fixture(scope="module")
+def pool(docker_machine: DockerMachine) -> Iterator[Pool]:
+    lifetime = Lifetime()
+    made = Pool(lifetime)
+    yield made
+    made.close()
+    lifetime.close()
+    left = docker_machine.run(["docker", "ps", "-aq"]).text + docker_machine.run(["docker", "volume", "ls", "-q"]).text
+    left += docker_machine.run(["docker", "images", "-q"]).text
+    assert left == "", "containers, volumes or images were left on the daemon"
+
+
+def test_numbers_groups_and_paths_are_the_daemons_machines(
+    docker_machine: DockerMachine, pool: Pool, spec: BoxSpec
+) -> None:
+    limited = replace(spec, memory=64 * MIB, pids=40, cpus=0.5, volumes=(Volume(target="/volume", read_only=True),))
+    with pool.launch(limited) as box:
+        assert box.parts.ground is not HERE
+        pid, group = box.parts.init_pid, box.parts.group
+        assert pid is not None and group is not None
+        told = docker_machine.run(["docker", "inspect", "-f", "{{.State.Pid}}", box.parts.facts["id"]]).text
+        assert int(told) == pid
+        place = group.places["unified"]
+        files = {name: docker_machine.box.read_file(f"{place}/{name}").decode() for name in ("memory.max", "pids.max")}
+        assert files == {"memory.max": f"{64 * MIB}\n", "pids.max": "40\n"}
+        assert (place / "cpu.max").read_text() == "50000 100000\n"
+        assert group.pids() == {pid}
+        assert group.tasks() == 1
+        (box.parts.volumes["/volume"] / "mark").write_bytes(b"there")
+        assert box.read_file("/volume/mark") == b"there"
+
+
+def test_a_witness_is_a_process_of_the_daemons_machine(
+    docker_machine: DockerMachine, pool: Pool, spec: BoxSpec
+) -> None:
+    with pool.launch(spec) as box, box.outside.canary() as canary:
+        name = docker_machine.box.read_file(f"/proc/{canary.pid}/comm").decode().strip()
+        assert name == canary.token
+        for kind in ("pid", "mnt", "net", "ipc", "uts"):
+            link = f"/proc/{canary.pid}/ns/{kind}"
+            theirs = docker_machine.box.proc.readlinkat(-100, link).data
+            assert theirs == docker_machine.box.proc.readlinkat(-100, f"/proc/1/ns/{kind}").data, kind
+        assert box.outside.proc.kill(canary.pid, 10).ok
+        assert list(canary.signals_seen()) == [10]
+
+
+@pytest.mark.parametrize(
+    "guarantee",
+    [
+        "pid.signal-out-refused",  # a canary
+        "mnt.host-secret-unreadable",  # a file
+        "mnt.bind-ro",  # a volume
+        "net.host-loopback-unreachable",  # a listener
+        "net.admin-denied",  # a link in the box's network
+        "cg.pids.enforced",  # an account of control groups
+        "dev.block-unreadable",  # a disk
+    ],
+)
+def test_each_kind_of_witness_there_sees_the_hole(pool: Pool, spec: BoxSpec, guarantee: str) -> None:
+    promise, test = CHECKS[guarantee]
+    state, _, why = prove(promise, test, spec.weakened(*promise.falsified_by), pool, seed=1)
+    assert state == "fired", why
+
+
+def test_what_cannot_be_witnessed_there_says_why(pool: Pool, spec: BoxSpec) -> None:
+    promise, _ = CHECKS["mnt.bind-rro-recursive"]
+    with pytest.raises(Unsupported, match="would outlive a run that is killed"):
+        pool.launch(replace(spec, **promise.box))
+    with pool.launch(spec) as box:
+        ran = run_property(*CHECKS["pid.ppid-zero"], box, examples=1, seed=1)
+        assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
+
+
+def test_a_full_column(tmp_path: Path, docker_machine: DockerMachine) -> None:
+    done = run(
+        tmp_path / "column",
+        "--isolation",
+        f"--box=elsewhere=docker:host={docker_machine.address}",
+        "--isolation-examples=1",
+        timeout=900,
+    )
+    assert done.code == 0, done.out
+    rows = done.report["results"]
+    assert len(rows) == len(CHECKS)
+    assert {row["guarantee"] for row in rows if row["verdict"] == "unsupported"} == {"mnt.bind-rro-recursive"}
+    broken = {row["guarantee"] for row in rows if row["verdict"] == "violated"}
+    assert broken == {"net.host-services-by-gateway", "net.bridge-icc", "net.packet-socket", "net.raw-socket"}
+
+
+# -- a daemon that gives no observer ---------------------------------------------------
+
+
+@pytest.fixture
+def guarded_socket() -> Iterator[str]:
+    """The daemon behind what many put before it: a proxy that lets no container have the host's processes."""
+    need("docker")
+    path = connect(None).where.removeprefix("unix://")
+    listener = socket.create_server(("127.0.0.1", 0))
+    ends: list[socket.socket] = []
+
+    def pump(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if b'"PidMode": "host"' in data:
+                    said = b'{"message": "the host\'s processes are not for containers"}'
+                    source.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))
+                    break
+                sink.sendall(data)
+        for end in (source, sink):
+            with suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.socket(socket.AF_UNIX)
+                far.connect(path)
+                ends.extend((near, far))
+                for pair in ((near, far), (far, near)):
+                    threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    server = threading.Thread(target=serve, daemon=True)
+    server.start()
+    address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+    yield address
+    connect(address).api.close()
+    listener.shutdown(socket.SHUT_RDWR)
+    listener.close()
+    server.join(5)
+    for end in ends:
+        end.close()
+
+
+def test_a_daemon_without_an_observer_is_not_measured(guarded_socket: str) -> None:
+    lifetime = Lifetime()
+    try:
+        for _ in range(2):
+            with pytest.raises(Unsupported, match=r"gives no observer box.*not for containers") as caught:
+                technology("docker").launch(BoxSpec(technology="docker", options=(("host", guarded_socket),)), lifetime)
+            assert "\n" not in str(caught.value)
+    finally:
+        lifetime.close()
