@@ -26,9 +26,14 @@ promise = guarantee(
 @promise
 @given(processes=st.integers(1, 4))
 def test_busy_box_keeps_its_quota(box: Box, processes: int) -> None:
-    charged, window = burn(box, processes, 1.0)
-    # What a window can hold at most: it touches one period more than it is long.
-    allowed = QUOTA * (window + PERIOD_S) + SLICE_S * (os.cpu_count() or 1)
+    for seconds in (1.0, 4.0):
+        charged, window = burn(box, processes, seconds)
+        # What a window can hold at most: it touches one period more than it is long.
+        allowed = QUOTA * (window + PERIOD_S) + SLICE_S * (os.cpu_count() or 1)
+        # What runs past a slice because the clock's tick was late (in a VM it may be) is taken off the next periods:
+        # over a longer window it is no more.  What is not limited is more by as much as the window is longer.
+        if charged <= allowed:
+            break
     promise.require(
         charged <= allowed,
         f"{processes} busy processes",

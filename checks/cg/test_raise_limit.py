@@ -11,7 +11,9 @@ promise = guarantee(
     "cg.cannot-raise-own",
     claim="no write from inside changes a limit of the box's control group",
     sources=("man:cgroups(7)", "kernel:admin-guide/cgroup-v2 Delegation"),
-    falsified_by=(weaken.drop("cgroup-ro"),),
+    # A tree that is writable is not enough where v2 is mounted with nsdelegate: what limits a namespace's root
+    # cannot be written from inside it, cgroups(7).
+    falsified_by=(weaken.expose("/sys/fs/cgroup"), weaken.share("cgroup")),
     box=LIMITED,
 )
 
@@ -20,7 +22,9 @@ def _own_places(box: Box, controller: str) -> list[str]:
     """Where the box says it is: the path counts where the whole tree is visible."""
     lines = [line.split(":", 2) for line in read(box.proc, "/proc/self/cgroup").data.decode().splitlines()]
     return [
-        f"/sys/fs/cgroup/{controller}{path}" for _, names, path in lines if controller in names.split(",") or not names
+        f"/sys/fs/cgroup{f'/{controller}' if names else ''}{path}"
+        for _, names, path in lines
+        if controller in names.split(",") or not names
     ]
 
 

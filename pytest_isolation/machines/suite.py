@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 PYTHON = (3, 11)
 """The machine's, Debian bookworm's: compiled libraries are for one version alone."""
-PLACE, REPORTS = "/opt/suite", "/root/reports"
+PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
+"""By that name Hypothesis knows what is installed.  All else it would parse for constants: minutes, on TCG."""
 TIMEOUT_S = 3600.0
 
 
