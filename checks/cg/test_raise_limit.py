@@ -15,6 +15,7 @@ promise = guarantee(
     # cannot be written from inside it, cgroups(7).
     falsified_by=(weaken.expose("/sys/fs/cgroup"), weaken.share("cgroup")),
     box=LIMITED,
+    distinct="the limit itself, not who is counted under it: each has files, and permissions, of its own",
 )
 
 
