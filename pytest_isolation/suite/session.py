@@ -30,7 +30,7 @@ from pytest_isolation.suite.controls import Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell, cells
-from pytest_isolation.technologies import technology
+from pytest_isolation.suite.progress import Progress
 
 if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
@@ -63,6 +63,7 @@ class Session:
         self._controls: Controls | None = None
         self._controls_directory: str | None = shared.get("controls")
         self.gatherer = Gatherer(self)
+        self.progress = Progress(config)
         self.lost_a_worker = False
         _leave_nothing_beside_the_user(self)
         if not self.is_worker and not self.only_collects:
@@ -83,7 +84,7 @@ class Session:
     @property
     def pool(self) -> Pool:
         if self._pool is None:
-            self._pool = Pool(self.lifetime, announce=self._announce)
+            self._pool = Pool(self.lifetime, announce=self.progress.starting)
         return self._pool
 
     @property
@@ -112,13 +113,6 @@ class Session:
             "controls": self.controls_directory(),
             "unavailable": {one.spec.name: one.reason for one in self.chosen if one.reason is not None},
         }
-
-    def _announce(self, spec: BoxSpec) -> None:
-        """A line before a start long enough to wonder about."""
-        terminal = self.config.pluginmanager.getplugin("terminalreporter")
-        if terminal is not None and technology(spec.technology).start_ms >= 1000:
-            terminal.ensure_newline()
-            terminal.write_line(f"starting {spec.id} (about {technology(spec.technology).start_ms / 1000:.0f} s) ...")
 
     def close(self) -> None:
         """End every box; the register goes with them."""
@@ -186,6 +180,11 @@ class Session:
         return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, changes
 
     # -- measuring ------------------------------------------------------------------------
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        if not self.is_worker and (cell := _cell(item)) is not None:
+            self.progress.measuring(cell, item.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
