@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.errors import BoxError
+from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.technologies.program import version_of
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -61,12 +63,36 @@ def is_gvisor(runtime: str, program: str) -> bool:
     return any("runsc" in word or "gvisor" in word for word in called)
 
 
+SPEAKING = ("runc", "crun", "runsc")
+"""Runtimes whose `--version` begins with their name."""
+
+
+def check_program(runtime: str, program: str) -> None:
+    """Raises BoxError when the program that an engine of this host starts as `runtime` says that it is another.
+
+    runc and crun leave the same kernel inside: only they themselves can tell.
+    """
+    path = shutil.which(program or runtime)
+    name = next((one for one in (runtime, os.path.basename(program)) if one in SPEAKING), None)
+    if path is None or name is None:
+        return
+    try:
+        said = version_of(path)
+    except Unavailable as error:
+        raise BoxError(f"runtime {runtime} should be {name}, and cannot be asked: {error}") from None
+    if said.split()[0] != name:
+        raise BoxError(f"runtime {runtime} should be {name}, and {path} says that it is {said!r}")
+
+
 def check_runtime(agent: Agent, runtime: str, program: str, *, same_host: bool) -> None:
     """Raises BoxError when an engine's box is not what its runtime's name says.
 
-    `same_host`: the engine runs on this kernel.  A runtime whose name says nothing of its kernel is taken as it is.
+    `program`: its path as the engine knows it, or empty.  `same_host`: the engine runs on this kernel.  A runtime
+    whose name says nothing of its kernel is taken as it is.
     """
     host = os.uname()
+    if same_host:
+        check_program(runtime, program)
     if is_gvisor(runtime, program):
         check_gvisor(agent, f"runtime {runtime}")
     elif "kata" in runtime or "kata" in os.path.basename(program):

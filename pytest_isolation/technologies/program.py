@@ -42,11 +42,12 @@ def find(program: str, package: str) -> str:
 
 def version(program: str, package: str) -> str:
     """What `program --version` says first; raises Unavailable."""
-    return _version(find(program, package))
+    return version_of(find(program, package))
 
 
 @cache
-def _version(path: str) -> str:
+def version_of(path: str) -> str:
+    """The same of the program at `path`."""
     try:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.TimeoutExpired) as error:

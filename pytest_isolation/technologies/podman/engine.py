@@ -206,6 +206,11 @@ class Engine:
             program.find(name, Path(name).name)
         return name, None
 
+    def program_of(self, runtime: str) -> str:
+        """The path of its own runtime, as it tells it; empty for another, which is looked for in PATH."""
+        own = self.info()["host"]["ociRuntime"]
+        return str(own.get("path") or "") if own.get("name") == runtime else ""
+
     def ids(self) -> tuple[int | None, int | None]:
         """How many uids, and how many gids, a box can have; None: all there are."""
         maps = self.info()["host"].get("idMappings") or {}

@@ -15,6 +15,7 @@ from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unsupported, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies.identity import check_runtime
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.podman.arguments import arguments
 from pytest_isolation.technologies.podman.engine import LABEL
@@ -74,7 +75,7 @@ class Start:
         programs.start(argv, env=engine.environ_words(), prepare=engine.become_account)
         agent = programs.hello("podman run")
         undo.callback(agent.close)
-        self._look()
+        self._look(agent)
         if note:
             self.facts["notes"] = [note]
         return agent
@@ -186,9 +187,14 @@ class Start:
 
     # -- what became of it -----------------------------------------------------------------
 
-    def _look(self) -> None:
-        """What the host sees of the container."""
+    def _look(self, agent: Agent) -> None:
+        """What the host sees of the container, and whether its runtime is the one that was named."""
         (found,) = json.loads(self.engine.command("container", "inspect", self.name))
+        asked, _ = self.engine.runtime(self.spec)
+        used = str(found.get("OCIRuntime") or asked)
+        if Path(used).name != Path(asked).name:
+            raise BoxError(f"{self.spec.id}: the runtime {asked} was asked for, and Podman used {used}")
+        check_runtime(agent, Path(used).name, used if "/" in used else self.engine.program_of(used), same_host=True)
         self.facts |= {"id": found["Id"], "name": self.name}
         if not self._theirs:
             self.facts["environment"] = launcher.environment(self.spec)
