@@ -73,13 +73,19 @@ def _why(
         )
     if isinstance(ended, Absent):
         return "off", said, ended.remedy or feature.remedy
-    if number == errno.ENOSYS and (configured == "y" or feature.since):
-        filtered = "Seccomp:\t2" in (kernel.text("/proc/self/status") or "")
+    filtered = number == errno.ENOSYS and "Seccomp:\t2" in (kernel.text("/proc/self/status") or "")
+    if filtered or (number == errno.ENOSYS and (configured == "y" or feature.since)):
         who = "a system call filter (seccomp)" if filtered else "something before the kernel"
         return "off", f"{said}, and this kernel has the call: {who} answers for it", "run without that filter"
     if number in NO_PERMISSION:
         who = "to root; a security module or a filter may refuse it" if as_ == "root" else "to an ordinary user"
+        if as_ == "root" and (lost := kernel.capabilities_lost()):
+            who = f"to root without {', '.join(lost)}"
         return "refused", f"{said}: refused {who}", feature.remedy
+    if number == errno.EROFS:
+        return "off", f"{said}: it is mounted read-only here, as in a container", feature.remedy
+    if number == errno.ENOSPC and said.startswith(("unshare", "clone")):
+        return "off", f"{said}: there are as many as a sysctl user.max_*_namespaces allows", feature.remedy
     if isinstance(ended, Unmet):
         return "off", f"accepted without effect: {said}", feature.remedy
     if configured == "unknown":

@@ -57,7 +57,7 @@ class Feature:
     config: tuple[str, ...] = ()
     """Kernel options without CONFIG_; all are needed, "A|B": either; "A@6.11": from that version on."""
     modules: tuple[str, ...] = ()
-    """Modules that hold it where it is not built in."""
+    """Modules that hold it where it is not built in; "A|B": either."""
     since: tuple[int, int] | None = None
     """The first Linux with it; None: older than anything supported."""
     switches: tuple[Switch, ...] = ()
@@ -65,6 +65,10 @@ class Feature:
     """What to do when it is refused and no switch explains that."""
     user: str = ""
     """Why an ordinary user is refused, where that is by design."""
+
+    @property
+    def module_names(self) -> tuple[str, ...]:
+        return tuple(name for either in self.modules for name in either.split("|"))
 
 
 REGISTRY: dict[str, Feature] = {}

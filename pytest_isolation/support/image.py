@@ -36,18 +36,27 @@ EARLY = "earlyprintk=ttyS0,115200"
 
 
 @contextmanager
-def booted(path: str, lifetime: Lifetime, *, parameters: tuple[str, ...] = ()) -> Iterator[Kernel]:
+def booted(
+    path: str, lifetime: Lifetime, *, parameters: tuple[str, ...] = (), devices: tuple[str, ...] = ()
+) -> Iterator[Kernel]:
     """Boot the image at `path`, with `parameters` on its command line, and mount what a system has mounted.
+
+    `devices`: further arguments for QEMU.
 
     Raises Unavailable when it is no kernel image or QEMU is missing, BootError (a BoxError) with the console's
     last lines when it does not boot.
     """
-    machine = Machine(kernel=images.kernel(path), memory=1024 * MIB, processors=2, boot=(EARLY, *parameters))
+    machine = Machine(
+        kernel=images.kernel(path),
+        memory=1024 * MIB,
+        processors=2,
+        in_turn=True,
+        boot=(EARLY, *parameters),
+        devices=devices,
+    )
     with boot(machine, lifetime, timeout=BOOT_TIMEOUT_S) as vm:
         loader = Loader(vm)
         try:
-            # Processes that call each other across translated processors cost four times as much.
-            vm.agent.proc.sched_setaffinity(0, b"\1" + bytes(7))
             prepare(vm.agent.proc)
             directory = machine.kernel.modules.directory or Path("/lib/modules") / "none"
             yield look(path, vm.agent.proc, modules=directory, load=loader.load, ours=True)

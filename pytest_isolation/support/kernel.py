@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.technologies import capabilities
 
 
 @dataclass(slots=True)
@@ -63,6 +64,13 @@ class Kernel:
             return found[1]
         return next((word.partition("=")[2] for word in self.parameters if word.startswith("lockdown=")), "none")
 
+    def capabilities_lost(self) -> list[str]:
+        """What `root` may not do although it is root; man:capabilities(7)."""
+        found = re.search(r"^CapEff:\s*(\w+)", self.text("/proc/self/status") or "", re.MULTILINE)
+        last = int(self.sysctl("kernel/cap_last_cap") or len(capabilities.NAMES) - 1)
+        have = int(found[1], 16) if found else -1
+        return [f"CAP_{name}" for number, name in enumerate(capabilities.NAMES[: last + 1]) if not have >> number & 1]
+
     def configured(self, options: tuple[str, ...]) -> str:
         """y, m, n or unknown: the least of what all `options` are.
 
@@ -82,9 +90,9 @@ class Kernel:
 
     def module_missing(self, names: tuple[str, ...]) -> str | None:
         """The first of the modules `names` that is neither loaded, built in nor on disk."""
-        for name in names:
-            if self.text(f"/sys/module/{name}/uevent") is None and not self._on_disk(name):
-                return name
+        for either in names:
+            if not any(self.text(f"/sys/module/{name}/initstate") or self._on_disk(name) for name in either.split("|")):
+                return either.replace("|", " or ")
         return None
 
     def _on_disk(self, name: str) -> bool:

@@ -33,7 +33,7 @@ class Brought:
         if not feature.modules:
             return
         now = self._loaded()
-        wanted = {name for module in feature.modules for name in (module, *self._needs.get(module, ()))}
+        wanted = {name for module in feature.module_names for name in (module, *self._needs.get(module, ()))}
         # /proc/modules has the newest first
         self.names += [name for name in reversed(now) if name in wanted and name not in self._there]
         self._there = now

@@ -38,13 +38,19 @@ def encoded(message: Any, kind: int, flags: int) -> bytes:
 
 
 def ask(proc: Proc, family: int, request: bytes) -> None:
-    """Send `request` and read the kernel's acknowledgement.  Raises Refused with the errno it holds."""
+    """Send `request` and read the kernel's acknowledgements.  Raises Refused with the first errno they hold."""
     socket = need(proc.socket(16, 3 | os.O_CLOEXEC, family))
     try:
         need(proc.sendto(socket.value, request, 0, struct.pack("<HHII", 16, 0, 0, 0)))
         answer = need(proc.recvfrom(socket.value, 16384, 0x40))
+        while answer.ok:  # each message of a batch has one of its own
+            _check(answer)
+            answer = proc.recvfrom(socket.value, 16384, 0x40)
     finally:
         proc.close(socket.value)
+
+
+def _check(answer: Reply) -> None:
     at = 0
     while at + 20 <= len(answer.data):
         length, kind = struct.unpack_from("<IH", answer.data, at)

@@ -42,8 +42,8 @@ def _as_user(kernel: Kernel, as_: As, only: Collection[str], brought: Brought) -
         if only and feature.id not in only:
             continue
         if kernel.load is not None:
-            for module in feature.modules:
-                kernel.load(module)
+            for name in feature.module_names:
+                kernel.load(name)
         with kernel.root.spawn() as proc:
             if as_ == "user":
                 become_user(kernel, proc)

@@ -1,44 +1,151 @@
-"""Every probe must be able to say no: under a filter that answers ENOSYS to the calls it stands on, none may pass."""
+"""Every probe says yes where its feature works, and no, with the right cause, where one switch turns it off."""
 
 from __future__ import annotations
 
-import errno
 import os
+import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from pytest_isolation.agent import numbers
-from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
-from pytest_isolation.support.explain import Finding
+from pytest_isolation.support.explain import As, Finding
 from pytest_isolation.support.feature import features
-from pytest_isolation.support.features.security import ERRNO, install
-from pytest_isolation.support.groups import hierarchies
-from pytest_isolation.support.kernel import Kernel, look
+from pytest_isolation.support.image import booted
+from pytest_isolation.support.kernel import Kernel, look, module_name
 from pytest_isolation.support.survey import survey
-from pytest_isolation.support.trial import MS_REC_PRIVATE, NEWNS, ROOM
+from tests.host_support.controls import CONTROLS, Control, sysctl, thrown
+from tests.host_support.images import images, need_vm
 
 UNPROVEN = set((Path(__file__).parents[1] / "data" / "unproven-features.txt").read_text().split())
-"""Features that no control here turns off: at most 15."""
+"""Features that were not seen both to work and to be turned off: at most 15."""
 
-CALLS = tuple(
-    word
-    for line in (
-        "unshare mount mkdirat chroot pivot_root setns ioctl socket getsockopt bpf userfaultfd io_uring_setup",
-        "perf_event_open clone3 close_range openat2 pidfd_open pidfd_getfd memfd_create execveat finit_module",
-        "kexec_load kcmp fanotify_init membarrier epoll_create1 add_key keyctl ptrace seccomp",
-        "landlock_create_ruleset memfd_secret name_to_handle_at listmount fsopen mount_setattr personality",
-        "quotactl_fd msgget prlimit64 shmget mq_open capget setresuid madvise pidfd_send_signal quotactl",
-    )
-    for word in line.split()
+OLDEST = (
+    "cgroup_disable=memory,pids,cpu,cpuset,io,hugetlb,perf_event,net_cls,net_prio,rdma,misc",
+    "psi=0",
+    "apparmor=0",
+    "selinux=1",
+    "security=selinux",
+    "ipv6.disable=1",
+    "sysctl.kernel.yama.ptrace_scope=3",
 )
+"""What the oldest kernel is booted with; each word is some features' switch."""
+NEWEST = (
+    "lockdown=confidentiality",
+    "nomodule",
+    "cgroup_no_v1=all",
+    "ia32_emulation=0",
+    "lsm=lockdown,yama",
+    "secretmem.enable=0",
+    "intel_iommu=on",
+)
+IOMMU = ("-device", "intel-iommu")
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a control of root's answers")
+
+def find(kernel: Kernel, only: set[str], as_: As = "root") -> dict[str, Finding]:
+    return {one.feature.id: one.finding for one in survey(kernel, (as_,), only=only)} if only else {}
+
+
+def modules_of(kernel: Kernel) -> list[Control]:
+    """One control for each feature that is a module of this kernel: the last it names, left out."""
+    others = {one.feature for one in CONTROLS}
+    return [
+        Control(one.id, "module", one.modules[-1])
+        for one in features()
+        if one.modules and one.id not in others and kernel.configured(one.config) == "m"
+    ]
+
+
+@dataclass(slots=True)
+class Seen:
+    """What the controls showed."""
+
+    works: dict[tuple[str, As], str] = field(default_factory=dict)
+    """Where a feature was seen to work."""
+    off: dict[Control, Finding] = field(default_factory=dict)
+
+    def add(self, where: str, found: dict[str, Finding], as_: As = "root") -> None:
+        for id, finding in found.items():
+            if finding.status == "works":
+                self.works.setdefault((id, as_), where)
+
+
+@pytest.fixture(scope="module")
+def lifetime() -> Iterator[Lifetime]:
+    need_vm()
+    made = Lifetime()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def seen(lifetime: Lifetime, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """Every control thrown once: two boots with parameters, one with everything else."""
+    found = Seen()
+    oldest, newest = images()[0], images()[-1]
+    for image, words, devices in ((oldest, OLDEST, ()), (newest, NEWEST, IOMMU)):
+        with booted(image, lifetime, parameters=words, devices=devices) as kernel:
+            controls = [one for one in CONTROLS if one.kind == "boot" and given(one.switch, words)]
+            on = {one.feature for one in CONTROLS if one.kind == "without" and given(one.switch, words)}
+            answers = find(kernel, {one.feature for one in controls} | on)
+            found.off |= {one: answers[one.feature] for one in controls if one not in found.off}
+            found.add(f"{Path(image).name} with {next(iter(words))} ...", {id: answers[id] for id in on})
+    with booted(newest, lifetime) as kernel:
+        one_by_one(kernel, found, tmp_path_factory.mktemp("modules"))
+    with this_kernel() as kernel:
+        found.add("this kernel", find(kernel, {one.id for one in features()}))
+        for control in (one for one in CONTROLS if one.kind == "cover"):
+            place = shutil.which(control.switch) or control.switch
+            with thrown(kernel, replace(control, switch=place)) as other:
+                found.off |= {control: find(other, {control.feature})[control.feature]}
+    return found
+
+
+def given(switch: str, words: tuple[str, ...]) -> bool:
+    name, _, value = switch.partition("=")
+    for word in words:
+        key, _, values = word.partition("=")
+        if key == name and (values == value or value in values.split(",")):
+            return True
+    return False
+
+
+def one_by_one(kernel: Kernel, found: Seen, folder: Path) -> None:
+    """In one VM: each module left out and then loaded, then each other switch thrown and put back."""
+    where = Path(kernel.name).name
+    listed = (kernel.modules / "modules.dep").read_text().splitlines(keepends=True)
+    needs = {module_name(file): len(rest.split()) for file, _, rest in (line.partition(":") for line in listed)}
+    groups = defaultdict(list)
+    for control in modules_of(kernel):
+        groups[control.switch].append(control)
+    load = kernel.load
+    assert load is not None
+    shutil.copy(kernel.modules / "modules.builtin", folder)
+    for name in sorted(groups, key=lambda one: needs[one.partition("|")[0]]):  # what others need comes first
+        out = name.split("|")
+        (folder / "modules.dep").write_text(
+            "".join(line for line in listed if module_name(line.partition(":")[0]) not in out)
+        )
+        without = replace(kernel, modules=folder, load=lambda one, out=out: one in out or load(one), _read={})
+        answers = find(without, {one.feature for one in groups[name]})
+        found.off |= {one: answers[one.feature] for one in groups[name]}
+    found.add(where, find(kernel, {one.id for one in features()}))
+    for control in CONTROLS:
+        if control.kind in ("without", "built"):
+            found.off[control] = find(kernel, {control.feature})[control.feature]
+        if control.kind in ("module", "boot", "without", "built", "cover"):
+            continue
+        if control.on or control.as_ == "user":
+            on = sysctl(kernel, control.on) if control.on else thrown(kernel, replace(control, kind="without"))
+            with on:
+                found.add(f"{where} {control.on}".rstrip(), find(kernel, {control.feature}, control.as_), control.as_)
+        with thrown(kernel, control) as other:
+            found.off[control] = find(other, {control.feature}, control.as_)[control.feature]
 
 
 @contextmanager
@@ -53,78 +160,29 @@ def this_kernel() -> Iterator[Kernel]:
         lifetime.close()
 
 
-@contextmanager
-def filtered(kernel: Kernel, *calls: str) -> Iterator[Kernel]:
-    """The kernel as a process sees it to which `calls` are answered ENOSYS."""
-    with kernel.root.spawn() as proc:
-        machine = proc.agent.machine
-        # seccomp itself comes last: no filter could follow.
-        for call in sorted(calls, key=lambda name: name == "seccomp"):
-            install(proc, numbers.number(call, machine), ERRNO | errno.ENOSYS)
-        yield replace(kernel, root=proc, _read={})
+@pytest.mark.skipif(os.geteuid() != 0, reason="half of the controls are of this kernel, and root's")
+def test_every_switch_turns_off_its_feature_and_is_named(seen: Seen) -> None:
+    wrong = [
+        f"{control.feature} with {control.kind} {control.switch}: {finding.status}, {finding.cause}"
+        for control, finding in seen.off.items()
+        if finding.status != control.status or not all(word in (finding.cause or "") for word in control.named)
+    ]
+    assert not wrong, "\n".join(wrong)
 
 
-SYSCTLS = {
-    "1": (
-        "kernel/pid_max kernel/threads-max user/max_user_namespaces user/max_net_namespaces fs/file-max fs/mount-max "
-        "fs/inotify/max_user_instances fs/inotify/max_user_watches kernel/pty/max vm/max_map_count fs/aio-max-nr "
-        "net/core/somaxconn kernel/shmmax kernel/keys/root_maxkeys"
-    ),
-    "0": "net/core/bpf_jit_enable fs/protected_symlinks fs/protected_hardlinks kernel/yama/ptrace_scope",
-    "2": "vm/overcommit_memory",
-}
-"""What the host's numbers are replaced by, in a mount namespace of the control's own: the host keeps its own."""
-
-
-@contextmanager
-def covered(kernel: Kernel) -> Iterator[Kernel]:
-    """The kernel as a process sees it whose sysctls are low, without pressure files and old control groups."""
-    with kernel.root.spawn() as proc:
-        assert proc.unshare(NEWNS).ok
-        assert proc.mount(None, "/", None, MS_REC_PRIVATE).ok
-        assert proc.mount("none", ROOM, "tmpfs").ok
-        for value, names in SYSCTLS.items():
-            assert write(proc, f"{ROOM}/{value}", value.encode(), os.O_CREAT | os.O_WRONLY).ok
-            for name in names.split():
-                proc.mount(f"{ROOM}/{value}", f"/proc/sys/{name}", None, 0x1000)  # not every kernel has each
-        for name in ("pressure", "self/map_files"):
-            proc.mount("none", f"/proc/{name}", "tmpfs")
-        for point in dict.fromkeys(hierarchies(kernel).v1.values()):
-            proc.umount2(point, 2)
-        yield replace(kernel, root=proc, _read={})
-
-
-def findings(kernel: Kernel, only: tuple[str, ...] = ()) -> dict[str, Finding]:
-    return {one.feature.id: one.finding for one in survey(kernel, ("root",), only=only)}
-
-
-def test_without_the_new_mount_api_and_clone3() -> None:
-    """The right features turn off, the filter is named, and the rest goes on."""
-    asked = ("fs.new-mount-api", "fs.mount-setattr", "fs.idmap", "call.clone3", "fs.bind-readonly", "ns.mnt", "ns.pid")
-    with this_kernel() as kernel:
-        before = findings(kernel, asked)
-        with filtered(kernel, "fsopen", "fsmount", "open_tree", "mount_setattr", "clone3") as other:
-            found = findings(other, asked)
-    for id in asked[:4]:
-        if before[id].status == "works":
-            assert found[id].status == "off", found[id]
-            assert "a system call filter (seccomp) answers for it" in (found[id].cause or "")
-            assert found[id].errno == "ENOSYS"
-    for id in asked[4:]:
-        assert found[id].status == before[id].status
-
-
-def test_every_probe_can_say_no() -> None:
-    with this_kernel() as kernel:
-        with filtered(kernel, *CALLS) as other:
-            found = findings(other)
-        with covered(kernel) as other:
-            more = findings(other)
-        works = findings(kernel)
-    silent = {id for id in works if {found[id].status, more[id].status, works[id].status} == {"works"}}
-    assert silent <= UNPROVEN, sorted(silent - UNPROVEN)
-
-
-def test_the_unproven_are_few_and_known() -> None:
+@pytest.mark.skipif(os.geteuid() != 0, reason="half of the controls are of this kernel, and root's")
+def test_every_feature_was_seen_both_ways(seen: Seen) -> None:
+    """The table: feature, where it worked, and the switch that turned it off.  `pytest -s` shows it."""
+    switches = defaultdict(list)
+    for control in seen.off:
+        switches[control.feature].append(control)
+    unproven = set()
+    for one in features():
+        works = seen.works.get((one.id, "root"))
+        print(f"{one.id:28} works: {works or '-':58} off: ", end="")
+        print("; ".join(f"{c.kind} {c.switch}{' (user)' * (c.as_ == 'user')}" for c in switches[one.id]) or "-")
+        if not works or not switches[one.id]:
+            unproven.add(one.id)
+    assert unproven <= UNPROVEN  # this machine's kernel may have what the images have not
     assert len(UNPROVEN) <= 15
-    assert {one.id for one in features()} >= UNPROVEN
+    assert [one for one in seen.off if (one.feature, one.as_) not in seen.works and one.feature not in UNPROVEN] == []

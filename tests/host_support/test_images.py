@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.support.explain import Finding
 from pytest_isolation.support.image import booted
+from pytest_isolation.support.kernel import Kernel
 from pytest_isolation.support.survey import survey
-from pytest_isolation.support.technologies import judge, technologies
+from pytest_isolation.support.technologies import Judged, judge, technologies
 from pytest_isolation.technologies.qemu.kernel import kernel
-from pytest_isolation.technologies.qemu.machine import binary
 from pytest_isolation.technologies.qemu.vm import BootError
-from tests.runs import run
-from tests.support import REQUIRED
-
-IMAGES = sorted(str(path) for path in Path("/boot").glob("vmlinuz-*cloud*")) or ["none"]
-
-
-def need_vm() -> None:
-    """Skip without QEMU and a kernel image, except where they are required."""
-    try:
-        binary()
-        kernel()
-    except Unavailable as error:
-        if "qemu" in REQUIRED:
-            raise
-        pytest.skip(str(error))
+from tests.host_support.controls import refuse
+from tests.host_support.images import images, need_vm
+from tests.runs import Done, run
 
 
 @pytest.fixture(scope="module")
@@ -40,23 +30,28 @@ def lifetime() -> Iterator[Lifetime]:
     made.close()
 
 
-@pytest.mark.parametrize("image", IMAGES, ids=lambda path: path.rpartition("/")[2])
-def test_side_by_side_with_this_host(image: str, tmp_path: Path) -> None:
-    need_vm()
-    done = run(tmp_path / "here", "--isolation-kernel", image, timeout=400)
-    assert done.code == 0, done.out
-    done.said("host support: which technologies this kernel can run", image.rpartition("/")[2])
-    for as_ in ("root", "user"):
-        rows = {row["feature"]: row for row in done.report["support"] if (row["kernel"], row["as"]) == (image, as_)}
+@pytest.mark.parametrize("image", images(), ids=lambda path: path.rpartition("/")[2])
+def test_side_by_side_with_this_host(image: str, side_by_side: Done) -> None:
+    assert side_by_side.code == 0, side_by_side.out
+    side_by_side.said("host support: which technologies this kernel can run", image.rpartition("/")[2])
+    report = side_by_side.report
+    for as_ in ("user", "root"):
+        rows = {row["feature"]: row for row in report["support"] if (row["kernel"], row["as"]) == (image, as_)}
         assert len(rows) >= 90
         assert [row["feature"] for row in rows.values() if row["status"] != "works" and not row["cause"]] == []
-    assert rows["ns.user-usable"]["status"] == "works"
-    roots = {row["feature"]: row for row in done.report["support"] if (row["kernel"], row["as"]) == (image, "root")}
-    for feature in ("cg.v1", "cg.v2", "cg.memory", "cg.net-cls", "cg.net-prio", "cg.perf-event"):
-        assert roots[feature]["status"] == "works", roots[feature]
-    runs = {row["technology"]: row["can_run"] for row in done.report["technologies"]
+        assert rows["ns.user-usable"]["status"] == "works"
+    for feature in ("cg.v1", "cg.v2", "cg.memory", "cg.net-cls", "cg.net-prio", "cg.perf-event", "virt.kvm-runs"):
+        assert rows[feature]["status"] == "works", rows[feature]
+    runs = {row["technology"]: row["can_run"] for row in report["technologies"]
             if (row["kernel"], row["as"]) == (image, "root")}  # fmt: skip
     assert set(runs.values()) <= {"yes", "partly"}, runs
+
+
+def test_a_feature_that_nothing_needs_fails_no_run(side_by_side: Done) -> None:
+    """Features that do not work, on every kernel here; and the run passed."""
+    assert side_by_side.code == 0, side_by_side.out
+    needless = [row for row in side_by_side.report["support"] if row["status"] != "works" and not row["needed_by"]]
+    assert {row["kernel"] for row in needless} == {"running", *images()}
 
 
 def test_a_kernel_that_halts(tmp_path: Path) -> None:
@@ -99,7 +94,7 @@ def test_switched_off_at_boot(parameter: str, lifetime: Lifetime) -> None:
     expected = [one for one in SWITCHED_OFF if one[0] == parameter]
     with booted(str(kernel().path), lifetime, parameters=(parameter,)) as machine:
         asked = asked_for("gvisor", "cgroup", "docker") | {one[1] for one in expected}
-        found = {one.feature.id: one.finding for one in survey(machine, ("root",), only=asked)}
+        found = find(machine, asked)
     judged = {one.technology: one for one in judge(found, "root", programs=False)}
     for _, feature, cause, technology, can_run in expected:
         assert (found[feature].status, found[feature].cause) == ("off", cause)
@@ -121,26 +116,59 @@ def without_modules(folder: Path, *names: str) -> str:
     kept = [line for line in (directory / "modules.dep").read_text().splitlines(keepends=True)
             if not any(f"/{name}.ko" in line for name in names)]  # fmt: skip
     (copy / "modules.dep").write_text("".join(kept))
-    target = folder / image.path.name
-    target.symlink_to(image.path)
     (folder / f"config-{image.release}").symlink_to(f"/boot/config-{image.release}")
-    target.unlink()
-    target.write_bytes(image.path.read_bytes())
+    target = folder / image.path.name
+    shutil.copy(image.path, target)
     return str(target)
 
 
-def test_modules_that_are_not_there(lifetime: Lifetime, tmp_path: Path) -> None:
-    image = without_modules(tmp_path, "overlay", "bridge")
+@pytest.mark.parametrize(
+    ("left_out", "feature", "can_run", "missing"),
+    [
+        (("overlay", "btrfs"), "fs.overlay", "partly", "fs.overlay|fs.btrfs"),
+        (("bridge",), "net.bridge", "no", "net.bridge"),
+    ],
+    ids=["overlay", "bridge"],
+)
+def test_modules_that_are_not_there(
+    left_out: tuple[str, ...], feature: str, can_run: str, missing: str, lifetime: Lifetime, tmp_path: Path
+) -> None:
+    image = without_modules(tmp_path, *left_out)
     with booted(image, lifetime) as machine:
-        found = {
-            one.feature.id: one.finding for one in survey(machine, ("root",), only=asked_for("docker", "bubblewrap"))
-        }
-    for feature, module in (("fs.overlay", "overlay"), ("net.bridge", "bridge")):
-        assert found[feature].status == "missing-module", found[feature]
-        assert module in (found[feature].cause or "")
-        assert f"modprobe {module}" in (found[feature].remedy or "")
+        found = find(machine, asked_for("docker", "bubblewrap"))
+    assert found[feature].status == "missing-module", found[feature]
+    assert left_out[0] in (found[feature].cause or "")
+    assert f"modprobe {left_out[0]}" in (found[feature].remedy or "")
     judged = {one.technology: one for one in judge(found, "root", programs=False)}
-    assert judged["docker"].can_run == "no"
-    assert "net.bridge" in judged["docker"].missing
-    assert "fs.overlay|fs.btrfs" not in judged["docker"].missing, "btrfs serves as well"
+    assert (judged["docker"].can_run, judged["docker"].missing) == (can_run, (missing,))
     assert judged["bubblewrap"].can_run == "yes"
+
+
+def test_without_the_new_mount_api_and_clone3(lifetime: Lifetime) -> None:
+    """An agent under a filter: what stands on those calls turns off, the filter is named, the rest goes on."""
+    off = ("fs.new-mount-api", "fs.mount-setattr", "fs.idmap", "call.clone3")
+    asked = {*off, *asked_for("crun", "docker")}
+    with booted(str(kernel().path), lifetime) as machine:
+        before = judged_on(machine, asked)
+        with machine.root.spawn() as proc:
+            for call in ("fsopen", "fsmount", "open_tree", "mount_setattr", "clone3"):
+                refuse(proc, call)
+            other = replace(machine, root=proc, _read={})
+            found = find(other, asked)
+            after = judged_on(other, asked)
+    for id in off:
+        assert found[id].status == "off", found[id]
+        assert "a system call filter (seccomp) answers for it" in (found[id].cause or "")
+        assert found[id].errno == "ENOSYS"
+    assert {id for id in asked if found[id].status != "works"} == set(off)
+    assert (before["crun"].can_run, after["crun"].can_run) == ("yes", "partly")
+    assert after["crun"].missing == ("fs.new-mount-api",)
+    assert (before["docker"].can_run, after["docker"].can_run) == ("yes", "yes")
+
+
+def find(machine: Kernel, asked: set[str]) -> dict[str, Finding]:
+    return {one.feature.id: one.finding for one in survey(machine, ("root",), only=asked)}
+
+
+def judged_on(machine: Kernel, asked: set[str]) -> dict[str, Judged]:
+    return {one.technology: one for one in judge(find(machine, asked), "root", programs=False)}

@@ -9,8 +9,9 @@ import struct
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.errors import BoxError
 from pytest_isolation.support.feature import feature, lockdown, parameter, sysctl
-from pytest_isolation.support.trial import Absent, Trial, check, need
+from pytest_isolation.support.trial import Absent, Trial, Untried, check, need
 
 
 @feature("call.clone3", "processes started in a namespace or group at once", since="5.3")
@@ -144,7 +145,7 @@ def perf(t: Trial) -> None:
     "call.perf-kernel",
     "counters and tracing of the kernel itself",
     config="PERF_EVENTS",
-    user="kernel.perf_event_paranoid keeps it from users",
+    switches=(sysctl("kernel.perf_event_paranoid", "2", "3", "4", to="1", only="user"),),
 )
 def perf_kernel(t: Trial) -> None:
     """perf_event_open(2): a sampled counter of the kernel"""
@@ -168,7 +169,7 @@ def kcore(t: Trial) -> None:
     "call.module-load",
     "modules of the kernel loaded when they are needed",
     config="MODULES",
-    switches=(sysctl("kernel.modules_disabled", "1", to="0 (only a reboot can)"), parameter("nomodule")),
+    switches=(parameter("nomodule"), sysctl("kernel.modules_disabled", "1", to="0 (only a reboot can)")),
     user="loading modules takes CAP_SYS_MODULE",
 )
 def module_load(t: Trial) -> None:
@@ -222,6 +223,8 @@ def checkpoint_restore(t: Trial) -> None:
 @feature("call.map-files", "checkpoint: what is mapped where", config="CHECKPOINT_RESTORE|PROC_FS", since="4.3")
 def map_files(t: Trial) -> None:
     """list /proc/self/map_files"""
+    if not t.exists("/proc/self/map_files"):
+        raise Absent("there is no /proc/self/map_files")
     t.open("/proc/self/map_files", os.O_RDONLY | os.O_DIRECTORY)
 
 
@@ -235,6 +238,15 @@ def soft_dirty(t: Trial) -> None:
         maps = need(child.openat(AT_FDCWD, "/proc/self/pagemap", os.O_RDONLY)).value
         entry = need(child.pread64(maps, 8, page // 4096 * 8)).data
         check(int.from_bytes(entry, "little") >> 55 & 1, "the mark is not set")
+
+
+ELF32 = (
+    b"\x7fELF\1\1\1".ljust(16, b"\0")
+    + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0x10054, 52, 0, 0, 52, 32, 1, 0, 0, 0)
+    + struct.pack("<8I", 1, 0, 0x10000, 0x10000, 96, 96, 5, 0x1000)
+    + bytes.fromhex("31c0 40 b307 cd80")  # xor eax, eax; inc eax; mov bl, 7; int 0x80: exit(7)
+).ljust(96, b"\0")
+"""A program for 80386: its header, one segment, and code at 0x10054."""
 
 
 def _diagnosis(id: str, what: str, family: int, config: str, module: str) -> None:
@@ -256,7 +268,7 @@ def _diagnosis(id: str, what: str, family: int, config: str, module: str) -> Non
         need(t.proc.sendto(fd, request, 0, struct.pack("<HHII", 16, 0, 0, 0)))
         answer = need(t.proc.recvfrom(fd, 8192, 0x40)).data
         kind = struct.unpack_from("<H", answer, 4)[0]
-        code = struct.unpack_from("<i", answer, 16)[0] if kind == 2 else 0
+        code = struct.unpack_from("<i", answer, 16)[0] if kind in (2, 3) else 0  # an error, or the end of a list
         if code == -errno.ENOENT:
             raise Absent(f"the kernel cannot list sockets of family {family}")
 
@@ -276,12 +288,23 @@ _diagnosis("call.netlink-diag", "checkpoint: netlink sockets", 16, "NETLINK_DIAG
     switches=(parameter("ia32_emulation=0"),),
 )
 def compat(t: Trial) -> None:
-    """personality(2) to 32 bits and the kernel's list of 32-bit binaries"""
-    if t.proc.agent.machine == "x86_64" and not t.exists("/proc/sys/abi/vsyscall32"):
-        raise Absent("there is no /proc/sys/abi/vsyscall32")
-    program = Program()
-    step = program._call("personality", 8)
-    need(t.proc.run(program)[step])
+    """a 32-bit program of ten instructions is started, and ends as it should"""
+    if t.proc.agent.machine != "x86_64":
+        raise Untried("the program is one for x86")
+    fd = need(t.proc.memfd_create("program", 0)).value
+    need(t.proc.write(fd, ELF32))
+    with t.child() as child:
+        started = Program()
+        step = started.execveat(fd, "", ["x"], flags=0x1000)
+        try:
+            answer = child.run(started)[step]
+        except BoxError:  # it is another program now
+            status = need(t.proc.wait4(child.pid)).data[:4]
+            check(status == struct.pack("<I", 7 << 8), f"it ended with {status.hex(' ')}")
+            return
+        if answer.errno == errno.ENOEXEC:
+            raise Absent("the kernel runs no 32-bit programs")
+        need(answer)
 
 
 @feature("call.sysvipc", "System V shared memory: databases", config="SYSVIPC")

@@ -199,8 +199,8 @@ def _known(id: str, name: str, what: str, config: str, modules: str) -> None:
         answer = t.proc.mount("none", ROOM, name, 1, None)
         if answer.errno == errno.ENODEV:
             raise Absent(f"the kernel knows no file system {name}")
-        if answer.errno in (errno.EPERM, errno.EACCES):
-            need(answer)
+        # "none" is no device; some ask first what they would mount
+        need(answer, errno.ENOTBLK, errno.ENOENT, errno.EINVAL)
 
 
 _known("fs.ext4", "ext4", "the usual file system of a host", "EXT4_FS", "ext4")
@@ -214,8 +214,10 @@ _known("fs.erofs", "erofs", "read-only images, opened lazily", "EROFS_FS", "erof
 def virtiofs(t: Trial) -> None:
     """mount(2) knows virtiofs"""
     t.own(NEWNS)
-    if t.proc.mount("none", ROOM, "virtiofs", 0, None).errno == errno.ENODEV:
+    answer = t.proc.mount("none", ROOM, "virtiofs", 1, None)
+    if answer.errno == errno.ENODEV:
         raise Absent("the kernel knows no file system virtiofs")
+    need(answer, errno.EINVAL, errno.ENOENT)
 
 
 @feature(
@@ -229,6 +231,8 @@ def virtiofs(t: Trial) -> None:
 def fuse(t: Trial) -> None:
     """open /dev/fuse and mount it in a mount namespace of its own"""
     t.own(NEWNS)
+    if not t.exists("/dev/fuse"):
+        raise Absent("there is no /dev/fuse")
     fd = t.open("/dev/fuse")
     need(t.proc.mount("none", ROOM, "fuse", 0, f"fd={fd},rootmode=40000,user_id=0,group_id=0"))
 

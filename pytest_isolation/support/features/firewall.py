@@ -143,8 +143,10 @@ def tables(t: Trial) -> None:
     remedy="modprobe nft_chain_nat nft_nat",
 )
 def nat(t: Trial) -> None:
-    """a chain of the kind nat in a scratch network namespace"""
-    _nft(t, (3, 2, _chain(b"nat", 4)))
+    """a rule that writes another source address, in a nat chain"""
+    address = attribute(1, struct.pack(">I", 1)) + attribute(2 | 0x8000, attribute(1, bytes((10, 0, 0, 1))))
+    source = b"".join(attribute(kind, struct.pack(">I", value)) for kind, value in ((1, 0), (2, 2), (3, 1)))
+    _nft(t, (3, 2, _chain(b"nat", 4)), (6, 2, _rule((b"immediate", address), (b"nat", source))))
 
 
 @feature(

@@ -49,6 +49,7 @@ def open_files(t: Trial) -> str:
 def processes(t: Trial) -> str:
     """prlimit(2) of RLIMIT_NPROC, and eight children at once"""
     _, most = struct.unpack("<2Q", need(t.proc.prlimit64(0, 6)).data)
+    check(most >= 256, f"the hard limit is {most}")
     from contextlib import ExitStack
 
     with ExitStack() as stack:

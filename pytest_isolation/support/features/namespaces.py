@@ -37,9 +37,9 @@ FOR_USERS = tuple(replace(one, only="user") for one in USER_SWITCHES)
 """Of what an ordinary user only gets inside a user namespace."""
 
 
-def _limit(name: str) -> tuple[Switch, ...]:
-    """A count of zero turns a kind of namespace off."""
-    return (sysctl(f"user.max_{name}_namespaces", "0", to="28633"), *FOR_USERS)
+def _limit(name: str, *, all_: bool = False) -> tuple[Switch, ...]:
+    """A count of zero turns a kind of namespace off; `all_`: root gets it in a user namespace, too."""
+    return (sysctl(f"user.max_{name}_namespaces", "0", to="28633"), *(USER_SWITCHES if all_ else FOR_USERS))
 
 
 def _differs(t: Trial, kind: str) -> None:
@@ -144,7 +144,12 @@ def user_namespace_mapped(t: Trial) -> None:
     check(need(t.proc.getuid()).value == 0, "the mapped process is not user 0")
 
 
-@feature("ns.user-usable", "a user namespace in which mounts are allowed", config="USER_NS", switches=USER_SWITCHES)
+@feature(
+    "ns.user-usable",
+    "a user namespace in which mounts are allowed",
+    config="USER_NS",
+    switches=_limit("mnt", all_=True),
+)
 def user_namespace_usable(t: Trial) -> None:
     """a tmpfs mounted in a mount namespace inside a user namespace"""
     need(t.proc.unshare(NEWUSER | NEWNS))
@@ -164,7 +169,7 @@ def user_namespace_nested(t: Trial) -> None:
         check(need(child.getuid()).value == 0, "the nested process is not user 0")
 
 
-@feature("ns.user-net", "networks made by a user", config="USER_NS NET_NS", switches=USER_SWITCHES)
+@feature("ns.user-net", "networks made by a user", config="USER_NS NET_NS", switches=_limit("net", all_=True))
 def user_namespace_net(t: Trial) -> None:
     """a network namespace inside a user namespace, and its lo brought up"""
     need(t.proc.unshare(NEWUSER | NEWNET))

@@ -140,7 +140,10 @@ def file_capabilities(t: Trial) -> None:
 )
 def landlock(t: Trial) -> str:
     """ask for the version, and deny oneself every directory"""
-    version = need(t.proc.landlock_create_ruleset(None, 1)).value
+    asked = t.proc.landlock_create_ruleset(None, 1)
+    if asked.errno == errno.EOPNOTSUPP:
+        raise Absent(f"landlock is not among the active security modules ({_active(t)})")
+    version = need(asked).value
     rules = need(t.proc.landlock_create_ruleset(struct.pack("<Q", 1 << 3))).value  # READ_DIR
     need(t.proc.prctl(PR_SET_NO_NEW_PRIVS, 1))
     need(t.proc._call("landlock_restrict_self", rules, 0))
@@ -151,7 +154,14 @@ def landlock(t: Trial) -> str:
 def _module(t: Trial, name: str, path: str) -> None:
     loaded = (t.kernel.text("/sys/kernel/security/lsm") or "").split(",")
     if name not in loaded and not t.exists(path):
-        raise Absent(f"{name} is not among the active security modules ({', '.join(filter(None, loaded)) or 'none'})")
+        raise Absent(f"{name} is not among the active security modules ({_active(t)})")
+
+
+def _active(t: Trial) -> str:
+    """The security modules in force, and the boot parameter that chose them."""
+    loaded = (t.kernel.text("/sys/kernel/security/lsm") or "none").replace(",", ", ")
+    chosen = next((word for word in t.kernel.parameters if word.startswith(("lsm=", "security="))), None)
+    return f"{loaded}; boot parameter {chosen}" if chosen else loaded
 
 
 @feature(
@@ -237,11 +247,11 @@ def keyring_quota(t: Trial) -> str:
     """read how many keys the user may have, and add a ring until 16 are there"""
     name = "root_maxkeys" if t.as_ == "root" else "maxkeys"
     most = int(t.read(f"/proc/sys/kernel/keys/{name}"))
+    check(most >= 200, f"kernel.keys.{name} is {most}: too few for ten boxes")
     need(t.proc.keyctl(1, None))
     for index in range(16):
         key = need(t.proc.add_key("user", f"pytest-isolation-{index}", b"x", -3)).value
         need(t.proc.keyctl(21, key))
-    check(most >= 200, f"{most} keys are too few for ten boxes")
     return f"{name} {most}"
 
 
@@ -256,7 +266,11 @@ def core_scheduling(t: Trial) -> None:
     need(answer)
 
 
-@feature("sec.ptrace", "debugging inside a box; gVisor's ptrace platform")
+@feature(
+    "sec.ptrace",
+    "debugging inside a box; gVisor's ptrace platform",
+    switches=(sysctl("kernel.yama.ptrace_scope", "3", to="1 (only a reboot can)"),),
+)
 def ptrace(t: Trial) -> None:
     """PTRACE_SEIZE a child, which then has a tracer"""
     with t.child() as child:

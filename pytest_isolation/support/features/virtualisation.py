@@ -25,7 +25,7 @@ def _kvm(t: Trial) -> int:
     "virt.kvm",
     "virtual machines at the processor's speed",
     config="KVM|KVM_INTEL|KVM_AMD",
-    modules="kvm",
+    modules="kvm kvm_amd|kvm_intel",
     user=GROUP,
     remedy=IN_GROUP,
 )
@@ -38,7 +38,7 @@ def kvm(t: Trial) -> None:
     "virt.kvm-runs",
     "a virtual processor that runs code",
     config="KVM|KVM_INTEL|KVM_AMD",
-    modules="kvm",
+    modules="kvm kvm_amd|kvm_intel",
     user=GROUP,
     remedy=NO_KVM,
 )
@@ -75,7 +75,7 @@ def kvm_runs(t: Trial) -> None:
     "virt.kvm-boots",
     "a Linux guest at the processor's speed",
     config="KVM|KVM_INTEL|KVM_AMD",
-    modules="kvm",
+    modules="kvm kvm_amd|kvm_intel",
     user=GROUP,
     remedy="QEMU without KVM (accel=tcg), some ten times slower; else: " + NO_KVM,
 )
@@ -93,6 +93,7 @@ def kvm_boots(t: Trial) -> str:
     "virt.kvm-nested",
     "virtual machines inside virtual machines",
     config="KVM|KVM_INTEL|KVM_AMD",
+    modules="kvm kvm_amd|kvm_intel",
     remedy="modprobe kvm_intel nested=1",
 )
 def nested(t: Trial) -> None:
