@@ -17,7 +17,7 @@ from pytest_isolation.errors import Unavailable
 from pytest_isolation.inception.live.ground import check_host, tools
 from pytest_isolation.technologies.docker import stack
 from pytest_isolation.technologies.docker.daemon import connect
-from tests.inception.support import REFERENCE
+from tests.inception.support import REFERENCE, apply
 from tests.support import REQUIRED, need
 
 BASE = "debian:bookworm"
@@ -47,6 +47,50 @@ def _sources() -> list[str]:
         return []
     places = (Path("/etc/apt/sources.list.d/debian.sources"), Path("/etc/apt/sources.list"))
     return [str(place) for place in places if place.is_file() and place.stat().st_size][:1]
+
+
+MAKEFILE = """all:
+\tmkdir -p /home/student/data/web
+\techo made >> /etc/hosts
+\tsudo docker compose -f srcs/docker-compose.yml up --detach --build
+"""
+COMPOSE = """services:
+  nginx:
+    build: requirements/nginx
+    image: nginx:inception
+    restart: always
+    networks: [net]
+    ports: ["443:443"]
+    volumes: ["web:/var/www/html"]
+networks:
+  net:
+volumes:
+  web:
+    driver_opts: {type: none, o: bind, device: /home/student/data/web}
+"""
+CONF = """events { }
+http { server {
+    listen 443 ssl;
+    ssl_certificate /etc/nginx/tls/site.crt;
+    ssl_certificate_key /etc/nginx/tls/site.key;
+    ssl_protocols TLSv1.2 TLSv1.3;
+    root /srv;
+} }
+"""
+
+
+def small_stack(top: Path, built: Lifetime) -> None:
+    """One service, a real NGINX, from the layers of the reference's."""
+    nginx = "srcs/requirements/nginx"
+    files = {
+        "Makefile": MAKEFILE,
+        "srcs/docker-compose.yml": COMPOSE,
+        f"{nginx}/Dockerfile": f"FROM isolation-layers-nginx:{built.run_id}\n"
+        "COPY nginx.conf /etc/nginx/nginx.conf\nRUN echo a page > /srv/index.html\n",
+        f"{nginx}/nginx.conf": CONF,
+    }
+    top.mkdir()
+    apply(top, [(name, None, text) for name, text in files.items()])
 
 
 @contextmanager

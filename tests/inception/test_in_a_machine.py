@@ -10,53 +10,16 @@ from pathlib import Path
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.inception.live.judge import ASKS
-from pytest_isolation.machines import DockerMachine
-from tests.inception.support import apply
+from tests.inception.building import small_stack
 from tests.inception.test_run import DATE, run
 from tests.inception.test_started import machine
-
-MAKEFILE = """all:
-\tmkdir -p /home/student/data/web
-\techo made >> /etc/hosts
-\tsudo docker compose -f srcs/docker-compose.yml up --detach --build
-"""
-COMPOSE = """services:
-  nginx:
-    build: requirements/nginx
-    image: nginx:inception
-    restart: always
-    networks: [net]
-    ports: ["443:443"]
-    volumes: ["web:/var/www/html"]
-networks:
-  net:
-volumes:
-  web:
-    driver_opts: {type: none, o: bind, device: /home/student/data/web}
-"""
-CONF = """events { }
-http { server {
-    listen 443 ssl;
-    ssl_certificate /etc/nginx/tls/site.crt;
-    ssl_certificate_key /etc/nginx/tls/site.key;
-    ssl_protocols TLSv1.2 TLSv1.3;
-    root /srv;
-} }
-"""
+from tests.support import need
 
 
-def test_a_small_stack(built: Lifetime, docker_machine: DockerMachine, tmp_path: Path) -> None:
-    """`docker_machine` is not used: it tells that such a machine can be had here."""
+def test_a_small_stack(built: Lifetime, tmp_path: Path) -> None:
+    need("qemu")
     top = tmp_path / "small"
-    files = {
-        "Makefile": MAKEFILE,
-        "srcs/docker-compose.yml": COMPOSE,
-        "srcs/requirements/nginx/Dockerfile": f"FROM isolation-layers-nginx:{built.run_id}\n"
-        "COPY nginx.conf /etc/nginx/nginx.conf\nRUN echo a page > /srv/index.html\n",
-        "srcs/requirements/nginx/nginx.conf": CONF,
-    }
-    top.mkdir()
-    apply(top, [(name, None, text) for name, text in files.items()])
+    small_stack(top, built)
     before = machine()
     done = run(
         tmp_path, "pytest", f"--inception={top}", *DATE, "--inception-login", "student", "--isolation-report",

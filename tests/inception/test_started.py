@@ -10,14 +10,23 @@ import signal
 import socket
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
+import pytest
+
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.inception.live.judge import ASKS
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.live.audit import Way, started
+from pytest_isolation.inception.live.judge import ASKS, judge
 from pytest_isolation.technologies.docker.daemon import connect
-from tests.inception.support import REFERENCE, apply
+from tests.inception.building import small_stack
+from tests.inception.support import DAY, REFERENCE, apply
 from tests.inception.test_run import BIN, DATE, run
 
+ASKED = Asked(day=DAY, login="student")
 COMPOSE = "srcs/docker-compose.yml"
 LIVE = ("--inception-live", "host", "--inception-login", "student", "--isolation-only", "pid.signal-out-refused")
 
@@ -122,3 +131,59 @@ def test_a_build_that_fails_is_the_submissions_fault(built: Lifetime, tmp_path: 
     assert {rule: row["verdict"] for rule, row in rows.items()} == dict.fromkeys(ASKS, "unclear") | {"L12": "fail"}
     assert "make ended with status 2" in rows["L12"]["found"]
     assert machine() == before
+
+
+# -- one service, as a program calls it -------------------------------------------------
+
+
+@pytest.fixture
+def small(built: Lifetime, tmp_path: Path) -> Path:
+    small_stack(tmp_path / "small", built)
+    return tmp_path / "small"
+
+
+def way(tmp_path: Path) -> Way:
+    (tmp_path / "logs").mkdir()
+    return Way(logs=tmp_path / "logs")
+
+
+def test_a_makefile_with_a_project_of_its_own(built: Lifetime, small: Path, tmp_path: Path) -> None:
+    """No reader of the Makefile could have known it: the name is the shell's."""
+    before = machine()
+    apply(small, [("Makefile", "\tsudo docker", "\tn=inception-mine; COMPOSE_PROJECT_NAME=$$n docker")])
+    with started(small, ASKED, built, way(tmp_path)) as (stack, _, made):
+        assert made.status == 0, made
+        assert stack.projects() == {"inception-mine"} and machine() != before
+        assert stack.look().page == (200, "")
+    assert machine() == before
+
+
+def test_without_a_makefile(built: Lifetime, small: Path, tmp_path: Path) -> None:
+    before = machine()
+    (small / "Makefile").unlink()
+    apply(
+        small,
+        [("srcs/docker-compose.yml", "    driver_opts: {type: none, o: bind, device: /home/student/data/web}\n", "")],
+    )
+    with started(small, ASKED, built, way(tmp_path)) as (stack, _, made):
+        assert (made.command, made.status) == ("docker compose -f srcs/docker-compose.yml up --detach --build", 0)
+        rows = {row.rule: row.verdict for row in judge(replace(stack.look(), made=made), ASKED, "x")}
+        assert (rows["L12"], rows["L01"], rows["L11"]) == ("pass", "pass", "fail")
+    assert machine() == before
+
+
+def test_a_make_that_does_not_end(
+    built: Lifetime, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is ended, with everything it started."""
+    (small / "Makefile").write_text("all:\n\tsetsid sleep 4711 &\n\tsleep 4711\n")
+    monkeypatch.setattr("pytest_isolation.inception.live.stack.MAKE_S", 2)
+    with started(small, ASKED, built, way(tmp_path)) as (_, _, made):
+        assert made.status is None and made.said == "make did not end in 2 s"
+        assert not [one for one in psutil.process_iter(["cmdline"]) if one.info["cmdline"] == ["sleep", "4711"]]
+
+
+def test_who_is_not_root_is_told(built: Lifetime, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(Unavailable, match=r"takes root; run as root"), started(small, ASKED, built, way(tmp_path)):
+        pass

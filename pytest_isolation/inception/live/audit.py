@@ -136,11 +136,14 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
                 ground.lend_images(stack.plan.bases)
             else:
                 data, daemon = Path("/home") / login, daemons.connect(None)
+                before = taken.projects(daemon)
                 taken.check_free(stack.plan, daemon, data)
                 taken.write_down(stack.plan, daemon, data, lifetime, undo)
                 stack.before_make = partial(taken.keep_built, stack.plan, daemon)
             way.tell(f"{' '.join(stack.plan.start)}; what it says is in {way.logs}/make.log")
             made = stack.make("make")
+            if isinstance(ground, Host):
+                taken.write_down_others(stack.projects() - {call.project}, before, daemon, lifetime, undo)
             undo.callback(stack.keep_logs)
         yield stack, supplied, made
 
@@ -148,14 +151,13 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
 def _plan(stack: Stack, call: Plan, s: Submission) -> tuple[Plan, Made | None]:
     """With what compose says of the stack, or with the complaint it had."""
     words = call.compose("config")
-    log = stack.logs / "config.log"
+    limit = CONFIG_S * stack.ground.patience
     try:
-        status, told = stack.ground.run(words, cwd=call.directory, log=log, timeout=CONFIG_S * stack.ground.patience)
+        status, told, said = stack.ground.ask(words, cwd=call.directory, timeout=limit)
     except TimedOut as error:
-        return call, Made(" ".join(words), None, CONFIG_S, str(error))
+        return call, Made(" ".join(words), None, limit, str(error))
     if status != 0:
-        lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
-        return call, Made(" ".join(words), status, 0.0, lines[-1] if lines else "")
+        return call, Made(" ".join(words), status, 0.0, " ".join(said.split()))
     return read_plan(call, told, s, stack.ground.top), None
 
 

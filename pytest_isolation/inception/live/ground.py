@@ -7,9 +7,10 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -63,11 +64,14 @@ class Ground(View, Protocol):
     patience: float
     """How many times slower than usual it may be."""
 
-    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> tuple[int, str]:
-        """(exit status, what it said on standard output); all it said goes to the end of `log`.
+    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:
+        """The exit status; all it said goes to the end of `log`.
 
         `cwd` is relative to `top`.  Raises TimedOut when it was ended.
         """
+
+    def ask(self, argv: Sequence[str], *, cwd: str, timeout: float) -> tuple[int, str, str]:
+        """(exit status, standard output, standard error)"""
 
     def crash(self, pid: int) -> None:
         """SIGKILL from outside the container, as if it had crashed: the daemon has no part in it."""
@@ -121,33 +125,39 @@ class Host(Here):
         self._hosts = lifetime.new_directory("hosts") / "hosts"
         self._hosts.write_text(Path("/etc/hosts").read_text() + f"127.0.0.1 {name}\n")
 
-    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> tuple[int, str]:
+    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:
+        with log.open("ab") as said:
+            said.write(f"$ {' '.join(argv)}\n".encode())
+            said.flush()
+            return self._run(argv, cwd, timeout, said, said)
+
+    def ask(self, argv: Sequence[str], *, cwd: str, timeout: float) -> tuple[int, str, str]:
+        with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
+            status = self._run(argv, cwd, timeout, told, said)
+            for file in (told, said):
+                file.seek(0)
+            return status, told.read().decode("utf-8", "replace"), said.read().decode("utf-8", "replace")
+
+    def _run(self, argv: Sequence[str], cwd: str, timeout: float, told: IO[bytes], said: IO[bytes]) -> int:
+        """Its output goes to `told` and `said`.  When it ends, whatever it started has ended as well."""
         group = self._lifetime.new_group("make", Limits())
         if group is None:
             raise Unavailable("this user may not make a control group", "run as root")
         # Mounts of its own: what it writes to /etc/hosts stays in a copy.
         alone = ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/hosts && exec "$@"', str(self._hosts), *argv]
-        out = log.with_suffix(".out")
         try:
-            with log.open("ab") as said, out.open("wb") as told:
-                said.write(f"$ {' '.join(argv)}\n".encode())
-                said.flush()
-                process = subprocess.Popen(
-                    alone, cwd=os.path.join(self.top, cwd), env=self._environment, stdin=subprocess.DEVNULL,
-                    stdout=told, stderr=said, start_new_session=True, preexec_fn=lambda: group.add(os.getpid()),
-                )  # fmt: skip
-                try:
-                    status = process.wait(timeout)
-                except subprocess.TimeoutExpired:
-                    raise TimedOut(f"{' '.join(argv)} did not end in {timeout:g} s") from None
-                finally:
-                    group.kill()
-                    process.wait()
-                    text = out.read_text(errors="replace")
-                    said.write(text.encode())
-            return status, text
+            process = subprocess.Popen(
+                alone, cwd=os.path.join(self.top, cwd), env=self._environment, stdin=subprocess.DEVNULL,
+                stdout=told, stderr=said, start_new_session=True, preexec_fn=lambda: group.add(os.getpid()),
+            )  # fmt: skip
+            try:
+                return process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                raise TimedOut(f"{' '.join(argv)} did not end in {timeout:g} s") from None
+            finally:
+                group.kill()
+                process.wait()
         finally:
-            out.unlink(missing_ok=True)
             group.remove()
 
     def crash(self, pid: int) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_isolation.boxes.box import Completed
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
@@ -80,16 +81,23 @@ class InMachine:
             if stack.identity(here, tag) is not None:
                 self.docker.images.load(b"".join(here.api.get_image(tag)))
 
-    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> tuple[int, str]:
-        line = ["sh", "-c", 'cd "$0" && exec "$@"', os.path.normpath(f"{self.top}/{cwd}"), *argv]
+    def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:
         with log.open("ab") as said:
             said.write(f"$ {' '.join(argv)}\n".encode())
-            try:
-                done = self._machine.run(line, env=self._environment, timeout=timeout)
-            except TimeoutError:
-                raise TimedOut(f"{' '.join(argv)} did not end in {timeout:g} s") from None
-            said.write(done.stderr + done.stdout)
-        return done.code, done.stdout.decode("utf-8", "replace")
+            done = self._run(argv, 'cd "$0" && exec "$@" 2>&1', cwd, timeout)
+            said.write(done.stdout)
+        return done.code
+
+    def ask(self, argv: Sequence[str], *, cwd: str, timeout: float) -> tuple[int, str, str]:
+        done = self._run(argv, 'cd "$0" && exec "$@"', cwd, timeout)
+        return done.code, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+
+    def _run(self, argv: Sequence[str], script: str, cwd: str, timeout: float) -> Completed:
+        line = ["sh", "-c", script, os.path.normpath(f"{self.top}/{cwd}"), *argv]
+        try:
+            return self._machine.run(line, env=self._environment, timeout=timeout)
+        except TimeoutError:
+            raise TimedOut(f"{' '.join(argv)} did not end in {timeout:g} s") from None
 
     def reach(self, port: int) -> tuple[str, int]:
         if port not in self._ports:

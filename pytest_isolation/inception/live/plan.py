@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.errors import Unavailable
+from pytest_isolation.inception.makefile import expand
 from pytest_isolation.inception.model import Submission, compose_calls
 
 COMPOSE = ("docker", "compose")
@@ -53,6 +54,8 @@ def call_of(s: Submission, project: str) -> Plan:
     """Compose as the default goal calls it.  Raises Unavailable without a compose file."""
     if s.compose is None:
         raise Unavailable("no compose file could be read, so there is no stack to start", "see T03 and S03")
+    if s.makefile is not None:  # what the Makefile exports goes before what we give it
+        project = expand(s.makefile.variables.get("COMPOSE_PROJECT_NAME", project), s.makefile.variables).strip()
     goal = s.makefile.default if s.makefile is not None else None
     calls = compose_calls(s.makefile.lines(goal)) if s.makefile is not None and goal is not None else []
     for words, base in calls:
@@ -61,8 +64,9 @@ def call_of(s: Submission, project: str) -> Plan:
             project = value if name in ("-p", "--project-name") else project
         if not any(name in ("-f", "--file") for name in given[::2]):
             given = (*given, *_files(s, s.path(base)))
-        return Plan((*COMPOSE, *given), s.path(base), project, make=True)
-    return Plan((*COMPOSE, *_files(s, s.path("."))), s.path("."), project, make=s.makefile is not None)
+        return Plan((*COMPOSE, *given), posixpath.normpath(s.path(base)), project, make=True)
+    base = posixpath.normpath(s.path("."))
+    return Plan((*COMPOSE, *_files(s, base)), base, project, make=s.makefile is not None)
 
 
 def _files(s: Submission, base: str) -> Iterator[str]:
@@ -92,7 +96,7 @@ def read_plan(call: Plan, config: str, s: Submission, top: str) -> Plan:
 
     try:
         said: Any = YAML(typ="safe", pure=True).load(StringIO(config))
-        services: dict[str, Any] = said["services"]
+        services: dict[str, Any] = dict(said["services"])
     except (YAMLError, KeyError, TypeError):
         raise Unavailable("`docker compose config` did not say what the stack is", "run it and see") from None
     top_volumes: dict[str, Any] = said.get("volumes") or {}

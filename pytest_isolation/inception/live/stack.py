@@ -13,7 +13,7 @@ from typing import Any
 from pytest_isolation.inception.live import web, wordpress
 from pytest_isolation.inception.live.facts import Crash, Facts, Made, Site, Stop
 from pytest_isolation.inception.live.ground import Ground, TimedOut
-from pytest_isolation.inception.live.look import containers_of, entry_port, look, of_stack, service_of
+from pytest_isolation.inception.live.look import LABEL, containers_of, entry_port, look, of_stack, service_of
 from pytest_isolation.inception.live.plan import Plan
 
 MAKE_S = 1800
@@ -46,6 +46,10 @@ class Stack:
     def containers(self) -> list[dict[str, Any]]:
         return of_stack(self.ground.docker, self.ground.top)
 
+    def projects(self) -> set[str]:
+        """As its containers name them."""
+        return {str(attrs["Config"]["Labels"].get(f"{LABEL}project")) for attrs in self.containers()}
+
     def look(self) -> Facts:
         return look(self.ground.top, self.domain, self.ground)
 
@@ -65,7 +69,7 @@ class Stack:
         began = time.monotonic()
         file = self.logs / f"{log}.log"
         try:
-            status, _ = self.ground.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S * self.ground.patience)
+            status = self.ground.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S * self.ground.patience)
         except TimedOut as error:
             return Made(" ".join(argv), None, time.monotonic() - began, str(error))
         lines = [line for line in file.read_text(errors="replace").splitlines() if line.strip()]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.lifetime import Lifetime, remove_tree
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.inception.live.plan import Plan
 from pytest_isolation.technologies.docker import stack
 from pytest_isolation.technologies.docker.daemon import Daemon
@@ -91,6 +91,26 @@ def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo:
                 f"docker:project-{kind}", name, lambda kind=kind, name=name: stack.remove_named(daemon, kind, name)  # type: ignore[misc]
             )  # fmt: skip
     planned("docker:project", plan.project, lambda: stack.remove_project(daemon, plan.project))
+
+
+def projects(daemon: Daemon) -> set[str]:
+    """Those that have a container."""
+    return {one["Labels"].get(stack.LABEL, "") for one in daemon.api.containers(all=True)} - {""}
+
+
+def write_down_others(found: set[str], before: set[str], daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> None:
+    """Projects the Makefile started under a name that was not foreseen: `found` are those of the stack's containers.
+
+    Raises BoxError when somebody had that project `before`: then nobody can tell what is whose.
+    """
+    for project in sorted(found):
+        if project in before:
+            raise BoxError(
+                f"the Makefile started its containers in the compose project {project}, which was there before; "
+                "nothing of it was removed: look with docker compose ls"
+            )
+        lifetime.register("docker:project", project)
+        undo.callback(stack.remove_project, daemon, project)
 
 
 def keep_built(plan: Plan, daemon: Daemon, number: int) -> None:
