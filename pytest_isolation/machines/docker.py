@@ -15,17 +15,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from pytest_isolation.agent.client import Proc
-from pytest_isolation.agent.shortcuts import read, write
+from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.boxes.box import Box, Completed, Parts
 from pytest_isolation.boxes.spec import MIB, BoxSpec
-from pytest_isolation.errors import BoxError, Unsupported, UsageError
+from pytest_isolation.errors import AgentLost, BoxError, Unsupported, UsageError
 from pytest_isolation.machines.recipe import Recipe, image
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import Machine, binary
-from pytest_isolation.technologies.qemu.vm import Vm, boot
+from pytest_isolation.technologies.qemu.vm import BootError, Vm, boot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,9 @@ CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids")
 GROUP = "/sys/fs/cgroup/docker.service"
 LOG = "/var/log/dockerd.log"
 LEAST = 512 * MIB
+NUDGE_S = 45.0
+SILENT_S = 60.0
+"""A machine that has not answered the smallest question by then does not any more."""
 TIMEOUT_S = 300.0
 """Of the daemon's start; on TCG half a minute is usual."""
 
@@ -146,33 +149,44 @@ def start(
     plain = Machine(kernel=kernel.kernel())
     binary()
     disk = image(lifetime, recipe, say)
+    chosen, note = accel.choose("auto", plain, lifetime)
+    if note:
+        say(note)
+    machine = Machine(
+        kernel=plain.kernel,
+        accel=chosen,
+        memory=memory,
+        processors=processors,
+        modules=("virtio_blk", *network.MODULES),
+        devices=(*_drive("disk", disk, "snapshot=on"), *_drives(disks), *_network(internet)),
+        boot=("cgroup_no_v1=all", "apparmor=0"),
+        translated=256 * MIB,
+    )
+    try:
+        return _start(machine, lifetime, timeout)
+    except BootError as error:
+        if chosen == "kvm":
+            raise
+        # On a busy host TCG loses an interrupt now and then, and the guest waits for it for ever.
+        say(f"{error.why}: it is started once more")
+        return _start(machine, lifetime, timeout)
+
+
+def _start(machine: Machine, lifetime: Lifetime, timeout: float) -> DockerMachine:
     with ExitStack() as undo:
-        chosen, note = accel.choose("auto", plain, lifetime)
-        if note:
-            say(note)
-        machine = Machine(
-            kernel=plain.kernel,
-            accel=chosen,
-            memory=memory,
-            processors=processors,
-            modules=("virtio_blk", *network.MODULES),
-            devices=(*_drive("disk", disk, "snapshot=on"), *_drives(disks), *_network(internet)),
-            boot=("cgroup_no_v1=all", "apparmor=0"),
-            translated=256 * MIB,
-        )
         vm = boot(machine, lifetime, timeout=timeout)
         undo.callback(vm.close)
         if not vm.fast:
-            raise Unsupported(
-                f"the kernel {machine.kernel.path} has no virtio console: a machine would be too slow to ask"
-            )
+            raise Unsupported(f"the kernel {machine.kernel.path} has no virtio console: it would be too slow to ask")
         known = machine.kernel.modules.knows
-        vm.load(*(name for name in MODULES if known(name)))
-        _settle_in(vm.agent.proc)
-        _start_daemon(vm.agent.proc)
-        address = f"127.0.0.1:{_forwarded(vm)}"
-        made = DockerMachine(vm, f"tcp://{address}", lambda: None)
-        _wait(made, timeout)
+        try:
+            vm.load(*(name for name in MODULES if known(name)))
+            _settle_in(vm.agent.proc)
+            _start_daemon(vm.agent.proc)
+            made = DockerMachine(vm, f"tcp://127.0.0.1:{_forwarded(vm)}", lambda: None)
+            _wait(made, timeout)
+        except AgentLost as error:
+            raise BootError("the machine did not start", f"it stopped answering ({error})", vm.console.tail()) from None
         made.close = undo.pop_all().close
     return made
 
@@ -263,10 +277,16 @@ def _wait(machine: DockerMachine, timeout: float) -> None:
     """Until the daemon answers a ping through the forwarded port (Docker Engine API, GET /_ping)."""
     port = int(machine.address.rpartition(":")[2])
     deadline = time.monotonic() + timeout
+    nudge = time.monotonic() + NUDGE_S
     while not _pong(port):
         if time.monotonic() > deadline or _ended(machine):
             tail = "\n".join(machine.log().splitlines()[-12:])
             raise BoxError(f"the machine's Docker daemon does not answer; its log's last lines:\n{tail}")
+        if time.monotonic() > nudge:
+            # Seen on a busy host: TCG lost the guest's timer, and all that sleeps slept on.  Going on sets it anew.
+            machine.vm.monitor.ask("stop")
+            machine.vm.monitor.ask("cont")
+            nudge = time.monotonic() + NUDGE_S
         time.sleep(0.2)
 
 
@@ -280,5 +300,9 @@ def _pong(port: int) -> bool:
 
 
 def _ended(machine: DockerMachine) -> bool:
-    """Whether dockerd has gone: its log says why."""
-    return b"failed to start daemon" in read(machine.vm.agent.proc, LOG).data
+    """Whether dockerd has gone: its log says why.  Raises AgentLost when the machine itself is silent."""
+    program = Program()
+    fd = program.openat(AT_FDCWD, LOG, os.O_RDONLY | os.O_CLOEXEC)
+    found = program.read(fd, 256 << 10)
+    program.close(fd)
+    return b"failed to start daemon" in machine.vm.agent.proc.run(program, timeout=SILENT_S)[found].data

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.errors import BoxError, Unavailable, UsageError
+from pytest_isolation.errors import BoxError, IsolationError, Unavailable, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -46,6 +46,8 @@ class Daemon:
         try:
             _probe(self.where)
             self.api.ping()
+        except IsolationError:
+            raise
         except Exception as error:
             raise unreachable(error, self.where) from None
 
@@ -199,18 +201,19 @@ def _connect(host: str | None, environment: tuple[str | None, ...]) -> Daemon:
     try:
         import docker
         from docker.utils import kwargs_from_env
+
+        from pytest_isolation.technologies.docker import ssh
     except ImportError:
         raise Unavailable("the Docker SDK for Python is not installed", "pip install docker") from None
     where = host or environment[0] or DEFAULT
-    if where.startswith("ssh://"):
-        raise Unavailable(
-            f"the agent cannot be spoken to over {where}",
-            "forward the socket (ssh -L /tmp/docker.sock:/var/run/docker.sock HOST) and give host=unix:///tmp/docker.sock",
-        )
     try:
         _probe(where)
+        if where.startswith("ssh://"):
+            return Daemon(ssh.client(where, TIMEOUT_S), host, where)
         settings = kwargs_from_env() | ({"base_url": host} if host else {})
         api = docker.APIClient(version="auto", timeout=TIMEOUT_S, **settings)
+    except IsolationError:
+        raise
     except Exception as error:
         raise unreachable(error, where) from None
     return Daemon(api, host, where)
@@ -226,7 +229,11 @@ def _path(where: str) -> str | None:
 
 def _probe(where: str) -> None:
     """Raises the plain OSError when nobody listens: the SDK would wrap it thrice, and leave its socket open."""
-    if (path := _path(where)) is not None:
+    if where.startswith("ssh://"):
+        from pytest_isolation.technologies.docker import ssh
+
+        ssh.probe(where)
+    elif (path := _path(where)) is not None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.connect(path)
 
@@ -250,7 +257,8 @@ def unreachable(error: BaseException, where: str) -> Unavailable | UsageError:
         return Unavailable(f"no Docker daemon answers at {where}", "start it: systemctl start docker, or dockerd")
     if isinstance(error, TLSParameterError) or "Invalid bind address" in str(error) or "Invalid url" in str(error):
         return UsageError(
-            f"{where!r} is no address of a Docker daemon ({said(error)}); expected unix:///PATH or tcp://HOST:PORT"
+            f"{where!r} is no address of a Docker daemon ({said(error)}); expected unix:///PATH, tcp://HOST:PORT or "
+            "ssh://USER@HOST"
         )
     return Unavailable(f"the Docker daemon at {where} cannot be asked: {said(error)}", "see `docker version`")
 

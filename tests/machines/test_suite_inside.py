@@ -1,0 +1,46 @@
+"""The suite inside a machine, where control groups are v2 and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.machines import DockerMachine, suite
+
+pytestmark = pytest.mark.skipif(sys.version_info[:2] != suite.PYTHON, reason="the machine has another Python")
+
+LIMITS = ("cg.mem.enforced", "cg.pids.enforced", "cg.cpu.enforced", "cg.cannot-raise-own")
+
+
+def test_crun_keeps_its_limits_on_v2(docker_machine: DockerMachine, tmp_path: Path) -> None:
+    """crun refuses a hybrid host: here is where it is measured."""
+    said: list[str] = []
+    report = tmp_path / "report.json"
+    wanted = ["--box=crun", f"--isolation-only={','.join(LIMITS)}", "--isolation-examples=1"]
+    code = suite.run_in(docker_machine, [*wanted, "--isolation-report", f"json:{report}"], out=said.append)
+    assert code == 0, "".join(said)
+    assert "4 guarantees x 1 boxes: 4 hold" in "".join(said)
+    found = json.loads(report.read_text())
+    assert found["host"]["cgroup"] == "v2"
+    assert found["host"]["kernel"] == docker_machine.box.read_file("/proc/sys/kernel/osrelease").decode().strip()
+    assert {row["guarantee"]: (row["verdict"], row["control"]) for row in found["results"]} == dict.fromkeys(
+        LIMITS, ("holds", "fired")
+    )
+
+
+def test_its_exit_status_is_pytests(docker_machine: DockerMachine) -> None:
+    said: list[str] = []
+    assert suite.run_in(docker_machine, ["--box=no-such-box"], out=said.append) == 4
+    assert "no-such-box" in "".join(said)
+
+
+def test_another_python_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite, "PYTHON", (3, 1))
+    with pytest.raises(
+        Unavailable, match=r"the machine has CPython 3\.1, and the libraries here are for cpython 3\.11"
+    ):
+        suite.check_can_carry()
