@@ -54,7 +54,7 @@ class Docker:
     start_ms = 500
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {
-        "host": "the daemon's address: unix:///PATH, tcp://HOST:PORT, ssh://USER@HOST (default: DOCKER_HOST or the usual)",
+        "host": "the daemon's address: unix:///PATH, tcp://HOST:PORT, ssh://USER@HOST (else DOCKER_HOST, or the usual)",
         "container": "a running container, by name or id: measured through docker exec, and left as it was",
         "runtime": "the OCI runtime, one of those the daemon knows: runsc, crun, kata",
         "*": "any other keyword of containers.run() of the Docker SDK: cap_add=NET_ADMIN+SYS_TIME, ipc_mode=shareable",
