@@ -23,6 +23,7 @@ OVERRIDES = (
     "compose.override.yaml", "compose.override.yml", "docker-compose.override.yml", "docker-compose.override.yaml",
 )  # fmt: skip
 MAX_FILES = 32
+MAX_SERVICES = 100
 COLON = re.compile(r":(?![^{]*\})")
 """Not those in ${NAME:-default}."""
 
@@ -148,6 +149,9 @@ def read_compose(tree: Tree, paths: list[str], env_file: str | None = None, proj
     services = document.get("services")
     if isinstance(services, Map):
         for name, raw in services.entries():
+            if len(compose.services) >= MAX_SERVICES:
+                problems.append(Unreadable(f"more than {MAX_SERVICES} services; the rest was not looked at", name.at))
+                break
             if not isinstance(raw, Map):
                 problems.append(Unreadable(f"the service {str(name)!r} is no mapping", name.at))
                 continue

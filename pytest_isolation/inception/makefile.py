@@ -14,7 +14,7 @@ NAMES = ("GNUmakefile", "makefile", "Makefile")
 MAX_EXPANSION = 20_000
 SUB_MAKE = re.compile(r"(?:^|&&|\|\||;|\bthen\s|\bdo\s)[\s@+-]*(?:\$\(MAKE\)|\$\{MAKE\}|make)\s+(?:-\S+\s+)*([\w.-]+)")
 ASSIGNMENT = re.compile(r"^\s*(?:export\s+|override\s+)*([\w.-]+)\s*(\?|\+|:{1,3}|!)?=\s*(.*)$", re.DOTALL)
-RULE = re.compile(r"^([^\t#=:][^=:#]*?)\s*(::?)(?!=)\s*(.*)$", re.DOTALL)
+RULE = re.compile(r"^([^\t#=:][^=:#]*)(::?)(?!=)\s*(.*)$", re.DOTALL)
 SPECIAL = frozenset({
     ".PHONY", ".SILENT", ".DEFAULT", ".SUFFIXES", ".PRECIOUS", ".ONESHELL", ".NOTPARALLEL", ".IGNORE",
     ".EXPORT_ALL_VARIABLES", ".DELETE_ON_ERROR", ".SECONDARY", ".INTERMEDIATE", ".POSIX",

@@ -22,7 +22,7 @@ from pytest_isolation.inception.git import Git
 from pytest_isolation.inception.makefile import Makefile, read_makefile
 from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.releases import SUBJECTS, number
-from pytest_isolation.inception.tree import Tree, normal
+from pytest_isolation.inception.tree import Tree, normal, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+MAX_CONFIGURATIONS = 100
+MAX_HOST_SCRIPTS = 200
 INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add"}
 
 
@@ -115,7 +117,7 @@ class Submission:
         if self.git is not None and (sha := self.git.tracked.get(path)):
             data = self.git.blob(sha)
             if data is not None:
-                return data.decode("utf-8", "replace")
+                return shortened(data.decode("utf-8", "replace"))
         return self.tree.lenient(path) if path in self.tree else ""
 
     def published(self) -> list[str]:
@@ -164,6 +166,8 @@ class Submission:
         return found
 
     def _read_nginx(self, text: str, path: str, line: int, found: list[tuple[str, list[nginx.Directive]]]) -> None:
+        if len(found) >= MAX_CONFIGURATIONS:
+            return
         try:
             found.append((path, nginx.parse(text, path, line)))
         except Unreadable as error:
@@ -177,9 +181,9 @@ class Submission:
     def host_scripts(self) -> list[tuple[str, shell.Script]]:
         """Scripts of the repository that no image copies."""
         copied = {path for image in self.images.values() for path in image.copies.values()}
-        found = []
+        found: list[tuple[str, shell.Script]] = []
         for path in self.tree.under(self.root):
-            if path.endswith(".sh") and path not in copied:
+            if path.endswith(".sh") and path not in copied and len(found) < MAX_HOST_SCRIPTS:
                 try:
                     found.append((path, shell.parse(self.tree.text(path), path)))
                 except Unreadable:

@@ -64,4 +64,4 @@ def walk(directives: list[Directive]) -> Iterator[Directive]:
 
 def looks_like_one(text: str) -> bool:
     """Whether a text is meant as NGINX configuration."""
-    return re.search(r"^\s*(server|http|events|upstream\s+\S+)\s*\{", text, re.MULTILINE) is not None
+    return re.search(r"^[ \t]*(server|http|events|upstream[ \t]+\S+)\s*\{", text, re.MULTILINE) is not None

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tree_sitter import Node, Parser
 
+MAX_TEXT = 100_000
+"""Characters: a tree takes some thousand times their bytes."""
 MAX_NODES = 60_000
 MAX_LOOPS = 100
 MAX_DEPTH = 4
@@ -79,6 +81,8 @@ class Script:
     """(path written to or "", body, place)"""
     broken: Place | None = None
     """Where the first piece is that is no shell."""
+    cut: Place | None = None
+    """Where reading it ended before its end: what comes after is not known."""
 
     def runtime(self) -> list[Command]:
         """Commands that run: those in functions nobody calls are left out."""
@@ -98,6 +102,9 @@ def _parser() -> Parser:
 def parse(text: str, file: str, first_line: int = 1, depth: int = 0) -> Script:
     """`first_line` is where `text` starts in `file`; `depth` counts the `sh -c` around it."""
     script = Script()
+    if len(text) > MAX_TEXT:
+        script.cut = Place(file, first_line)
+        return script
     root = _parser().parse(text.encode()).root_node
 
     def place(node: Node) -> Place:
@@ -105,7 +112,7 @@ def parse(text: str, file: str, first_line: int = 1, depth: int = 0) -> Script:
 
     for seen, (node, context) in enumerate(_walk(root)):
         if seen > MAX_NODES or len(script.loops) > MAX_LOOPS:
-            script.broken = script.broken or place(node)
+            script.cut = place(node)
             break
         if (node.type == "ERROR" or node.is_missing) and script.broken is None:
             script.broken = place(node)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +16,8 @@ MAX_DEPTH = 24
 MAX_FILE = 1 << 20
 """Bytes: no file that the rules read comes near."""
 MAX_TOTAL = 64 << 20
+MAX_LINE = 10_000
+"""Characters: patterns that go back and forth in a line do so within this."""
 
 SKIPPED = frozenset({".git", "node_modules", "wp-includes", "wp-admin", "__pycache__", ".venv", "__MACOSX"})
 """Directories whose contents nobody wrote for this project; `.git` has a reader of its own."""
@@ -44,6 +48,7 @@ class Tree:
     files: dict[str, int] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     oddities: list[Oddity] = field(default_factory=list)
+    _sorted: list[str] = field(default_factory=list)
     _links: dict[str, str] = field(default_factory=dict)
     _read: dict[str, bytes] = field(default_factory=dict)
     _total: int = 0
@@ -53,8 +58,12 @@ class Tree:
 
     def under(self, directory: str) -> list[str]:
         """Files below `directory` ("" is the top), sorted."""
-        prefix = f"{directory}/" if directory else ""
-        return [path for path in sorted(self.files) if path.startswith(prefix)]
+        if len(self._sorted) != len(self.files):
+            self._sorted = sorted(self.files)
+        if not directory:
+            return list(self._sorted)
+        start = bisect_left(self._sorted, f"{directory}/")
+        return self._sorted[start : bisect_left(self._sorted, f"{directory}0", start)]  # 0 comes after /
 
     def find(self, path: str) -> str | None:
         """A file by its path, whatever dots are in it; None when it is not in the tree."""
@@ -68,18 +77,26 @@ class Tree:
         return self._read[path]
 
     def text(self, path: str) -> str:
-        """As UTF-8; Unreadable says where it is not."""
+        """As UTF-8; Unreadable says where it is not, or which line is longer than any that is written by hand."""
         data = self.data(path)
         try:
-            return data.decode("utf-8-sig").replace("\r\n", "\n")
+            text = data.decode("utf-8-sig").replace("\r\n", "\n")
         except UnicodeDecodeError as error:
             line = data.count(b"\n", 0, error.start) + 1
             raise Unreadable(f"not UTF-8 (byte {data[error.start]:#04x})", Place(path, line)) from None
+        for number, one in enumerate(text.split("\n"), 1):
+            if len(one) > MAX_LINE:
+                raise Unreadable(f"a line of {len(one)} characters, more than the {MAX_LINE} this audit reads",
+                                 Place(path, number))  # fmt: skip
+        return text
 
     def lenient(self, path: str) -> str:
-        """As text with replacement characters, or nothing: for searches that must not stop the audit."""
+        """As text with replacement characters, or nothing: for searches that must not stop the audit.
+
+        Of a longer line, the first MAX_LINE characters.
+        """
         try:
-            return self.data(path).decode("utf-8", "replace")
+            return shortened(self.data(path).decode("utf-8", "replace"))
         except Unreadable:
             return ""
 
@@ -104,6 +121,11 @@ class Tree:
             return _read_inside(self.top, self._links.get(path, path))
         except OSError as error:
             raise Unreadable(f"cannot be read: {error.strerror}", at) from None
+
+
+def shortened(text: str) -> str:
+    """Every line within MAX_LINE."""
+    return re.sub(rf"([^\n]{{{MAX_LINE}}})[^\n]+", r"\1", text) if len(text) > MAX_LINE else text
 
 
 def _read_inside(top: Path, path: str, most: int = MAX_FILE) -> bytes:

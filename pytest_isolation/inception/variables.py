@@ -10,6 +10,8 @@ from pytest_isolation.inception.place import Place, Text
 REFERENCE = re.compile(
     r"\$(?:(?P<escaped>\$)|(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?P<rest>[^{}]*(?:\{[^{}]*\}[^{}]*)*)\})"
 )
+MAX_VALUE = 10_000
+"""Characters: what grows further when its variables are put in stays as it was written."""
 ENVIRONMENT = frozenset({"HOME", "USER", "PWD", "LOGNAME", "UID", "HOSTNAME"})
 """What every shell sets: it depends on the machine, not on the submission."""
 
@@ -49,7 +51,8 @@ def interpolate(text: str, known: Mapping[str, str], depth: int = 0) -> str:
             return match[0] if value is None else value
         return value
 
-    return REFERENCE.sub(replaced, text)
+    made = REFERENCE.sub(replaced, text)
+    return made if len(made) <= MAX_VALUE else text
 
 
 def unresolved(text: str) -> list[str]:

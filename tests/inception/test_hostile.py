@@ -34,6 +34,11 @@ def top(tmp_path: Path) -> Path:
     return reference(tmp_path / "submission")
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return reference(tmp_path_factory.mktemp("hostile") / "reference")
+
+
 def rows_of(top: Path) -> list[dict[str, Any]]:
     """As a run does it: in a process of its own, with its limits."""
     began = time.monotonic()
@@ -90,8 +95,10 @@ def test_aliases_that_multiply(top: Path) -> None:
     ("text", "says"),
     [
         ("a: &a [*a]\n", "contains itself"),
-        ("[" * 200_000, "deep"),
-        ("services: {a: {b: " * 20_000, "not YAML"),
+        ("[\n" * 200_000, "deep"),
+        ("services: {a: {b:\n" * 20_000, "not YAML"),
+        ("[" * 200_000, "a line of 200000 characters"),
+        ("services:\n" + "".join(f"  s{n}: {{image: x}}\n" for n in range(2_000)), "more than 100 services"),
         ("services: [\n", "not YAML"),
         ("a: 1\na: 2\n", "twice"),
         ("- x\n", "no mapping"),
@@ -117,6 +124,39 @@ def test_a_vast_file(top: Path) -> None:
 def test_deep_directories(top: Path) -> None:
     (top / ("d/" * 60)).mkdir(parents=True)
     assert any("deeper" in one for one in told(rows_of(top), "T02"))
+
+
+def test_very_many_scripts_and_configurations(top: Path) -> None:
+    """Each of them read and parsed would take minutes."""
+    for number in range(3_000):
+        (top / f"srcs/tools{number}.sh").write_text("#!/bin/sh\n" + "while true; do sleep 1; done\n" * 20)
+        place = top / f"srcs/requirements/nginx/conf/d/{number}.conf"
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("server { listen 443 ssl; location / { fastcgi_pass x:9000; } }\n" * 50)
+    apply(top, [("srcs/requirements/nginx/Dockerfile", "COPY conf/", "COPY conf/d /etc/nginx/conf.d\nCOPY conf/")])
+    assert len({row["rule"] for row in rows_of(top)}) >= 60
+
+
+def test_very_many_services_with_all_files(top: Path) -> None:
+    (top / "srcs/many").mkdir()
+    for number in range(15_000):
+        os.mknod(top / f"srcs/many/{number}")
+    one = "{build: {context: ., dockerfile: requirements/nginx/Dockerfile}}"
+    (top / COMPOSE).write_text("services:\n" + "".join(f"  s{number}: {one}\n" for number in range(1_500)))
+    (top / "srcs/requirements/nginx/Dockerfile").write_text("FROM debian:bookworm\nCOPY . /a\nCOPY . /b\n")
+    assert any("more than 100 services" in one for one in told(rows_of(top), "T03"))
+
+
+def test_arguments_that_multiply(top: Path) -> None:
+    bomb = "ARG A0=xxxxxxxxxx\n" + "".join(f"ARG A{n + 1}=$A{n}$A{n}$A{n}$A{n}\n" for n in range(200))
+    (top / "srcs/requirements/nginx/Dockerfile").write_text(bomb + "FROM $A200\n")
+    assert len({row["rule"] for row in rows_of(top)}) >= 60
+
+
+def test_a_script_that_cannot_be_read_whole_is_not_passed_over(top: Path) -> None:
+    place = top / "srcs/requirements/mariadb/tools/start.sh"
+    place.write_text(place.read_text() + "echo\n" * 30_000 + "while true; do :; done\n")
+    assert any("too large to be read whole" in one for one in told(rows_of(top), "T03"))
 
 
 def test_very_many_files(top: Path) -> None:
@@ -186,6 +226,23 @@ def test_scripts_that_go_on_and_on(top: Path, text: str) -> None:
 def test_configurations_that_go_on_and_on(top: Path, text: str) -> None:
     (top / "srcs/requirements/nginx/conf/nginx.conf").write_text("server {\n" + text)
     assert told(rows_of(top), "T03")
+
+
+@pytest.mark.parametrize(
+    "unit", [" ", "\n", "$x=", "| ", "<", "a:b | ", "-----BEGIN A ", "vs ", "\\\n", "server {", "#", "[*"]
+)
+@pytest.mark.parametrize(
+    "file",
+    ["Makefile", "README.md", ".gitignore", "srcs/.env", "srcs/requirements/mariadb/tools/start.sh",
+     "srcs/requirements/wordpress/tools/install.php", "srcs/requirements/wordpress/conf/www.conf",
+     "srcs/requirements/nginx/conf/nginx.conf", "srcs/requirements/nginx/Dockerfile"],
+)  # fmt: skip
+def test_patterns_do_not_go_back_and_forth(original: Path, tmp_path: Path, file: str, unit: str) -> None:
+    """A thing again and again, in one line or in many: what takes the square of its length would take minutes."""
+    top = Path(shutil.copytree(original, tmp_path / "submission", symlinks=True))
+    text = (top / file).read_text()
+    (top / file).write_text(text + "a" + unit * (300_000 // len(unit)) + "\n" + f"{unit * 500}\n" * 50)
+    assert len({row["rule"] for row in rows_of(top)}) >= 60
 
 
 def test_nothing_is_included_from_outside(top: Path, tmp_path: Path) -> None:

@@ -279,7 +279,7 @@ def _texts(s: Submission, image: Image) -> Iterator[tuple[str, Place]]:
             yield str(text), text.at
     for path in sorted(set(image.copies.values())):
         if path.endswith((".conf", ".cnf", ".ini", ".template", ".tmpl")):
-            yield re.sub(r"^\s*[#;].*$", "", s.tree.lenient(path), flags=re.MULTILINE), Place(path)
+            yield re.sub(r"^[ \t]*[#;].*$", "", s.tree.lenient(path), flags=re.MULTILINE), Place(path)
 
 
 FOREGROUND = {

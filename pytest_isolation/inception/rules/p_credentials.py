@@ -17,7 +17,7 @@ from pytest_isolation.inception.yaml import Map
 
 UNTRACKED = "a git repository, to see whether the file is tracked"
 IDENTIFIED = re.compile(r"IDENTIFIED\s+(?:VIA\s+\w+\s+USING\s+PASSWORD\(|BY\s+)(?:PASSWORD\s+)?'([^'$`]+)'", re.I)
-SALT = re.compile(r"^\s*define\(\s*'(\w*(?:KEY|SALT|PASSWORD))'\s*,\s*'([^']+)'", re.M)
+SALT = re.compile(r"^[ \t]*define\(\s*'(\w*(?:KEY|SALT|PASSWORD))'\s*,\s*'([^']+)'", re.M)
 PASTES = re.compile(
     r"https?://(?:www\.)?(gist\.github(?:usercontent)?\.com|pastebin\.com|paste\.[\w.]+|hastebin\.com|rentry\.co)\S*"
 )

@@ -21,8 +21,8 @@ def _readme(s: Submission) -> tuple[str, str] | None:
 
 def _headings(text: str) -> list[str]:
     """Lower case, without signs."""
-    found = re.findall(r"^\s{0,3}#{1,6}\s*(.+?)\s*#*\s*$", text, re.MULTILINE)
-    found += [line for line, _ in re.findall(r"^(\S.*)\n(=+|-+)\s*$", text, re.MULTILINE)]
+    found = re.findall(r"^ {0,3}#{1,6}[ \t]*(\S.*)$", text, re.MULTILINE)
+    found += [line for line, _ in re.findall(r"^(\S.*)\n(=+|-+)[ \t]*$", text, re.MULTILINE)]
     return [re.sub(r"[^\w\s]", "", one).strip().lower() for one in found]
 
 

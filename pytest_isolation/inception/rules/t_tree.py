@@ -42,6 +42,10 @@ def parsed(s: Submission) -> Iterator[Finding]:
     dockerfiles = {image.problem for image in s.images.values()}
     for problem in [one for one in s.problems if one not in dockerfiles][:SHOWN]:
         yield fail(problem.at, str(problem), "correct it: what cannot be read here was not judged")
+    scripts = [one.script for image in s.images.values() for one in image.starts]
+    scripts += [script for image in s.images.values() for script in image.build_scripts]
+    for cut in dict.fromkeys(script.cut for script in scripts if script.cut is not None):
+        yield unclear(cut, "a script too large to be read whole", "what it does from there on")
 
 
 @rule(
