@@ -133,7 +133,7 @@ def owner(kind: str) -> Iterator[Owner]:
             spec = parse("podman:rootless=true,network=none" if rootless else "podman")
             technology("podman").check_available(spec)
             engine = engine_for(spec)
-            if rootless and engine._pause() is None:
+            if rootless and engine.pause() is None:
                 undo.callback(engine.remove, "pause", "pause")
             made = Owner(
                 f"podman:rootless=true,user={engine.account.name},container=" if engine.account else

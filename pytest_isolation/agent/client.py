@@ -338,7 +338,12 @@ class Pending:
 
     def result(self, *, timeout: float = CALL_TIMEOUT_S) -> Replies:
         """Raises ProcLost, AgentLost."""
-        replies = self._program.replies(self._agent.wait(self._proc, self._request, self._frame, timeout))
+        try:
+            answer = self._agent.wait(self._proc, self._request, self._frame, timeout)
+        except (AgentLost, ProcLost):
+            self._agent.unanswered = self._program
+            raise
+        replies = self._program.replies(answer)
         self._agent.trace.add(replies)
         return replies
 
@@ -383,6 +388,8 @@ class Agent:
         self._broken: str | None = None
         self._halfway: wire.Header | None = None
         self.trace = Trace()
+        self.unanswered: Program | None = None
+        """The last program whose process ended over it, or never answered."""
         self.machine = machine or self._hello(hello_timeout)
         self.proc = Proc(self, (), 0, None)
 
@@ -420,6 +427,7 @@ class Agent:
         try:
             self._channel.send(packed)
         except AgentLost as error:
+            self.unanswered = program
             raise self._lost(str(error)) from None
         return Pending(self, proc, program, request, frame)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Unsupported
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group
@@ -36,6 +37,8 @@ class Completed:
     def text(self) -> str:
         return self.stdout.decode(errors="replace")
 
+
+WALL = 0x4000_0000
 
 VIOLATED, HOLDS = frozenset({"violated"}), frozenset({"holds"})
 
@@ -210,7 +213,9 @@ class Box:
         if self._scratch is None:
             self._scratch = next(filter(self._is_memory, ("/dev/shm", "/run", "/tmp")), "")
         if not self._scratch:
-            raise Unsupported("the container has no writable tmpfs, and anything written elsewhere would leave a trace")
+            raise Unsupported(
+                "the box has no writable tmpfs, as far as it lets us look, and a file elsewhere would leave a trace"
+            )
         return self._scratch
 
     def _is_memory(self, path: str) -> bool:
@@ -249,6 +254,25 @@ class Box:
         from pytest_isolation.boxes.programs import write_file
 
         write_file(self.proc, path, data, mode)
+
+    def filter_kills(self, program: Program) -> bool:
+        """Whether a process of the box that runs `program` ends by SIGSYS: its seccomp filter kills, seccomp(2).
+
+        True as well where ours ends for making that process.
+        """
+        try:
+            child = self.spawn()
+        except AgentLost:
+            return True
+        with child:
+            try:
+                child.run(program)
+            except AgentLost:
+                return True
+            except ProcLost:
+                ended = self.proc.wait4(child.pid, WALL)
+                return ended.ok and int.from_bytes(ended.outs[0], "little") & 0x7F == signal.SIGSYS
+        return False
 
     # -- life --------------------------------------------------------------------------
 

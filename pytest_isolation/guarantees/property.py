@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, Phase, settings
 
 from pytest_isolation.boxes.box import Box
-from pytest_isolation.errors import BoxError, Lacking, Unsupported, Violation
+from pytest_isolation.errors import AgentLost, BoxError, Lacking, ProcLost, Unsupported, Violation
 from pytest_isolation.guarantees.guarantee import Guarantee, Notes
 
 E = TypeVar("E", bound=BaseException)
@@ -54,6 +54,8 @@ class Ran:
     violation: Violation | None = None
     unsupported: Lacking | None = None
     trouble: str | None = None
+    lost: bool = False
+    """The trouble: a process of the box that the check had need of has ended."""
     notes: Notes = field(default_factory=Notes)
     arguments: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = ()
@@ -161,6 +163,7 @@ def _classify(error: BaseException, ran: Ran) -> None:
         ran.violation = violation
     elif (broken := _find(BoxError, error)) is not None:
         ran.trouble = str(broken)
+        ran.lost = isinstance(broken, AgentLost | ProcLost)
     elif isinstance(error, Unsupported):
         ran.unsupported = error
     else:

@@ -45,6 +45,9 @@ def measure(
         ran = _trusted(run_property(promise, test, box, examples=number, seed=seed), promise, box)
         if ran.trouble and not box.alive:
             pool.discard(needed)
+        deadly = box.agent.unanswered if ran.lost else None
+        if deadly is not None and pool.box(needed).filter_kills(deadly):
+            raise Unsupported(f"the box's seccomp filter kills who makes the calls of the check: {ran.trouble}")
     except Lacking as error:
         ran = Ran(unsupported=error)
     except IsolationError as error:

@@ -11,7 +11,7 @@ from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies.program import version_of
 
 if TYPE_CHECKING:
-    from pytest_isolation.agent.client import Agent
+    from pytest_isolation.agent.client import Agent, Proc
 
 FIELD = 65
 """uname(2): each of its six texts has that many bytes."""
@@ -24,9 +24,9 @@ DEADLY_LIMITS = (
 """Measured with runsc 20221219 on ptrace: memory=64M ends it with 15 processes, pids=48 with 5."""
 
 
-def kernel(agent: Agent) -> tuple[str, str]:
-    """The release and the version of the kernel the agent lives on, as uname(2) tells it."""
-    data = agent.proc.uname().data
+def kernel(proc: Proc) -> tuple[str, str]:
+    """The release and the version of the kernel `proc` lives on, as uname(2) tells it; empty where that is refused."""
+    data = proc.uname().data
     texts = [data[at : at + FIELD].split(b"\0", 1)[0].decode(errors="replace") for at in range(0, 6 * FIELD, FIELD)]
     return texts[2], texts[3]
 
@@ -34,7 +34,7 @@ def kernel(agent: Agent) -> tuple[str, str]:
 def check_shared_kernel(agent: Agent, name: str) -> None:
     """Raises BoxError when a box of a technology that shares the host's kernel has another one."""
     host = os.uname()
-    if (inside := kernel(agent)) != (host.release, host.version):
+    if (inside := kernel(agent.proc)) != (host.release, host.version):
         raise BoxError(
             f"{name} boxes live on this host's kernel, {host.release}; this one has {' '.join(inside)}: "
             f"what was started is not {name}"
@@ -44,7 +44,7 @@ def check_shared_kernel(agent: Agent, name: str) -> None:
 def check_gvisor(agent: Agent, name: str) -> None:
     """Raises BoxError when the kernel inside is the host's, or does not say that it is gVisor."""
     host = os.uname()
-    if (inside := kernel(agent)) == (host.release, host.version):
+    if (inside := kernel(agent.proc)) == (host.release, host.version):
         raise BoxError(f"{name} should be gVisor, and inside is this host's kernel, {inside[0]}: it is another runtime")
     program = Program()
     log = program.syslog(SYSLOG_ACTION_READ_ALL, 65536)
@@ -96,7 +96,7 @@ def check_runtime(agent: Agent, runtime: str, program: str, *, same_host: bool) 
     if is_gvisor(runtime, program):
         check_gvisor(agent, f"runtime {runtime}")
     elif "kata" in runtime or "kata" in os.path.basename(program):
-        if same_host and kernel(agent) == (host.release, host.version):
+        if same_host and kernel(agent.proc) == (host.release, host.version):
             raise BoxError(f"runtime {runtime} should start a VM, and inside is this host's kernel, {host.release}")
     elif same_host and (os.path.basename(program) or runtime) in SHARING:
         check_shared_kernel(agent, f"runtime {runtime}")

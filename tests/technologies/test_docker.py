@@ -646,7 +646,7 @@ def test_gvisor_is_gvisor(run: lifetime.Lifetime) -> None:
         return
     with started(run, asked) as box:
         assert not box.parts.shares_kernel
-        assert identity.kernel(box.agent)[0] != os.uname().release
+        assert identity.kernel(box.proc)[0] != os.uname().release
         assert box.enter().getpid().ok
 
 

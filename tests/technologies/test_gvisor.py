@@ -37,7 +37,7 @@ def run() -> Iterator[Lifetime]:
 
 def test_the_kernel_inside_is_its_own(run: Lifetime) -> None:
     with ONE.launch(parse("gvisor"), run) as box:
-        release, version = identity.kernel(box.agent)
+        release, version = identity.kernel(box.proc)
         assert (release, version) != (os.uname().release, os.uname().version)
         assert b"gVisor" in box.proc.syslog(3, 65536).data
         assert not box.parts.shares_kernel

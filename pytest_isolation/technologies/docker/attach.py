@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.ground import HERE, Ground
-from pytest_isolation.errors import AgentLost, BoxError, Unavailable
+from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Unavailable
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.docker import stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained
@@ -97,8 +97,7 @@ class Attached:
         self.root = Path(merged) if merged and Path(merged).is_dir() else None
         agent = self.enter()
         self.undo.callback(agent.close)
-        host = os.uname()
-        self.shares_kernel = kernel(agent) == (host.release, host.version)
+        self.shares_kernel = shares_kernel(agent)
         return agent
 
     def enter(self) -> Agent:
@@ -109,6 +108,16 @@ class Attached:
             made = self.daemon.api.exec_create(self.id, [path], stdin=True, stdout=True, stderr=True)
             channel = stream.channel(self.daemon.api.exec_start(made["Id"], socket=True))
             return hello(channel, self.name)
+
+
+def shares_kernel(agent: Agent) -> bool:
+    """Whether the container's kernel is this one.  A filter that refuses the question, or kills who asks, is ours."""
+    host = os.uname()
+    try:
+        with agent.proc.spawn() as child:
+            return kernel(child) in ((host.release, host.version), ("", ""))
+    except ProcLost:
+        return True
 
 
 def hello(channel: stream.AttachedChannel, name: str) -> Agent:
