@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from pytest_isolation.boxes.box import Box
+from pytest_isolation.boxes.confinement import confinement
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.technologies import technology
@@ -22,7 +23,7 @@ class Pool:
         self.notes: dict[str, list[str]] = {}
         """What a reader of a box's results must know, by the box's name: Parts.facts["notes"]."""
         self.measured: dict[str, dict[str, Any]] = {}
-        """Facts that only a running box can tell, by the box's name: Parts.facts["measured"]."""
+        """Facts that only a running box can tell, by its name: its first process', and Parts.facts["measured"]."""
         self._announce = announce or (lambda _: None)
         self.starts: dict[str, list[float]] = {}
         self._boxes: dict[BoxSpec, Box] = {}
@@ -33,7 +34,10 @@ class Pool:
         box = technology(spec.technology).launch(spec, self.lifetime)
         box.launch = self.launch
         self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
-        self.measured.setdefault(spec.name, {}).update(box.parts.facts.get("measured", {}))
+        known = self.measured.setdefault(spec.name, {})
+        if not known:
+            known.update(confinement(box.parts))
+        known.update(box.parts.facts.get("measured", {}))
         for note in box.parts.facts.get("notes", ()):
             if note not in self.notes.setdefault(spec.name, []):
                 self.notes[spec.name].append(note)

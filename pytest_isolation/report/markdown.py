@@ -51,10 +51,10 @@ def _boxes(run: Run) -> Iterator[str]:
     yield "## Boxes"
     rows = []
     for box in run.boxes:
-        spec = ", ".join(f"{key} = {value}" for key, value in box.spec.items())
+        spec = ", ".join(f"{key} = {value}" for key, value in box.spec.items() if key != "facts")
         said = [summary.box_line(box), *([f"do: {box.remedy}"] if box.remedy else []), *box.notes]
-        rows.append([box.name, box.technology, spec, "; ".join(said)])
-    yield table(["box", "technology", "spec", ""], rows)
+        rows.append([box.name, box.technology, spec, summary.facts(box), "; ".join(said)])
+    yield table(["box", "technology", "spec", "facts", ""], rows)
 
 
 def _matrix(run: Run) -> Iterator[str]:

@@ -122,6 +122,22 @@ def box_line(box: BoxRow) -> str:
     return ", ".join(said) or "available"
 
 
+def facts(box: BoxRow) -> str:
+    """ "runtime runc, rootless no, storage driver overlay2": what of the machine matters to the box's results."""
+    known = box.spec.get("facts") or {}
+    return ", ".join(f"{str(key).replace('_', ' ')} {_said(value)}" for key, value in known.items() if _tells(value))
+
+
+def _tells(value: object) -> bool:
+    return value is not None and value != [] and value != ""
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
 def _cost(name: str) -> str:
     return name.rpartition("_")[0] or name
 

@@ -80,7 +80,7 @@ class GVisor(OciRuntime):
             box.spec = spec
             lifetime.kept[key] = lifetime.kept.get(key) or platform
             box.parts.facts["deadly_limits"] = DEADLY_LIMITS
-            box.parts.facts["notes"] = [f"gVisor's platform is {platform}"]
+            box.parts.facts["measured"] = {"platform": platform}
             return box
         raise BoxError(f"no platform of gVisor starts a box here: {'; '.join(refusals)}")
 

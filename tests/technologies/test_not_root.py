@@ -90,6 +90,22 @@ def test_boxes_of_an_ordinary_user_isolate(done: Done) -> None:
     assert {"pid.signal-out-refused", "mnt.mount-denied", "net.host-loopback-unreachable"} <= proven
 
 
+def test_facts_of_the_boxes(done: Done) -> None:
+    facts = {box["name"]: box["spec"].get("facts", {}) for box in done.report["boxes"]}
+    assert facts["host"]["capabilities"] == "none"
+    assert facts["host"]["seccomp_filters"] == 0
+    assert facts["namespaces"]["user_namespace"]
+    assert 0 < int(facts["namespaces"]["capabilities"]) < 20
+    assert facts["podman"]["rootless"]
+    assert facts["podman"]["seccomp_filters"] >= 1
+    assert facts["podman"]["storage_driver"]
+    assert facts["runc"]["rootless"]
+    assert facts["runc"]["no_new_privileges"]
+    assert facts["gvisor"]["platform"] in ("systrap", "ptrace")
+    assert facts["qemu"]["accel"] == "tcg"
+    assert all(box["version"] for box in done.report["boxes"] if box["available"])
+
+
 def test_what_lacks_is_said_once_with_one_remedy(done: Done) -> None:
     remedies: dict[str, set[str | None]] = {}
     for row in [*done.rows.values(), *done.report["boxes"]]:
