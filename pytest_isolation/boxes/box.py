@@ -175,6 +175,9 @@ class Box:
 
         Raises Unsupported when the technology has no such door.
         """
+        ends_it = self.parts.facts.get("deadly_limits")
+        if ends_it and (self.spec.memory or self.spec.pids):
+            raise Unsupported(str(ends_it))  # one process more, and there may be no box to enter
         if self._entered_view is None or not self._entered_view.alive:
             if self._entered_view is not None:
                 self._entered_view.close()

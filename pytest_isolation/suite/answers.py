@@ -33,15 +33,16 @@ def answer(asked: RunConfig) -> int:
 
 
 def listing(asked: RunConfig) -> list[str]:
-    lines = ["boxes"]
-    for one in choose(asked):
+    lines, chosen = ["boxes"], choose(asked)
+    width = max([14, *(len(one.spec.name) for one in chosen)])
+    for one in chosen:
         spec = one.spec
         if one.available:
-            lines.append(f"  {spec.name:<14} available    {one.facts.get('version') or ''}".rstrip())
+            lines.append(f"  {spec.name:<{width}} available    {one.facts.get('version') or ''}".rstrip())
         else:
-            lines.append(f"  {spec.name:<14} unavailable  {one.reason}")
+            lines.append(f"  {spec.name:<{width}} unavailable  {one.reason}")
             if one.remedy:
-                lines.append(f"  {'':<14}   to do:     {one.remedy}")
+                lines.append(f"  {'':<{width}}   to do:     {one.remedy}")
     promises = [promise for promise in built_in_guarantees() if asked.wants(promise.id)]
     lines += ["", f"guarantees ({len(promises)})"]
     for promise in promises:

@@ -29,10 +29,16 @@ class Judge:
             self._asked.profile.check_ids(known)
 
     def outcome(self, row: dict[str, Any], promise: Guarantee, *boxes: Chosen) -> dict[str, Any]:
-        """The fields of a row that follow from its verdict, for the box (or the two of a pair) as the check had it."""
+        """The fields of a row that follow from its verdict, for the box (or the two of a pair) as the check had it.
+
+        A claim may depend on the door.
+        """
         claim = claims.of_all(
             claims.resolve(
-                promise.id, replace(one.spec, **promise.box), facts=one.facts, falsified_by=promise.falsified_by
+                promise.id,
+                replace(one.spec, door=row["door"], **promise.box),
+                facts=one.facts,
+                falsified_by=promise.falsified_by,
             )
             for one in boxes
         )

@@ -132,6 +132,8 @@ def test_the_fact_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
         ("net.vsock-not-namespaced", BoxSpec(technology="docker"), {"version": "28.3.0"}, Claim.PROMISED),
         ("cg.mem.enforced", BoxSpec(technology="docker", memory=1 << 26), {}, Claim.PROMISED),
         ("cg.mem.enforced", BoxSpec(technology="docker"), {}, Claim.DISCLAIMED),
+        ("cg.ns-root", BoxSpec(technology="lxc"), {}, Claim.PROMISED),
+        ("cg.ns-root", BoxSpec(technology="lxc", door="exec"), {}, Claim.DISCLAIMED),
         ("pid.signal-out-refused", BoxSpec(technology="qemu"), {"accel": "kvm"}, Claim.PROMISED),
         ("pid.signal-out-refused", BoxSpec(technology="qemu"), {"accel": "tcg"}, Claim.DISCLAIMED),
         ("pid.signal-out-refused", BoxSpec(technology="chroot"), {}, Claim.DISCLAIMED),
