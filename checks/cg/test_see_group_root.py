@@ -29,4 +29,5 @@ def test_group_root_is_the_box(box: Box, generations: int) -> None:
     if not reply.ok:
         raise Unsupported("the box has no /proc/self/cgroup")
     paths = [line.split(b":", 2)[2] for line in reply.data.splitlines()]
-    promise.require(all(path == b"/" for path in paths), reply, paths=str(paths[:6]))
+    others = [path for path in paths if path != b"/"]
+    promise.require(not others, reply, paths=str(others[:6]))

@@ -54,6 +54,16 @@ def place(row: ResultRow, doors: Doors) -> str:
     return f"{row.box}@{row.door}" if len(doors.get(row.box, ())) > 1 else row.box
 
 
+def named(rows: Iterable[ResultRow], doors: Doors) -> list[tuple[str, ResultRow]]:
+    """(place, row), in order; of a guarantee that says the same of both doors, the start door's row alone."""
+    listed = list(rows)
+    names = {row.key: name for name, held in places(listed, doors).items() for row in held}
+    found: dict[tuple[str, str], ResultRow] = {}
+    for row in listed:
+        found.setdefault((row.guarantee, names[row.key]), row)
+    return [(name, row) for (_, name), row in found.items()]
+
+
 def places(rows: Iterable[ResultRow], doors: Doors) -> dict[str, list[ResultRow]]:
     """Rows by their place; those of one guarantee that say the same of both doors are in one, the box's own."""
     found: dict[tuple[str, str], list[ResultRow]] = {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.report import inception, pairs, summary, support
 from pytest_isolation.report.cells import DOMAINS, matrix
-from pytest_isolation.report.doors import differences, doors_of, place, places
+from pytest_isolation.report.doors import differences, doors_of, named, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -134,8 +134,8 @@ def _broken(run: Run) -> Iterator[str]:
     rows, doors = summary.broken(run), doors_of(run)
     if rows:
         yield "## Violated, and required"
-    for row in rows:
-        yield f"### `{row.guarantee}` in {place(row, doors)}"
+    for where, row in named(rows, doors):
+        yield f"### `{row.guarantee}` in {where}"
         if row.note:
             yield _line(row.note)
         yield from _evidence(row)

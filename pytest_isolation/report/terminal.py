@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.report import pairs, summary, support
 from pytest_isolation.report.cells import DOMAINS, Matrix, Sign, matrix
-from pytest_isolation.report.doors import differences, doors_of, place, places
+from pytest_isolation.report.doors import differences, doors_of, named, places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -214,8 +214,8 @@ def _features(run: Run, columns: tuple[support.Column, ...], paint: Callable[[st
 
 def _violations(run: Run, width: int, paint: Callable[[str, str], str]) -> Iterator[list[str]]:
     doors = doors_of(run)
-    for row in summary.broken(run):
-        head = f"VIOLATED {row.guarantee} in {place(row, doors)}" + (f": {row.note}" if row.note else "")
+    for where, row in named(summary.broken(run), doors):
+        head = f"VIOLATED {row.guarantee} in {where}" + (f": {row.note}" if row.note else "")
         lines = _wrapped(head, width, "    ")
         yield [paint(lines[0], "red"), *lines[1:], *_evidence(row, width)]
     accepted = summary.accepted(run)

@@ -230,6 +230,11 @@ def test_a_violation_through_both_doors_is_the_boxs() -> None:
     accepted = next(rows[0] for rows in summary.accepted(RUN))
     run = replace(RUN, results=(accepted, replace(accepted, door="exec")))
     assert f"  {accepted.guarantee}: {accepted.box}\n" in terminal.render(run)
+    required = replace(RUN, results=(BAD, replace(BAD, door="exec")))
+    for text in (terminal.render(required), markdown.render(required)):
+        assert f"{BAD.box}@" not in text
+    assert terminal.render(required).count("VIOLATED " + BAD.guarantee) == 1
+    assert "2 violated (2 required)" in summary.bottom_line(required)
 
 
 # -- pairs -----------------------------------------------------------------------------
