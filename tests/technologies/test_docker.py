@@ -680,8 +680,10 @@ def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lifeti
         (place / name).chmod(0o755)
     runtimes = {"runsc": {"path": str(place / "runsc")}, "crun": {"path": str(place / "crun")}}
     (place / "daemon.json").write_text(json.dumps({"runtimes": runtimes}))
-    # None of another daemon's: neither its state nor its bridge and its rules.
-    argv = ["dockerd", f"--config-file={place}/daemon.json", f"--data-root={place}/data", f"--exec-root={place}/exec"]
+    # None of another daemon's: neither its state nor its rules.  In a network of its own, since a daemon
+    # with --bridge=none removes the docker0 it finds.
+    argv = ["unshare", "--net", "dockerd"]
+    argv += [f"--config-file={place}/daemon.json", f"--data-root={place}/data", f"--exec-root={place}/exec"]
     argv += [f"--pidfile={place}/pid", f"--host=unix://{place}/socket", "--storage-driver=vfs"]
     argv += ["--bridge=none", "--iptables=false", "--ip6tables=false"]
     with (place / "log").open("w") as log:
