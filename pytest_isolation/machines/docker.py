@@ -252,7 +252,6 @@ def _mount(proc: Proc, new: str) -> None:
         ("tmpfs", "/dev/shm", usual, "mode=1777"),
         ("mqueue", "/dev/mqueue", usual, None),
         ("tmpfs", "/run", usual, "mode=755"),
-        ("tmpfs", "/tmp", usual, "mode=1777"),
     ):
         proc.mkdirat(AT_FDCWD, f"{new}{target}", 0o755)
         must(proc.mount(kind, f"{new}{target}", kind, flags, data), f"mounting {target}")

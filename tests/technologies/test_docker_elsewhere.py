@@ -105,18 +105,20 @@ def test_what_cannot_be_witnessed_there_says_why(pool: Pool, spec: BoxSpec) -> N
         assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
 
 
-def test_a_full_column(tmp_path: Path, docker_machine: DockerMachine) -> None:
+def test_a_column(tmp_path: Path, docker_machine: DockerMachine) -> None:
+    """What needs few boxes: limits and images start one for each example, seconds each on TCG."""
     done = run(
         tmp_path / "column",
         "--isolation",
         f"--box=elsewhere=docker:host={docker_machine.address}",
+        "--isolation-only=pid.*,net.*",
         "--isolation-examples=1",
         timeout=900,
     )
     assert done.code == 0, done.out
     rows = done.report["results"]
-    assert len(rows) == len(CHECKS)
-    assert {row["guarantee"] for row in rows if row["verdict"] == "unsupported"} == {"mnt.bind-rro-recursive"}
+    assert len(rows) == len([name for name in CHECKS if name.startswith(("pid.", "net."))])
+    assert {row["guarantee"] for row in rows if row["verdict"] == "unsupported"} == set()
     broken = {row["guarantee"] for row in rows if row["verdict"] == "violated"}
     assert broken == {"net.host-services-by-gateway", "net.bridge-icc", "net.packet-socket", "net.raw-socket"}
 
