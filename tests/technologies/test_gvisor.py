@@ -46,6 +46,14 @@ def test_the_kernel_inside_is_its_own(run: Lifetime) -> None:
         assert box.enter().getpid().value > 1
 
 
+def test_a_box_at_its_limit_is_not_entered(run: Lifetime) -> None:
+    """Whoever enters may be the process too many, which ends the box: that is said, and not tried."""
+    with ONE.launch(parse("gvisor:memory=256M,pids=200"), run) as box:
+        with pytest.raises(Unsupported, match="a limit that is met ends the whole box"):
+            box.entered  # noqa: B018
+        assert box.alive
+
+
 def test_a_host_kernel_is_not_gvisor() -> None:
     with start_local() as local, pytest.raises(BoxError, match="inside is this host's kernel"):
         identity.check_gvisor(local.agent, "gvisor")
