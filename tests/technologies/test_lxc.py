@@ -247,9 +247,10 @@ def test_a_directory_whose_name_ends_in_a_blank(run: Lifetime) -> None:
         assert box.proc.getcwd().data.rstrip(b"\0") == b"/'odd "
 
 
-def test_what_no_line_can_say(run: Lifetime) -> None:
+@pytest.mark.parametrize("end", ["\n", "\r"], ids=["line feed", "carriage return"])
+def test_what_no_line_can_say(run: Lifetime, end: str) -> None:
     with pytest.raises(Unsupported, match=r"line by line.*lxc.init.cwd"):
-        ONE.launch(replace(parse("lxc"), workdir="/\nlxc.net.0.type = none"), run)
+        ONE.launch(replace(parse("lxc"), workdir=f"/{end}lxc.net.0.type = none"), run)
 
 
 @pytest.mark.parametrize(("text", "deep"), [("lxc", False), (MAPPED, True)])

@@ -172,6 +172,18 @@ def test_who_enters_has_what_the_first_has(run: lifetime.Lifetime, spec: BoxSpec
         assert b"TOKEN=value" in entered.read(environ.value, 8192).data
 
 
+def test_who_entered_is_gone_when_it_has_ended(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+    """A process that nobody waits for still counts in the group."""
+    with started(run, spec) as box:
+        assert box.parts.group is not None
+        before = box.parts.group.tasks()
+        entered = box.enter()
+        assert box.parts.group.tasks() == before + 1
+        entered.agent.close()
+        assert box.parts.group.tasks() == before
+        assert box.alive
+
+
 def test_rootless(run: lifetime.Lifetime, spec: BoxSpec) -> None:
     asked = options(spec, rootless="true")
     with started(run, asked) as box:

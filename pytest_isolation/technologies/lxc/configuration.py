@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 INCLUDED = Path("/usr/share/lxc/config")
 """What LXC's templates include: common.conf, and userns.conf after it with an id map."""
 NAMESPACES = ("pid", "net", "ipc", "uts", "cgroup")
+LINE_ENDS = frozenset("\n\r")
+"""To LXC: what comes after either is not read as the line's."""
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup")
 PERIOD_US = 100_000
 LIMITS = {
@@ -50,7 +52,7 @@ class Configuration:
         """Raises Unsupported for what no line can say."""
         lines = list(self._lines())
         for line in lines:
-            if "\n" in line:
+            if not LINE_ENDS.isdisjoint(line):
                 raise Unsupported(f"LXC reads its configuration line by line, and this is more than one: {line!r}")
         return os.fsencode("".join(f"{line}\n" for line in lines))
 
@@ -193,7 +195,7 @@ def _line(key: str, value: str) -> str:
 
 def is_passed_on(value: str) -> bool:
     """Whether a variable's value is none for a line, so that it comes by LXC's own environment."""
-    return "\n" in value or not value
+    return not LINE_ENDS.isdisjoint(value) or not value
 
 
 def _limits(spec: BoxSpec) -> Iterator[str]:

@@ -211,6 +211,9 @@ class Container:
         argv += ["--process", os.fspath(place / "process.json"), self.id]
         self._run(programs, argv, channel=True)
         agent = programs.hello(f"{self.runtime.program} exec")
+        if self.runtime.shares_kernel:
+            # The runtime left it to us: unless it is waited for, it counts in the group when it has ended.
+            agent.undo.callback(programs.end, int((place / "pid").read_text()))
         self.undo.callback(agent.close)
         return agent
 
