@@ -146,18 +146,13 @@ def _python_for_all() -> str:
 
 
 def _containers(run: str) -> list[str]:
-    import docker
-    from docker.errors import DockerException
-
+    from pytest_isolation.errors import Unavailable
+    from pytest_isolation.technologies.docker.daemon import connect
     from pytest_isolation.technologies.docker.settings import LABEL
 
     try:
-        client = docker.from_env()
-    except DockerException:
+        api = connect(None).api
+    except Unavailable:
         return []
-    try:
-        # By id alone: a neighbour's container may go while we ask.
-        found = client.api.containers(all=True, quiet=True, filters={"label": f"{LABEL}={run}"})
-        return [str(one["Id"]) for one in found]
-    finally:
-        client.close()
+    # By id alone: a neighbour's container may go while we ask.
+    return [str(one["Id"]) for one in api.containers(all=True, quiet=True, filters={"label": f"{LABEL}={run}"})]
