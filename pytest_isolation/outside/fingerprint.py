@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.technologies.docker import daemon
 
 Fingerprint = dict[str, frozenset[str]]
 
@@ -106,13 +108,13 @@ def _docker() -> list[str]:
     import docker
 
     try:
-        client = docker.from_env(timeout=10)
+        client = daemon.client(timeout=10)
         found = [f"container {one.id}" for one in client.containers.list(all=True)]
         found += [f"image {one.id}" for one in client.images.list()]
         found += [f"volume {one.id}" for one in client.volumes.list()]
         found += [f"network {one.id}" for one in client.networks.list()]
         client.close()
-    except (docker.errors.DockerException, OSError):
+    except (Unavailable, docker.errors.DockerException, OSError):
         return []
     return found
 

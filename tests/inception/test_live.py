@@ -23,6 +23,7 @@ from pytest_isolation.inception import hello
 from pytest_isolation.inception.asked import Asked
 from pytest_isolation.inception.live.facts import Container, Crash, Facts, Made, Site, Stop
 from pytest_isolation.inception.live.judge import ASKS, judge
+from pytest_isolation.inception.live.stack import UNREACHED
 from tests.inception.support import DAY
 
 ASKED = Asked(day=DAY, login="student")
@@ -119,6 +120,10 @@ UNSEEN = dict.fromkeys(ASKS, "unclear")
 MUTANTS |= {
     "all of it passes": (THROUGH, {}),
     "make fails": (replace(THROUGH, made=replace(MADE, status=2)), UNSEEN | {"L12": "fail"}),
+    "make had no network": (
+        replace(THROUGH, made=replace(MADE, status=2, unreached="lookup registry: no such host")),
+        UNSEEN | {"L12": "unclear"},
+    ),
     "make takes too long": (replace(THROUGH, made=replace(MADE, status=None)), UNSEEN | {"L12": "fail"}),
     "make starts nothing": (replace(THROUGH, containers=()), UNSEEN | {"L12": "fail"}),
     "make fails the second time": (replace(THROUGH, again=replace(MADE, status=2)), {"L16": "fail"}),
@@ -246,3 +251,24 @@ def test_a_server_that_is_none(answer: bytes) -> None:
         thread.start()
         assert not hello.accepts("127.0.0.1", listener.getsockname()[1], "x", "TLSv1.2")
         thread.join(5)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'Get "https://registry.example/v2/": dial tcp: lookup registry.example on 10.0.2.3:53: no such host',
+        "ERROR: failed to do request: Head ...: net/http: TLS handshake timeout",
+        "  Temporary failure resolving 'deb.example'",
+        "curl: (6) Could not resolve host: wordpress.example",
+        "wget: unable to resolve host address 'wordpress.example'",
+    ],
+)
+def test_no_network_is_recognised(line: str) -> None:
+    assert UNREACHED.search(line)
+
+
+@pytest.mark.parametrize(
+    "line", ["make: *** [Makefile:8: up] Error 1", "E: Unable to locate package ngnix", "cp: no such file"]
+)
+def test_a_mistake_is_no_lack_of_network(line: str) -> None:
+    assert not UNREACHED.search(line)

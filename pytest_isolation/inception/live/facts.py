@@ -35,6 +35,8 @@ class Made:
     seconds: float
     said: str
     """Its last line."""
+    unreached: str = ""
+    """The line that says what could not be reached, as an image or a package's place; empty: none says so."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,10 +85,8 @@ class Here:
     """This machine's Docker daemon, as a view."""
 
     def __init__(self) -> None:
-        """Raises what the daemon's client raises when none answers."""
-        import docker
-
-        self.docker: Any = docker.from_env(timeout=CLIENT_S)
+        """Raises Unavailable when none answers."""
+        self.docker: Any = daemons.client(CLIENT_S)
 
     def reach(self, port: int) -> tuple[str, int]:
         return "127.0.0.1", port

@@ -35,6 +35,7 @@ MANDATORY = ("nginx", "wordpress", "mariadb")
 SLOW_S = 8
 """To stop in: Docker kills after 10."""
 STORE = re.compile(r"mysql|mariadb|/var/www|html|wordpress")
+NETWORK = "a network that reaches it, or the image on this Docker"
 STARTED = "only with the stack built and started by the audit: --inception-live host, or vm"
 
 Said = tuple[str, str, str, str, str]
@@ -72,7 +73,10 @@ def _not_made(facts: Facts, path: str) -> Iterator[InceptionRow]:
     assert facts.made is not None
     ended = "took too long" if facts.made.status is None else f"ended with status {facts.made.status}"
     log = f"the whole of it is in {facts.logs}" if facts.logs else "run it and see"
-    yield row(path, "L12", "fail", "", f"{facts.made.command} {ended}: {facts.made.said[:200]}", log)
+    if facts.made.unreached:  # which says nothing of the submission
+        yield row(path, "L12", "unclear", "", f"{facts.made.command} {ended}: {facts.made.unreached[:200]}", NETWORK)
+    else:
+        yield row(path, "L12", "fail", "", f"{facts.made.command} {ended}: {facts.made.said[:200]}", log)
     yield from nothing_seen(path, "the stack was not started", "a stack that starts (L12)", but="L12")
 
 

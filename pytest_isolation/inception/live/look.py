@@ -9,6 +9,7 @@ from pytest_isolation.inception import hello
 from pytest_isolation.inception.live import web
 from pytest_isolation.inception.live.facts import Container, Facts
 from pytest_isolation.inception.live.ground import View
+from pytest_isolation.technologies.docker import daemon as daemons
 
 TIMEOUT_S = 10
 LABEL = "com.docker.compose."
@@ -18,11 +19,9 @@ LABEL = "com.docker.compose."
 def running(top: Path) -> list[dict[str, Any]]:
     """The submission's running containers, as `docker inspect` has them, by the names of their services.
 
-    Raises what the daemon's client raises when no daemon answers.
+    Raises Unavailable when no daemon answers.
     """
-    import docker
-
-    client = docker.from_env(timeout=TIMEOUT_S)
+    client = daemons.client(TIMEOUT_S)
     try:
         return [attrs for attrs in of_stack(client, str(top)) if attrs["State"]["Running"]]
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 import tarfile
 import time
@@ -16,6 +17,11 @@ from pytest_isolation.inception.live.ground import Ground, TimedOut
 from pytest_isolation.inception.live.look import LABEL, containers_of, entry_port, look, of_stack, service_of
 from pytest_isolation.inception.live.plan import Plan
 
+UNREACHED = re.compile(
+    "no such host|could not resolve|unable to resolve host|temporary failure (in name )?resol|network is unreachable|"
+    "i/o timeout|TLS handshake timeout", re.IGNORECASE
+)  # fmt: skip
+"""As Docker, BuildKit, apt, curl and wget say it."""
 MAKE_S = 1800
 """For a build from nothing, downloads included."""
 SETTLE_S = 180
@@ -72,8 +78,9 @@ class Stack:
             status = self.ground.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S * self.ground.patience)
         except TimedOut as error:
             return Made(" ".join(argv), None, time.monotonic() - began, str(error))
-        lines = [line for line in file.read_text(errors="replace").splitlines() if line.strip()]
-        return Made(" ".join(argv), status, time.monotonic() - began, lines[-1].strip() if lines else "")
+        lines = [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()]
+        unreached = next(filter(UNREACHED.search, lines), "") if status else ""
+        return Made(" ".join(argv), status, time.monotonic() - began, lines[-1] if lines else "", unreached)
 
     def settle(self) -> None:
         """Until every container runs and the site says something other than that it is not ready, or time is up."""

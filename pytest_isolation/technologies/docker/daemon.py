@@ -15,7 +15,7 @@ from pytest_isolation.errors import BoxError, IsolationError, Unavailable, Usage
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from docker import APIClient
+    from docker import APIClient, DockerClient
 
 LABEL = "pytest-isolation.run"
 """On every container and image of ours: the run that made it."""
@@ -193,6 +193,17 @@ def connect(host: str | None) -> Daemon:
         raise UsageError(f"host={host!r}: expected one address, for example host=unix:///run/user/1000/docker.sock")
     known = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
     return _connect(host, tuple(os.environ.get(name) for name in known))
+
+
+def client(timeout: float) -> DockerClient:
+    """The SDK's high-level client of the usual daemon, for the caller to close; a call has `timeout` seconds.
+
+    Raises Unavailable with what to do: the SDK would leave a socket open, and say it in three wrappings.
+    """
+    connect(None).check_answers()
+    import docker
+
+    return docker.from_env(timeout=timeout)  # type: ignore[arg-type]
 
 
 @cache
