@@ -14,7 +14,7 @@ import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.inception.live.ground import check_host, tools
+from pytest_isolation.inception.live.venue import check_host, tools
 from pytest_isolation.technologies.docker import stack
 from pytest_isolation.technologies.docker.daemon import connect
 from tests.inception.support import REFERENCE, apply

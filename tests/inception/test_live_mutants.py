@@ -114,7 +114,7 @@ def down(stack: Stack, *, forget: bool) -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant(name: str, running: Stack) -> None:
     mutant = MUTANTS[name]
-    top = Path(running.ground.top)
+    top = Path(running.venue.top)
     kept = {file: (top / file).read_text() for file, _, _ in mutant.edits}
     down(running, forget=mutant.fresh)
     apply(top, mutant.edits)

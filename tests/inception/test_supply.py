@@ -12,7 +12,7 @@ import pytest
 
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.inception.asked import Asked
-from pytest_isolation.inception.live import ground
+from pytest_isolation.inception.live import venue
 from pytest_isolation.inception.live.plan import Plan, call_of, read_plan
 from pytest_isolation.inception.live.supply import Supplied, copy, supply
 from pytest_isolation.inception.model import Submission, read_submission
@@ -191,14 +191,14 @@ def no_compose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_no_compose_is_said(no_compose: Path, tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"apt install docker-compose"):
-        ground.tools(tmp_path / "tools")
+        venue.tools(tmp_path / "tools")
 
 
 def test_an_old_compose_stands_in_for_the_plugin(no_compose: Path, tmp_path: Path) -> None:
     (no_compose / "docker-compose").write_text("#!/bin/sh\n")
     (no_compose / "docker-compose").chmod(0o755)
-    made = ground.tools(tmp_path / "tools")
-    assert (Path(made["DOCKER_CONFIG"]) / "cli-plugins/docker-compose").read_text() == ground.COMPOSE_PLUGIN
+    made = venue.tools(tmp_path / "tools")
+    assert (Path(made["DOCKER_CONFIG"]) / "cli-plugins/docker-compose").read_text() == venue.COMPOSE_PLUGIN
     assert os.access(tmp_path / "tools/bin/sudo", os.X_OK)
 
 

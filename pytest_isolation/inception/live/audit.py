@@ -14,13 +14,13 @@ from pytest_isolation.boxes.lifetime import Lifetime, state_directory
 from pytest_isolation.inception.asked import Asked
 from pytest_isolation.inception.live import taken
 from pytest_isolation.inception.live.facts import Facts, Made
-from pytest_isolation.inception.live.ground import Here, Host, TimedOut, check_host, tools
 from pytest_isolation.inception.live.judge import judge, nothing_seen
 from pytest_isolation.inception.live.look import look
 from pytest_isolation.inception.live.machine import InMachine
 from pytest_isolation.inception.live.plan import Plan, call_of, read_plan
 from pytest_isolation.inception.live.stack import Stack
 from pytest_isolation.inception.live.supply import Supplied, copy, supply
+from pytest_isolation.inception.live.venue import Here, Host, TimedOut, check_host, tools
 from pytest_isolation.inception.model import Submission, read_submission
 from pytest_isolation.inception.tree import read_tree
 from pytest_isolation.report.run import InceptionRow
@@ -87,14 +87,14 @@ def put_through(stack: Stack, made: Made, way: Way) -> Facts:
         return Facts(stack.look().containers, None, made=made)
     way.tell("waiting for the stack")
     stack.settle()
-    facts = replace(stack.look(), made=made, patience=stack.ground.patience)
+    facts = replace(stack.look(), made=made, patience=stack.venue.patience)
     if not facts.containers:
         return facts
     site, no_site = stack.visit()
     stack.store()
     facts = replace(facts, site=site, no_site=no_site, passwordless=stack.passwordless())
     if not way.machine:
-        way.while_up(Path(stack.ground.top))
+        way.while_up(Path(stack.venue.top))
     way.tell("make again, crashes, stops, down and up")
     facts = replace(facts, again=stack.make("make-again"))
     stack.settle()
@@ -122,18 +122,18 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
         domain = asked.domain.format(login=login)
         call = call_of(s, f"inception-{lifetime.run_id}-{secrets.token_hex(2)}")
         supplied = supply(place, s, way.given, login, domain)
-        ground: Host | InMachine
+        venue: Host | InMachine
         if way.machine:
-            ground = InMachine(place, lifetime, login, _environment(login, call), domain, way.tell)
+            venue = InMachine(place, lifetime, login, _environment(login, call), domain, way.tell)
         else:
             found = tools(lifetime.new_directory("tools"))
-            ground = Host(place, lifetime, _environment(login, call) | found, domain)
-        undo.callback(ground.close)
-        stack = Stack(ground, call, domain, way.logs)
+            venue = Host(place, lifetime, _environment(login, call) | found, domain)
+        undo.callback(venue.close)
+        stack = Stack(venue, call, domain, way.logs)
         stack.plan, made = _plan(stack, call, s)
         if made is None:
-            if isinstance(ground, InMachine):
-                ground.lend_images(stack.plan.bases)
+            if isinstance(venue, InMachine):
+                venue.lend_images(stack.plan.bases)
             else:
                 data, daemon = Path("/home") / login, daemons.connect(None)
                 before = taken.projects(daemon)
@@ -142,7 +142,7 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
                 stack.before_make = partial(taken.keep_built, stack.plan, daemon)
             way.tell(f"{' '.join(stack.plan.start)}; what it says is in {way.logs}/make.log")
             made = stack.make("make")
-            if isinstance(ground, Host):
+            if isinstance(venue, Host):
                 taken.write_down_others(stack.projects() - {call.project}, before, daemon, lifetime, undo)
             undo.callback(stack.keep_logs)
         yield stack, supplied, made
@@ -151,14 +151,14 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
 def _plan(stack: Stack, call: Plan, s: Submission) -> tuple[Plan, Made | None]:
     """With what compose says of the stack, or with the complaint it had."""
     words = call.compose("config")
-    limit = CONFIG_S * stack.ground.patience
+    limit = CONFIG_S * stack.venue.patience
     try:
-        status, told, said = stack.ground.ask(words, cwd=call.directory, timeout=limit)
+        status, told, said = stack.venue.ask(words, cwd=call.directory, timeout=limit)
     except TimedOut as error:
         return call, Made(" ".join(words), None, limit, str(error))
     if status != 0:
         return call, Made(" ".join(words), status, 0.0, " ".join(said.split()))
-    return read_plan(call, told, s, stack.ground.top), None
+    return read_plan(call, told, s, stack.venue.top), None
 
 
 def _environment(login: str, call: Plan) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from pytest_isolation.inception import hello
 from pytest_isolation.inception.live import web
 from pytest_isolation.inception.live.facts import Container, Facts
-from pytest_isolation.inception.live.ground import View
+from pytest_isolation.inception.live.venue import View
 from pytest_isolation.technologies.docker import daemon as daemons
 
 TIMEOUT_S = 10

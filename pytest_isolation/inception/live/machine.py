@@ -15,7 +15,7 @@ from pytest_isolation.boxes.box import Completed
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
-from pytest_isolation.inception.live.ground import COMPOSE_PLUGIN, SUDO, TimedOut
+from pytest_isolation.inception.live.venue import COMPOSE_PLUGIN, SUDO, TimedOut
 from pytest_isolation.machines import start
 from pytest_isolation.outside.network import sockaddr_in
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from pytest_isolation.inception.live import web, wordpress
 from pytest_isolation.inception.live.facts import Crash, Facts, Made, Site, Stop
-from pytest_isolation.inception.live.ground import Ground, TimedOut
 from pytest_isolation.inception.live.look import LABEL, containers_of, entry_port, look, of_stack, service_of
 from pytest_isolation.inception.live.plan import Plan
+from pytest_isolation.inception.live.venue import TimedOut, Venue
 
 UNREACHED = re.compile(
     "no such host|could not resolve|unable to resolve host|temporary failure (in name )?resol|network is unreachable|"
@@ -39,8 +39,8 @@ CLIENTS = ("mariadb", "mysql")
 class Stack:
     """`logs` is a directory that stays; `domain` the site's name."""
 
-    def __init__(self, ground: Ground, plan: Plan, domain: str, logs: Path) -> None:
-        self.ground, self.plan, self.domain, self.logs = ground, plan, domain, logs
+    def __init__(self, venue: Venue, plan: Plan, domain: str, logs: Path) -> None:
+        self.venue, self.plan, self.domain, self.logs = venue, plan, domain, logs
         self._written: list[tuple[str, str]] = []
         """(service, path) of the files that were put into volumes."""
         self._text = f"isolation {secrets.token_hex(8)}"
@@ -50,18 +50,18 @@ class Stack:
         """Is told how often the stack was made."""
 
     def containers(self) -> list[dict[str, Any]]:
-        return of_stack(self.ground.docker, self.ground.top)
+        return of_stack(self.venue.docker, self.venue.top)
 
     def projects(self) -> set[str]:
         """As its containers name them."""
         return {str(attrs["Config"]["Labels"].get(f"{LABEL}project")) for attrs in self.containers()}
 
     def look(self) -> Facts:
-        return look(self.ground.top, self.domain, self.ground)
+        return look(self.venue.top, self.domain, self.venue)
 
     def _address(self) -> tuple[str, int] | None:
-        port = entry_port(containers_of(self.ground.top, self.ground))
-        return self.ground.reach(port) if port is not None else None
+        port = entry_port(containers_of(self.venue.top, self.venue))
+        return self.venue.reach(port) if port is not None else None
 
     # -- starting --------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ class Stack:
         began = time.monotonic()
         file = self.logs / f"{log}.log"
         try:
-            status = self.ground.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S * self.ground.patience)
+            status = self.venue.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S * self.venue.patience)
         except TimedOut as error:
             return Made(" ".join(argv), None, time.monotonic() - began, str(error))
         lines = [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()]
@@ -84,10 +84,10 @@ class Stack:
 
     def settle(self) -> None:
         """Until every container runs and the site says something other than that it is not ready, or time is up."""
-        deadline = time.monotonic() + SETTLE_S * self.ground.patience
+        deadline = time.monotonic() + SETTLE_S * self.venue.patience
         while not self._ready() and time.monotonic() < deadline:
             time.sleep(0.3)
-        time.sleep(QUIET_S * self.ground.patience)
+        time.sleep(QUIET_S * self.venue.patience)
 
     def _ready(self) -> bool:
         stack = self.containers()
@@ -107,7 +107,7 @@ class Stack:
         if address is None:
             return None, "nothing publishes port 443"
         try:
-            asked = wordpress.WordPress(self.ground.docker, self.containers(), self.domain)
+            asked = wordpress.WordPress(self.venue.docker, self.containers(), self.domain)
             site, self._page = wordpress.visit(asked, address, self.domain, self._text)
         except wordpress.NoAnswer as error:
             return None, str(error)
@@ -119,7 +119,7 @@ class Stack:
             mounts = {one["Destination"] for one in attrs["Mounts"]}
             if not ("/var/lib/mysql" in mounts or {"mariadb", "mysql", "db"} & {service_of(attrs)}):
                 continue
-            container = self.ground.docker.containers.get(attrs["Id"])
+            container = self.venue.docker.containers.get(attrs["Id"])
             for client in CLIENTS:
                 line = [client, "--no-defaults", "-uroot", "--connect-timeout=5", "-e", "select 1"]
                 status, output = container.exec_run(line)
@@ -134,15 +134,15 @@ class Stack:
         return tuple(self._crash(attrs) for attrs in self.containers() if attrs["State"]["Running"])
 
     def _crash(self, attrs: dict[str, Any]) -> Crash:
-        container = self.ground.docker.containers.get(attrs["Id"])
+        container = self.venue.docker.containers.get(attrs["Id"])
         pid, began = container.attrs["State"]["Pid"], time.monotonic()
-        self.ground.crash(pid)
-        while (took := time.monotonic() - began) < CRASH_S * self.ground.patience:
+        self.venue.crash(pid)
+        while (took := time.monotonic() - began) < CRASH_S * self.venue.patience:
             container.reload()
             state = container.attrs["State"]
             if state["Running"] and state["Pid"] not in (0, pid):
                 return Crash(container.name, took)
-            if not state["Running"] and not state["Restarting"] and took > UNDONE_S * self.ground.patience:
+            if not state["Running"] and not state["Restarting"] and took > UNDONE_S * self.venue.patience:
                 break  # the daemon has seen it end and does nothing about it
             time.sleep(0.1)
         container.start()
@@ -152,9 +152,9 @@ class Stack:
         return tuple(self._stop(attrs) for attrs in self.containers() if attrs["State"]["Running"])
 
     def _stop(self, attrs: dict[str, Any]) -> Stop:
-        container = self.ground.docker.containers.get(attrs["Id"])
+        container = self.venue.docker.containers.get(attrs["Id"])
         began = time.monotonic()
-        container.stop(timeout=int(STOP_S * self.ground.patience))
+        container.stop(timeout=int(STOP_S * self.venue.patience))
         took = time.monotonic() - began
         container.reload()
         return Stop(container.name, took, container.attrs["State"]["ExitCode"] == 137)
@@ -175,7 +175,7 @@ class Stack:
             for mount in attrs["Mounts"]:
                 if mount["Type"] == "volume" and mount["RW"] and mount["Source"] not in seen:
                     seen.add(mount["Source"])
-                    yield self.ground.docker.containers.get(attrs["Id"]), mount
+                    yield self.venue.docker.containers.get(attrs["Id"]), mount
 
     def cycle(self) -> Made:
         """Down, volumes and all they hold left alone, and up again.  The first that fails is told."""
@@ -205,7 +205,7 @@ class Stack:
         for attrs in self.containers():
             if service_of(attrs) == service:
                 try:
-                    self.ground.docker.containers.get(attrs["Id"]).get_archive(path)[0].close()
+                    self.venue.docker.containers.get(attrs["Id"]).get_archive(path)[0].close()
                 except APIError:
                     return False
                 return True
@@ -213,7 +213,7 @@ class Stack:
 
     def _has_comment(self) -> bool:
         try:
-            asked = wordpress.WordPress(self.ground.docker, self.containers(), self.domain)
+            asked = wordpress.WordPress(self.venue.docker, self.containers(), self.domain)
             return wordpress.comments(asked, self._text) > 0
         except wordpress.NoAnswer:
             return False
@@ -221,5 +221,5 @@ class Stack:
     def keep_logs(self) -> None:
         """What every container said, beside what make did."""
         for attrs in self.containers():
-            text = self.ground.docker.containers.get(attrs["Id"]).logs(tail=5000, timestamps=True)
+            text = self.venue.docker.containers.get(attrs["Id"]).logs(tail=5000, timestamps=True)
             (self.logs / f"{service_of(attrs)}.container.log").write_bytes(text)

@@ -56,7 +56,7 @@ class View(Protocol):
         """What the kernel calls the process; None when this user may not see it."""
 
 
-class Ground(View, Protocol):
+class Venue(View, Protocol):
     """Where a stack is started."""
 
     top: str
