@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,9 @@ class Run:
         env: Mapping[str, str] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "pytest"),
         report: bool = True,
+        background: bool = False,
     ) -> None:
+        """`background`: as a shell's job with `&`, which ignores Control-C, whatever these tests are themselves."""
         self.folder = folder
         self.temporary = folder.parent / f"{folder.name}-tmp"
         self.temporary.mkdir(exist_ok=True)
@@ -69,6 +72,7 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN if background else signal.SIG_DFL),
         )
 
     def wait(self, timeout: float = 180) -> Done:

@@ -31,8 +31,8 @@ def test_busy_box_keeps_its_quota(box: Box, processes: int) -> None:
         # What a window can hold at most: it touches one period more than it is long.
         allowed = QUOTA * (window + PERIOD_S) + SLICE_S * (os.cpu_count() or 1)
         # What runs past a slice because the clock's tick was late (in a VM it may be) is taken off the next periods:
-        # over a longer window it is no more.  What is not limited is more by as much as the window is longer.
-        if charged <= allowed:
+        # over a longer window it is no more.  Twice as much is no tick's lateness.
+        if charged <= allowed or charged > 2 * allowed:
             break
     promise.require(
         charged <= allowed,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel
-from pytest_isolation.agent.client import Agent, Proc
+from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.memory import In
 
 
 @dataclass(slots=True)
@@ -83,12 +85,28 @@ def start_local(
     process.stdin.close()
     process.stdout.close()
     try:
-        return LocalAgent(process, Agent(channel))
+        agent = Agent(channel)
+        _heed_signals(agent.proc)
+        return LocalAgent(process, agent)
     except BaseException:
         channel.close()
         process.kill()
         process.wait()
         raise
+
+
+def _heed_signals(proc: Proc) -> None:
+    """What we ignore, it must not: nohup(1) and a shell's background jobs hand down ignored signals through exec.
+
+    A canary would miss them, and so would every process of a box.  Source: signal(7), execve(2).
+    """
+    program = Program()
+    # Popen gives back the two that Python ignores itself.
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            program._call("rt_sigaction", number, In(bytes(32)), None, 8)  # a struct of zeros: SIG_DFL
+    if len(program):
+        proc.run(program)
 
 
 class Pipes:

@@ -283,7 +283,12 @@ class Session:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
         """SIGTERM (timeout(1), a CI job that is cancelled) ends a run as Control-C does: with its report."""
-        if self.is_worker or threading.current_thread() is not threading.main_thread():
+        if threading.current_thread() is not threading.main_thread():
+            return (yield)
+        if self.is_worker:
+            # execnet ends a worker by a SIGINT to itself; nohup(1) and background jobs hand that down ignored.
+            if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
             return (yield)
         before = signal.signal(signal.SIGTERM, _interrupt)
         try:

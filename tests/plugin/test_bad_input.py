@@ -172,13 +172,20 @@ def test_a_box_that_breaks_mid_check(tmp_path: Path, name: str, sent: str) -> No
     assert done.rows[name, SIGNAL]["verdict"] == "holds"
 
 
+@pytest.mark.parametrize(
+    ("sent", "background"),
+    [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGTERM, True)],
+    ids=["Control-C", "SIGTERM", "SIGTERM to a background job"],
+)
 @pytest.mark.parametrize("workers", ["0", "2"])
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_what_it_measured(tmp_path: Path, workers: str, sent: signal.Signals) -> None:
+def test_an_interrupted_run_keeps_what_it_measured(
+    tmp_path: Path, workers: str, sent: signal.Signals, background: bool
+) -> None:
     """As Control-C does it, to the controller and its workers; as timeout(1) does it, to the controller alone."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    one = Run(folder, "-v", "-n", workers, "--isolation", "--box", "host", "--box", "namespaces")
+    boxes = ("--box", "host", "--box", "namespaces")
+    one = Run(folder, "-v", "-n", workers, "--isolation", *boxes, background=background)
     assert one.process.stdout is not None
     seen = 0
     for line in one.process.stdout:
