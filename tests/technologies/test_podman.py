@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ import pytest
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
 from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.image import base_image
+from pytest_isolation.errors import ProcLost
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.limits import hog
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.podman.engine import Engine
 from tests.support import need
@@ -134,6 +137,35 @@ def test_options_of_podman_run_arrive(run: lifetime.Lifetime, spec: BoxSpec) -> 
         assert status(box, "NoNewPrivs") == ["1"]
     with started(run, spec.weakened(weaken.drop("seccomp"))) as box:
         assert status(box, "Seccomp") == ["0"]
+
+
+@pytest.mark.skipif(not ROOT, reason="limits are for root here")
+@pytest.mark.parametrize("text", ["podman", "podman:cap_drop=MKNOD+"])
+def test_conmon_writes_nothing_in_the_users_directory(
+    run: lifetime.Lifetime, spec: BoxSpec, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It makes a file `oom` where it was started when a process of the container ran out of memory."""
+    monkeypatch.chdir(tmp_path)
+    with started(run, parse(text), memory=32 * MIB) as box, box.spawn() as proc:
+        conmon = Path(f"/proc/{box.parts.init_pid}/stat").read_text().rpartition(")")[2].split()[1]
+        place = Path(f"/proc/{conmon}/cwd").resolve()
+        with suppress(ProcLost):
+            hog(proc, 64 * MIB)
+        deadline = time.monotonic() + 5
+        while not (written := list(place.glob("oom"))) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert written, "conmon did not see that memory ran out"
+    assert list(tmp_path.iterdir()) == []
+    assert not place.exists()
+
+
+def test_a_path_in_an_option_counts_from_the_users_directory(
+    run: lifetime.Lifetime, spec: BoxSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "box.env").write_text("FROM_THE_FILE=yes\n")
+    monkeypatch.chdir(tmp_path)
+    with started(run, parse("podman:env_file=box.env")) as box:
+        assert b"FROM_THE_FILE=yes" in Path(f"/proc/{box.parts.init_pid}/environ").read_bytes().split(b"\0")
 
 
 @pytest.mark.parametrize(

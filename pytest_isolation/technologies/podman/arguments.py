@@ -85,11 +85,11 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     found = ["--interactive", "--rm", "--pull", "never", "--log-driver", "none", "--name", name]
     found += ["--label", f"{LABEL}={run_id}", "--entrypoint", json.dumps([agent])]
     return (
-        found + _identity(spec) + _limits(spec) + _file_systems(spec) + _namespaces(spec) + _defences(spec) + _own(spec)
+        found + _identity(spec) + _limits(spec) + _file_systems(spec) + _namespaces(spec) + _defences(spec) + own(spec)
     )
 
 
-def _own(spec: BoxSpec) -> list[str]:
+def own(spec: BoxSpec) -> list[str]:
     """The user's options; `true` is for those that take no value."""
     found = []
     for key, _ in spec.options:

@@ -120,10 +120,11 @@ class Engine:
         argv = [self.path, *self.global_arguments(), *words]
         as_account: dict[str, Any] = {}
         if self.account is not None:
-            as_account = {"user": self.account.uid, "group": self.account.gid, "extra_groups": [], "cwd": "/"}
+            as_account = {"user": self.account.uid, "group": self.account.gid, "extra_groups": []}
         try:
             done = subprocess.run(
                 argv,
+                cwd="/",  # what it leaves behind holds nobody's directory
                 env=self.environ(),
                 capture_output=True,
                 timeout=TIMEOUT_S,
@@ -204,7 +205,8 @@ class Engine:
             ), f"with runc: {own}, Podman's own runtime, refuses this host ({REFUSAL})"
         if asked is not None:
             program.find(name, Path(name).name)
-        return name, None
+        # Podman is started in a directory of ours, and a path counts from the user's.
+        return os.path.abspath(name) if "/" in name else name, None
 
     def program_of(self, runtime: str) -> str:
         """The path of its own runtime, as it tells it; empty for another, which is looked for in PATH."""

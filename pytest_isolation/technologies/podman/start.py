@@ -17,13 +17,14 @@ from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unsuppor
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.identity import check_runtime
 from pytest_isolation.technologies.podman import door
-from pytest_isolation.technologies.podman.arguments import arguments
+from pytest_isolation.technologies.podman.arguments import arguments, own
 from pytest_isolation.technologies.podman.engine import LABEL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from contextlib import ExitStack
 
-    from pytest_isolation.agent.client import Agent
+    from pytest_isolation.agent.client import Agent, Proc
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.technologies.podman.engine import Engine
@@ -64,21 +65,50 @@ class Start:
         engine.keep_quiet(self.lifetime)
         tag = spec.image if isinstance(spec.image, str) else self._image()
         runtime, note = engine.runtime(spec)
+        elsewhere = self._elsewhere()
         programs = program.Programs(door.group_for_a_command(self._guards()), undo)
         self.lifetime.register("podman:container", engine.handle(self.name))
         undo.callback(engine.remove, "container", self.name)
-        argv = [engine.path, *engine.global_arguments(), "--runtime", runtime, "run", *engine.ulimits()]
-        argv += arguments(spec, name=self.name, agent=self._agent, run_id=self.lifetime.run_id)
+        options = [*engine.ulimits()]
+        options += arguments(spec, name=self.name, agent=self._agent, run_id=self.lifetime.run_id)
         if self._guard is not None and not engine.rootless:
-            argv += ["--cgroup-parent", f"/{self._guard.path}"]
-        argv += [*self._mounts(), tag]
-        programs.start(argv, env=engine.environ_words(), prepare=engine.become_account)
+            options += ["--cgroup-parent", f"/{self._guard.path}"]
+        options += [*self._mounts(), tag]
+        self._start(programs, [engine.path, *engine.global_arguments(), "--runtime", runtime], options, elsewhere)
         agent = programs.hello("podman run")
         undo.callback(agent.close)
         self._look(agent)
         if note:
             self.facts["notes"] = [note]
         return agent
+
+    def _elsewhere(self) -> Callable[[Proc], Sequence[int]]:
+        """A child that leaves the user's directory: conmon writes a file `oom` into the one it is started in."""
+        place = self.lifetime.new_directory("podman")
+        self.undo.callback(self.lifetime.remove_directory, place)
+
+        def prepare(child: Proc) -> Sequence[int]:
+            launcher.must(child.chdir(os.fspath(place)), "a directory for conmon")
+            return self.engine.become_account(child)
+
+        return prepare
+
+    def _start(
+        self,
+        programs: program.Programs,
+        podman: Sequence[str],
+        options: Sequence[str],
+        elsewhere: Callable[[Proc], Sequence[int]],
+    ) -> None:
+        """`podman run`; in two steps where the user has options: a path in them counts from his directory."""
+        environ = self.engine.environ_words()
+        if not own(self.spec):
+            programs.start([*podman, "run", *options], env=environ, prepare=elsewhere)
+            return
+        if programs.run([*podman, "create", *options], env=environ, prepare=self.engine.become_account):
+            raise BoxError(f"podman create did not make the container{programs.because()}")
+        attached = [*podman, "start", "--attach", "--interactive", self.name]
+        programs.start(attached, env=environ, prepare=elsewhere)
 
     def enter(self) -> Agent:
         """As `podman exec` does."""
