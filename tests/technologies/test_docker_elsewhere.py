@@ -139,7 +139,8 @@ def guarded_socket() -> Iterator[str]:
             while data := source.recv(65536):
                 if b'"PidMode": "host"' in data:
                     said = b'{"message": "the host\'s processes are not for containers"}'
-                    source.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: %d\r\n\r\n%s" % (len(said), said))
+                    head = b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(said)
+                    source.sendall(head + said)
                     break
                 sink.sendall(data)
         for end in (source, sink):
