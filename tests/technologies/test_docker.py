@@ -29,7 +29,7 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import identity, launcher, mounts
 from pytest_isolation.technologies.capabilities import number_of
-from pytest_isolation.technologies.docker import Docker
+from pytest_isolation.technologies.docker import Docker, image
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
 
 REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) - {""}
@@ -726,3 +726,14 @@ def test_a_runtime_called_crun_that_is_runc(liar: tuple[str, lifetime.Lifetime])
 def test_a_runtime_of_its_name(liar: tuple[str, lifetime.Lifetime]) -> None:
     with started(liar[1], replace(options(runtime="runc", host=liar[0]), network="none")) as box:
         assert box.proc.getpid().value == 1
+
+
+def test_an_image_of_ours_goes_with_what_holds_it(api: Any) -> None:
+    """As a container that a daemon under load has forgotten to remove: it would keep the image for good."""
+    tag = f"{image.REPOSITORY}:{secrets.token_hex(4)}"
+    labels = {LABEL: "0" * 12}
+    api.import_image_from_data(b"\0" * 1024, *tag.split(":"), changes=[f"LABEL {LABEL}={labels[LABEL]}"])
+    left = api.create_container(tag, ["/none"], labels=labels)["Id"]
+    assert connect(None).remove_image(tag)
+    assert not api.images(tag)
+    assert left not in [found["Id"] for found in api.containers(all=True)]

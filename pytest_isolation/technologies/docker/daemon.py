@@ -174,9 +174,15 @@ class Daemon:
             except APIError as error:
                 if error.status_code != 409 or time.monotonic() > deadline:
                     raise BoxError(f"the Docker daemon does not remove the image {tag}: {said(error)}") from None
+                self._remove_users(tag)
                 time.sleep(0.1)
             else:
                 return True
+
+    def _remove_users(self, tag: str) -> None:
+        """The containers of ours that hold an image; nobody else can have made one of a tag that is a run's own."""
+        for found in self.api.containers(all=True, filters={"ancestor": tag, "label": LABEL}):
+            self.remove_container(found["Id"])
 
     @staticmethod
     def _check_label(kind: str, name: str, labels: Mapping[str, str] | None) -> None:
