@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,7 +136,7 @@ class Box:
         """A child process in the box, for calls that may end or change whoever makes them."""
         return self.proc.spawn(flags)
 
-    @property
+    @cached_property
     def outside(self) -> Outside:
         """The witnesses on the host's side."""
         from pytest_isolation.outside import Outside

@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -92,8 +93,12 @@ class Outside:
         """The host's processes whose comm is `name` (at most 15 characters)."""
         return {pid for pid in host_pids(self._box.parts.ground) if self.name(pid) == name}
 
+    @cached_property
     def numbers_are_ours(self) -> bool:
-        """Whether the box lives in the PID namespace of its outside: a pid means the same on both sides."""
+        """Whether the box lives in the PID namespace of its outside: a pid means the same on both sides.
+
+        No process ever changes its own: man:pid_namespaces(7).
+        """
         pid = self._box.parts.init_pid
         if pid is None:
             return False

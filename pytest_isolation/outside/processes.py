@@ -7,7 +7,7 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.client import Pending, Program
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.errors import BoxError
 
@@ -51,20 +51,32 @@ class Canary:
 
         A signal is pending from the moment kill(2) returns, so none can be late.
         """
-        seen: dict[int, int] = {}
-        while True:
-            reply = self.proc.rt_sigtimedwait(ALL_SIGNALS, 0)
-            if not reply.ok:
-                return seen
-            seen[reply.value] = struct.unpack_from("<i", reply.outs[0], 16)[0]
+        return self._taken(self._take())
 
-    def forgets(self) -> bool:
-        """Drop what signals it saw; False when it was killed."""
+    def _take(self) -> Pending:
+        program = Program()
+        program.rt_sigtimedwait(ALL_SIGNALS, 0)
+        return self.proc.start(program)
+
+    def _taken(self, asked: Pending) -> dict[int, int]:
+        seen: dict[int, int] = {}
+        while (reply := asked.result()[0]).ok:
+            seen[reply.value] = struct.unpack_from("<i", reply.outs[0], 16)[0]
+            asked = self._take()
+        return seen
+
+    def serves_again(self, box: Box) -> bool:
+        """Drop what signals it saw; False when it was killed, or its number now names something else in `box`.
+
+        The two are asked at the same time: every example of many checks pays for it.
+        """
         try:
-            self.signals_seen()
+            asked = self._take()
+            good = _ours_or_nothing(box, self)
+            self._taken(asked)
         except BoxError:
             return False
-        return True
+        return good
 
     def room(self, data: bytes) -> int:
         """As plant, in the same place every time: for one secret an example."""
@@ -100,8 +112,7 @@ def canary_for(box: Box) -> Canary:
     """A living canary without a signal, whose number in `box` names the canary itself or nothing."""
     kept = box.witnesses.get("canary")
     if isinstance(kept, Canary):
-        # One round trip each: every example of many checks pays for these two.
-        if kept.forgets() and _ours_or_nothing(box, kept):
+        if kept.serves_again(box):
             return kept
         kept.close()
     passed_over: list[Canary] = []
@@ -119,7 +130,7 @@ def canary_for(box: Box) -> Canary:
 
 
 def _ours_or_nothing(box: Box, canary: Canary) -> bool:
-    if box.outside.numbers_are_ours():
+    if box.outside.numbers_are_ours:
         return True
     with suppress(BoxError):
         return box.proc.kill(canary.pid, 0).errno == ESRCH
