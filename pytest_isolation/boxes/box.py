@@ -64,8 +64,6 @@ class Parts:
     """What a technology hands over about the box it started."""
 
     agent: Agent
-    close: Callable[[], None]
-    """End the box and wait until it has ended; called once."""
     ground: Ground = HERE
     """The machine it stands on, where its outside is: numbers, groups and paths below are that machine's."""
     init_pid: int | None = None
@@ -84,6 +82,8 @@ class Parts:
     unlike: tuple[Unlike, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     """`agent`: its path in the box when that is not /agent; the rest is the technology's."""
+    close: Callable[[], None] = lambda: None
+    """End the box and wait until it has ended; called once.  Whoever starts the box sets it, and how long it took."""
     started_ms: float = 0.0
 
 

@@ -59,7 +59,7 @@ class DockerMachine:
 
     def __init__(self, vm: Vm, address: str, close: Callable[[], None]) -> None:
         self.vm, self.address, self.close = vm, address, close
-        self.box = Box(BoxSpec(technology="qemu", name="machine"), Parts(vm.agent, lambda: None, shares_kernel=False))
+        self.box = Box(BoxSpec(technology="qemu", name="machine"), Parts(vm.agent, shares_kernel=False))
 
     def run(
         self,

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
     from pytest_isolation.boxes.lifetime import Lifetime
 
 
@@ -18,6 +20,24 @@ def refuse_unknown_holes(technology: Technology, spec: BoxSpec) -> None:
     """Raises Unavailable, naming it, for a weakening this technology cannot open: never passed over."""
     for hole in sorted(spec.weakenings - technology.weakenings()):
         raise Unavailable(f"{technology.name} cannot open the hole {hole} here")
+
+
+def start_box(spec: BoxSpec, start: Callable[[ExitStack], Parts]) -> Box:
+    """What `start` starts, as a box of `spec`; how long that took is measured here.
+
+    The stack it is handed takes what ends a part of the box, from Parts.enter later on too.  It is unwound at the box's
+    end, or at once when the start fails.
+    """
+    began = time.perf_counter()
+    undo = ExitStack()
+    with ExitStack() as failed:
+        failed.push(undo)
+        parts = start(undo)
+        parts.close = undo.close
+        parts.started_ms = (time.perf_counter() - began) * 1e3
+        box = Box(spec, parts)
+        failed.pop_all()
+    return box
 
 
 def flag(spec: BoxSpec, key: str) -> bool:

@@ -7,7 +7,6 @@ Source: bwrap(1), README.md of containers/bubblewrap.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +17,7 @@ from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy, share
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
-from pytest_isolation.technologies.base import refuse_unknown_holes, texts
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.namespaces import check_user_namespaces
 
 if TYPE_CHECKING:
@@ -65,28 +64,24 @@ class Bubblewrap:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
-        path = program.find("bwrap", "bubblewrap")
-        with ExitStack() as undo:
-            group = launcher.new_groups(spec, lifetime, Limits(), undo)
-            programs = program.Programs(group, undo)
-            start = _Start(spec, lifetime, programs.proc, undo)
-            argv = [path, *start.arguments(), start.agent]
-            pid = programs.start(argv, env=[], prepare=start.leak)
-            agent = programs.hello("bwrap")
-            undo.callback(agent.close)
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=program.last_descendant(pid),
-                group=group,
-                root=start.root,
-                volumes=start.volumes,
-                facts={"environment": launcher.environment(spec), "command": argv},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            parts.close = undo.pop_all().close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        group = launcher.new_groups(spec, lifetime, Limits(), undo)
+        programs = program.Programs(group, undo)
+        start = _Start(spec, lifetime, programs.proc, undo)
+        argv = [program.find("bwrap", "bubblewrap"), *start.arguments(), start.agent]
+        pid = programs.start(argv, env=[], prepare=start.leak)
+        agent = programs.hello("bwrap")
+        undo.callback(agent.close)
+        return Parts(
+            agent=agent,
+            init_pid=program.last_descendant(pid),
+            group=group,
+            root=start.root,
+            volumes=start.volumes,
+            facts={"environment": launcher.environment(spec), "command": argv},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

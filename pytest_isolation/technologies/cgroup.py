@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +20,7 @@ from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -54,23 +53,20 @@ class Cgroup:
         self.check_available(spec)
         if spec.image is not None or spec.read_only or spec.volumes:
             raise Unsupported("a control group has no image, no root of its own to make read-only, and no volumes")
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            start = _Start(spec, lifetime, undo)
-            agent, pid = start.process(joins=True)
-            undo.callback(agent.close)
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=pid,
-                group=start.group,
-                root=Path("/"),
-                enter=start.enter,
-                facts={"environment": launcher.environment(spec), "agent": start.path},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            parts.close = undo.pop_all().close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        start = _Start(spec, lifetime, undo)
+        agent, pid = start.process(joins=True)
+        undo.callback(agent.close)
+        return Parts(
+            agent=agent,
+            init_pid=pid,
+            group=start.group,
+            root=Path("/"),
+            enter=start.enter,
+            facts={"environment": launcher.environment(spec), "agent": start.path},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,7 +17,7 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, lossy
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 
 CAP_SYS_CHROOT = 18
 
@@ -43,35 +42,28 @@ class Chroot:
         return {"version": platform.release()}
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
-        started = time.perf_counter()
         refuse_unknown_holes(self, spec)
         if spec.read_only or spec.volumes:
             raise Unsupported("chroot(2) mounts nothing: it has no read-only root and no volumes")
-        with ExitStack() as undo:
-            group = launcher.new_groups(spec, lifetime, Limits(), undo)
-            pipes = Pipes()
-            undo.callback(pipes.close)
-            local = start_local(pass_fds=pipes.theirs)
-            undo.callback(local.close)
-            root, path = launcher.new_root(spec, lifetime, local.proc, undo)
-            child = local.proc.spawn()
-            if group is not None:
-                group.add(child.pid)
-            launcher.must(child.chroot(os.fspath(root)), "chroot")
-            launcher.must(child.chdir("/"), "chdir")
-            launcher.become_agent(child, path, spec, pipes)
-            agent = launcher.hello(pipes)
-            undo.callback(agent.close)
-            undo.callback(child.end)
-            parts = Parts(
-                agent=agent,
-                close=undo.pop_all().close,
-                init_pid=child.pid,
-                group=group,
-                root=root,
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        group = launcher.new_groups(spec, lifetime, Limits(), undo)
+        pipes = Pipes()
+        undo.callback(pipes.close)
+        local = start_local(pass_fds=pipes.theirs)
+        undo.callback(local.close)
+        root, path = launcher.new_root(spec, lifetime, local.proc, undo)
+        child = local.proc.spawn()
+        if group is not None:
+            group.add(child.pid)
+        launcher.must(child.chroot(os.fspath(root)), "chroot")
+        launcher.must(child.chdir("/"), "chdir")
+        launcher.become_agent(child, path, spec, pipes)
+        agent = launcher.hello(pipes)
+        undo.callback(agent.close)
+        undo.callback(child.end)
+        return Parts(agent=agent, init_pid=child.pid, group=group, root=root)
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

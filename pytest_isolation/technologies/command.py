@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +20,7 @@ from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError, Cause, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, program
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -60,38 +59,35 @@ class Command:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
         words = _words(spec)
         agent_path = os.fspath(agent_binary())
         argv = [word.replace(AGENT, agent_path) for word in words]
         argv[0] = shutil.which(words[0]) or words[0]
-        with ExitStack() as undo:
-            group = launcher.new_groups(spec, lifetime, Limits(), undo)
-            programs = program.Programs(group, undo)
-            env = [f"{key}={value}" for key, value in (dict(os.environ) | dict(spec.env)).items()]
-            pid = programs.start(argv, env=env)
-            try:
-                agent = programs.hello(words[0])
-            except BoxError as error:
-                raise BoxError(
-                    f"{error}. The command was {shlex.join(argv)}. The sandbox must let {agent_path} be read and "
-                    f"executed, and pass on its standard input and output: bind or allow that file, as in "
-                    f"`--ro-bind {AGENT} {AGENT}` of bwrap or `--whitelist={AGENT}` of firejail"
-                ) from None
-            undo.callback(agent.close)
-            init = _agent_below(pid)
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=init,
-                # A command may have put the box in a group of its own making, which we cannot name.
-                group=group if group is not None and init in group.pids() else None,
-                root=Path(f"/proc/{init}/root") if init is not None else None,
-                facts={"agent": agent_path, "command": argv},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            parts.close = undo.pop_all().close
-        return Box(spec, parts)
+        group = launcher.new_groups(spec, lifetime, Limits(), undo)
+        programs = program.Programs(group, undo)
+        env = [f"{key}={value}" for key, value in (dict(os.environ) | dict(spec.env)).items()]
+        pid = programs.start(argv, env=env)
+        try:
+            agent = programs.hello(words[0])
+        except BoxError as error:
+            raise BoxError(
+                f"{error}. The command was {shlex.join(argv)}. The sandbox must let {agent_path} be read and "
+                f"executed, and pass on its standard input and output: bind or allow that file, as in "
+                f"`--ro-bind {AGENT} {AGENT}` of bwrap or `--whitelist={AGENT}` of firejail"
+            ) from None
+        undo.callback(agent.close)
+        init = _agent_below(pid)
+        return Parts(
+            agent=agent,
+            init_pid=init,
+            # A command may have put the box in a group of its own making, which we cannot name.
+            group=group if group is not None and init in group.pids() else None,
+            root=Path(f"/proc/{init}/root") if init is not None else None,
+            facts={"agent": agent_path, "command": argv},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

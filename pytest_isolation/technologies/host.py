@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +16,7 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.launcher import new_groups
 
 
@@ -39,35 +38,28 @@ class Host:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         """A bare process under the guard's limits; limits asked for are not applied: nothing here could."""
-        started = time.perf_counter()
         refuse_unknown_holes(self, spec)
         if spec.image is not None or spec.read_only or spec.volumes:
             raise Unsupported("the bare host has no image, no root of its own to make read-only, and no volumes")
         if os.geteuid() != 0 and (spec.uid or spec.gid):
             raise Unsupported(f"this user cannot start a process as {spec.uid}:{spec.gid}", cause=NOT_ROOT)
-        with ExitStack() as undo:
-            group = new_groups(spec, lifetime, Limits(), undo)
-            try:
-                local = start_local(
-                    env=dict(os.environ) | dict(spec.env),
-                    cwd=spec.workdir,
-                    identity=(spec.uid, spec.gid) if spec.uid or spec.gid else None,
-                )
-            except OSError as error:
-                asked = f"workdir={spec.workdir}, uid={spec.uid}, gid={spec.gid}"
-                raise BoxError(f"a process with {asked} could not be started: {error}; give what is there") from None
-            undo.callback(local.close)
-            if group is not None:
-                group.add(local.pid)
-            parts = Parts(
-                agent=local.agent,
-                close=undo.pop_all().close,
-                init_pid=local.pid,
-                group=group,
-                root=Path("/"),
-                started_ms=(time.perf_counter() - started) * 1e3,
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        group = new_groups(spec, lifetime, Limits(), undo)
+        try:
+            local = start_local(
+                env=dict(os.environ) | dict(spec.env),
+                cwd=spec.workdir,
+                identity=(spec.uid, spec.gid) if spec.uid or spec.gid else None,
             )
-        return Box(spec, parts)
+        except OSError as error:
+            asked = f"workdir={spec.workdir}, uid={spec.uid}, gid={spec.gid}"
+            raise BoxError(f"a process with {asked} could not be started: {error}; give what is there") from None
+        undo.callback(local.close)
+        if group is not None:
+            group.add(local.pid)
+        return Parts(agent=local.agent, init_pid=local.pid, group=group, root=Path("/"))
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -11,7 +11,6 @@ import ctypes
 import os
 import platform
 import struct
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from functools import cache
@@ -36,7 +35,7 @@ from pytest_isolation.boxes.weakenings import (
 )
 from pytest_isolation.errors import ONE_ID, BoxError, Cause, Unavailable, Unsupported, unless_root
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import flag, refuse_unknown_holes
+from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, holes, number_of
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
 
@@ -119,23 +118,20 @@ class Namespaces:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            start = _Start(spec, lifetime, undo)
-            agent = start.run()
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=start.pid,
-                group=start.group,
-                root=start.root,
-                volumes=start.volumes,
-                enter=start.enter,
-                facts={"environment": launcher.environment(spec)},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            parts.close = undo.pop_all().close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        start = _Start(spec, lifetime, undo)
+        agent = start.run()
+        return Parts(
+            agent=agent,
+            init_pid=start.pid,
+            group=start.group,
+            root=start.root,
+            volumes=start.volumes,
+            enter=start.enter,
+            facts={"environment": launcher.environment(spec)},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import secrets
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,7 +20,7 @@ from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy, share
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
-from pytest_isolation.technologies.base import flag, refuse_unknown_holes, texts
+from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box, texts
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
@@ -82,34 +81,31 @@ class Nspawn:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            group = launcher.new_groups(spec, lifetime, Limits(), undo)
-            machine = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
-            lifetime.register("directory", os.fspath(STATE / machine))
-            undo.callback(_forget, machine)
-            programs = program.Programs(group, undo)
-            start = _Start(spec, lifetime, programs.proc, undo)
-            argv = [program.find("systemd-nspawn", "systemd-container"), *start.arguments(machine), start.agent]
-            env = [f"{key}={value}" for key, value in os.environ.items() if not key.startswith("SYSTEMD_")]
-            # No locks on the root: the files would outlive a killed run, and nobody else has this root.
-            env.append("SYSTEMD_NSPAWN_LOCK=0")
-            env += sorted(variable for hole, variable in VARIABLES.items() if spec.has(hole))
-            pid = programs.start(argv, env=env)
-            agent = programs.hello("systemd-nspawn")
-            undo.callback(agent.close)
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=program.last_descendant(pid),
-                group=group,
-                root=start.root,
-                volumes=start.volumes,
-                facts={"environment": launcher.environment(spec), "command": argv},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            parts.close = undo.pop_all().close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        group = launcher.new_groups(spec, lifetime, Limits(), undo)
+        machine = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
+        lifetime.register("directory", os.fspath(STATE / machine))
+        undo.callback(_forget, machine)
+        programs = program.Programs(group, undo)
+        start = _Start(spec, lifetime, programs.proc, undo)
+        argv = [program.find("systemd-nspawn", "systemd-container"), *start.arguments(machine), start.agent]
+        env = [f"{key}={value}" for key, value in os.environ.items() if not key.startswith("SYSTEMD_")]
+        # No locks on the root: the files would outlive a killed run, and nobody else has this root.
+        env.append("SYSTEMD_NSPAWN_LOCK=0")
+        env += sorted(variable for hole, variable in VARIABLES.items() if spec.has(hole))
+        pid = programs.start(argv, env=env)
+        agent = programs.hello("systemd-nspawn")
+        undo.callback(agent.close)
+        return Parts(
+            agent=agent,
+            init_pid=program.last_descendant(pid),
+            group=group,
+            root=start.root,
+            volumes=start.volumes,
+            facts={"environment": launcher.environment(spec), "command": argv},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

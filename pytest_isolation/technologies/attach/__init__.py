@@ -7,7 +7,6 @@ what both are is compared (likeness.py).  What could not be made alike takes the
 from __future__ import annotations
 
 import platform
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,7 @@ from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.attach import target
 from pytest_isolation.technologies.attach.join import Joining
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,26 +47,21 @@ class Attach:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         lend.check_as_it_is(spec)
-        started = time.perf_counter()
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
         found = target.find(spec)
-        with ExitStack() as undo:
-            joining = Joining(found, undo)
-            agent = joining.run()
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=found.pid,
-                group=found.group(),
-                root=found.place / "root",
-                enter=lambda: joining.run(),
-                unlike=joining.unlike,
-                facts={"measured": joining.facts()},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            # What enters later is undone with the box, too.
-            joining.undo = undo.pop_all()
-            parts.close = joining.undo.close
-        return Box(spec, parts)
+        joining = Joining(found, undo)
+        agent = joining.run()
+        return Parts(
+            agent=agent,
+            init_pid=found.pid,
+            group=found.group(),
+            root=found.place / "root",
+            enter=lambda: joining.run(),
+            unlike=joining.unlike,
+            facts={"measured": joining.facts()},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         """Nothing: a process of ours in the box ends with us, and nothing else is made."""

@@ -7,7 +7,6 @@ an exec of the same agent.  Sources: Docker Engine API v1.41, moby oci/defaults.
 from __future__ import annotations
 
 import os
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from pytest_isolation.boxes.weakenings import (
     unlimited,
 )
 from pytest_isolation.technologies import lend
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.docker import attach, image, settings, stack
 from pytest_isolation.technologies.docker import daemon as daemons
@@ -93,28 +92,25 @@ class Docker:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            make = attach.Attached if spec.attached else Start
-            start = make(daemons.connect(spec.option("host")), spec, lifetime, undo)
-            with daemons.explained(f"starting {spec.id}"):
-                agent = start.run()
-            parts = Parts(
-                agent=agent,
-                ground=start.ground,
-                close=lambda: None,
-                init_pid=start.pid if start.shares_kernel else None,
-                shares_kernel=start.shares_kernel,
-                group=start.group,
-                root=start.root,
-                volumes=start.volumes,
-                enter=start.enter,
-                address=start.address,
-                facts=start.facts,
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            parts.close = undo.pop_all().close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        make = attach.Attached if spec.attached else Start
+        start = make(daemons.connect(spec.option("host")), spec, lifetime, undo)
+        with daemons.explained(f"starting {spec.id}"):
+            agent = start.run()
+        return Parts(
+            agent=agent,
+            ground=start.ground,
+            init_pid=start.pid if start.shares_kernel else None,
+            shares_kernel=start.shares_kernel,
+            group=start.group,
+            root=start.root,
+            volumes=start.volumes,
+            enter=start.enter,
+            address=start.address,
+            facts=start.facts,
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `volume`, by the names registered before they were made; nothing without our label.

@@ -9,7 +9,6 @@ Sources: lxc.container.conf(5), lxc-start(1), lxc-attach(1), the files in /usr/s
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -29,7 +28,7 @@ from pytest_isolation.boxes.weakenings import (
 )
 from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, program
-from pytest_isolation.technologies.base import refuse_unknown_holes, texts
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.lxc import state
 from pytest_isolation.technologies.lxc.configuration import EXPOSED, INCLUDED, NAMESPACES
@@ -94,26 +93,21 @@ class Lxc:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            container = Container(spec, lifetime, undo)
-            agent = container.start()
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=container.pid,
-                group=container.group,
-                root=container.root,
-                volumes=container.volumes,
-                enter=container.enter,
-                address=str(spec.option("address", "")).partition("/")[0] or None,
-                facts={"environment": [*launcher.environment(spec), "container=lxc"], "id": container.name},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            # What enters later is undone with the box, too.
-            container.undo = undo.pop_all()
-            parts.close = container.undo.close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        container = Container(spec, lifetime, undo)
+        agent = container.start()
+        return Parts(
+            agent=agent,
+            init_pid=container.pid,
+            group=container.group,
+            root=container.root,
+            volumes=container.volumes,
+            enter=container.enter,
+            address=str(spec.option("address", "")).partition("/")[0] or None,
+            facts={"environment": [*launcher.environment(spec), "container=lxc"], "id": container.name},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         """`container`: its name and its container path; `locks`: a container path."""

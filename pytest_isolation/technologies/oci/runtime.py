@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,7 +29,7 @@ from pytest_isolation.boxes.weakenings import (
 )
 from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
-from pytest_isolation.technologies.base import flag, refuse_unknown_holes
+from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.namespaces import check_user_namespaces
 from pytest_isolation.technologies.oci import bundle
@@ -119,26 +118,21 @@ class OciRuntime:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            container = Container(self, spec, lifetime, undo)
-            agent = container.start()
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=container.pid if self.shares_kernel else None,
-                group=container.group,
-                root=container.root,
-                volumes=container.volumes,
-                enter=container.enter,
-                shares_kernel=self.shares_kernel,
-                facts={"environment": launcher.environment(spec), "id": container.id},
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            # What enters later is undone with the box, too.
-            container.undo = undo.pop_all()
-            parts.close = container.undo.close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        container = Container(self, spec, lifetime, undo)
+        agent = container.start()
+        return Parts(
+            agent=agent,
+            init_pid=container.pid if self.shares_kernel else None,
+            group=container.group,
+            root=container.root,
+            volumes=container.volumes,
+            enter=container.enter,
+            shares_kernel=self.shares_kernel,
+            facts={"environment": launcher.environment(spec), "id": container.id},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         """`container`: its id and the directory of the runtime's state."""

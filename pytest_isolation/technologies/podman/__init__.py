@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +21,7 @@ from pytest_isolation.boxes.weakenings import (
     unlimited,
 )
 from pytest_isolation.technologies import lend
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import holes
 from pytest_isolation.technologies.podman import arguments, attach
 from pytest_isolation.technologies.podman.engine import Engine, engine_for
@@ -78,27 +77,22 @@ class Podman:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            make = attach.Attached if spec.attached else Start
-            start = make(engine_for(spec), spec, lifetime, undo)
-            agent = start.run()
-            parts = Parts(
-                agent=agent,
-                close=lambda: None,
-                init_pid=start.pid,
-                group=start.group,
-                root=start.root,
-                volumes=start.volumes,
-                enter=start.enter,
-                address=start.address,
-                facts=start.facts,
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-            # What enters later is undone with the box, too.
-            start.undo = undo.pop_all()
-            parts.close = start.undo.close
-        return Box(spec, parts)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        make = attach.Attached if spec.attached else Start
+        start = make(engine_for(spec), spec, lifetime, undo)
+        agent = start.run()
+        return Parts(
+            agent=agent,
+            init_pid=start.pid,
+            group=start.group,
+            root=start.root,
+            volumes=start.volumes,
+            enter=start.enter,
+            address=start.address,
+            facts=start.facts,
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `pause`, as the engine registered them: a name, and whose Podman it was.

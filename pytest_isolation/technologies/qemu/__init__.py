@@ -8,7 +8,6 @@ that hangs or panics raises `vm.BootError` with its console's last lines.
 from __future__ import annotations
 
 import subprocess
-import time
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, lossy, unlimited
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import Machine, binary
 from pytest_isolation.technologies.qemu.snapshot import start
@@ -84,30 +83,25 @@ class Qemu:
         if spec.network == "user":
             machine = replace(machine, modules=network.MODULES, devices=network.DEVICES)
         chosen, note = accel.choose(spec.option("accel", "auto"), machine, lifetime)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            limits = launcher.limits_of(spec)
-            group = launcher.new_groups(spec, lifetime, Limits(cpus=limits.cpus), undo)
-            vm = start(replace(machine, accel=chosen), lifetime, group=group)
-            undo.callback(vm.close)
-            agent = guest.become_box(vm, spec)
-            undo.callback(agent.close)
-            facts: dict[str, Any] = {
-                "measured": {"accel": "kvm" if vm.monitor.kvm() else "tcg"},
-                "environment": launcher.environment(spec),
-                "notes": [note] if note else [],
-            }
-            if group is not None and group.has("memory"):
-                facts["memory_overhead"] = group.memory_bytes()
-            parts = Parts(
-                agent=agent,
-                close=undo.pop_all().close,
-                group=group,
-                shares_kernel=False,
-                facts=facts,
-                started_ms=(time.perf_counter() - started) * 1e3,
-            )
-        return Box(spec, parts)
+        machine = replace(machine, accel=chosen)
+        notes = [note] if note else []
+        return start_box(spec, lambda undo: self._parts(spec, machine, notes, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, machine: Machine, notes: list[str], lifetime: Lifetime, undo: ExitStack) -> Parts:
+        limits = launcher.limits_of(spec)
+        group = launcher.new_groups(spec, lifetime, Limits(cpus=limits.cpus), undo)
+        vm = start(machine, lifetime, group=group)
+        undo.callback(vm.close)
+        agent = guest.become_box(vm, spec)
+        undo.callback(agent.close)
+        facts: dict[str, Any] = {
+            "measured": {"accel": "kvm" if vm.monitor.kvm() else "tcg"},
+            "environment": launcher.environment(spec),
+            "notes": notes,
+        }
+        if group is not None and group.has("memory"):
+            facts["memory_overhead"] = group.memory_bytes()
+        return Parts(agent=agent, group=group, shares_kernel=False, facts=facts)
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -1,15 +1,13 @@
 """Boxes made by unshare(1) of util-linux: a PID, a mount, an IPC and a UTS namespace, and a root of their own."""
 
 import os
-import time
-from contextlib import ExitStack
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Parts
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import share
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import launcher, program
-from pytest_isolation.technologies.base import refuse_unknown_holes
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 
 FLAGS = {"mnt": "--mount", "ipc": "--ipc", "uts": "--uts"}
 
@@ -36,20 +34,19 @@ class Unshare:
 
     def launch(self, spec, lifetime):
         self.check_available(spec)
-        started = time.perf_counter()
-        with ExitStack() as undo:
-            group = launcher.new_groups(spec, lifetime, Limits(), undo)
-            programs = program.Programs(group, undo)
-            root, agent_path = launcher.new_root(spec, lifetime, programs.proc, undo)
-            argv = [program.find("unshare", "util-linux"), "--fork", "--kill-child"]
-            argv += [flag for kind, flag in FLAGS.items() if not spec.has(share(kind))]
-            argv += [] if spec.has(share("pid")) else ["--pid"]
-            pid = programs.start([*argv, f"--root={root}", agent_path, "-d"], env=launcher.environment(spec))
-            agent = programs.hello("unshare")
-            undo.callback(agent.close)
-            took = (time.perf_counter() - started) * 1e3
-            init, close = program.last_descendant(pid), undo.pop_all().close
-            return Box(spec, Parts(agent, close, init_pid=init, group=group, root=root, started_ms=took))
+        return start_box(spec, lambda undo: self.parts(spec, lifetime, undo))
+
+    def parts(self, spec, lifetime, undo):
+        group = launcher.new_groups(spec, lifetime, Limits(), undo)
+        programs = program.Programs(group, undo)
+        root, agent_path = launcher.new_root(spec, lifetime, programs.proc, undo)
+        argv = [program.find("unshare", "util-linux"), "--fork", "--kill-child"]
+        argv += [flag for kind, flag in FLAGS.items() if not spec.has(share(kind))]
+        argv += [] if spec.has(share("pid")) else ["--pid"]
+        pid = programs.start([*argv, f"--root={root}", agent_path, "-d"], env=launcher.environment(spec))
+        agent = programs.hello("unshare")
+        undo.callback(agent.close)
+        return Parts(agent, init_pid=program.last_descendant(pid), group=group, root=root)
 
     def clean(self, kind, handle):
         return False  # it registers nothing that the run does not remove by itself
