@@ -280,6 +280,16 @@ def test_limits_above_what_we_may_set_are_said() -> None:
     }
 
 
+def test_another_label_of_the_security_module_spoils_every_verdict() -> None:
+    """No kernel here has such a module: what /proc would say of both is given."""
+    theirs, ours = {"LSM label": "docker-default (enforce)"}, {"LSM label": "unconfined"}
+    (one,) = likeness.compare(theirs, ours, {})
+    assert one.what == "its LSM label could not be reproduced: docker-default (enforce), and ours unconfined"
+    assert one.spoiling("pid.init-is-one", "holds")
+    assert one.spoiling("mnt.mount-denied", "violated")
+    assert list(likeness.compare(theirs, theirs, {})) == []
+
+
 def test_a_spoiled_verdict_is_unsupported() -> None:
     only = Unlike("x", ("cg.*",), VIOLATED)
     assert only.spoiling("cg.mem.enforced", "violated")
