@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, weaken
 from pytest_isolation.agent.client import Program, Reply
+from pytest_isolation.errors import NOT_ROOT, unless_root
 from pytest_isolation.outside.network import listener, reached, sockaddr_un
 
 promise = guarantee(
@@ -47,7 +48,9 @@ def test_daemon_is_unreachable(box: Box, prefix: str, daemon: str) -> None:
                 tried, _ = _knock(box, f"{prefix}{path}")
                 promise.require(not reached(service), tried)
     except PermissionError as error:
-        raise Unsupported(f"a listener of ours in /run of the host is for root: {error.strerror}") from None
+        raise Unsupported(
+            f"no listener of ours in /run of the host: {error.strerror}", cause=unless_root(NOT_ROOT)
+        ) from None
 
 
 def _knock(box: Box, path: str) -> tuple[Reply, tuple[int, int] | None]:

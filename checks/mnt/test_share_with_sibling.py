@@ -1,10 +1,14 @@
 """What a box writes to its root, another box from the same image never sees."""
 
+import errno
+import os
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, weaken
 from pytest_isolation.agent.shortcuts import read
+from pytest_isolation.errors import NOT_ROOT, unless_root
 from pytest_isolation.strategies import payloads, tokens
 
 promise = guarantee(
@@ -28,7 +32,10 @@ def test_writes_are_not_shared(box: Box, place: str, name: str, data: bytes) -> 
         if made.ok:
             break
     else:
-        raise Unsupported(f"no place of the box's root takes a file: {made}")
+        raise Unsupported(
+            f"no place of the box's root takes a file: {os.strerror(made.errno)}",
+            cause=unless_root(NOT_ROOT) if made.errno == errno.EACCES else None,
+        )
     box.proc.close(made.value)
     try:
         box.write_file(path, data)

@@ -16,12 +16,13 @@ import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
 from pytest_isolation.boxes import lifetime
-from pytest_isolation.boxes.image import base_image
+from pytest_isolation.boxes.image import Entry, Image, base_image
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.limits import hog
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.podman.engine import Engine
+from pytest_isolation.technologies.podman.start import FEW_IDS
 from tests.support import need
 
 MIB = 1 << 20
@@ -101,6 +102,25 @@ def test_rootless_says_which_limits_it_cannot_set(run: lifetime.Lifetime, rootle
 def test_rootless_says_which_ids_it_has(run: lifetime.Lifetime, rootless: BoxSpec) -> None:
     with pytest.raises(Unsupported, match="uid=2000000000"):
         technology("podman").launch(replace(rootless, uid=2_000_000_000), run)
+
+
+@pytest.mark.parametrize("owner", [{"uid": 2_000_000_000}, {"gid": 2_000_000_000}])
+def test_rootless_imports_no_image_with_other_owners_than_it_has(
+    run: lifetime.Lifetime, rootless: BoxSpec, owner: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Podman 4.3 crashes now and then when it finds that out itself, and leaves what it had read in /var/tmp."""
+    asked, command = [], Engine.command
+
+    def listening(engine: Engine, *words: str, **how: Any) -> str:
+        asked.append(words[0])
+        return command(engine, *words, **how)
+
+    monkeypatch.setattr(Engine, "command", listening)
+    image = Image((Entry(path=b"theirs", kind="file", **owner),))
+    with pytest.raises(Unsupported, match="owners beyond the ids") as told:
+        technology("podman").launch(replace(rootless, image=image), run)
+    assert told.value.cause is FEW_IDS
+    assert "import" not in asked
 
 
 def test_rootless_ends_the_process_that_holds_its_namespaces(rootless: BoxSpec) -> None:

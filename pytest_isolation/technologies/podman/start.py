@@ -147,6 +147,7 @@ class Start:
         tree = (base_image() + (self.spec.image if isinstance(self.spec.image, Image) else Image())).carried(
             self.spec.weakenings
         )
+        self._check_owners(tree)
         data = tree.to_tar()
         digest = hashlib.sha256(data).hexdigest()[:16]
         tag = f"{REPOSITORY}:{digest}-{self.lifetime.run_id}-{os.getpid()}"
@@ -160,15 +161,18 @@ class Start:
         else:
             self.undo.callback(self.engine.remove, "image", tag)
         label = f"LABEL {LABEL}={self.lifetime.run_id}"
-        try:
-            self.engine.command("import", "--quiet", "--change", label, "-", tag, given=data)
-        except BoxError as error:
-            if "insufficient UIDs or GIDs" in str(error):
-                raise Unsupported(
-                    "the image has owners beyond the ids that this user has in /etc/subuid", cause=FEW_IDS
-                ) from None
-            raise
+        self.engine.command("import", "--quiet", "--change", label, "-", tag, given=data)
         return tag
+
+    def _check_owners(self, tree: Image) -> None:
+        """Podman would find out while it unpacks, and now and then crashes then and leaves its temporary files."""
+        uids, gids = self.engine.ids()
+        if any(
+            known is not None and owner >= known
+            for entry in tree.entries
+            for owner, known in ((entry.uid, uids), (entry.gid, gids))
+        ):
+            raise Unsupported("the image has owners beyond the ids that this user has in /etc/subuid", cause=FEW_IDS)
 
     def _mounts(self) -> list[str]:
         spec = self.spec
