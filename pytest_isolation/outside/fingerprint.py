@@ -6,8 +6,10 @@ Minus what drifts by itself: processes that were there before and end, other peo
 from __future__ import annotations
 
 import os
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -62,7 +64,7 @@ def _mounts() -> list[str]:
 
 
 def _links() -> list[str]:
-    return os.listdir("/sys/class/net")
+    return [name for _, name in socket.if_nameindex()]
 
 
 def _routes() -> list[str]:
@@ -78,16 +80,25 @@ def _groups() -> list[str]:
     return [os.fspath(place) for root in set(cgroups.hierarchies().values()) for place in cgroups.tree(root)]
 
 
+def _handed_down() -> list[str]:
+    """Which controllers the groups of v2 hand to those below them."""
+    root = cgroups.hierarchies().get("unified")
+    found = []
+    for place in cgroups.tree(root) if root is not None else ():
+        with suppress(OSError):
+            found.append(f"{place}: {(place / 'cgroup.subtree_control').read_text().strip()}")
+    return found
+
+
 def _sysctls() -> list[str]:
     found = []
     for top in ("kernel", "net", "fs", "vm", "user"):
-        for path in Path("/proc/sys", top).rglob("*"):
-            if any(part in _DRIFTING for part in path.parts) or not path.is_file():
-                continue
-            try:
-                found.append(f"{path} = {path.read_text().strip()}")
-            except OSError:
-                continue
+        for folder, _, names in os.walk(f"/proc/sys/{top}"):  # a link's may go while we look
+            for path in (Path(folder, name) for name in names):
+                if any(part in _DRIFTING for part in path.parts):
+                    continue
+                with suppress(OSError):
+                    found.append(f"{path} = {path.read_text().strip()}")
     return found
 
 
@@ -97,6 +108,11 @@ def _netns() -> list[str]:
 
 def _loops() -> list[str]:
     return [path.parent.parent.name for path in Path("/sys/block").glob("loop*/loop/backing_file")]
+
+
+def _modules() -> list[str]:
+    listed = Path("/proc/modules")
+    return [line.split()[0] for line in listed.read_text().splitlines()] if listed.exists() else []
 
 
 def _files() -> list[str]:
@@ -133,6 +149,8 @@ _READERS: dict[str, Callable[[], list[str]]] = {
     "link": _links,
     "route or address": _routes,
     "control group": _groups,
+    "controllers handed down by": _handed_down,
+    "module": _modules,
     "sysctl": _sysctls,
     "network namespace": _netns,
     "loop device": _loops,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.support.kernel import Kernel
 
+DT_DIR = 4
 V1_NAME = {"io": "blkio"}
 """Where v1 and v2 have different names for a controller."""
 
@@ -92,9 +93,6 @@ def old_tree(t: Trial, controller: str) -> Iterator[str]:
         raise _absent(t.kernel, controller, controller, found)
     t.own(NEWNS)
     modern = next((new for new, old in V1_NAME.items() if old == controller), controller)
-    if modern in found.offered:
-        # What an earlier trial switched on: a controller in use stays where it is (EBUSY).
-        shortcuts.write(t.proc, f"{found.v2}/cgroup.subtree_control", f"-{modern}".encode())
     answers: list[Reply] = []
 
     def mounted() -> bool:
@@ -121,17 +119,37 @@ def group(t: Trial, controller: str, *, v1: bool = False) -> Iterator[ScratchGro
     if not v1 and found.v2 is None:
         raise _absent(t.kernel, controller, old, found)
     made: list[str] = []
-    with ExitStack() as undo:
+    with ExitStack() as handed, ExitStack() as undo:
         base = undo.enter_context(old_tree(t, old)) if v1 else str(found.v2)
         path = base if t.as_ == "root" else base + own_path(t, old if v1 else "")
         undo.callback(_remove, t, made)
         for part in (*t.kernel.groups.split("/"), f"support-{controller or 'any'}"):
             if not v1 and controller:
-                shortcuts.write(t.proc, f"{path}/cgroup.subtree_control", f"+{controller}".encode())
+                _hand_down(t, path, controller, handed)
             path = f"{path}/{part}"
             if need(t.proc.mkdirat(AT_FDCWD, path, 0o755), 17).ok:
                 made.append(path)
         yield ScratchGroup(t, path, v1)
+
+
+def _hand_down(t: Trial, path: str, controller: str, undo: ExitStack) -> None:
+    """Have the groups below `path` get `controller`, as far as we may; `undo` puts that back as it was."""
+    file = f"{path}/cgroup.subtree_control"
+    before = shortcuts.read(t.proc, file).data.decode().split()
+    if controller in before or not shortcuts.write(t.proc, file, f"+{controller}".encode()).ok:
+        return
+    there = set(_below(t, path))
+
+    def put_back() -> None:
+        # Who made a group meanwhile may count on the controller: it stays.
+        if not set(_below(t, path)) - there:
+            shortcuts.write(t.proc, file, f"-{controller}".encode())
+
+    undo.callback(put_back)
+
+
+def _below(t: Trial, path: str) -> list[str]:
+    return [name for name, kind in shortcuts.entries(t.proc, path) if kind == DT_DIR]
 
 
 def _remove(t: Trial, made: list[str]) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.support.explain import Finding
+from pytest_isolation.support.feature import features
 from pytest_isolation.support.image import booted
 from pytest_isolation.support.kernel import Kernel
 from pytest_isolation.support.survey import survey
@@ -19,6 +20,7 @@ from pytest_isolation.technologies.qemu.kernel import kernel
 from pytest_isolation.technologies.qemu.vm import BootError
 from tests.host_support.controls import refuse
 from tests.host_support.images import images, need_vm
+from tests.host_support.state import changes, state
 from tests.runs import Done, run
 
 
@@ -172,3 +174,16 @@ def find(machine: Kernel, asked: set[str]) -> dict[str, Finding]:
 
 def judged_on(machine: Kernel, asked: set[str]) -> dict[str, Judged]:
     return {one.technology: one for one in judge(find(machine, asked), "root", programs=False)}
+
+
+def test_nothing_of_a_host_on_v2_is_changed(lifetime: Lifetime) -> None:
+    """What this host has not: all controllers in one tree with none handed down, and modules loaded when asked for."""
+    asked = {one.id for one in features() if one.modules or one.id.startswith("cg.")}
+    with booted(str(kernel().path), lifetime) as machine:
+        before = state(machine.root)
+        host = replace(machine, ours=False)
+        works = {one.feature.id for one in survey(host, ("root",), only=asked) if one.finding.status == "works"}
+        changed = changes(before, machine.root)
+    assert works >= {"cg.memory", "cg.pids", "cg.cpu", "cg.cpuset", "cg.io", "net.bridge", "fs.loop", "fs.overlay"}
+    assert before["group /sys/fs/cgroup"] == ""
+    assert changed == {}

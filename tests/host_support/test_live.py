@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +24,7 @@ from pytest_isolation.support.feature import features
 from pytest_isolation.support.kernel import look
 from pytest_isolation.support.technologies import technologies
 from pytest_isolation.support.trial import Trial, wait_until
+from tests.host_support.quiet import MYSELF as QUIET
 from tests.runs import run, run_as_nobody
 
 ROOT = os.geteuid() == 0
@@ -70,8 +74,27 @@ def test_the_host_alone(tmp_path: Path) -> None:
     assert {row["technology"] for row in done.report["technologies"]} >= {"docker", "podman", "gvisor", "qemu", "lxc"}
     assert done.report["results"] == []
     assert time.monotonic() - started < 20
-    assert Path("/proc/self/mountinfo").read_text() == mounted  # tests/safety compares the rest
+    assert Path("/proc/self/mountinfo").read_text() == mounted
     assert modules() == loaded
+
+
+@pytest.mark.skipif(not ROOT, reason="a namespace of every kind is root's")
+def test_nothing_of_the_host_is_changed(tmp_path: Path) -> None:
+    """The whole fingerprint, where nobody else can change it: groups, controllers, mounts, links, sysctls, modules."""
+    asked = [sys.executable, "-m", "pytest", "--isolation-host", f"--isolation-report=json:{tmp_path}/report.json"]
+    done = subprocess.run(
+        [*QUIET, str(tmp_path), *asked],
+        cwd=Path(__file__).parents[2],
+        env={key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")},
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    report = json.loads((tmp_path / "report.json").read_text())
+    works = {row["feature"] for row in report["support"] if row["status"] == "works" and row["as"] == "root"}
+    assert len(works) >= 90  # it was not the quiet place that left nothing to change
+    assert done.stdout.partition("changed:\n")[2] == "", done.stdout[-3000:]
 
 
 @pytest.mark.skipif(not ROOT, reason="a loop device is root's")

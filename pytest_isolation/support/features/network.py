@@ -77,7 +77,7 @@ _link("vxlan", "vxlan", "networks over several hosts", "VXLAN", data={"IFLA_VXLA
 _link("dummy", "dummy", "a link that leads nowhere", "DUMMY")
 _link("wireguard", "wireguard", "encrypted networks", "WIREGUARD", since="5.6")
 _link("ifb", "ifb", "shaping of what arrives", "IFB")
-_link("vrf", "vrf", "routing tables apart", "NET_VRF", data={"IFLA_VRF_TABLE": 10}, since="4.3")
+# No vrf: its module can never be unloaded again, and no technology here asks for it.
 
 
 @feature(
