@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.errors import Unavailable, UsageError
+from pytest_isolation.errors import UsageError
 from pytest_isolation.options.words import choice
 from pytest_isolation.report import FORMATS, PLANNED
 
@@ -138,19 +138,12 @@ def _full(spec: BoxSpec, table: Mapping[str, Any]) -> BoxSpec:
 
 
 def _kernels(given: Iterable[str], base: Path) -> tuple[str, ...]:
-    if not given:
-        return ()
-    from pytest_isolation.technologies.qemu.kernel import kernel
-
-    found = []
+    """Each once.  What is no kernel image is found out when its turn comes: the others' results are kept."""
+    found: dict[str, str] = {}
     for text in given:
-        try:
-            found.append(os.fspath(kernel(os.path.abspath(base / text)).path))
-        except Unavailable as error:
-            raise UsageError(
-                f"--isolation-kernel {text!r}: {error.reason.removeprefix('kernel=')}; {error.remedy}"
-            ) from None
-    return tuple(dict.fromkeys(found))
+        path = os.path.abspath(base / text)
+        found.setdefault(os.path.realpath(path), path)
+    return tuple(found.values())
 
 
 def _distinct(boxes: list[BoxSpec]) -> tuple[BoxSpec, ...]:

@@ -63,7 +63,10 @@ def _host(asked: RunConfig) -> int:
         for path in asked.kernels:
             try:
                 more = of_image(path, lifetime)
-            except (Unavailable, BoxError) as error:
+            except Unavailable as error:
+                failed.append(str(error).replace("kernel=", "--isolation-kernel ", 1))
+                continue
+            except BoxError as error:
                 failed.append(str(error))
                 continue
             support, technologies = support + more[0], technologies + more[1]

@@ -37,11 +37,16 @@ EARLY = "earlyprintk=ttyS0,115200"
 
 @contextmanager
 def booted(
-    path: str, lifetime: Lifetime, *, parameters: tuple[str, ...] = (), devices: tuple[str, ...] = ()
+    path: str,
+    lifetime: Lifetime,
+    *,
+    parameters: tuple[str, ...] = (),
+    devices: tuple[str, ...] = (),
+    timeout: float = BOOT_TIMEOUT_S,
 ) -> Iterator[Kernel]:
     """Boot the image at `path`, with `parameters` on its command line, and mount what a system has mounted.
 
-    `devices`: further arguments for QEMU.
+    `devices`: further arguments for QEMU; `timeout`: seconds until the agent must have answered.
 
     Raises Unavailable when it is no kernel image or QEMU is missing, BootError (a BoxError) with the console's
     last lines when it does not boot.
@@ -54,7 +59,7 @@ def booted(
         boot=(EARLY, *parameters),
         devices=devices,
     )
-    with boot(machine, lifetime, timeout=BOOT_TIMEOUT_S) as vm:
+    with boot(machine, lifetime, timeout=timeout) as vm:
         loader = Loader(vm)
         try:
             prepare(vm.agent.proc)

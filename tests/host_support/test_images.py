@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,7 +22,7 @@ from pytest_isolation.technologies.qemu.vm import BootError
 from tests.host_support.controls import refuse
 from tests.host_support.images import images, need_vm
 from tests.host_support.state import changes, state
-from tests.runs import Done, run
+from tests.runs import Done, run, run_as_nobody
 
 
 @pytest.fixture(scope="module")
@@ -56,16 +57,72 @@ def test_a_feature_that_nothing_needs_fails_no_run(side_by_side: Done) -> None:
     assert {row["kernel"] for row in needless} == {"running", *images()}
 
 
-def test_a_kernel_that_halts(tmp_path: Path) -> None:
+def test_what_boots_to_no_agent(tmp_path: Path) -> None:
+    """Each is one note, and what was found of this host is kept."""
     need_vm()
-    broken = tmp_path / "vmlinuz-broken"
     data = bytearray(kernel().path.read_bytes())
+    (tmp_path / "cut-off").write_bytes(data[: len(data) // 2])
     data[len(data) // 2 : len(data) // 2 + 65536] = bytes(65536)  # of what is unpacked at boot
-    broken.write_bytes(data)
-    done = run(tmp_path / "here", "--isolation-kernel", str(broken), timeout=400)
+    (tmp_path / "broken").write_bytes(data)
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("hello")
+    shutil.copy("/bin/ls", tmp_path / "program")
+    (tmp_path / "directory").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    told = {
+        "broken": ("did not boot to the agent", "the kernel halted", "the console's last lines"),
+        "cut-off": ("is cut off: it has", "copy it again"),
+        "empty": ("it starts with nothing; name a bzImage",),
+        "text": ("it starts with 68 65 6c 6c 6f; name a bzImage",),
+        "program": ("did not boot to the agent", "QEMU ended", "Error loading uncompressed kernel"),
+        "directory": ("is no file; name a kernel image",),
+        "pipe": ("is no file; name a kernel image",),
+        "none": ("cannot be opened: No such file or directory; name",),
+    }
+    asked = [word for name in told for word in ("--isolation-kernel", str(tmp_path / name))]
+    done = run(tmp_path / "here", "--isolation-host", *asked, timeout=400)
+    done.said("FAILED")
     assert done.code == 1
-    done.said("did not boot to the agent", "the kernel halted", "the console's last lines", "FAILED")
+    notes = done.report["notes"]
+    assert len(notes) == len(told)
+    for (name, words), note in zip(told.items(), notes, strict=True):
+        assert str(tmp_path / name) in note
+        assert [word for word in words if word not in note] == [], note
+        assert "\n" not in note.partition("the console's last lines:")[0]
     assert {row["kernel"] for row in done.report["support"]} == {"running"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="to become another user takes root")
+def test_an_image_that_this_user_may_not_read(tmp_path: Path) -> None:
+    need_vm()
+    secret = tmp_path / "vmlinuz-secret"
+    shutil.copy(kernel().path, secret)
+    secret.chmod(0o600)
+    for folder in (tmp_path, *tmp_path.parents[:2]):
+        folder.chmod(0o755)
+    done = run_as_nobody("--isolation-kernel", str(secret), timeout=90)
+    done.said(f"{secret} cannot be read by this user; as root: chmod a+r {secret}; or name a readable copy", "FAILED")
+    assert done.code == 1
+    assert {(row["kernel"], row["as"]) for row in done.report["support"]} == {("running", "user")}
+
+
+def test_a_kernel_that_hangs_without_a_word(lifetime: Lifetime, tmp_path: Path) -> None:
+    """Its first instruction: cli, hlt, and again."""
+    code = bytearray(8192)
+    code[0x1F1], code[0x1FE:0x206], code[0x206:0x208] = 4, b"\x55\xaa\xeb\x66HdrS", b"\x0c\x02"
+    code[0x211], code[0x22C:0x230], code[0x268:0x26C] = 1, b"\xff\xff\xff\x7f", b"\xfa\xf4\xeb\xfc"
+    (tmp_path / "silent").write_bytes(code)
+    told = r"no word from the agent within 6 s \(\d s of a processor\); nothing came on its console$"
+    with pytest.raises(BootError, match=told), booted(str(tmp_path / "silent"), lifetime, timeout=6):
+        pass
+
+
+def test_a_kernel_that_hangs(lifetime: Lifetime) -> None:
+    """Debian's waits for ever for a root that does not come."""
+    hang = ("rdinit=/nothing", "root=/dev/nothing", "rootwait")
+    told = r"(?s)no word from the agent within 15 s .*; the console's last lines:\n.*KASLR"
+    with pytest.raises(BootError, match=told), booted(str(kernel().path), lifetime, parameters=hang, timeout=15):
+        pass
 
 
 def test_a_kernel_that_panics(lifetime: Lifetime) -> None:

@@ -140,10 +140,15 @@ def _rank(image: Path) -> tuple[bool, list[int]]:
 def _look(path: Path) -> Kernel:
     """Source of the offsets: kernel Documentation/arch/x86/boot.rst, "The Real-Mode Kernel Header"."""
     try:
+        if path.exists() and not path.is_file():
+            raise Unavailable(f"kernel={path} is no file", "name a kernel image: a bzImage (vmlinuz) or an ELF vmlinux")
         with path.open("rb") as file:
             head = file.read(64 << 10)
+            size = os.fstat(file.fileno()).st_size
     except PermissionError:
-        raise Unavailable(f"kernel={path} cannot be read by this user", f"chmod a+r {path}, or run as root") from None
+        raise Unavailable(
+            f"kernel={path} cannot be read by this user", f"as root: chmod a+r {path}; or name a readable copy"
+        ) from None
     except OSError as error:
         raise Unavailable(
             f"kernel={path} cannot be opened: {error.strerror}", "name a kernel image that exists"
@@ -154,6 +159,11 @@ def _look(path: Path) -> Kernel:
         raise Unavailable(
             f"kernel={path} is no x86 Linux kernel image: it starts with {head[:8].hex(' ') or 'nothing'}",
             "name a bzImage (vmlinuz) or an ELF vmlinux",
+        )
+    setup, rest = head[0x1F1] or 4, int.from_bytes(head[0x1F4:0x1F8], "little")
+    if size < (whole := (setup + 1) * 512 + rest * 16):
+        raise Unavailable(
+            f"kernel={path} is cut off: it has {size} bytes, and its header says {whole}", "copy it again, whole"
         )
     at = int.from_bytes(head[0x20E:0x210], "little")
     text = head[at + 0x200 : at + 0x300].split(b"\0", 1)[0].decode(errors="replace") if at else ""

@@ -15,6 +15,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+import psutil
+
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Program, Reply
@@ -48,7 +50,7 @@ class BootError(BoxError):
     """A kernel did not get as far as the agent.  `console` has its last lines."""
 
     def __init__(self, what: str, why: str, console: str) -> None:
-        tail = f"the console's last lines:\n{console}" if console else "it said nothing"
+        tail = f"the console's last lines:\n{console}" if console else "nothing came on its console"
         super().__init__(f"{what}: {why}; {tail}")
         self.why, self.console = why, console
 
@@ -145,7 +147,7 @@ class _Boot:
                 vm.descriptor = snapshot.descriptor
                 serial.close()
             else:
-                self._watch(line, monitor, console, timeout)
+                self._watch(line, monitor, console, timeout, pid)
                 vm = Vm(self.machine, Agent(serial), console, monitor, pid)
                 self._prepare(vm, port)
             self.undo.callback(vm.agent.close)
@@ -168,7 +170,7 @@ class _Boot:
         vm.channel, vm.fast = port, True
         return vm
 
-    def _watch(self, line: int, monitor: Monitor, console: Console, timeout: float) -> None:
+    def _watch(self, line: int, monitor: Monitor, console: Console, timeout: float, pid: int) -> None:
         """Wait for the agent's first byte.
 
         Raises AgentLost when QEMU ends or stops the machine, the kernel halts, or time is up.
@@ -183,7 +185,11 @@ class _Boot:
             if console.said(HALTED):
                 raise AgentLost("the kernel halted")
             if time.monotonic() > self.deadline:
-                raise AgentLost(f"no word from the agent within {timeout:g} s")
+                used = sum(psutil.Process(pid).cpu_times()[:2])  # little: the host is busy; much: the kernel loops
+                raise AgentLost(f"no word from the agent within {timeout:g} s ({used:.0f} s of a processor)")
+        with socket.socket(fileno=os.dup(line)) as same:
+            if not same.recv(1, socket.MSG_PEEK):
+                raise AgentLost("QEMU ended")
 
     def _qemu(self, fds: dict[str, int], group: Group | None, snapshot: Snapshot | None) -> int:
         """Start QEMU from an agent of the host: it dies with that, and that with us."""
