@@ -18,7 +18,7 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, 
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
-from pytest_isolation.technologies.namespaces import check_user_namespaces
+from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc

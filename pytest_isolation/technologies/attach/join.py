@@ -24,7 +24,7 @@ from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher, lend
 from pytest_isolation.technologies.attach import filters, likeness
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
-from pytest_isolation.technologies.namespaces import CLONE
+from pytest_isolation.technologies.namespaces.clone import CLONE
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

@@ -34,7 +34,7 @@ from pytest_isolation.technologies.lxc import state
 from pytest_isolation.technologies.lxc.configuration import EXPOSED, INCLUDED, NAMESPACES
 from pytest_isolation.technologies.lxc.container import Container
 from pytest_isolation.technologies.lxc.ids import id_map
-from pytest_isolation.technologies.namespaces import check_user_namespaces
+from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime

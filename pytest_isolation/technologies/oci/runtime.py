@@ -31,7 +31,7 @@ from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, 
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.identity import check_shared_kernel
-from pytest_isolation.technologies.namespaces import check_user_namespaces
+from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.oci import bundle
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
 from pytest_isolation.technologies.launcher import must
-from pytest_isolation.technologies.namespaces import check_user_namespaces
+from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

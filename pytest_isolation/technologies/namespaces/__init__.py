@@ -1,0 +1,78 @@
+"""Linux namespaces by hand: clone(2), mount(2), pivot_root(2), and a control group; nothing installed, no daemon.
+
+Every namespace type; capabilities as a container's root usually has them; /proc and /sys with the
+usual masks.  No seccomp filter and no LSM profile: those are not namespaces.
+Sources: namespaces(7), pivot_root(2), user_namespaces(7), capabilities(7), OCI runtime-spec config-linux.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, join_sibling, lossy, share, unlimited
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
+from pytest_isolation.technologies.capabilities import holes
+from pytest_isolation.technologies.namespaces.clone import CLONE
+from pytest_isolation.technologies.namespaces.start import JOINED, Start
+from pytest_isolation.technologies.namespaces.user import check_user_namespaces, root
+
+__all__ = ["Namespaces"]
+
+
+class Namespaces:
+    name = "namespaces"
+    start_ms = 20
+    doors = ("start", "exec")
+    keywords: Mapping[str, str] = {
+        "userns": "true: a user namespace as well, with root mapped to this user (always so when not root)",
+        "capabilities": "what root in the box keeps: a list of names, all or none (default: as container engines do)",
+    }
+
+    def weakenings(self) -> Weakenings:
+        opened = {share(kind) for kind in CLONE if kind != "user"}
+        opened |= {join_sibling(kind) for kind in JOINED}
+        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
+        opened |= {
+            drop(what)
+            for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root", "exec-group")
+        }
+        opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")}
+        opened |= holes(("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE"))
+        if root():
+            opened |= {drop("propagation"), drop("clean-up"), drop("devices")}
+        return frozenset(opened)
+
+    def check_available(self, spec: BoxSpec) -> None:
+        refuse_unknown_holes(self, spec)
+        if not root() or flag(spec, "userns"):
+            check_user_namespaces()
+
+    def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
+        return {"version": platform.release(), "user_namespace": not root() or flag(spec, "userns")}
+
+    def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        self.check_available(spec)
+        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+        start = Start(spec, lifetime, undo)
+        agent = start.run()
+        return Parts(
+            agent=agent,
+            init_pid=start.pid,
+            group=start.group,
+            root=start.root,
+            volumes=start.volumes,
+            enter=start.enter,
+            facts={"environment": launcher.environment(spec)},
+        )
+
+    def clean(self, kind: str, handle: str) -> bool:
+        return False

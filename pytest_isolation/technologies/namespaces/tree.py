@@ -1,0 +1,166 @@
+"""What the box sees below its root: /proc, /sys, /dev, its control group, its volumes, and the usual masks."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import drop, expose
+from pytest_isolation.technologies.launcher import AT_FDCWD, must
+from pytest_isolation.technologies.mounts import (
+    MS_BIND,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+)
+
+AT_RECURSIVE, MOUNT_ATTR_RDONLY = 0x8000, 1  # mount_setattr(2)
+MASKED = (
+    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+    "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+)  # fmt: skip
+READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+INERT = MS_NOSUID | MS_NODEV | MS_NOEXEC
+
+
+class Tree:
+    """mount(2) below the new root `root`, by `child`, which has a mount namespace of its own.
+
+    `own` are the kinds of namespace that were made for the box, `joined` those it shares with a sibling;
+    `volumes` are directories of the host by their targets.
+    """
+
+    def __init__(
+        self, child: Proc, root: str, spec: BoxSpec, own: frozenset[str], joined: frozenset[str], userns: bool
+    ) -> None:
+        self.child, self.root, self.spec = child, root, spec
+        self.own, self.joined, self.userns = own, joined, userns
+
+    def mount(self, volumes: Mapping[str, Path], *, group: bool) -> None:
+        """All of it; `group`: the box has a control group of its own.  Raises BoxError."""
+        spec = self.spec
+        self._kernels_own()
+        if spec.has(expose("/dev")):
+            self._mount("/dev", "/dev", None, MS_BIND | MS_REC)
+        else:
+            self._mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755,size=64k")
+            self._devices()
+        if spec.has(expose("/sys/fs/cgroup")):
+            self._mount("/sys/fs/cgroup", "/sys/fs/cgroup", None, MS_BIND | MS_REC)
+        elif "cgroup" in self.own and group:
+            self._control_groups()
+        self._volumes(volumes)
+        if not spec.has(drop("masks")):
+            self._masks()
+        for path in ("/tmp", "/run"):
+            if spec.has(expose(path)):
+                self._mount(path, path, None, MS_BIND | MS_REC)
+            elif spec.read_only:
+                self._mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=1777")
+        if spec.has(expose("/")):
+            self._mount("/", "/host", None, MS_BIND | MS_REC)
+        if spec.read_only and not spec.has(drop("read-only")):
+            self._mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+    def _kernels_own(self) -> None:
+        """/proc and /sys: fresh ones where the namespaces they show are the box's, else the host's."""
+        if "pid" in self.own | self.joined:
+            self._mount("proc", "/proc", "proc", INERT)
+        else:
+            self._mount("/proc", "/proc", None, MS_BIND | MS_REC)
+        if "net" in self.own:
+            if not self._tried("sysfs", "/sys", "sysfs", INERT | MS_RDONLY):
+                self._mount("/sys", "/sys", None, MS_BIND | MS_REC)
+        else:
+            self._mount("/sys", "/sys", None, MS_BIND)
+            self._mount(None, "/sys", None, MS_REMOUNT | MS_BIND | MS_RDONLY | INERT)
+
+    def _control_groups(self) -> None:
+        """The tree of the box's own group, read-only."""
+        flags = INERT | (0 if self.spec.has(drop("cgroup-ro")) else MS_RDONLY)
+        if cgroups.mode() == "v2":
+            self._tried("cgroup2", "/sys/fs/cgroup", "cgroup2", flags)
+            return
+        self._mount("tmpfs", "/sys/fs/cgroup", "tmpfs", INERT, "mode=755,size=64k")
+        for controller in cgroups.hierarchies():
+            self._directory(f"/sys/fs/cgroup/{controller}")
+            if controller == "unified":
+                self._tried("cgroup2", "/sys/fs/cgroup/unified", "cgroup2", flags)
+            else:
+                self._tried("cgroup", f"/sys/fs/cgroup/{controller}", "cgroup", flags, _together(controller))
+        self._mount(None, "/sys/fs/cgroup", None, MS_REMOUNT | MS_RDONLY | INERT)
+
+    def _volumes(self, directories: Mapping[str, Path]) -> None:
+        for volume in self.spec.volumes:
+            target = volume.target
+            self._mount(os.fspath(directories[target]), target, None, MS_BIND)
+            if volume.nested:
+                self._mount("tmpfs", f"{target}/nested", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=777")
+            if volume.read_only and not self.spec.has(drop("read-only")):
+                made = self.child.mount_setattr(AT_FDCWD, f"{self.root}{target}", AT_RECURSIVE, set_=MOUNT_ATTR_RDONLY)
+                must(made, f"making {target} read-only")
+
+    def _devices(self) -> None:
+        """The nodes every container has; bound from the host where mknod(2) is not for us."""
+        for name in DEVICES:
+            node, number = f"{self.root}/dev/{name}", os.stat(f"/dev/{name}").st_rdev
+            if not self.userns and self.child.mknodat(AT_FDCWD, node, 0o020666, number).ok:
+                self.child.fchmodat(AT_FDCWD, node, 0o666)
+            else:
+                self._file(f"/dev/{name}")
+                self._mount(f"/dev/{name}", f"/dev/{name}", None, MS_BIND)
+        for name in ("pts", "shm", "mqueue"):
+            self._directory(f"/dev/{name}")
+        self._tried("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+        self.child.symlinkat("pts/ptmx", AT_FDCWD, f"{self.root}/dev/ptmx")
+        self._mount("tmpfs", "/dev/shm", "tmpfs", INERT, "mode=1777,size=64m")
+        self._tried("mqueue", "/dev/mqueue", "mqueue", INERT)
+        for link, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+            self.child.symlinkat(target, AT_FDCWD, f"{self.root}/dev/{link}")
+
+    def _masks(self) -> None:
+        for path in MASKED:
+            status = self.child.statx(AT_FDCWD, f"{self.root}{path}")
+            if not status.ok:
+                continue
+            if struct.unpack_from("<H", status.data, 28)[0] & 0o170000 == 0o040000:
+                self._mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0")
+            else:
+                self._mount(f"{self.root}/dev/null", path, None, MS_BIND)
+        for path in READ_ONLY:
+            if self.child.statx(AT_FDCWD, f"{self.root}{path}").ok:
+                self._mount(f"{self.root}{path}", path, None, MS_BIND | MS_REC)
+                self._mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | INERT)
+
+    # -- one call ----------------------------------------------------------------------
+
+    def _mount(self, source: str | None, target: str, fstype: str | None, flags: int, data: str | None = None) -> None:
+        must(self.child.mount(source, f"{self.root}{target}", fstype, flags, data), f"mounting {target}")
+
+    def _tried(self, source: str, target: str, fstype: str, flags: int, data: str | None = None) -> bool:
+        return self.child.mount(source, f"{self.root}{target}", fstype, flags, data).ok
+
+    def _directory(self, target: str) -> None:
+        self.child.mkdirat(AT_FDCWD, f"{self.root}{target}", 0o755)
+
+    def _file(self, target: str) -> None:
+        program = Program()
+        fd = program.openat(AT_FDCWD, f"{self.root}{target}", os.O_CREAT | os.O_WRONLY, 0o644)
+        program.close(fd)
+        self.child.run(program)
+
+
+def _together(controller: str) -> str:
+    """cpu and cpuacct are often one hierarchy, and can only be mounted as that."""
+    place = cgroups.hierarchies()[controller]
+    return ",".join(sorted(name for name, at in cgroups.hierarchies().items() if at == place))
