@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import select
+import socket
+import struct
 import time
 from typing import Protocol
 
 from pytest_isolation.errors import AgentLost
+
+SEND_TIMEOUT_S = 20
 
 
 class Channel(Protocol):
@@ -60,6 +64,8 @@ class FdChannel:
     def _more(self, count: int) -> bytes:
         try:
             data = os.read(self._reader, max(count, 65536))
+        except ConnectionResetError:
+            data = b""  # the other end of a socket, closed with something of ours unread
         except OSError as error:
             raise AgentLost(f"the agent's channel broke ({error.strerror})") from None
         if not data:
@@ -74,3 +80,10 @@ class FdChannel:
                 os.close(fd)
             except OSError:
                 pass
+
+
+def over_socket(fd: int) -> FdChannel:
+    """A channel over a connected socket, which it owns: a box that stops reading must not hold us for ever."""
+    with socket.socket(fileno=os.dup(fd)) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
+    return FdChannel(fd, fd)

@@ -500,13 +500,16 @@ class Agent:
     def move(self, fd: int, channel: Channel) -> int:
         """Speak over `channel` from now on, whose other end is descriptor `fd` in the box; the old one is closed.
 
-        Returns the descriptor the agent keeps.  Raises BoxError when the agent refuses.
+        Returns the descriptor the agent keeps.  Raises BoxError when the agent refuses, and closes `channel`.
         """
         program = Program()
         moved = program.channel(fd)
-        reply = self.proc.run(program)[moved]
-        if not reply.ok:
-            raise BoxError(f"the agent did not change its channel: {reply}")
+        with ExitStack() as undo:
+            undo.callback(channel.close)
+            reply = self.proc.run(program)[moved]
+            if not reply.ok:
+                raise BoxError(f"the agent did not change its channel: {reply}")
+            undo.pop_all()
         old, self._channel = self._channel, channel
         old.close()
         return reply.value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_isolation.agent import wire
-from pytest_isolation.agent.channel import FdChannel
+from pytest_isolation.agent.channel import FdChannel, over_socket
 from pytest_isolation.agent.client import Agent, Program
 from pytest_isolation.errors import AgentLost, ProcLost, WireError
 
@@ -97,6 +98,18 @@ def test_a_lost_agent_says_why_to_whoever_asks_next() -> None:
         for _ in range(2):
             with pytest.raises(AgentLost, match="closed"):
                 agent.proc.getpid()
+
+
+def test_a_socket_closed_with_something_unread_is_closed() -> None:
+    ours, theirs = socket.socketpair()
+    channel = over_socket(ours.detach())
+    theirs.send(HELLO)
+    agent = Agent(channel, hello_timeout=2)
+    asked = agent.proc.start(Program())
+    theirs.close()
+    with pytest.raises(AgentLost, match="closed"):
+        asked.result(timeout=2)
+    agent.close()
 
 
 def test_a_program_too_large_is_refused_here() -> None:

@@ -16,6 +16,7 @@ from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupporte
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.docker import image, observer, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
+from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.docker.settings import Settings
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
 
@@ -69,6 +70,8 @@ class Start:
         agent = self._hello(channel)
         undo.callback(agent.close)
         self._look(agent)
+        if self.ground is HERE and self.shares_kernel and self.pid is not None:
+            go_direct(agent, self.pid)
         return agent
 
     def _guard(self) -> str | None:

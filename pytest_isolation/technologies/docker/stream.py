@@ -15,13 +15,13 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_isolation.agent import wire
+from pytest_isolation.agent.channel import SEND_TIMEOUT_S
 from pytest_isolation.errors import AgentLost, WireError
 
 HEADER = struct.Struct(">B3xI")
 STDOUT, STDERR = 1, 2
 ERRORS_KEPT = 4096
 CHUNK = 256 << 10
-SEND_TIMEOUT_S = 20
 
 
 class AttachedChannel:

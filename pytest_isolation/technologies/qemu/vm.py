@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import struct
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.agent.channel import FdChannel
+from pytest_isolation.agent.channel import FdChannel, over_socket
 from pytest_isolation.agent.client import Agent, Program, Reply
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import started
@@ -139,7 +138,7 @@ class _Boot:
         for _, theirs in pairs.values():
             theirs.close()
         line = pairs["first"][0].detach()
-        serial, port = _channel(line), _channel(pairs["port"][0].detach())
+        serial, port = over_socket(line), over_socket(pairs["port"][0].detach())
         self.undo.callback(port.close)
         try:
             if snapshot is not None:
@@ -245,10 +244,3 @@ class _Boot:
             time.sleep(0.02)
         vm.descriptor = vm.agent.move(opened.value, port)
         vm.channel, vm.fast = port, True
-
-
-def _channel(fd: int) -> FdChannel:
-    """A guest that stops reading must not hold us for ever."""
-    with socket.socket(fileno=os.dup(fd)) as same:
-        same.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", 20, 0))
-    return FdChannel(fd, fd)
