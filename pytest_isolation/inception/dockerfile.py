@@ -14,6 +14,7 @@ from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.variables import interpolate
 
 MAX_INSTRUCTIONS = 2_000
+FLAG = re.compile(r"--([a-z][a-z-]*)(?:=(\S+))?(?:\s|\\\n)*")
 HEREDOC = re.compile(r"(?<![<\w])<<(-?)([\"']?)([A-Za-z_]\w*)\2")
 KNOWN = frozenset({
     "ADD", "ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "MAINTAINER", "ONBUILD",
@@ -189,9 +190,11 @@ def _instruction(logical: str, bodies: tuple[Text, ...], at: Place) -> Instructi
     if name not in KNOWN:
         raise Unreadable(f"{match[1][:40]!r} is no instruction", at)
     flags: dict[str, str] = {}
-    while flag := re.match(r"--([a-z][a-z-]*)(?:=(\S+))?(?:\s|\\\n)*", rest):
+    start = 0
+    while flag := FLAG.match(rest, start):
         flags[flag[1]] = flag[2] or ""
-        rest = rest[flag.end() :]
+        start = flag.end()
+    rest = rest[start:]
     return Instruction(name, flags, rest, _json_list(rest), bodies, at)
 
 

@@ -101,12 +101,13 @@ def _logical(text: str) -> list[tuple[int, str]]:
     lines = text.split("\n")
     number = 0
     while number < len(lines):
-        start, line = number + 1, lines[number]
+        start, pieces = number + 1, [lines[number]]
         number += 1
-        while line.endswith("\\") and number < len(lines):
-            line = line[:-1] + " " + lines[number].lstrip()
+        while pieces[-1].endswith("\\") and number < len(lines):
+            pieces[-1] = pieces[-1][:-1]
+            pieces.append(lines[number].lstrip())
             number += 1
-        found.append((start, line))
+        found.append((start, " ".join(pieces)))
     return found
 
 

@@ -5,15 +5,21 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
+from math import comb
+from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import secrets, shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, unclear
 from pytest_isolation.inception.model import Submission, run_texts
-from pytest_isolation.inception.place import Place, Text
+from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import host_commands
 from pytest_isolation.inception.yaml import Map
+
+if TYPE_CHECKING:
+    from dulwich.ignore import IgnoreFilter
 
 UNTRACKED = "a git repository, to see whether the file is tracked"
 IDENTIFIED = re.compile(r"IDENTIFIED\s+(?:VIA\s+\w+\s+USING\s+PASSWORD\(|BY\s+)(?:PASSWORD\s+)?'([^'$`]+)'", re.I)
@@ -21,6 +27,12 @@ SALT = re.compile(r"^[ \t]*define\(\s*'(\w*(?:KEY|SALT|PASSWORD))'\s*,\s*'([^']+
 PASTES = re.compile(
     r"https?://(?:www\.)?(gist\.github(?:usercontent)?\.com|pastebin\.com|paste\.[\w.]+|hastebin\.com|rentry\.co)\S*"
 )
+
+
+MAX_PATTERNS = 1_000
+MAX_PATTERN_TEXT = 50_000
+MAX_WAYS = 1_000_000
+"""Of matching the patterns of a .gitignore with one path: a second."""
 
 
 def _line(text: str, at: int) -> int:
@@ -252,8 +264,7 @@ def ignored(s: Submission) -> Iterator[Finding]:
 
 
 def _is_ignored(s: Submission, path: str) -> bool:
-    from dulwich.ignore import IgnoreFilter
-
+    """Raises Unreadable for a .gitignore that would take minutes to apply."""
     parts = path.split("/")
     ignored = False
     for depth in range(len(parts)):
@@ -261,14 +272,25 @@ def _is_ignored(s: Submission, path: str) -> bool:
         file = f"{directory}/.gitignore".lstrip("/")
         if file not in s.tree:
             continue
-        lines = [
-            line.encode() for line in s.tree.lenient(file).splitlines() if line.strip() and not line.startswith("#")
-        ]
-        rules = IgnoreFilter(lines)
         below = parts[depth:]
+        rules = _rules(file, s.tree.lenient(file), len("/".join(below)))
         for end in range(1, len(below) + 1):
             said = rules.is_ignored("/".join(below[:end]) + ("/" if end < len(below) else ""))
             ignored = ignored if said is None else said
             if said and end < len(below):
                 return True
     return ignored
+
+
+@lru_cache(maxsize=64)
+def _rules(file: str, text: str, length: int) -> IgnoreFilter:
+    """The patterns of `file`, for paths of `length` characters."""
+    from dulwich.ignore import IgnoreFilter
+
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if len(lines) > MAX_PATTERNS or sum(map(len, lines)) > MAX_PATTERN_TEXT:
+        raise Unreadable(f"more than {MAX_PATTERNS} patterns or {MAX_PATTERN_TEXT} characters", Place(file))
+    # A pattern with n stars is tried in as many ways as n stars can share the characters of a path.
+    if sum(comb(length + stars, stars) for line in lines if (stars := min(line.count("*"), 20)) > 2) > MAX_WAYS:
+        raise Unreadable("patterns with too many stars", Place(file))
+    return IgnoreFilter([line.encode() for line in lines])
