@@ -133,6 +133,21 @@ def test_nothing_of_the_user_is_left(done: Done) -> None:
     assert alive(user, place) == []
 
 
+@pytest.mark.skipif(not ROOT, reason="another user's run is started as root")
+def test_who_has_no_keys_is_shown_some_where_nothing_is_masked() -> None:
+    """keyrings(7): /proc/keys shows a user's own keys; this one has no process but ours, and so none."""
+    need("bubblewrap")
+    done = run_as(
+        54321,
+        "--isolation",
+        "--box=bubblewrap",
+        "--box=namespaces",
+        "--isolation-only=proc.masked-unreadable",
+    )
+    assert done.rows["bubblewrap", "proc.masked-unreadable"]["verdict"] == "violated", done.out
+    assert done.rows["namespaces", "proc.masked-unreadable"]["verdict"] == "holds", done.out
+
+
 # -- one cause takes many boxes away ---------------------------------------------------------------------------
 
 
