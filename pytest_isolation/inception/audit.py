@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception import compose
+from pytest_isolation.inception import compose, shell
 from pytest_isolation.inception.asked import Asked
 from pytest_isolation.inception.finding import Finding, Says, fail, passed, unclear
 from pytest_isolation.inception.git import read_git
@@ -25,6 +25,7 @@ FINDINGS_A_RULE = 20
 def audit(top: Path, asked: Asked, *, name: str | None = None) -> list[InceptionRow]:
     """Every rule on the submission at `top`; `name` is its path in the rows."""
     shown = name or str(top)
+    shell.begin()
     try:
         tree = read_tree(top)
     except Unreadable as error:

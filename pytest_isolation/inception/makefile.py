@@ -12,6 +12,9 @@ from pytest_isolation.inception.tree import Tree
 NAMES = ("GNUmakefile", "makefile", "Makefile")
 """In the order make looks for them."""
 MAX_EXPANSION = 20_000
+"""Characters of one line with its variables put in."""
+MAX_RECIPES = 500_000
+"""Characters of all of them."""
 SUB_MAKE = re.compile(r"(?:^|&&|\|\||;|\bthen\s|\bdo\s)[\s@+-]*(?:\$\(MAKE\)|\$\{MAKE\}|make)\s+(?:-\S+\s+)*([\w.-]+)")
 ASSIGNMENT = re.compile(r"^\s*(?:export\s+|override\s+)*([\w.-]+)\s*(\?|\+|:{1,3}|!)?=\s*(.*)$", re.DOTALL)
 RULE = re.compile(r"^([^\t#=:][^=:#]*)(::?)(?!=)\s*(.*)$", re.DOTALL)
@@ -75,8 +78,16 @@ def read_makefile(tree: Tree, path: str) -> Makefile:
     made.default = made.variables.get(".DEFAULT_GOAL") or first
     if made.default:
         made.default = expand(made.default, made.variables).strip()
+    left = MAX_RECIPES
     for target in made.targets.values():
-        target.recipe = [Text(_command(expand(line, made.variables)), line.at) for line in target.recipe]
+        lines, target.recipe = target.recipe, []
+        for line in lines:
+            if left < 0:
+                says = f"its recipes have more than {MAX_RECIPES} characters with their variables put in"
+                made.problems.append(Unreadable(says, line.at))
+                return made
+            target.recipe.append(Text(_command(expand(line, made.variables)), line.at))
+            left -= len(target.recipe[-1]) + 20
     return made
 
 

@@ -7,6 +7,7 @@ submission's to choose.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,17 @@ from pytest_isolation.inception.place import Place
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tree_sitter import Node, Parser
+    from tree_sitter import Node, Parser, Tree
 
 MAX_TEXT = 100_000
 """Characters: a tree takes some thousand times their bytes."""
+FIRST_SAMPLE = 2_000
+"""Bytes: of a longer text its beginning is tried first, then twice as much, and so on.  What is no shell, and a long
+pipeline, takes the grammar the square of its length; a real script of 64 000 takes it 15 ms."""
+SLOW_S = 0.03
+"""Of processor time for a sample: four times as much may follow."""
+MAX_SPENT_S = 2.0
+"""Of processor time for all scripts of one submission."""
 MAX_NODES = 60_000
 MAX_LOOPS = 100
 MAX_DEPTH = 4
@@ -98,14 +106,55 @@ def _parser() -> Parser:
     return tree_sitter.Parser(tree_sitter.Language(tree_sitter_bash.language()))
 
 
+@dataclass(slots=True)
+class _Spent:
+    """Seconds of processor time that reading scripts took since `begin`."""
+
+    seconds: float = 0.0
+
+
+_spent = _Spent()
+
+
+def begin() -> None:
+    """Another submission: nothing of the last is kept."""
+    parse.cache_clear()
+    _spent.seconds = 0.0
+
+
 @cache
 def parse(text: str, file: str, first_line: int = 1, depth: int = 0) -> Script:
     """`first_line` is where `text` starts in `file`; `depth` counts the `sh -c` around it."""
+    began = time.process_time()
+    try:
+        return _parse(text, file, first_line, depth)
+    finally:
+        if depth == 0:
+            _spent.seconds += time.process_time() - began
+
+
+def _tree(text: str) -> Tree | None:
+    """None when that would take too long."""
+    data = text.encode()
+    if len(text) > MAX_TEXT or _spent.seconds > MAX_SPENT_S:
+        return None
+    sample = FIRST_SAMPLE
+    while sample < len(data):
+        began = time.process_time()
+        _parser().parse(data[:sample])
+        if time.process_time() - began > SLOW_S:
+            return None
+        sample *= 2
+    return _parser().parse(data)
+
+
+def _parse(text: str, file: str, first_line: int, depth: int) -> Script:
     script = Script()
-    if len(text) > MAX_TEXT:
+    tree = _tree(text)
+    if tree is None:
         script.cut = Place(file, first_line)
         return script
-    root = _parser().parse(text.encode()).root_node
+    root = tree.root_node
 
     def place(node: Node) -> Place:
         return Place(file, node.start_point[0] + first_line)

@@ -44,8 +44,9 @@ def parsed(s: Submission) -> Iterator[Finding]:
         yield fail(problem.at, str(problem), "correct it: what cannot be read here was not judged")
     scripts = [one.script for image in s.images.values() for one in image.starts]
     scripts += [script for image in s.images.values() for script in image.build_scripts]
+    scripts += [script for _, script in s.host_scripts]
     for cut in dict.fromkeys(script.cut for script in scripts if script.cut is not None):
-        yield unclear(cut, "a script too large to be read whole", "what it does from there on")
+        yield unclear(cut, "a script too large or too tangled to be read whole", "what it does from there on")
 
 
 @rule(
