@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 import struct
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,17 +18,27 @@ from typing import Any
 
 from pytest_isolation import Box, BoxSpec, Unavailable
 from pytest_isolation.boxes import lifetime
+from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
 from pytest_isolation.boxes.image import Entry, Image, base_image
+from pytest_isolation.guarantees.guarantee import EXAMPLES
+from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.machines import DockerMachine
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.podman.engine import engine_for
-from tests.support import need
+from tests.support import built_in_checks, need
 
 HARDENED = (
     "--read-only", "--cap-drop=ALL", "--user=1000:1000", "--security-opt=no-new-privileges", "--network=none",
     "--tmpfs=/tmp:noexec",
 )  # fmt: skip
 
+ROOT = tuple(option for option in HARDENED if not option.startswith("--user"))
+"""The same, as root without a capability."""
+ASKED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon")
+"""The domains that can be asked of a box nobody started for the check; the limits cannot."""
+EXAMPLES_MAX = 60
+Verdicts = dict[str, str]
 
 PAUSE = b"\xb8\x22\0\0\0\x0f\x05\xeb\xf7"
 """x86-64: mov eax, 34 (pause); syscall; jmp to the first."""
@@ -65,6 +74,8 @@ class Owner:
     end: tuple[str, ...] = ("--force",)
     """How `rm` is told not to wait."""
     image: str = ""
+    ground: Ground = HERE
+    """The machine of the engine."""
 
     def __call__(self, *words: str, given: bytes | None = None) -> str:
         as_account: dict[str, Any] = {}
@@ -93,10 +104,11 @@ class Owner:
     def trace(self, name: str) -> tuple[object, ...]:
         """What its owner would notice: changed files, processes, mounts."""
         pid = self.state(name)["Pid"]
-        mounts = [line.split()[3:5] for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+        told = self.ground.path(f"/proc/{pid}/mountinfo").read_text()
+        mounts = [line.split()[3:5] for line in told.splitlines()]
         # Below a mount of the host's root there is what the host mounts.
         mounts = [[root, point] for root, point in mounts if not point.startswith("/host/")]
-        return sorted(self("diff", name).splitlines()), processes(name, pid), mounts
+        return sorted(self("diff", name).splitlines()), processes(name, pid, self.ground), mounts
 
     @contextmanager
     def left_alone(self, *names: str) -> Iterator[None]:
@@ -109,24 +121,30 @@ class Owner:
         assert now == before
 
 
-def processes(name: str, pid: int) -> list[str]:
+def processes(name: str, pid: int, ground: Ground = HERE) -> list[str]:
     """The command lines in the container's groups, or where it has none of its own in its PID namespace."""
-    own = os.readlink(f"/proc/{pid}/ns/pid")
-    private = own != os.readlink("/proc/self/ns/pid")
+    own = ground.path(f"/proc/{pid}/ns/pid").readlink()
+    private = own != ground.path("/proc/self/ns/pid").readlink()
     found = []
-    for entry in Path("/proc").glob("[0-9]*"):
+    for entry in ground.path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if name in (entry / "cgroup").read_text() or (private and os.readlink(entry / "ns/pid") == own):
+            if name in (entry / "cgroup").read_text() or (private and (entry / "ns/pid").readlink() == own):
                 found.append((entry / "cmdline").read_text().replace("\0", " "))
     return sorted(found)
 
 
 @contextmanager
-def owner(kind: str) -> Iterator[Owner]:
-    """`docker`, `podman` or `podman-rootless`; skips where that cannot run, and fails where it must."""
+def owner(kind: str, machine: DockerMachine | None = None) -> Iterator[Owner]:
+    """`docker`, `podman` or `podman-rootless`; skips where that cannot run, and fails where it must.
+
+    With `machine`: its Docker, asked from here.
+    """
     need(kind.partition("-")[0])
     with contextlib.ExitStack() as undo:
-        if kind == "docker":
+        if machine is not None:
+            box = f"docker:host={machine.address},container="
+            made = Owner(box, ("docker", "--host", machine.address), (), ground=Elsewhere(machine.box.proc))
+        elif kind == "docker":
             made = Owner("docker:container=", ("docker",), ())
         else:
             rootless = kind == "podman-rootless"
@@ -161,6 +179,24 @@ def attached(text: str) -> Iterator[Box]:
             yield box
     finally:
         own.close()
+
+
+def verdicts(box: Box, *, domains: Sequence[str] = ASKED, examples: int = EXAMPLES_MAX) -> Verdicts:
+    """Guarantee -> what was measured, with `examples` at most; a violation is not made smaller."""
+    found = {}
+    for promise, test in built_in_checks():
+        if promise.domain not in domains or promise.box or promise.intrusive:
+            continue
+        number = min(EXAMPLES[promise.kind], examples)
+        ran = run_property(promise, test, box, examples=number, seed=1, phases=PROVING)
+        assert ran.trouble is None, (promise.id, ran.trouble)
+        found[promise.id] = "violated" if ran.violation else "unsupported" if ran.unsupported else "holds"
+    return found
+
+
+def changes(before: Verdicts, now: Verdicts) -> dict[str, tuple[str, str]]:
+    """Guarantee -> its verdicts before and now, where they are two."""
+    return {one: (before[one], now[one]) for one in before if before[one] != now[one]}
 
 
 def refusal(text: str) -> str:

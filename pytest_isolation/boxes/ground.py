@@ -62,10 +62,14 @@ HERE = Here()
 
 
 class Elsewhere:
-    """The machine of `proc`, a process there that is in the machine's own namespaces."""
+    """The machine of `proc`, a process there that is in the machine's own namespaces.
 
-    def __init__(self, proc: Proc) -> None:
-        self.proc = proc
+    `home`: a descriptor, in `proc` and its children, of the mount namespace that `proc` started in, where the agent's
+    file is `agent`; without it the agent cannot be lent to a container there.
+    """
+
+    def __init__(self, proc: Proc, *, home: int = -1, agent: str = "/agent") -> None:
+        self.proc, self.home, self.agent = proc, home, agent
         self._path: type[PathThere] = type("PathThere", (PathThere,), {"proc": proc, "__slots__": ()})
 
     def start(self, name: str = "outside") -> Standing:

@@ -12,15 +12,14 @@ import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import mounts
 from pytest_isolation.technologies.launcher import AT_FDCWD, must
-from pytest_isolation.technologies.mounts import MNT_DETACH
+from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH
 
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
 SPARE = "/dev/full"
@@ -54,15 +53,20 @@ def check_as_it_is(spec: BoxSpec) -> None:
 
 
 @contextmanager
-def lent(pid: int, usual: str) -> Iterator[str]:
+def lent(pid: int, usual: str, ground: Ground = HERE) -> Iterator[str]:
     """The agent is in the mount namespace of `pid`, at the path it yields, while the `with` lasts.
 
-    `usual`: the file that its engine makes in every container.  Raises BoxError.
+    `usual`: the file that its engine makes in every container.  `ground`: the machine whose numbers `pid` is one of.
+    Raises BoxError.
     """
-    with start_local() as local:
-        binary = os.fspath(agent_binary())
-        tree = must(local.proc.open_tree(AT_FDCWD, binary, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "a mount of the agent")
-        with local.proc.spawn() as child:
+    with ground.start() as outside:
+        binary = _binary(ground)
+        if isinstance(ground, Elsewhere):
+            must(outside.proc.setns(ground.home, CLONE_NEWNS), "going where the agent's file is")
+        tree = must(
+            outside.proc.open_tree(AT_FDCWD, binary, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "a mount of the agent"
+        )
+        with outside.proc.spawn() as child:
             mounts.enter(child, pid)
             for target in (usual, SPARE):
                 moved = child.move_mount(tree.value, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
@@ -75,11 +79,17 @@ def lent(pid: int, usual: str) -> Iterator[str]:
                 child.umount2(target, MNT_DETACH)
 
 
-def take_back(pid: int, usual: str) -> bool:
+def _binary(ground: Ground) -> str:
+    """The path of the agent's file: here, or where an observer of `ground` started."""
+    return ground.agent if isinstance(ground, Elsewhere) else os.fspath(agent_binary())
+
+
+def take_back(pid: int, usual: str, ground: Ground = HERE) -> bool:
     """Unmount what a killed run lent; returns whether it was there."""
-    mounted = [line.split()[3:5] for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
-    found = [point for root, point in mounted if point in (usual, SPARE) and agent_binary().name in root]
-    with start_local() as local, local.proc.spawn() as child:
+    mounted = [line.split()[3:5] for line in ground.path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+    name = os.path.basename(_binary(ground))
+    found = [point for root, point in mounted if point in (usual, SPARE) and name in root]
+    with ground.start() as outside, outside.proc.spawn() as child:
         mounts.enter(child, pid)
         for target in found:
             must(child.umount2(target, MNT_DETACH), f"taking the agent away from {target}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -18,12 +18,17 @@ from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.machines import DockerMachine
+from pytest_isolation.options.boxes import parse
 from pytest_isolation.suite.controls import prove
-from pytest_isolation.technologies import technology
+from pytest_isolation.technologies import lend, technology
+from pytest_isolation.technologies.docker import attach, observer
 from pytest_isolation.technologies.docker.daemon import connect
+from tests.owners import ASKED, HARDENED, ROOT, Owner, Verdicts, changes, owner, verdicts
 from tests.runs import run
 from tests.support import built_in_checks, need
 
+EXAMPLES_THERE = 5
+"""At most, of a check: each of its calls is a round trip to a translated processor."""
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
 
 
@@ -121,6 +126,62 @@ def test_a_column(tmp_path: Path, docker_machine: DockerMachine) -> None:
     assert {row["guarantee"] for row in rows if row["verdict"] == "unsupported"} == set()
     broken = {row["guarantee"] for row in rows if row["verdict"] == "violated"}
     assert broken == {"net.host-services-by-gateway", "net.bridge-icc", "net.packet-socket", "net.raw-socket"}
+
+
+# -- containers that somebody else started there ---------------------------------------
+
+PRIVILEGED = {
+    # All capabilities, no filter, no masks, every device of the machine: written down before it was measured.
+    "root": (
+        ROOT,
+        {
+            "cg.fs-readonly", "dev.nodes-closed", "dev.block-unreadable", "mnt.new-mount-api-denied",
+            "mnt.fresh-proc-denied", "mnt.userns-mount-denied", "mnt.open-by-handle-denied", "net.admin-denied",
+            "net.packet-socket", "net.raw-socket", "net.sysctl-ro", "proc.masked-unreadable",
+        },
+    ),
+    # A user has none of its capabilities, and the devices are root's.  mnt.fresh-proc-denied had not been written down
+    # here: nothing is mounted over a /proc without masks, and so the kernel lets a user namespace have another one.
+    "user": (HARDENED, {"mnt.userns-mount-denied", "mnt.fresh-proc-denied", "proc.masked-unreadable"}),
+}  # fmt: skip
+"""Who runs in the hardened container -> the container, and what --privileged breaks in it."""
+DOMAINS = (*ASKED, "cg")
+
+
+@pytest.fixture(scope="module")
+def theirs(docker_machine: DockerMachine, pool: Pool) -> Iterator[Owner]:
+    with owner("docker", docker_machine) as made:
+        yield made
+
+
+@pytest.fixture
+def measure(theirs: Owner, pool: Pool) -> Callable[..., Verdicts]:
+    def measured(*options: str) -> Verdicts:
+        with theirs.running(*options) as name, theirs.left_alone(name), pool.launch(parse(theirs.box + name)) as box:
+            return verdicts(box, domains=DOMAINS, examples=EXAMPLES_THERE)
+
+    return measured
+
+
+@pytest.mark.parametrize("who", PRIVILEGED)
+def test_privileged_breaks_what_was_written_down(measure: Callable[..., Verdicts], who: str) -> None:
+    options, breaks = PRIVILEGED[who]
+    before, now = measure(*options), measure(*options, "--privileged")
+    assert {one for one, verdict in before.items() if verdict == "violated"} == set()
+    assert len([verdict for verdict in before.values() if verdict == "holds"]) > 25
+    assert changes(before, now) == dict.fromkeys(breaks, ("holds", "violated"))
+
+
+def test_what_a_killed_run_lent_there_is_taken_back(theirs: Owner, pool: Pool, docker_machine: DockerMachine) -> None:
+    daemon = connect(docker_machine.address)
+    with theirs.running(*HARDENED) as name:
+        before = theirs.trace(name)
+        ground = observer.ground_of(daemon, pool.lifetime)
+        with lend.lent(int(theirs.state(name)["Pid"]), attach.TARGET, ground):
+            assert theirs.trace(name) != before
+            assert technology("docker").clean("lent", f"{name} {docker_machine.address}")
+        assert not technology("docker").clean("lent", f"{name} {docker_machine.address}")
+        assert theirs.trace(name) == before
 
 
 # -- a daemon that gives no observer ---------------------------------------------------

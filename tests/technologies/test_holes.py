@@ -14,17 +14,11 @@ from dataclasses import dataclass
 
 import pytest
 
-from pytest_isolation import Box
-from pytest_isolation.guarantees.guarantee import EXAMPLES
-from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.outside.devices import disk_node
-from tests.owners import HARDENED, Owner, attached, owner
-from tests.support import built_in_checks
+from tests.owners import HARDENED, ROOT, Owner, Verdicts, attached, changes, owner, verdicts
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
 
-ROOT = tuple(option for option in HARDENED if not option.startswith("--user"))
-"""The same, as root without a capability."""
 SOCKET, DISK = "/var/run/docker.sock", "a block device with a secret on it"
 NETWORK = {
     "net.host-loopback-unreachable", "net.ipv6-parity", "net.abstract-unix-isolated", "net.host-interfaces-hidden",
@@ -88,24 +82,6 @@ HOLES = {
     "root-mknod": hole("--cap-add=MKNOD", base=ROOT, breaks=set()),
     "root-sys-ptrace": hole("--cap-add=SYS_PTRACE", base=ROOT, breaks=set()),
 }  # fmt: skip
-ASKED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon")
-"""The domains that can be asked of a box nobody started for the check; the limits cannot."""
-CHECKS = [(promise, test) for promise, test in built_in_checks() if promise.domain in ASKED and not promise.box]
-EXAMPLES_MAX = 60
-Verdicts = dict[str, str]
-
-
-def verdicts(box: Box) -> Verdicts:
-    """Guarantee -> what was measured; a violation is not made smaller."""
-    found = {}
-    for promise, test in CHECKS:
-        if promise.intrusive:
-            continue
-        number = min(EXAMPLES[promise.kind], EXAMPLES_MAX)
-        ran = run_property(promise, test, box, examples=number, seed=1, phases=PROVING)
-        assert ran.trouble is None, (promise.id, ran.trouble)
-        found[promise.id] = "violated" if ran.violation else "unsupported" if ran.unsupported else "holds"
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -150,10 +126,7 @@ def test_each_hole_breaks_what_was_written_down(
     options = (*HOLES[name].base, *HOLES[name].options)
     with started(theirs, options, disk) as container, attached(theirs.box + container) as box:
         now = verdicts(box)
-    changed = {
-        guarantee: (before[guarantee], now[guarantee]) for guarantee in before if before[guarantee] != now[guarantee]
-    }
-    assert changed == dict.fromkeys(HOLES[name].breaks, ("holds", "violated"))
+    assert changes(before, now) == dict.fromkeys(HOLES[name].breaks, ("holds", "violated"))
 
 
 def test_without_a_hole_nothing_is_broken(sound: dict[tuple[str, ...], Verdicts]) -> None:

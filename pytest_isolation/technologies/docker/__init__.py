@@ -79,7 +79,8 @@ class Docker:
         daemon.check_runtime(spec.option("runtime"))
         if spec.attached:
             attach.find(daemon, str(spec.option("container")))
-            lend.check_may_lend(daemon.is_ours)
+            if daemon.is_ours:
+                lend.check_may_lend(here=True)
         elif isinstance(spec.image, str):
             image.find(daemon, spec.image)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.ground import HERE, Ground
-from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Unavailable
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.errors import ProcLost, Unavailable
 from pytest_isolation.technologies import lend
-from pytest_isolation.technologies.docker import stream
+from pytest_isolation.technologies.docker import observer, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained
 from pytest_isolation.technologies.identity import kernel
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
 
     from pytest_isolation.agent.client import Agent
-    from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
 
 TARGET = "/.dockerenv"
@@ -87,48 +86,39 @@ class Attached:
         lend.check_as_it_is(self.spec)
         found = find(self.daemon, self.name)
         self.id, self.pid = found["Id"], int(found["State"]["Pid"])
-        groups = cgroups.places_of(self.pid, self.id)
-        lend.check_may_lend(self.daemon.is_ours and groups is not None)
-        self.group = cgroups.group_at(groups) if groups else None
+        self.ground = observer.ground_of(self.daemon, self.lifetime)
+        groups = cgroups.places_of(self.pid, self.id, self.ground)
+        if self.ground is HERE:
+            lend.check_may_lend(groups is not None)
+        self.group = cgroups.group_at(groups, self.ground) if groups else None
         self.facts = {"id": self.id, "name": self.name}
         networks = ((found.get("NetworkSettings") or {}).get("Networks") or {}).values()
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
-        self.root = Path(merged) if merged and Path(merged).is_dir() else None
+        root = self.ground.path(merged) if merged else None
+        self.root = root if root is not None and root.is_dir() else None
         agent = self.enter()
         self.undo.callback(agent.close)
-        self.shares_kernel = shares_kernel(agent)
+        self.shares_kernel = shares_kernel(agent, self.ground)
         return agent
 
     def enter(self) -> Agent:
         """As `docker exec` does, of the agent where it is lent to."""
         assert self.pid is not None
         self.lifetime.register("docker:lent", f"{self.id} {self.daemon.host or ''}".strip())
-        with lend.lent(self.pid, TARGET) as path, explained(f"an exec in {self.name}"):
+        with lend.lent(self.pid, TARGET, self.ground) as path, explained(f"an exec in {self.name}"):
             made = self.daemon.api.exec_create(self.id, [path], stdin=True, stdout=True, stderr=True)
             channel = stream.channel(self.daemon.api.exec_start(made["Id"], socket=True))
-            return hello(channel, self.name)
+            return stream.hello(channel, self.name)
 
 
-def shares_kernel(agent: Agent) -> bool:
-    """Whether the container's kernel is this one.  A filter that refuses the question, or kills who asks, is ours."""
-    host = os.uname()
+def shares_kernel(agent: Agent, ground: Ground) -> bool:
+    """Whether the container's kernel is its machine's.  A filter that refuses the question, or kills, is that one's."""
     try:
-        with agent.proc.spawn() as child:
-            return kernel(child) in ((host.release, host.version), ("", ""))
+        with ground.start() as outside, agent.proc.spawn() as child:
+            return kernel(child) in (kernel(outside.proc), ("", ""))
     except ProcLost:
         return True
-
-
-def hello(channel: stream.AttachedChannel, name: str) -> Agent:
-    """The agent that answers; raises BoxError with what the runtime said when none does."""
-    from pytest_isolation.agent.client import Agent
-
-    try:
-        return Agent(channel)
-    except AgentLost as error:
-        channel.close()
-        raise BoxError(f"the agent did not start in the container {name}: {error}. {lend.WHAT_ENDS_IT}") from None
 
 
 def take_back(daemon: Daemon, identity: str) -> bool:
@@ -137,4 +127,9 @@ def take_back(daemon: Daemon, identity: str) -> bool:
         found = find(daemon, identity)
     except Unavailable:
         return False
-    return lend.take_back(int(found["State"]["Pid"]), TARGET)
+    lifetime = Lifetime()
+    try:
+        ground = observer.ground_of(daemon, lifetime)
+        return lend.take_back(int(found["State"]["Pid"]), TARGET, ground)
+    finally:
+        lifetime.close()

@@ -16,7 +16,6 @@ from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, Unsupported
 from pytest_isolation.technologies.docker import image, stream
-from pytest_isolation.technologies.docker.attach import hello
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
 
 if TYPE_CHECKING:
@@ -56,8 +55,8 @@ def ground_of(daemon: Daemon, lifetime: Lifetime) -> Ground:
 
 def _found(daemon: Daemon, lifetime: Lifetime) -> Ground:
     with ExitStack() as undo:
-        agent = _observer(daemon, lifetime, undo)
-        ground = Elsewhere(agent.proc)
+        agent, home = _observer(daemon, lifetime, undo)
+        ground = Elsewhere(agent.proc, home=home, agent=image.OURS)
         if _is_here(ground):
             daemon.is_ours = True
             return HERE
@@ -74,7 +73,8 @@ def _is_here(ground: Ground) -> bool:
     return all(str(ground.path(link).readlink()) == os.readlink(link) for link in links)
 
 
-def _observer(daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> Agent:
+def _observer(daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> tuple[Agent, int]:
+    """The observer's agent, and its descriptor of the mount namespace it started in."""
     tag = image.ours(daemon, BoxSpec(technology="docker"), lifetime, undo)
     open_wide: dict[str, Any] = {"privileged": True}
     capable = {"cap_add": list(CAPABILITIES), "security_opt": ["seccomp=unconfined", "apparmor=unconfined"]}
@@ -85,7 +85,7 @@ def _observer(daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> Agent:
         return _started(daemon, lifetime, undo, tag, capable)
 
 
-def _started(daemon: Daemon, lifetime: Lifetime, undo: ExitStack, tag: str, power: dict[str, Any]) -> Agent:
+def _started(daemon: Daemon, lifetime: Lifetime, undo: ExitStack, tag: str, power: dict[str, Any]) -> tuple[Agent, int]:
     name = f"pytest-isolation-{lifetime.run_id}-observer-{secrets.token_hex(4)}"
     with ExitStack() as mine, explained("starting an observer box"):
         settings = NAMESPACES | power | {"auto_remove": True, "log_config": {"type": "none"}}
@@ -107,12 +107,13 @@ def _started(daemon: Daemon, lifetime: Lifetime, undo: ExitStack, tag: str, powe
         channel = stream.channel(attached)
         mine.callback(channel.close)
         daemon.api.start(created["Id"])
-        agent = hello(channel, name)
+        agent = stream.hello(channel, name)
         mine.callback(agent.close)
+        home = agent.proc.openat(-100, "/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         mounts = agent.proc.openat(-100, f"/proc/{agent.proc.getppid().value or 1}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         joined = agent.proc.setns(mounts.value, CLONE_NEWNS) if mounts.ok else mounts
         if not joined.ok:
             raise BoxError(f"the observer may not join the mounts of the daemon's machine: {joined}")
         agent.proc.close(mounts.value)
         undo.enter_context(mine.pop_all())
-    return agent
+    return agent, home.value

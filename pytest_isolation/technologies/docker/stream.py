@@ -12,11 +12,15 @@ import socket
 import struct
 import time
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent import wire
 from pytest_isolation.agent.channel import SEND_TIMEOUT_S
-from pytest_isolation.errors import AgentLost, WireError
+from pytest_isolation.errors import AgentLost, BoxError, WireError
+from pytest_isolation.technologies import lend
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Agent
 
 HEADER = struct.Struct(">B3xI")
 STDOUT, STDERR = 1, 2
@@ -136,3 +140,14 @@ def channel(stream: Any) -> AttachedChannel:
         stream.close()
         return AttachedChannel(own, early=early)
     return AttachedChannel(sock, early=early, keep=response)
+
+
+def hello(channel: AttachedChannel, name: str) -> Agent:
+    """The agent that answers; raises BoxError with what the runtime said when none does."""
+    from pytest_isolation.agent.client import Agent
+
+    try:
+        return Agent(channel)
+    except AgentLost as error:
+        channel.close()
+        raise BoxError(f"the agent did not start in the container {name}: {error}. {lend.WHAT_ENDS_IT}") from None
