@@ -7,7 +7,7 @@ from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
-from pytest_isolation.outside.limits import LIMITED, memory_ceiling, need_memory_account
+from pytest_isolation.outside.limits import LIMITED, end_first, memory_ceiling, need_memory_account
 
 promise = guarantee(
     "cg.mem.tmpfs-charged",
@@ -27,6 +27,7 @@ def test_memory_files_are_charged(box: Box, beyond: int) -> None:
     group = need_memory_account(box)
     rounds = (int(LIMITED["memory"]) + beyond * MIB) // PIECE
     with box.spawn() as proc:
+        end_first(proc)
         fd = proc.memfd_create("hog").value
         program = Program(stop_on_error=True)
         written = program.write(fd, b"x" * PIECE)

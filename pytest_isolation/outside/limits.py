@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import NO_CONTROL_GROUPS, ProcLost, Unsupported, unless_root
 
@@ -75,6 +76,15 @@ def hog(proc: Proc, size: int, piece: int = 4 * MIB) -> int:
                 break
         touched += piece
     return touched
+
+
+def end_first(proc: Proc) -> None:
+    """Have the kernel end `proc`, before any other process of its box, when their memory runs out.
+
+    Pages of files are no process's own: the choice among processes that are small alike would be chance, and could end
+    the box's first one, and so the box.  To raise one's score needs no capability: proc_pid_oom_score_adj(5).
+    """
+    write(proc, "/proc/self/oom_score_adj", b"1000")  # without /proc it stays chance
 
 
 @contextmanager

@@ -10,10 +10,13 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import BoxSpec, Unavailable, Unsupported, weaken
+from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.outside.limits import MADV_POPULATE_WRITE, MAP_PRIVATE_ANON, PROT_RW
 from pytest_isolation.technologies import technology
-from tests.support import need
+from tests.support import built_in_checks, need
 
 ONE = technology("cgroup")
 MIB = 1 << 20
@@ -78,3 +81,16 @@ def test_who_may_not_make_groups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setattr(cgroups, "hierarchies", dict)
     with pytest.raises(Unavailable, match="no control group file system is mounted"):
         ONE.check_available(BoxSpec(technology="cgroup"))
+
+
+def test_who_fills_memory_with_files_is_ended_for_it(run: Lifetime, spec: BoxSpec) -> None:
+    """Not a larger process beside it: that may be the box's first one, which ends the box."""
+    promise, test = next(one for one in built_in_checks() if one[0].id == "cg.mem.tmpfs-charged")
+    with ONE.launch(spec, run) as box, box.spawn() as larger:
+        program = Program()
+        room = program.mmap(0, 4 * MIB, PROT_RW, MAP_PRIVATE_ANON)
+        filled = program.madvise(room, 4 * MIB, MADV_POPULATE_WRITE)
+        assert larger.run(program)[filled].ok
+        ran = run_property(promise, test, box, examples=2, seed=1)
+        assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
+        assert larger.alive
