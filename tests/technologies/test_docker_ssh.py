@@ -18,6 +18,7 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, UsageError
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.docker.daemon import connect
+from tests.owners import HARDENED, attached, owner
 from tests.support import need
 
 SSHD = "/usr/sbin/sshd"
@@ -92,6 +93,18 @@ def test_a_box_is_started_and_entered_through_ssh(server: str) -> None:
     finally:
         lifetime.close()
         connect(server).api.close()
+
+
+def test_a_running_container_is_attached_to_through_ssh(server: str) -> None:
+    with (
+        owner("docker") as theirs,
+        theirs.running(*HARDENED) as name,
+        theirs.left_alone(name),
+        attached(f"docker:host={server},container={name}") as box,
+    ):
+        assert box.parts.ground is HERE
+        assert box.proc.getuid().value == 1000
+        assert box.sibling.proc.getpid().value == 1
 
 
 def test_what_ssh_says_is_said(server: str) -> None:
