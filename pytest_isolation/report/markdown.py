@@ -99,8 +99,10 @@ def _support(run: Run) -> Iterator[str]:
     columns = support.columns(run)
     if not columns:
         return
-    titles = [support.title(column) for column in columns]
+    titles = list(support.titles(run).values())
     yield "## Host support"
+    if said := support.legend(run):
+        yield "\n".join(f"- {_line(one)}" for one in said)
     yield table(
         ["technology", *titles],
         [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pytest_isolation.report.run import Run, SupportRow, TechnologyRow
 
@@ -27,10 +28,46 @@ def columns(run: Run) -> tuple[Column, ...]:
     return tuple(dict.fromkeys((row.kernel, row.as_) for row in run.support))
 
 
-def title(column: Column) -> str:
-    """ "root", or with another kernel than the running one "vmlinuz-6.1 root"."""
-    kernel, as_ = column
-    return as_ if kernel == "running" else f"{kernel.rpartition('/')[2]} {as_}"
+def names(run: Run) -> dict[str, str]:
+    """Kernel -> what it is called: "6.1", "kernel 2" where two are of one version; the running one "here", or ""."""
+    images = [kernel for kernel in dict.fromkeys(row.kernel for row in run.support) if kernel != "running"]
+    versions = {kernel: re.search(r"\d+\.\d+", kernel.rpartition("/")[2]) for kernel in images}
+    words = [found[0] for found in versions.values() if found]
+    named = {"running": "here"} if images else {"running": ""}
+    for number, kernel in enumerate(images, 2):
+        found = versions[kernel]
+        named[kernel] = found[0] if found and words.count(found[0]) == 1 else f"kernel {number}"
+    return named
+
+
+def legend(run: Run) -> list[str]:
+    """ "6.1: /boot/vmlinuz-6.1.0-49-cloud-amd64", for each image."""
+    return [f"{name}: {kernel}" for kernel, name in names(run).items() if kernel != "running"]
+
+
+def titles(run: Run) -> dict[Column, str]:
+    """ "root", or with another kernel than the running one "6.1 root"."""
+    named = names(run)
+    return {(kernel, as_): f"{named[kernel]} {as_}".lstrip() for kernel, as_ in columns(run)}
+
+
+def where(run: Run, found: Iterable[Column]) -> str:
+    """ "here root, 6.1 root"; "root everywhere" when it is so on every one of several kernels."""
+    held, said = tuple(dict.fromkeys(found)), []
+    named = titles(run)
+    for as_ in dict.fromkeys(as_ for _, as_ in held):
+        every = [column for column in named if column[1] == as_]
+        here = [column for column in every if column in held]
+        said += [f"{as_} everywhere"] if len(here) == len(every) > 1 else [named[column] for column in here]
+    return ", ".join(said)
+
+
+def verdicts(run: Run, cells: Mapping[Column, TechnologyRow]) -> list[tuple[str, TechnologyRow]]:
+    """Where a technology can run alike, and one of the rows that say how."""
+    alike: dict[str, list[Column]] = {}
+    for column, row in cells.items():
+        alike.setdefault(verdict(row), []).append(column)
+    return [(where(run, found), cells[found[0]]) for found in alike.values()]
 
 
 def technologies(run: Run) -> dict[str, dict[Column, TechnologyRow]]:
@@ -59,12 +96,12 @@ class Lack:
     """Features that do not work for one reason, or with one remedy."""
 
     rows: tuple[SupportRow, ...]
+    where: str
 
     @property
     def head(self) -> str:
         """ "cg.memory, cg.pids: refused (user)"."""
-        where = dict.fromkeys(title((row.kernel, row.as_)) for row in self.rows)
-        return f"{', '.join(_union([row.feature] for row in self.rows))}: {self.rows[0].status} ({', '.join(where)})"
+        return f"{', '.join(_union([row.feature] for row in self.rows))}: {self.rows[0].status} ({self.where})"
 
     @property
     def cause(self) -> str:
@@ -91,7 +128,7 @@ def lacks(run: Run, *, asked_for: bool) -> list[Lack]:
     for row in run.support:
         if row.status != "works" and (not asked_for or (row.kernel, row.as_, row.feature) in missed):
             cells.setdefault((row.status, row.remedy or row.cause or row.feature), []).append(row)
-    return [Lack(tuple(rows)) for rows in cells.values()]
+    return [Lack(tuple(rows), where(run, ((row.kernel, row.as_) for row in rows))) for rows in cells.values()]
 
 
 def _union(lists: Iterable[Iterable[str]]) -> tuple[str, ...]:
@@ -107,11 +144,11 @@ def disagreements(run: Run) -> list[str]:
         elif row.status in ("off", "missing-module", "unknown") and row.configured in ("y", "m"):
             said = f"{row.feature}: configured {row.configured}, works no: {row.cause}"
             found.setdefault(said, []).append((row.kernel, row.as_))
-    return [f"{said} ({', '.join(map(title, where))})" for said, where in found.items()]
+    return [f"{said} ({where(run, seen)})" for said, seen in found.items()]
 
 
 def bottom_line(run: Run) -> str:
-    """ "170 features, work: 140 root, 90 user; 13 technologies, can run: 13 root, 9 user"."""
+    """ "170 features, of which work: root 140, user 90; 13 technologies, of which can run: root 13, user 9"."""
     works = dict.fromkeys(columns(run), 0)
     runs = dict(works)
     for row in run.support:
@@ -119,8 +156,10 @@ def bottom_line(run: Run) -> str:
     for one in run.technologies:
         runs[one.kernel, one.as_] += one.can_run != "no"
 
+    named = titles(run)
+
     def counted(counts: dict[Column, int]) -> str:
-        return ", ".join(f"{number} {title(column)}" for column, number in counts.items())
+        return ", ".join(f"{named[column]} {number}" for column, number in counts.items())
 
     return (
         f"{len(features(run))} features, of which work: {counted(works)}; "

@@ -167,10 +167,10 @@ def _support(run: Run, width: int, paint: Callable[[str, str], str]) -> Iterator
     if not columns:
         return
     lines = [paint("host support: which technologies this kernel can run", "bold")]
+    lines += [line for one in support.legend(run) for line in _wrapped(f"  {one}", width, "    ")]
     for name, cells in support.technologies(run).items():
-        for number, (column, row) in enumerate(cells.items()):
-            head = f"  {'' if number else name:<12}{support.title(column)}: "
-            said = _wrapped(head + support.verdict(row), width, " " * 16)
+        for number, (where, row) in enumerate(support.verdicts(run, cells)):
+            said = _wrapped(f"  {'' if number else name:<12}{where}: {support.verdict(row)}", width, " " * 16)
             colour = {"yes": "green", "partly": "yellow"}.get(row.can_run, "red")
             lines += [paint(line, colour) for line in said]
     yield lines
@@ -178,7 +178,10 @@ def _support(run: Run, width: int, paint: Callable[[str, str], str]) -> Iterator
         yield ["pytest --isolation-host shows the features, why they do not work, and what to do"]
         return
     yield [paint("missing, and asked for by a technology", "bold"), *_lacks(run, width)]
-    yield list(_features(run, columns, paint))
+    named = support.titles(run)
+    widths = {title: max(9, len(title)) + 2 for title in named.values()}
+    for some in _fitting(named.values(), widths, width - 26):
+        yield list(_features(run, {one: title for one, title in named.items() if title in some}, width, paint))
     said = [line for one in support.disagreements(run) for line in _wrapped(f"  {one}", width, "    ")]
     if said:
         yield [paint("the configuration says otherwise", "bold"), *said]
@@ -195,10 +198,14 @@ def _lacks(run: Run, width: int) -> Iterator[str]:
                 yield from _wrapped(f"    {word}: {', '.join(names)}", width, "      ")
 
 
-def _features(run: Run, columns: tuple[support.Column, ...], paint: Callable[[str, str], str]) -> Iterator[str]:
+def _features(
+    run: Run, columns: Mapping[support.Column, str], width: int, paint: Callable[[str, str], str]
+) -> Iterator[str]:
+    """`columns`: column -> its title.  What a feature is for is cut to the room that is left."""
     colours = {"works": "green", "off": "red", "missing-module": "red", "refused": "yellow"}
-    widths = {column: max(9, len(support.title(column))) + 2 for column in columns}
-    head = "".join(f"{support.title(column):>{widths[column]}}" for column in columns)
+    widths = {column: max(9, len(title)) + 2 for column, title in columns.items()}
+    room = width - 28 - sum(widths.values())
+    head = "".join(f"{title:>{widths[column]}}" for column, title in columns.items())
     yield paint(f"{'feature':<26}{head}", "bold")
     for id, cells in support.features(run).items():
         line = f"{id:<26}"
@@ -206,7 +213,7 @@ def _features(run: Run, columns: tuple[support.Column, ...], paint: Callable[[st
             status = cells[column].status if column in cells else "unknown"
             line += paint(f"{support.SIGNS[status]:>{widths[column]}}", colours.get(status, "dim"))
         what = next(iter(cells.values())).what
-        yield f"{line}  {what}"
+        yield f"{line}  {_cut(what, room)}" if room > 20 else line
 
 
 # -- violations ------------------------------------------------------------------------

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.support.explain import As
 
+ROOTS = ("sysctl ", "modprobe ", "mount ", "mkdir ", "apt ", "usermod ", "let systemd ")
+"""How remedies begin that only root can follow."""
+
 Rows = tuple[tuple[SupportRow, ...], tuple[TechnologyRow, ...]]
 
 
@@ -51,7 +54,7 @@ def rows(kernel: Kernel, users: tuple[As, ...]) -> Rows:
                 technology=one.technology,
                 can_run=one.can_run,
                 missing=one.missing,
-                remedies=one.remedies,
+                remedies=tuple(map(_for_reader, one.remedies)),
             )
             for one in judge(found, as_, programs=kernel.name == "running")
         ]
@@ -70,10 +73,15 @@ def _row(kernel: Kernel, tried: Tried) -> SupportRow:
         tried=feature.tried,
         errno=finding.errno,
         needed_by=needed_by(feature.id, tried.as_),
-        remedy=finding.remedy,
+        remedy=_for_reader(finding.remedy) if finding.remedy else None,
         what=feature.what,
         wanted_by=wanted_by(feature.id, tried.as_),
     )
+
+
+def _for_reader(remedy: str) -> str:
+    """Who is not root must ask root for some of them."""
+    return f"as root: {remedy}" if os.geteuid() != 0 and remedy.startswith(ROOTS) else remedy
 
 
 def failing(technologies: tuple[TechnologyRow, ...], required: tuple[str, ...]) -> list[str]:

@@ -24,6 +24,8 @@ class Finding:
     remedy: str | None = None
     configured: str = "unknown"
     errno: str | None = None
+    tried: bool = True
+    """False where the trial itself was not possible: that says nothing against the kernel."""
 
 
 def explain(feature: Feature, kernel: Kernel, as_: As, ended: Exception | str | None) -> Finding:
@@ -36,7 +38,7 @@ def explain(feature: Feature, kernel: Kernel, as_: As, ended: Exception | str | 
     status, cause, remedy = _why(feature, kernel, as_, ended, configured, number)
     if status == "works":
         raise AssertionError(feature.id)
-    return Finding(status, cause, remedy or None, configured, name)
+    return Finding(status, cause, remedy or None, configured, name, not isinstance(ended, Untried))
 
 
 def _detail(detail: str | None, feature: Feature, configured: str) -> str | None:
@@ -57,7 +59,7 @@ def _why(
         if (switch.only or as_) == as_ and (found := thrown(switch, kernel)):
             return "off", found, switch.remedy
     if as_ == "user" and feature.user and number in NO_PERMISSION:
-        return "refused", f"{said}: {feature.user}", feature.remedy
+        return "refused", f"{said}: {feature.user}", _remedy(ended) or feature.user_remedy
     if configured == "n":
         missing = [option for option in feature.config if kernel.configured((option,)) == "n"]
         options = ", ".join(option.partition("@")[0] for option in missing)
@@ -72,7 +74,7 @@ def _why(
             f"install the modules of {kernel.release} (Debian: linux-image-{kernel.release}) and modprobe {gone}",
         )
     if isinstance(ended, Absent):
-        return "off", said, ended.remedy or feature.remedy
+        return "off", said, _remedy(ended) or feature.remedy
     filtered = number == errno.ENOSYS and "Seccomp:\t2" in (kernel.text("/proc/self/status") or "")
     if filtered or (number == errno.ENOSYS and (configured == "y" or feature.since)):
         who = "a system call filter (seccomp)" if filtered else "something before the kernel"
@@ -83,14 +85,18 @@ def _why(
             who = f"to root without {', '.join(lost)}"
         return "refused", f"{said}: refused {who}", feature.remedy
     if number == errno.EROFS:
-        return "off", f"{said}: it is mounted read-only here, as in a container", feature.remedy
+        return "off", f"{said}: it is mounted read-only here, as in a container", feature.remedy or "mount it writable"
     if number == errno.ENOSPC and said.startswith(("unshare", "clone")):
         return "off", f"{said}: there are as many as a sysctl user.max_*_namespaces allows", feature.remedy
     if isinstance(ended, Unmet):
         return "off", f"accepted without effect: {said}", feature.remedy
     if configured == "unknown":
         return "unknown", f"{said}; no kernel configuration was found that could say why", feature.remedy
-    return "unknown", f"configured {configured}, works no: {said}", feature.remedy
+    return "unknown", f"{said}, and nothing that was read says why", feature.remedy
+
+
+def _remedy(ended: Exception) -> str:
+    return ended.remedy if isinstance(ended, (Refused, Absent)) else ""
 
 
 def _options(names: str) -> str:
@@ -98,7 +104,11 @@ def _options(names: str) -> str:
 
 
 def thrown(switch: Switch, kernel: Kernel) -> str | None:
-    """What says that the switch is off; None when nothing does."""
+    """What says that the switch is off; None when nothing does, or this kernel does not look at it."""
+    if switch.built and kernel.configured((switch.built,)) == "n":
+        return None
+    if switch.before and kernel.version >= switch.before:
+        return None
     match switch.kind:
         case "sysctl":
             value = kernel.sysctl(switch.key)

@@ -11,6 +11,7 @@ from pytest_isolation.support.kernel import version_of
 if TYPE_CHECKING:
     from pytest_isolation.support.trial import Trial
 
+RUN_AS_ROOT = "run as root"
 Probe: TypeAlias = "Callable[[Trial], str | None]"
 """Tries the feature.  Returns a detail worth showing, or None; raises what trial.py raises when it does not work."""
 
@@ -27,6 +28,10 @@ class Switch:
     only: Literal["root", "user", ""] = ""
     """Who is affected; empty: everybody."""
     remedy: str = ""
+    built: str = ""
+    """The kernel option without which nobody looks at it; empty: every kernel does."""
+    before: tuple[int, int] | None = None
+    """The first Linux that does not look at it any more."""
 
 
 def sysctl(key: str, *off: str, to: str, only: Literal["root", "user", ""] = "") -> Switch:
@@ -34,9 +39,10 @@ def sysctl(key: str, *off: str, to: str, only: Literal["root", "user", ""] = "")
     return Switch("sysctl", key.replace(".", "/"), off, only, f"sysctl -w {key}={to}")
 
 
-def parameter(word: str) -> Switch:
+def parameter(word: str, *, built: str = "", before: str = "") -> Switch:
     """A boot parameter; "name=value" also fits a comma-separated list with that value in it."""
-    return Switch("parameter", word, remedy=f"remove {word} from the kernel's command line and reboot")
+    remedy = f"remove {word} from the kernel's command line and reboot"
+    return Switch("parameter", word, remedy=remedy, built=built, before=version_of(before) if before else None)
 
 
 def lockdown(level: str) -> Switch:
@@ -65,6 +71,8 @@ class Feature:
     """What to do when it is refused and no switch explains that."""
     user: str = ""
     """Why an ordinary user is refused, where that is by design."""
+    user_remedy: str = RUN_AS_ROOT
+    """What to do about that."""
 
     @property
     def module_names(self) -> tuple[str, ...]:
@@ -84,6 +92,7 @@ def feature(
     switches: tuple[Switch, ...] = (),
     remedy: str = "",
     user: str = "",
+    user_remedy: str = RUN_AS_ROOT,
 ) -> Callable[[Probe], Probe]:
     """Declare the decorated probe's feature; `config` and `modules` are words separated by blanks."""
 
@@ -102,6 +111,7 @@ def feature(
             switches,
             remedy,
             user,
+            user_remedy,
         )
         return probe
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.support.feature import RUN_AS_ROOT
 from pytest_isolation.support.trial import NEWNS, ROOM, Absent, Refused, Trial, need, wait_until
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
     from pytest_isolation.support.kernel import Kernel
 
 DT_DIR = 4
+DELEGATION = f"run in a group that is this user's: systemd-run --user --scope -p Delegate=yes COMMAND; or {RUN_AS_ROOT}"
+ROOTS_V1 = f"{RUN_AS_ROOT}; or boot with systemd.unified_cgroup_hierarchy=1: a group of version 2 can be a user's"
+HANDED_TO_USERS = (
+    "let systemd hand it to users: systemctl edit user@.service, [Service] Delegate=cpu cpuset io memory pids"
+)
 V1_NAME = {"io": "blkio"}
 """Where v1 and v2 have different names for a controller."""
 
@@ -120,24 +126,36 @@ def group(t: Trial, controller: str, *, v1: bool = False) -> Iterator[ScratchGro
         raise _absent(t.kernel, controller, old, found)
     made: list[str] = []
     with ExitStack() as handed, ExitStack() as undo:
+        refused: Reply | None = None
         base = undo.enter_context(old_tree(t, old)) if v1 else str(found.v2)
         path = base if t.as_ == "root" else base + own_path(t, old if v1 else "")
         undo.callback(_remove, t, made)
         for part in (*t.kernel.groups.split("/"), f"support-{controller or 'any'}"):
             if not v1 and controller:
-                _hand_down(t, path, controller, handed)
+                answer = _hand_down(t, path, controller, handed)
+                refused = refused or (None if answer.ok else answer)
             path = f"{path}/{part}"
-            if need(t.proc.mkdirat(AT_FDCWD, path, 0o755), 17).ok:
+            answer = t.proc.mkdirat(AT_FDCWD, path, 0o755)
+            if answer.ok:
                 made.append(path)
+            elif answer.errno != errno.EEXIST:
+                raise Refused(answer, ROOTS_V1 if v1 else DELEGATION)
+        if not v1 and controller and controller not in t.read(f"{path}/cgroup.controllers").split():
+            raise Absent(f"the groups below are not given {controller}: {refused}", HANDED_TO_USERS)
         yield ScratchGroup(t, path, v1)
 
 
-def _hand_down(t: Trial, path: str, controller: str, undo: ExitStack) -> None:
-    """Have the groups below `path` get `controller`, as far as we may; `undo` puts that back as it was."""
+def _hand_down(t: Trial, path: str, controller: str, undo: ExitStack) -> Reply:
+    """Have the groups below `path` get `controller`; `undo` puts that back as it was."""
     file = f"{path}/cgroup.subtree_control"
-    before = shortcuts.read(t.proc, file).data.decode().split()
-    if controller in before or not shortcuts.write(t.proc, file, f"+{controller}".encode()).ok:
-        return
+    before = shortcuts.read(t.proc, file)
+    if controller in before.data.decode().split():
+        return before
+    if t.exists(f"{path}/cgroup.type") and shortcuts.read(t.proc, f"{path}/cgroup.procs").data:  # the root has no type
+        _stand_aside(t, path, undo)
+    answer = shortcuts.write(t.proc, file, f"+{controller}".encode())
+    if not answer.ok:
+        return answer
     there = set(_below(t, path))
 
     def put_back() -> None:
@@ -146,6 +164,29 @@ def _hand_down(t: Trial, path: str, controller: str, undo: ExitStack) -> None:
             shortcuts.write(t.proc, file, f"-{controller}".encode())
 
     undo.callback(put_back)
+    return answer
+
+
+def _stand_aside(t: Trial, path: str, undo: ExitStack) -> None:
+    """A group with processes in it hands nothing down (man:cgroups(7)): they wait in one below."""
+    aside = f"{path}/support-aside"
+    if not t.proc.mkdirat(AT_FDCWD, aside, 0o755).ok:
+        return
+    undo.callback(_remove, t, [aside])
+    undo.callback(_move, t, aside, path)
+    _move(t, path, aside)
+
+
+def _move(t: Trial, start: str, end: str) -> None:
+    """Every process of the group `start`, and those they start meanwhile."""
+
+    def moved() -> bool:
+        pids = shortcuts.read(t.proc, f"{start}/cgroup.procs").data.split()
+        for pid in pids:
+            shortcuts.write(t.proc, f"{end}/cgroup.procs", pid)
+        return not pids
+
+    wait_until(moved, 1)
 
 
 def _below(t: Trial, path: str) -> list[str]:

@@ -85,6 +85,7 @@ def prepare(init: Proc, *, without: tuple[str, ...] = ()) -> None:
     _must(init.mount(".", "/", None, MS_MOVE))
     _must(init.chroot("."))
     init.mkdirat(AT_FDCWD, "/dev/pts", 0o755)
+    init.symlinkat("/proc/self/fd", AT_FDCWD, "/dev/fd")  # execveat(2) of a descriptor looks there, under TOMOYO
     for fstype, place in MOUNTS:
         if fstype not in without:
             reply = init.mount(fstype, place, fstype, 0, "mode=1777" if fstype == "tmpfs" else None)

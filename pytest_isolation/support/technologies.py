@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from pytest_isolation.support.explain import As, Finding
+from pytest_isolation.support.feature import RUN_AS_ROOT
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,15 @@ def _judge(one: Asking, wishes: Wishes, found: Mapping[str, Finding], programs: 
     fatal += _missing(wishes.needs, found, remedies)
     lost = _missing(wishes.wants, found, remedies)
     can_run = "no" if fatal else "partly" if lost else "yes"
-    return Judged(one.name, can_run, (*fatal, *lost), tuple(dict.fromkeys(remedies)))
+    return Judged(one.name, can_run, (*fatal, *lost), shortest(remedies))
+
+
+def shortest(remedies: Sequence[str]) -> tuple[str, ...]:
+    """Each once; where one is to run as root anyway, those to which that is the other way go."""
+    every = tuple(dict.fromkeys(remedies))
+    if RUN_AS_ROOT not in every:
+        return every
+    return tuple(one for one in every if one == RUN_AS_ROOT or RUN_AS_ROOT not in one)
 
 
 def _which(name: str) -> str | None:
@@ -103,7 +112,7 @@ def _which(name: str) -> str | None:
 def _missing(wishes: Sequence[str], found: Mapping[str, Finding], remedies: list[str]) -> list[str]:
     missing = []
     for wish in wishes:
-        findings = [found[id] for id in wish.split("|") if id in found]
+        findings = [found[id] for id in wish.split("|") if id in found and found[id].tried]
         if findings and not any(finding.status == "works" for finding in findings):
             missing.append(wish)
             remedies += [finding.remedy for finding in findings if finding.remedy][:1]

@@ -26,9 +26,9 @@ ROOM = "/tmp"
 class Refused(Exception):
     """A call of the trial failed."""
 
-    def __init__(self, reply: Reply) -> None:
+    def __init__(self, reply: Reply, remedy: str = "") -> None:
         super().__init__(str(reply))
-        self.reply = reply
+        self.reply, self.remedy = reply, remedy
 
 
 class Unmet(Exception):

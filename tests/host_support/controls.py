@@ -234,6 +234,7 @@ CONTROLS = (
         cg.psi psi=0
         cg.v1 cgroup_no_v1=all
         sec.apparmor apparmor=0
+        sec.file-capabilities no_file_caps says boot parameter no_file_caps
         sec.landlock lsm=lockdown,yama
         sec.memory-secret secretmem.enable=0
         sec.ptrace sysctl.kernel.yama.ptrace_scope=3 says sysctl kernel.yama.ptrace_scope = 3

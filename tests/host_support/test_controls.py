@@ -29,6 +29,7 @@ OLDEST = (
     "cgroup_disable=memory,pids,cpu,cpuset,io,hugetlb,perf_event,net_cls,net_prio,rdma,misc",
     "psi=0",
     "apparmor=0",
+    "no_file_caps",
     "selinux=1",
     "security=selinux",
     "ipv6.disable=1",

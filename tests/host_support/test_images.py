@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_isolation.agent.shortcuts import AT_FDCWD, read, write
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.support.explain import Finding
 from pytest_isolation.support.feature import features
@@ -17,6 +18,7 @@ from pytest_isolation.support.image import booted
 from pytest_isolation.support.kernel import Kernel
 from pytest_isolation.support.survey import survey
 from pytest_isolation.support.technologies import Judged, judge, technologies
+from pytest_isolation.support.trial import NOBODY, need
 from pytest_isolation.technologies.qemu.kernel import kernel
 from pytest_isolation.technologies.qemu.vm import BootError
 from tests.host_support.controls import refuse
@@ -244,3 +246,23 @@ def test_nothing_of_a_host_on_v2_is_changed(lifetime: Lifetime) -> None:
     assert works >= {"cg.memory", "cg.pids", "cg.cpu", "cg.cpuset", "cg.io", "net.bridge", "fs.loop", "fs.overlay"}
     assert before["group /sys/fs/cgroup"] == ""
     assert changed == {}
+
+
+def test_a_user_who_was_given_a_group(lifetime: Lifetime) -> None:
+    """As `systemd-run --user --scope -p Delegate=yes` does: what was handed down bites, and all is put back."""
+    wanted = {"cg.group", "cg.memory", "cg.swap", "cg.pids", "cg.cpuset", "cg.freezer", "cg.delegation"}
+    root, scope = "/sys/fs/cgroup", "/sys/fs/cgroup/of-user"
+    with booted(str(kernel().path), lifetime) as machine, machine.root.spawn() as theirs:
+        need(write(machine.root, f"{root}/cgroup.subtree_control", b"+memory +pids +cpuset"))
+        need(machine.root.mkdirat(AT_FDCWD, scope, 0o755))
+        for name in ("", "/cgroup.procs", "/cgroup.subtree_control"):
+            need(machine.root.fchownat(AT_FDCWD, scope + name, NOBODY, NOBODY))
+        need(write(machine.root, f"{scope}/cgroup.procs", str(theirs.pid).encode()))
+        before = state(machine.root)
+        host = replace(machine, root=theirs, ours=False, _read={})
+        found = {one.feature.id: one.finding for one in survey(host, ("user",), only=wanted | {"cg.cpu"})}
+        assert changes(before, machine.root) == {}
+        assert read(machine.root, f"{scope}/cgroup.procs").data.decode().split() == [str(theirs.pid)]
+    assert {id: one.cause for id, one in found.items() if one.status != "works"} == {"cg.cpu": found["cg.cpu"].cause}
+    assert "are not given cpu" in (found["cg.cpu"].cause or "")
+    assert "Delegate=cpu" in (found["cg.cpu"].remedy or "")

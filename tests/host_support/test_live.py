@@ -58,15 +58,9 @@ def test_root_can_do_what_a_user_can(host: tuple[tuple[SupportRow, ...], tuple[T
     assert works["user"] - works["root"] == set()
 
 
-def modules() -> list[str]:
-    """The kernel's loaded modules."""
-    listed = Path("/proc/modules")
-    return sorted(line.split()[0] for line in listed.read_text().splitlines()) if listed.exists() else []
-
-
 def test_the_host_alone(tmp_path: Path) -> None:
-    """A verdict in time, and nothing mounted or loaded that was not."""
-    mounted, loaded, started = Path("/proc/self/mountinfo").read_text(), modules(), time.monotonic()
+    """A verdict in time."""
+    started = time.monotonic()
     done = run(tmp_path / "here", "--isolation-host", timeout=60)
     assert done.code == 0
     done.said("host support: which technologies this kernel can run", "the configuration says otherwise")
@@ -74,8 +68,6 @@ def test_the_host_alone(tmp_path: Path) -> None:
     assert {row["technology"] for row in done.report["technologies"]} >= {"docker", "podman", "gvisor", "qemu", "lxc"}
     assert done.report["results"] == []
     assert time.monotonic() - started < 20
-    assert Path("/proc/self/mountinfo").read_text() == mounted
-    assert modules() == loaded
 
 
 @pytest.mark.skipif(not ROOT, reason="a namespace of every kind is root's")

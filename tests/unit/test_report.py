@@ -119,6 +119,53 @@ def test_a_wrong_field_is_invalid(place: tuple[Any, ...], key: str, value: Any) 
     assert not VALIDATOR.is_valid(document)
 
 
+def test_host_support_of_several_kernels_fits_in_100_columns() -> None:
+    images = ("running", "/boot/vmlinuz-6.1.0-1-cloud-amd64", "/boot/vmlinuz-6.12.9-cloud-amd64", "/tmp/bzImage")
+    rows = [
+        SupportRow(
+            kernel=kernel,
+            as_=as_,
+            feature="cg.memory",
+            status="works" if as_ == "root" or kernel == "/tmp/bzImage" else "refused",
+            cause="mkdirat(-100, '/sys/fs/cgroup/memory/pytest-isolation', 493) = -1 EACCES: " + "root's " * 12,
+            configured="y",
+            tried="",
+            errno=None,
+            needed_by=("cgroup",),
+            remedy="run as root",
+            what="a limit on memory that bites " * 4,
+        )
+        for kernel in images
+        for as_ in ("root", "user")
+    ]
+    judged = [
+        TechnologyRow(
+            kernel=row.kernel,
+            as_=row.as_,
+            technology="cgroup",
+            can_run="yes" if row.status == "works" else "no",
+            missing=() if row.status == "works" else ("cg.memory",),
+            remedies=(),
+        )
+        for row in rows
+    ]
+    run = replace(RUN, boxes=(), results=(), guarantees=(), support=tuple(rows), technologies=tuple(judged), notes=())
+    lines = terminal.render(run, width=100).splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "  6.1: /boot/vmlinuz-6.1.0-1-cloud-amd64" in lines
+    assert "  kernel 4: /tmp/bzImage" in lines
+    assert "  cgroup      root everywhere, kernel 4 user: yes" in lines
+    assert "              here user, 6.1 user, 6.12 user: no, for want of cg.memory" in lines
+    assert "  cg.memory: refused (here user, 6.1 user, 6.12 user)" in lines
+    tables = [line.split("  ") for line in lines if line.startswith("feature")]
+    assert [[word.strip() for word in line if word.strip()] for line in tables] == [
+        ["feature", "here root", "here user", "6.1 root", "6.1 user", "6.12 root", "6.12 user"],
+        ["feature", "kernel 4 root", "kernel 4 user"],
+    ]
+    alone = replace(run, support=tuple(rows[:2]), technologies=tuple(judged[:2]))
+    assert "  cgroup      root: yes" in terminal.render(alone, width=100).splitlines()
+
+
 @pytest.mark.parametrize(
     ("verdict", "outcome"), [("vacuous", "passed"), ("inconclusive", "xfailed"), ("unsupported", "passed")]
 )

@@ -6,12 +6,11 @@ import errno
 import os
 import struct
 
-from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import AT_FDCWD
-from pytest_isolation.errors import BoxError
+from pytest_isolation.support import programs
 from pytest_isolation.support.feature import feature, lockdown, parameter, sysctl
-from pytest_isolation.support.trial import Absent, Trial, Untried, check, need
+from pytest_isolation.support.trial import Absent, Refused, Trial, Untried, check, need
 
 
 @feature("call.clone3", "processes started in a namespace or group at once", since="5.3")
@@ -240,15 +239,6 @@ def soft_dirty(t: Trial) -> None:
         check(int.from_bytes(entry, "little") >> 55 & 1, "the mark is not set")
 
 
-ELF32 = (
-    b"\x7fELF\1\1\1".ljust(16, b"\0")
-    + struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, 0x10054, 52, 0, 0, 52, 32, 1, 0, 0, 0)
-    + struct.pack("<8I", 1, 0, 0x10000, 0x10000, 96, 96, 5, 0x1000)
-    + bytes.fromhex("31c0 40 b307 cd80")  # xor eax, eax; inc eax; mov bl, 7; int 0x80: exit(7)
-).ljust(96, b"\0")
-"""A program for 80386: its header, one segment, and code at 0x10054."""
-
-
 def _diagnosis(id: str, what: str, family: int, config: str, module: str) -> None:
     @feature(id, what, config=config, modules=module)
     def diagnose(t: Trial) -> None:
@@ -292,19 +282,15 @@ def compat(t: Trial) -> None:
     if t.proc.agent.machine != "x86_64":
         raise Untried("the program is one for x86")
     fd = need(t.proc.memfd_create("program", 0)).value
-    need(t.proc.write(fd, ELF32))
+    need(t.proc.write(fd, programs.ENDS_WITH_7))
     with t.child() as child:
-        started = Program()
-        step = started.execveat(fd, "", ["x"], flags=0x1000)
         try:
-            answer = child.run(started)[step]
-        except BoxError:  # it is another program now
-            status = need(t.proc.wait4(child.pid)).data[:4]
-            check(status == struct.pack("<I", 7 << 8), f"it ended with {status.hex(' ')}")
-            return
-        if answer.errno == errno.ENOEXEC:
-            raise Absent("the kernel runs no 32-bit programs")
-        need(answer)
+            code = programs.exit_code(t, child, fd)
+        except Refused as refused:
+            if refused.reply.errno == errno.ENOEXEC:
+                raise Absent("the kernel runs no 32-bit programs") from None
+            raise
+    check(code == 7, f"it ended with {code}")
 
 
 @feature("call.sysvipc", "System V shared memory: databases", config="SYSVIPC")

@@ -16,7 +16,6 @@ from pytest_isolation.support.groups import ScratchGroup, group, hierarchies, ol
 from pytest_isolation.support.trial import ROOM, Absent, Refused, Trial, check, need, wait_until
 
 DELEGATE = "control groups belong to root until one is delegated to the user"
-DELEGATED = "run in a delegated group: systemd-run --user --scope -p Delegate=yes ... (v2)"
 
 
 def _off(name: str, *more: Switch) -> tuple[Switch, ...]:
@@ -71,7 +70,7 @@ def legacy(t: Trial) -> str:
     return " ".join(works)
 
 
-@feature("cg.group", "a group of its own for a box", config="CGROUPS", user=DELEGATE, remedy=DELEGATED)
+@feature("cg.group", "a group of its own for a box", config="CGROUPS", user=DELEGATE)
 def own_group(t: Trial) -> None:
     """make a group and move a process into it"""
     any_v1 = next((name for name in ("pids", "cpu", "memory", "freezer") if name in hierarchies(t.kernel).v1), "")
@@ -85,7 +84,6 @@ def own_group(t: Trial) -> None:
     config="MEMCG",
     switches=_off("memory"),
     user=DELEGATE,
-    remedy=DELEGATED,
 )
 def memory(t: Trial) -> None:
     """a process limited to 16 MiB touches 48 MiB"""
@@ -112,7 +110,7 @@ def _bites(t: Trial, *, v1: bool) -> None:
     "cg.swap",
     "a limit on swap",
     config="MEMCG SWAP",
-    switches=(*_off("memory"), parameter("swapaccount=0")),
+    switches=(*_off("memory"), parameter("swapaccount=0", before="6.1")),
     user=DELEGATE,
     remedy="boot with swapaccount=1 (before Linux 6.1)",
 )
@@ -125,7 +123,14 @@ def swap(t: Trial) -> None:
         made.set("memory.memsw.limit_in_bytes", "memory.swap.max", str(16 << 20))
 
 
-@feature("cg.memory-peak", "the most memory a box ever used", config="MEMCG", switches=_off("memory"), user=DELEGATE)
+@feature(
+    "cg.memory-peak",
+    "the most memory a box ever used",
+    config="MEMCG",
+    since="5.19",
+    switches=_off("memory"),
+    user=DELEGATE,
+)
 def memory_peak(t: Trial) -> None:
     """read memory.peak (v1: memory.max_usage_in_bytes)"""
     with group(t, "memory") as made:
@@ -152,7 +157,6 @@ def memory_v1(t: Trial) -> None:
     since="4.3",
     switches=_off("pids"),
     user=DELEGATE,
-    remedy=DELEGATED,
 )
 def pids(t: Trial) -> None:
     """a process limited to three makes more children"""
@@ -169,7 +173,6 @@ def pids(t: Trial) -> None:
     config="CFS_BANDWIDTH",
     switches=_off("cpu"),
     user=DELEGATE,
-    remedy=DELEGATED,
 )
 def cpu(t: Trial) -> None:
     """a process limited to a tenth of a processor spins and is throttled"""
@@ -197,7 +200,6 @@ def cpu(t: Trial) -> None:
     config="FAIR_GROUP_SCHED",
     switches=_off("cpu"),
     user=DELEGATE,
-    remedy=DELEGATED,
 )
 def cpu_weight(t: Trial) -> None:
     """write cpu.weight (v1: cpu.shares) and read it back"""
@@ -221,7 +223,6 @@ def cpu_realtime(t: Trial) -> None:
     config="CPUSETS",
     switches=_off("cpuset"),
     user=DELEGATE,
-    remedy=DELEGATED,
 )
 def cpuset(t: Trial) -> None:
     """a process in a group with one processor may run on that one alone"""
@@ -249,7 +250,6 @@ def cpuset(t: Trial) -> None:
     config="CGROUP_FREEZER|CGROUPS",
     switches=_off("freezer"),
     user=DELEGATE,
-    remedy=DELEGATED,
 )
 def freezer(t: Trial) -> None:
     """a frozen process does not answer, a thawed one does"""
@@ -296,7 +296,7 @@ def _answers(child: Proc) -> bool:
     "a list of devices a box may use",
     config="CGROUP_DEVICE|CGROUP_BPF",
     switches=_off("devices"),
-    user=DELEGATE,
+    user=f"{DELEGATE}, and a list of version 2 is a program of the kernel's, which is root's to load",
     remedy="a kernel with CONFIG_CGROUP_DEVICE (v1) or CONFIG_CGROUP_BPF (v2)",
 )
 def devices(t: Trial) -> None:
@@ -328,7 +328,6 @@ def devices(t: Trial) -> None:
     modules="loop",
     switches=_off("io"),
     user=DELEGATE,
-    remedy=DELEGATED,
 )
 def io(t: Trial) -> str:
     """a process limited to 1 MiB/s writes 512 KiB past the page cache"""
@@ -367,9 +366,9 @@ def _whole_disk(t: Trial, major: int, minor: int) -> tuple[int, int]:
 
 
 def _offered(name: str, what: str, config: str) -> None:
-    @feature(f"cg.{name.replace('_', '-')}", what, config=config, switches=_off(name), user=DELEGATE, remedy=DELEGATED)
+    @feature(f"cg.{name.replace('_', '-')}", what, config=config, switches=_off(name), user=DELEGATE)
     def controller(t: Trial) -> None:
-        """make a group in a tree that offers the controller"""
+        """make a group that has the controller"""
         with group(t, name):
             pass
 

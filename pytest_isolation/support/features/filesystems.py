@@ -11,8 +11,9 @@ from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.support.disks import SIZE, loop_device
 from pytest_isolation.support.feature import feature, sysctl
 from pytest_isolation.support.features.namespaces import USER_SWITCHES
-from pytest_isolation.support.trial import NEWNS, NEWUSER, ROOM, Absent, Trial, check, need
+from pytest_isolation.support.trial import NEWNS, NEWUSER, ROOM, Absent, Trial, Untried, check, need
 
+BEFORE_5_11 = "before Linux 5.11 an overlay is root's, in a user namespace too"
 NO_DISK = "such file systems need a device, and a user has none"
 
 
@@ -31,7 +32,12 @@ OVERLAY_REMEDY = "modprobe overlay; without it: Docker with vfs, Podman with fus
 
 
 @feature(
-    "fs.overlay", "layers of an image shared by boxes", config="OVERLAY_FS", modules="overlay", remedy=OVERLAY_REMEDY
+    "fs.overlay",
+    "layers of an image shared by boxes",
+    config="OVERLAY_FS",
+    modules="overlay",
+    user=BEFORE_5_11,
+    remedy=OVERLAY_REMEDY,
 )
 def overlay(t: Trial) -> None:
     """an overlay on a scratch tmpfs: a file removed above stays below"""
@@ -55,7 +61,14 @@ def overlay_in_user_namespace(t: Trial) -> None:
     _overlay(t, ",userxattr")
 
 
-@feature("fs.overlay-volatile", "layers that are not synced", config="OVERLAY_FS", modules="overlay", since="5.10")
+@feature(
+    "fs.overlay-volatile",
+    "layers that are not synced",
+    config="OVERLAY_FS",
+    modules="overlay",
+    since="5.10",
+    user=BEFORE_5_11,
+)
 def overlay_volatile(t: Trial) -> None:
     """an overlay with the option volatile"""
     _overlay(t, ",volatile")
@@ -72,10 +85,13 @@ def tmpfs(t: Trial) -> None:
 
 @feature("fs.tmpfs-xattr", "attributes of files in memory", config="TMPFS_XATTR")
 def tmpfs_xattr(t: Trial) -> None:
-    """trusted.* (a user: user.*) set on a file of a scratch tmpfs"""
+    """security.* (a user: user.*) set on a file of a scratch tmpfs"""
     room = t.room()
     t.proc.close(t.open(f"{room}/file", os.O_CREAT | os.O_RDWR))
-    need(t.proc.lsetxattr(f"{room}/file", "security.test" if t.as_ == "root" else "user.test", b"x"))
+    answer = t.proc.lsetxattr(f"{room}/file", "security.test" if t.as_ == "root" else "user.test", b"x")
+    if answer.errno == errno.ENOTSUP and t.as_ == "user" and t.kernel.version < (6, 6):
+        raise Absent(f"Linux {t.kernel.release} is older than 6.6, which brought a user's own", "Linux 6.6 or later")
+    need(answer)
 
 
 @feature("fs.bind-readonly", "a directory of the host shown read-only")
@@ -170,7 +186,12 @@ def idmapped_mount(t: Trial) -> str:
         t.write(f"/proc/{child.pid}/uid_map", "0 100000 1000")
         t.write(f"/proc/{child.pid}/gid_map", "0 100000 1000")
         namespace = t.open(f"/proc/{child.pid}/ns/user", 0)
-        need(t.proc.mount_setattr(tree, "", 0x1000, 0x100000, userns_fd=namespace))
+        answer = t.proc.mount_setattr(tree, "", 0x1000, 0x100000, userns_fd=namespace)
+        if answer.errno == errno.EINVAL and t.kernel.ours and t.kernel.version < (6, 3):
+            raise Untried("there is nothing but tmpfs here, which Linux 6.3 brought it to; other file systems had it")
+        if answer.errno == errno.EINVAL:
+            raise Absent(f"Linux {t.kernel.release} cannot do it on {_kind(t, place)}, which {place} is on")
+        need(answer)
     seen = struct.unpack_from("<I", need(t.proc.statx(tree, "", 0x1000)).data, 20)[0]
     check(seen == 65534 or seen >= 100000 or seen < 1000, f"the owner is shown as {seen}")
     return f"{_kind(t, place)} at {place}"

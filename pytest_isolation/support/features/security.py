@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import errno
+import os
 import struct
 
-from pytest_isolation.agent import numbers
+from pytest_isolation.agent import numbers, shortcuts
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.memory import In, OutBuffer, Step
+from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.errors import BoxError
+from pytest_isolation.support import programs
 from pytest_isolation.support.feature import feature, parameter, sysctl
-from pytest_isolation.support.trial import NEWUSER, Absent, Trial, check, need
+from pytest_isolation.support.trial import NEWUSER, NOBODY, Absent, Trial, check, need
 
-PR_SET_NO_NEW_PRIVS = 38
+PR_SET_NO_NEW_PRIVS, PR_SET_SECUREBITS, SECBIT_NOROOT = 38, 28, 1
+VFS_CAP_EFFECTIVE_2, CAP_SYS_CHROOT = 0x02000001, 18  # linux/capability.h
 ALLOW, ERRNO, KILL_THREAD, TRAP, LOG, NOTIFY = 0x7FFF0000, 0x00050000, 0, 0x00030000, 0x7FFC0000, 0x7FC00000
-MODULE_REMEDY = "a kernel built with it, and its name in the boot parameter lsm="
 
 
 def install(proc: Proc, call: int, action: int, flags: int = 0) -> int:
@@ -124,11 +127,30 @@ def ambient(t: Trial) -> None:
     user="setting file capabilities takes CAP_SETFCAP",
 )
 def file_capabilities(t: Trial) -> None:
-    """set security.capability on a file of a scratch tmpfs"""
-    room = t.room()
-    fd = t.open(f"{room}/program", 0o101)
-    t.proc.close(fd)
-    need(t.proc.lsetxattr(f"{room}/program", "security.capability", struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0)))
+    """a process without capabilities starts a program that calls chroot, and a copy with CAP_SYS_CHROOT on its file"""
+    if "NoNewPrivs:\t1" in t.read("/proc/self/status"):
+        raise Absent("no_new_privs is set here: no program gains a capability")
+    room, program = t.room(), programs.calls_chroot(t.proc.agent.machine)
+    for name in ("plain", "capable"):
+        need(shortcuts.write(t.proc, f"{room}/{name}", program, os.O_CREAT | os.O_WRONLY))
+        need(t.proc.fchmodat(AT_FDCWD, f"{room}/{name}", 0o755))
+    capability = struct.pack("<5I", VFS_CAP_EFFECTIVE_2, 1 << CAP_SYS_CHROOT, 0, 0, 0)
+    need(t.proc.lsetxattr(f"{room}/capable", "security.capability", capability))
+    for name, expected in (("plain", errno.EPERM), ("capable", 0)):
+        with t.child() as child:
+            _give_up_capabilities(t, child)
+            code = programs.exit_code(t, child, f"{room}/{name}")
+        check(code == expected, f"chroot in the {name} program gave {errno.errorcode.get(code, code)}")
+
+
+def _give_up_capabilities(t: Trial, child: Proc) -> None:
+    """As a user who is not root; in a user's namespace there is no other id, but root's need not be special."""
+    if t.as_ == "root":
+        need(child.setresgid(NOBODY, NOBODY, NOBODY))
+        need(child.setresuid(NOBODY, NOBODY, NOBODY))
+        return
+    need(child.prctl(PR_SET_SECUREBITS, SECBIT_NOROOT))
+    need(child._call("capset", In(struct.pack("<Ii", 0x20080522, 0)), In(bytes(24))))
 
 
 @feature(
@@ -136,7 +158,7 @@ def file_capabilities(t: Trial) -> None:
     "a process that gives up access to files",
     config="SECURITY_LANDLOCK",
     since="5.13",
-    remedy="boot with landlock in lsm=",
+    remedy="add landlock to the boot parameter lsm=",
 )
 def landlock(t: Trial) -> str:
     """ask for the version, and deny oneself every directory"""
@@ -154,7 +176,9 @@ def landlock(t: Trial) -> str:
 def _module(t: Trial, name: str, path: str) -> None:
     loaded = (t.kernel.text("/sys/kernel/security/lsm") or "").split(",")
     if name not in loaded and not t.exists(path):
-        raise Absent(f"{name} is not among the active security modules ({_active(t)})")
+        raise Absent(
+            f"{name} is not among the active security modules ({_active(t)})", f"add {name} to the boot parameter lsm="
+        )
 
 
 def _active(t: Trial) -> str:
@@ -169,7 +193,6 @@ def _active(t: Trial) -> str:
     "profiles for boxes: docker-default, lxc-container-default",
     config="SECURITY_APPARMOR",
     switches=(parameter("apparmor=0"),),
-    remedy=MODULE_REMEDY,
 )
 def apparmor(t: Trial) -> None:
     """AppArmor is active and answers for this process"""
@@ -181,8 +204,7 @@ def apparmor(t: Trial) -> None:
     "sec.selinux",
     "labels for boxes",
     config="SECURITY_SELINUX",
-    switches=(parameter("selinux=0"),),
-    remedy=MODULE_REMEDY,
+    switches=(parameter("selinux=0", built="SECURITY_SELINUX_BOOTPARAM"),),
 )
 def selinux(t: Trial) -> str:
     """SELinux is active"""
@@ -195,7 +217,6 @@ def selinux(t: Trial) -> str:
     "tracing of strangers refused",
     config="SECURITY_YAMA",
     switches=(sysctl("kernel.yama.ptrace_scope", "0", to="1"),),
-    remedy=MODULE_REMEDY,
 )
 def yama(t: Trial) -> str:
     """kernel.yama.ptrace_scope is above 0"""
@@ -296,9 +317,11 @@ def dispatch(t: Trial) -> None:
     config="SECRETMEM",
     since="5.14",
     switches=(parameter("secretmem.enable=0"),),
-    remedy="boot with secretmem.enable=1 (before Linux 6.5)",
+    remedy="boot with secretmem.enable=1",
 )
 def memory_secret(t: Trial) -> None:
     """memfd_secret(2), closed again"""
     fd = t.proc._call("memfd_secret", 0)
+    if fd.errno == errno.ENOSYS and t.kernel.version < (6, 5):
+        raise Absent("before Linux 6.5 it is off unless secretmem.enable=1 is booted with")
     need(t.proc.close(need(fd).value))

@@ -11,8 +11,9 @@ from pytest_isolation.support.feature import feature
 from pytest_isolation.support.trial import Absent, Trial, Untried, check, need
 
 GROUP = "/dev/kvm belongs to root and the group kvm"
-IN_GROUP = "usermod -aG kvm USER"
-NO_KVM = "run on hardware, or ask the provider for nested virtualisation; modprobe kvm_intel (kvm_amd)"
+IN_GROUP = "usermod -aG kvm USER, who logs in again"
+HARDWARE = "run on hardware, or ask the provider for nested virtualisation"
+NO_KVM = f"modprobe kvm_intel (kvm_amd); else: {HARDWARE}"
 
 
 def _kvm(t: Trial) -> int:
@@ -27,7 +28,8 @@ def _kvm(t: Trial) -> int:
     config="KVM|KVM_INTEL|KVM_AMD",
     modules="kvm kvm_amd|kvm_intel",
     user=GROUP,
-    remedy=IN_GROUP,
+    user_remedy=IN_GROUP,
+    remedy=NO_KVM,
 )
 def kvm(t: Trial) -> None:
     """open /dev/kvm and ask for the version of its interface"""
@@ -40,7 +42,8 @@ def kvm(t: Trial) -> None:
     config="KVM|KVM_INTEL|KVM_AMD",
     modules="kvm kvm_amd|kvm_intel",
     user=GROUP,
-    remedy=NO_KVM,
+    user_remedy=IN_GROUP,
+    remedy=HARDWARE,
 )
 def kvm_runs(t: Trial) -> None:
     """a machine with one page of memory executes `hlt`, and says so"""
@@ -77,7 +80,8 @@ def kvm_runs(t: Trial) -> None:
     config="KVM|KVM_INTEL|KVM_AMD",
     modules="kvm kvm_amd|kvm_intel",
     user=GROUP,
-    remedy="QEMU without KVM (accel=tcg), some ten times slower; else: " + NO_KVM,
+    user_remedy=IN_GROUP,
+    remedy=f"QEMU without KVM (accel=tcg), some ten times slower; else: {HARDWARE}",
 )
 def kvm_boots(t: Trial) -> str:
     """QEMU boots a Linux kernel image on it to its first process, with a deadline"""
