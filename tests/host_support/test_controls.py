@@ -161,6 +161,20 @@ def this_kernel() -> Iterator[Kernel]:
         lifetime.close()
 
 
+def test_a_parameter_that_this_kernel_does_not_look_at(lifetime: Lifetime) -> None:
+    """swapaccount= went with Linux 6.1, and Debian's kernels are built without selinux=: neither is ever the cause."""
+    asked = {"cg.swap", "sec.selinux"}
+    with booted(images()[0], lifetime, parameters=("swapaccount=0", "selinux=0", "security=selinux")) as kernel:
+        assert {one.status for one in find(kernel, asked).values()} == {"works"}
+        with (
+            thrown(kernel, Control("cg.swap", "call", "mkdirat")) as one,
+            thrown(one, Control("sec.selinux", "hide", "/sys")) as other,
+        ):
+            found = find(other, asked)
+    assert [one.cause for one in found.values() if (one.cause or "").startswith("boot parameter")] == []
+    assert {one.status for one in found.values()} == {"off"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="half of the controls are of this kernel, and root's")
 def test_every_switch_turns_off_its_feature_and_is_named(seen: Seen) -> None:
     wrong = [

@@ -126,8 +126,18 @@ def test_kvm_has_three_answers(host: tuple[tuple[SupportRow, ...], tuple[Technol
 
 
 @pytest.mark.skipif(not ROOT or not shutil.which("setpriv"), reason="becoming another user needs root")
-def test_a_required_technology_that_cannot_run() -> None:
+def test_an_ordinary_user() -> None:
+    """All of it, with a required technology that needs root: each refusal says why, and what this user can do."""
     done = run_as_nobody("--isolation-host", "--isolation-require=cgroup", timeout=60)
     assert done.code == 1
     done.said("cgroup cannot run (running kernel, as user): for want of cg.group", "FAILED")
-    assert {row["as"] for row in done.report["support"]} == {"user"}
+    support = done.report["support"]
+    assert {row["as"] for row in support} == {"user"}
+    assert len([row for row in support if row["status"] != "unknown"]) >= 90
+    assert [row["feature"] for row in support if row["status"] != "works" and not row["cause"]] == []
+    refused = {row["feature"]: row["remedy"] or "" for row in support if row["status"] == "refused"}
+    assert refused["fs.chroot"] == "run as root"
+    assert [id for id, remedy in refused.items() if "run as root" not in remedy and "usermod" not in remedy] == []
+    for row in support:
+        if row["remedy"] and row["remedy"].startswith(("sysctl", "modprobe", "mount", "mkdir", "apt", "usermod")):
+            pytest.fail(f"only root can follow {row['remedy']!r}, and it does not say so")
