@@ -116,6 +116,7 @@ class Daemon:
         Raises BoxError for one without our label, and for one that does not go away.
         """
         from docker.errors import APIError, NotFound
+        from requests.exceptions import RequestException
 
         try:
             found = self.api.inspect_container(name)
@@ -134,17 +135,8 @@ class Daemon:
                 # 409: the daemon is removing it already, as containers with auto_remove are.
                 if error.status_code != 409 or time.monotonic() > deadline:
                     raise BoxError(f"the Docker daemon does not remove the container {name}: {said(error)}") from None
-            self._wait_removed(identity, deadline)
-
-    def _wait_removed(self, identity: str, deadline: float) -> None:
-        from docker.errors import NotFound
-
-        pause = 0.005
-        with suppress(NotFound):
-            while time.monotonic() < deadline:
-                self.api.inspect_container(identity)
-                time.sleep(pause)
-                pause = min(0.1, pause * 1.5)
+            with suppress(NotFound, RequestException):
+                self.api.wait(identity, timeout=REMOVAL_S, condition="removed")
 
     def remove_volume(self, name: str) -> bool:
         """Remove a volume of ours; returns whether it was there.  Raises BoxError for one without our label."""
