@@ -137,12 +137,15 @@ def read_compose(tree: Tree, paths: list[str], env_file: str | None = None, proj
     base = posixpath.dirname(paths[0]) if project is None else project
     known = _variables(tree, env_file or posixpath.join(base, ".env"), problems)
     opened: list[str] = []
-    document = _load(tree, paths[0], opened)
+    bases: dict[str, str] = {}
+    document = _load(tree, paths[0], opened, base, bases)
     for path in paths[1:]:
         try:
-            document = _merged(document, _load(tree, path, opened))
+            document = _merged(document, _load(tree, path, opened, base, bases))
         except Unreadable as error:
             problems.append(error)
+    for own in sorted(set(bases.values()) - {base}):
+        known = _variables(tree, posixpath.join(own, ".env"), problems) | known
     references = list(_references(document))
     document = _mapping(resolved_map(document, known), Place(paths[0]))
     compose = Compose(opened, document, variables=known, problems=problems, written=references)
@@ -155,11 +158,12 @@ def read_compose(tree: Tree, paths: list[str], env_file: str | None = None, proj
             if not isinstance(raw, Map):
                 problems.append(Unreadable(f"the service {str(name)!r} is no mapping", name.at))
                 continue
+            own = bases.get(str(name), base)
             try:
-                raw = _extended(tree, raw, services, base, known, opened)
+                raw = _extended(tree, raw, services, own, known, opened)
             except Unreadable as error:
                 problems.append(error)
-            compose.services[str(name)] = _service(name, raw, base)
+            compose.services[str(name)] = _service(name, raw, own)
     return compose
 
 
@@ -205,28 +209,37 @@ def _variables(tree: Tree, path: str, problems: list[Unreadable]) -> dict[str, T
         return {}
 
 
-def _load(tree: Tree, path: str, opened: list[str]) -> Map:
-    """One file with what it includes."""
+def _load(tree: Tree, path: str, opened: list[str], base: str, bases: dict[str, str]) -> Map:
+    """One file with what it includes; `bases` gets the directory that each service's relative paths start from."""
     if path in opened or len(opened) >= MAX_FILES:
         raise Unreadable("included in a circle, or too many files", Place(path))
     opened.append(path)
     document = yaml.load(tree.text(path), path)
     if not isinstance(document, Map):
         raise Unreadable("no mapping at its top: a compose file has `services:` there", Place(path, 1))
-    for included in _included(document):
-        found = tree.find(posixpath.join(posixpath.dirname(path), included))
+    services = document.get("services")
+    bases.update(dict.fromkeys(map(str, services) if isinstance(services, Map) else (), base))
+    for included, directory in _included(document):
+        found = tree.find(posixpath.join(base, included))
         if found is None:
             raise Unreadable(f"includes {str(included)!r}, which is not in the submission", included.at)
-        document = _merged(_load(tree, found, opened), document)
+        own = posixpath.dirname(found) if directory is None else normal(posixpath.join(base, directory)) or ""
+        document = _merged(_load(tree, found, opened, own, bases), document)
     return document
 
 
-def _included(document: Map) -> list[Text]:
+def _included(document: Map) -> list[tuple[Text, str | None]]:
+    """(path, project directory); the first path's directory is that of the others, and None for the first."""
     listed = document.get("include")
-    found: list[Text] = []
+    found: list[tuple[Text, str | None]] = []
     for one in listed if isinstance(listed, Seq) else []:
         path = one.get("path") if isinstance(one, Map) else one
-        found += [item for item in (path if isinstance(path, Seq) else [path]) if isinstance(item, Text)]
+        given = one.get("project_directory") if isinstance(one, Map) else None
+        directory = str(given) if isinstance(given, Text) else None
+        for item in path if isinstance(path, Seq) else [path]:
+            if isinstance(item, Text):
+                found.append((item, directory))
+                directory = posixpath.dirname(item) if directory is None else directory
     return found
 
 
@@ -265,13 +278,44 @@ def _extended(
         if found not in opened:
             opened.append(found)
         other = _mapping(resolved_map(yaml.load(tree.text(found), found), known), Place(found))
-        services, base = _mapping(other.get("services"), at), posixpath.dirname(found)
+        services, there = _mapping(other.get("services"), at), posixpath.dirname(found)
+    else:
+        there = base
     below = services.get(name)
     if not isinstance(below, Map):
         raise Unreadable(f"extends {str(name)!r}, which is no service there", at)
     rest = _empty(raw.at)
     rest.update({key: value for key, value in raw.items() if key != "extends"})
-    return _merged(_extended(tree, below, services, base, known, opened, depth + 1), rest)
+    below = _extended(tree, below, services, there, known, opened, depth + 1)
+    return _merged(_moved(below, posixpath.relpath(there or ".", base or ".")), rest)
+
+
+def _moved(service: Map, way: str) -> Map:
+    """Its build directory and env files as seen from the extending file, from which `way` leads to its own."""
+
+    def path(value: object, key: str = "path") -> object:
+        if isinstance(value, Text):
+            return Text(posixpath.join(way, value), value.at)
+        if not isinstance(value, Map):
+            return value
+        inner = _empty(value.at)
+        inner.update(value)
+        inner[Text(key, value.at)] = path(value.get(key, Text(".", value.at)))
+        return inner
+
+    if way == ".":
+        return service
+    made = _empty(service.at)
+    made.update(service)
+    for key in ("build", "env_file"):
+        value = service.get(key)
+        if isinstance(value, Seq):
+            row = Seq(path(item) for item in value)
+            row.at = value.at
+            made[key] = row
+        elif value is not None:
+            made[key] = path(value, "context")
+    return made
 
 
 def _mapping(value: object, at: Place) -> Map:

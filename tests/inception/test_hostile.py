@@ -364,11 +364,6 @@ def spoil_pack(top: Path) -> None:
         pack.write_bytes(b"PACK\0\0\0\2\xff\xff\xff\xff" + b"\x9f" * 500)
 
 
-def elsewhere(top: Path) -> None:
-    shutil.rmtree(top / ".git")
-    (top / ".git").write_text("gitdir: /root/other/.git\n")
-
-
 def alternates(top: Path) -> None:
     (top / ".git/objects/info").mkdir(exist_ok=True)
     (top / ".git/objects/info/alternates").write_text("/etc\n/dev/zero\n")
@@ -379,10 +374,28 @@ def endless_ref(top: Path) -> None:
     (top / ".git/HEAD").symlink_to("/dev/zero")
 
 
-@pytest.mark.parametrize("spoil", [spoil_index, spoil_pack, elsewhere, alternates, endless_ref])
+@pytest.mark.parametrize("spoil", [spoil_index, spoil_pack, alternates, endless_ref])
 def test_repositories_that_are_spoilt(top: Path, spoil: Callable[[Path], None]) -> None:
     spoil(top)
     assert len({row["rule"] for row in rows_of(top)}) >= 60
+
+
+@pytest.mark.parametrize("kind", ["absolute", "relative", "long", "itself"])
+def test_a_repository_that_is_elsewhere(top: Path, tmp_path: Path, kind: str) -> None:
+    """A real one, of somebody else, with a credential in it: its names and values are nobody's business."""
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    (theirs / f"{SECRET}.env").write_text(f"DB_PASSWORD={SECRET}\n")
+    git(theirs, "init", "-q")
+    git(theirs, "add", "-A")
+    git(theirs, "commit", "-q", "-m", "theirs")
+    shutil.rmtree(top / ".git")
+    place = {"absolute": f"{theirs}/.git", "relative": "../theirs/.git", "long": "x" * 300_000, "itself": ".git"}[kind]
+    (top / ".git").write_text(f"gitdir: {place}\n")
+    rows = rows_of(top)
+    (found,) = told(rows, "T04")
+    assert found.startswith(".git:1: the repository is elsewhere, and was not opened: gitdir: ") and len(found) < 400
+    assert SECRET not in str(rows) and [row["verdict"] for row in rows if row["rule"] == "P07"] == ["not-applicable"]
 
 
 def test_hooks_and_settings_do_not_run(top: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -156,6 +157,36 @@ def test_a_makefile_with_a_project_of_its_own(built: Lifetime, small: Path, tmp_
         assert stack.projects() == {"inception-mine"} and machine() != before
         assert stack.look().page == (200, "")
     assert machine() == before
+
+
+def test_a_build_that_fails_under_a_project_of_its_own(built: Lifetime, small: Path, tmp_path: Path) -> None:
+    """The failed step's container, the layers before it, a network and a volume go; somebody else's network stays."""
+    before, api, mark = machine(), connect(None).api, secrets.token_hex(8)
+    apply(small, [("Makefile", "\tsudo docker", "\tn=inception-mine; COMPOSE_PROJECT_NAME=$$n docker")])
+    place = small / "srcs/requirements/nginx/Dockerfile"
+    place.write_text(place.read_text() + f"RUN echo {mark} > /layer\nRUN echo {mark}; false\n")
+    others: list[str] = []
+
+    def meanwhile(_: str) -> None:
+        if not others:
+            labels = {"com.docker.compose.project": "somebody", "com.docker.compose.network": "net"}
+            others.append(api.create_network(f"somebody-{mark}", labels=labels)["Id"])
+
+    def left() -> list[str]:
+        images = [one["Id"] for one in api.images(all=True) if mark in str(api.history(one["Id"]))]
+        return images + [one["Id"] for one in api.containers(all=True) if mark in one["Command"]]
+
+    try:
+        with started(small, ASKED, built, replace(way(tmp_path), tell=meanwhile)) as (_, _, made):
+            assert made.status != 0 and len(left()) == 2, made
+            assert [one["Name"] for one in api.networks() if "mine" in one["Name"]] == ["inception-mine_net"]
+            assert [one["Name"] for one in api.volumes()["Volumes"] if "mine" in one["Name"]] == ["inception-mine_web"]
+        assert left() == []
+        assert machine() == before
+        assert [one["Id"] for one in api.networks(ids=others)] == others
+    finally:
+        for one in others:
+            api.remove_network(one)
 
 
 def test_without_a_makefile(built: Lifetime, small: Path, tmp_path: Path) -> None:

@@ -136,14 +136,16 @@ def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[t
                 venue.lend_images(stack.plan.bases)
             else:
                 data, daemon = Path("/home") / login, daemons.connect(None)
-                before = taken.projects(daemon)
+                was = taken.before(daemon)
                 taken.check_free(stack.plan, daemon, data)
+                undo.callback(taken.remove_made, was, daemon, way.logs)  # after the containers
                 taken.write_down(stack.plan, daemon, data, lifetime, undo)
+                undo.callback(taken.remove_built, was, daemon, way.logs)  # before the images they are made from
                 stack.before_make = partial(taken.keep_built, stack.plan, daemon)
             way.tell(f"{' '.join(stack.plan.start)}; what it says is in {way.logs}/make.log")
             made = stack.make("make")
             if isinstance(venue, Host):
-                taken.write_down_others(stack.projects() - {call.project}, before, daemon, lifetime, undo)
+                taken.write_down_others(stack.projects() - {call.project}, was, daemon, lifetime, undo)
             undo.callback(stack.keep_logs)
         yield stack, supplied, made
 

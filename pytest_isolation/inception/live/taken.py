@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,11 @@ from pytest_isolation.technologies.docker import stack
 from pytest_isolation.technologies.docker.daemon import Daemon
 
 ELSEWHERE = "or audit it in a machine of its own: --inception-live vm"
+
+BUILT = re.compile(r"^ ---> (?:Running in )?([0-9a-f]{12})\b", re.M)
+"""As Docker's own builder says it; BuildKit leaves no containers."""
+MADE = re.compile(r"^ *(?:Creating (?:network|volume)|Network|Volume) +\"?([\w.-]+)\"?", re.M)
+"""As compose 1 and 2 say it."""
 
 MAKES = 3
 """How often an audit makes a stack."""
@@ -93,24 +100,74 @@ def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo:
     planned("docker:project", plan.project, lambda: stack.remove_project(daemon, plan.project))
 
 
-def projects(daemon: Daemon) -> set[str]:
-    """Those that have a container."""
-    return {one["Labels"].get(stack.LABEL, "") for one in daemon.api.containers(all=True)} - {""}
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What the daemon had before anything was made: none of it is removed."""
+
+    containers: frozenset[str]
+    """Ids, as those of images and networks."""
+    images: frozenset[str]
+    networks: frozenset[str]
+    volumes: frozenset[str]
+    projects: frozenset[str]
+    """Of compose, whatever they have."""
 
 
-def write_down_others(found: set[str], before: set[str], daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> None:
+def before(daemon: Daemon) -> Before:
+    api = daemon.api
+    containers, networks, volumes = api.containers(all=True), api.networks(), api.volumes()["Volumes"] or ()
+    labels = [(one["Labels"] or {}).get(stack.LABEL) for one in (*containers, *networks, *volumes)]
+    return Before(
+        frozenset(one["Id"] for one in containers), frozenset(one["Id"] for one in api.images(all=True)),
+        frozenset(one["Id"] for one in networks), frozenset(one["Name"] for one in volumes),
+        frozenset(label for label in labels if label),
+    )  # fmt: skip
+
+
+def write_down_others(found: set[str], was: Before, daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> None:
     """Projects the Makefile started under a name that was not foreseen: `found` are those of the stack's containers.
 
-    Raises BoxError when somebody had that project `before`: then nobody can tell what is whose.
+    Raises BoxError when somebody had that project before: then nobody can tell what is whose.
     """
     for project in sorted(found):
-        if project in before:
+        if project in was.projects:
             raise BoxError(
                 f"the Makefile started its containers in the compose project {project}, which was there before; "
                 "nothing of it was removed: look with docker compose ls"
             )
         lifetime.register("docker:project", project)
         undo.callback(stack.remove_project, daemon, project)
+
+
+def remove_built(was: Before, daemon: Daemon, logs: Path) -> None:
+    """What a build that failed leaves: the container of the step that failed, and the images of those before it.
+
+    Docker's builder says the id of each that it makes: what these logs tell of, and was not there before, is ours.
+    """
+    ids = set(BUILT.findall(_said(logs)))
+    for one in daemon.api.containers(all=True):
+        if one["Id"] not in was.containers and one["Id"][:12] in ids:
+            stack.remove_container(daemon, one["Id"])
+    for one in daemon.api.images(all=True):
+        short = one["Id"].removeprefix("sha256:")[:12]
+        if one["Id"] not in was.images and short in ids and not set(one["RepoTags"] or ()) - {"<none>:<none>"}:
+            stack.remove_unnamed(daemon, one["Id"])
+
+
+def remove_made(was: Before, daemon: Daemon, logs: Path) -> None:
+    """Networks and volumes of a project that was not foreseen and never had a container: compose says their names."""
+    names = set(MADE.findall(_said(logs)))
+    for one in daemon.api.networks():
+        if one["Id"] not in was.networks and one["Name"] in names and stack.LABEL in (one["Labels"] or {}):
+            stack.remove_network(daemon, one["Id"])
+    for one in daemon.api.volumes()["Volumes"] or ():
+        if one["Name"] not in was.volumes and one["Name"] in names and stack.LABEL in (one["Labels"] or {}):
+            stack.remove_named(daemon, "volume", one["Name"])
+
+
+def _said(logs: Path) -> str:
+    """By make and compose, not by the containers."""
+    return "\n".join(log.read_text(errors="replace") for log in logs.glob("*.log") if ".container." not in log.name)
 
 
 def keep_built(plan: Plan, daemon: Daemon, number: int) -> None:

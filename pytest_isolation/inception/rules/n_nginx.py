@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from pytest_isolation.inception import shell
 from pytest_isolation.inception.compose import Service
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear
-from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.model import Image, Submission, run_texts
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
@@ -178,6 +179,14 @@ def _names(service: Service) -> set[str]:
     return names
 
 
+def _copied_from(image: Image) -> list[shell.Script]:
+    """What runs in the stages that its own copy from."""
+    named = {one.flags["from"].lower() for stage in image.stages for one in stage.every("COPY") if "from" in one.flags}
+    stages = image.dockerfile.stages if image.dockerfile else []
+    wanted = [one for number, one in enumerate(stages) if {(one.name or "").lower(), str(number)} & named]
+    return [shell.parse(str(text), text.at.file, text.at.line) for one in wanted for text in run_texts(one)]
+
+
 @rule(
     "N06", Severity.END,
     asks="There is a certificate; its key is made when the image is built or the container starts.",
@@ -190,7 +199,7 @@ def certificate(s: Submission) -> Iterator[Finding]:
         return
     image = s.role("nginx")[0]
     made: set[str] = set()
-    scripts = image.build_scripts + [start.script for start in image.starts]
+    scripts = image.build_scripts + [start.script for start in image.starts] + _copied_from(image)
     for script in scripts:
         for command in script.commands:
             if command.name in ("openssl", "mkcert"):

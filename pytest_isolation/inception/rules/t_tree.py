@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear
 from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 
 SHOWN = 10
@@ -55,6 +56,10 @@ def parsed(s: Submission) -> Iterator[Finding]:
     look="git fsck",
 )  # fmt: skip
 def honest_git(s: Submission) -> Iterator[Finding]:
+    if ".git" in s.tree:  # a file: of a worktree, a submodule, or of somebody who wants another repository read
+        says = s.tree.lenient(".git").strip().split("\n")[0][:120]
+        yield unclear(Place(".git", 1), f"the repository is elsewhere, and was not opened: {says}",
+                      "what is tracked: audit a clone of it (git clone)")  # fmt: skip
     for at, says in (s.git.problems if s.git else [])[:SHOWN]:
         yield unclear(at, says, "a repository whose `git fsck` is silent: clone it again")
 

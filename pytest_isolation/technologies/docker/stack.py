@@ -7,6 +7,7 @@ those that nobody had then: so what carries one is the project's.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from pytest_isolation.errors import BoxError
@@ -45,6 +46,22 @@ def remove_named(daemon: Daemon, kind: str, name: str) -> bool:
     for _ in found:
         _insist(f"the volume {name}", lambda: daemon.api.remove_volume(name))
     return bool(found)
+
+
+def remove_container(daemon: Daemon, identity: str) -> None:
+    _insist(f"the container {identity[:12]}", lambda: daemon.api.remove_container(identity, force=True, v=True))
+
+
+def remove_network(daemon: Daemon, identity: str) -> None:
+    _insist(f"the network {identity[:12]}", lambda: daemon.api.remove_network(identity))
+
+
+def remove_unnamed(daemon: Daemon, identity: str) -> None:
+    """An image without a name, and those without one it is built on; not one that something else is built on."""
+    from docker.errors import APIError
+
+    with suppress(APIError):  # 409: it goes with the last image that needs it; 404: it went with another
+        daemon.api.remove_image(identity)
 
 
 def restore_tag(daemon: Daemon, handle: str) -> bool:
