@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import tempfile
 from pathlib import Path
 
@@ -146,6 +147,25 @@ def test_who_has_no_keys_is_shown_some_where_nothing_is_masked() -> None:
     )
     assert done.rows["bubblewrap", "proc.masked-unreadable"]["verdict"] == "violated", done.out
     assert done.rows["namespaces", "proc.masked-unreadable"]["verdict"] == "holds", done.out
+
+
+@pytest.mark.skipif(not ROOT, reason="another user's run is started as root")
+def test_a_daemon_that_lets_this_user_in_is_found_without_a_listener_of_ours() -> None:
+    """As for who is in the group docker: a /run that is not the user's, and a daemon's socket in it that is open."""
+    need("bubblewrap")
+    place = Path(tempfile.mkdtemp(prefix="daemon-"))
+    try:
+        place.chmod(0o755)
+        with socket.socket(socket.AF_UNIX) as daemon:
+            daemon.bind(os.fspath(place / "crio.sock"))
+            (place / "crio.sock").chmod(0o777)
+            daemon.listen(1000)
+            before = ("bwrap", "--dev-bind", "/", "/", "--perms", "0555", "--tmpfs", "/run")
+            before += ("--ro-bind", os.fspath(place), "/run/crio")
+            done = as_user("--isolation", "--box=host", "--isolation-only=daemon.socket-unreachable", before=before)
+    finally:
+        shutil.rmtree(place)
+    assert done.rows["host", "daemon.socket-unreachable"]["verdict"] == "violated", done.out
 
 
 # -- one cause takes many boxes away ---------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""The committed reports keep to the schema, and the pages quote them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+SCHEMA = json.loads((files("pytest_isolation.report") / "schema.json").read_text())
+ROOT = Path(__file__).parents[2]
+REPORTS = sorted((ROOT / "reports").glob("*.json"))
+WORDS = {"hold": "holds", "violated, not promised": "violated", "cannot be asked": "unsupported"}
+
+
+def load(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ROOT / "reports" / f"{name}.json").read_text())
+    return found
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_it_keeps_to_the_schema_and_is_listed(path: Path) -> None:
+    jsonschema.validate(json.loads(path.read_text()), SCHEMA)
+    assert path.with_suffix(".md").exists()
+    assert f"[{path.name}]({path.name})" in (ROOT / "reports" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_it_leaves_nothing_open(path: Path) -> None:
+    report = json.loads(path.read_text())
+    assert report["run"]["exit"] == 0
+    assert {row["verdict"] for row in report["results"]} <= {"holds", "violated", "unsupported"}
+    assert [row for row in report["results"] if row["verdict"] == "unsupported" and not row["reason"]] == []
+
+
+def test_what_root_measures_and_a_user_does_not_has_a_remedy() -> None:
+    root = {(row["box"], row["guarantee"]) for row in load("five-boxes")["results"] if row["verdict"] != "unsupported"}
+    lacking = [
+        (row["box"], row["guarantee"], row["reason"])
+        for row in load("not-root")["results"]
+        if (row["box"], row["guarantee"]) in root and row["verdict"] == "unsupported" and not row["remedy"]
+    ]
+    assert lacking == []
+
+
+def test_the_page_about_not_being_root_quotes_its_report() -> None:
+    rows = [line.strip("|").split("|") for line in (ROOT / "docs" / "not-root.md").read_text().splitlines()]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    boxes = next(row[1:] for row in cells if row[1:3] == ["host", "namespaces"])
+    said = {row[0]: dict(zip(boxes, map(int, row[1:]), strict=True)) for row in cells if row[0] in WORDS}
+    found = Counter((row["verdict"], row["box"]) for row in load("not-root")["results"])
+    assert said == {word: {box: found[verdict, box] for box in boxes} for word, verdict in WORDS.items()}
+
+
+@pytest.mark.parametrize(
+    ("report", "box"),
+    [("five-boxes", name) for name in ("host", "chroot", "namespaces", "docker")]
+    + [("not-root", name) for name in ("bubblewrap", "lxc", "runc", "podman", "gvisor", "qemu")],
+)
+def test_the_page_of_a_technology_quotes_its_report(report: str, box: str) -> None:
+    page = " ".join((ROOT / "docs" / "technologies" / f"{box}.md").read_text().split())
+    text = page.partition(f"/{report}.md)")[2]
+    found = Counter(row["verdict"] for row in load(report)["results"] if row["box"] == box)
+    quoted = re.search(r"\b(\d+) hold", text), re.search(r"\b(\d+) (?:is|are) violated", text)
+    assert [int(one[1]) for one in quoted if one] == [found["holds"], found["violated"]], text[:200]
