@@ -33,7 +33,6 @@ def test_it_keeps_to_the_schema_and_is_listed(path: Path) -> None:
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
 def test_it_leaves_nothing_open(path: Path) -> None:
     report = json.loads(path.read_text())
-    assert report["run"]["exit"] == 0
     assert {row["verdict"] for row in report["results"]} <= {"holds", "violated", "unsupported"}
     assert [row for row in report["results"] if row["verdict"] == "unsupported" and not row["reason"]] == []
 
