@@ -178,7 +178,8 @@ def _by_reach(facts: Facts, kind: str, says: str, none: str, fix: str) -> Iterat
 
 
 def _tried(reach: Mapping[str, Any]) -> str:
-    return f"{'connected to' if reach['answered'] else 'not'} {reach['to']}: {reach['calls'][-1]}"
+    got = "a route to" if reach["kind"] == "outside" else "connected to"
+    return f"{got if reach['answered'] else 'not'} {reach['to']}: {reach['calls'][-1]}"
 
 
 def _taken(facts: Facts) -> Iterator[Said]:
@@ -226,6 +227,6 @@ def _domain(rule: str, domain: str, results: Sequence[ResultRow], claims: Mappin
             for one in row.evidence:
                 seen += [f"{row.box}: {one.calls[at]}" for at in one.proof]
                 seen += [f"{row.box}: {name} = {value}" for name, value in one.observed.items() if name != COUNT]
-        yield rule, "advice", [row.box for row in rows], f"not kept, {id}: {claims[id]}", "", seen
+        yield rule, "advice", [row.box for row in rows], f"not guaranteed ({id}): {claims[id]}", "", seen
     for id, rows in undecided.items():
         yield rule, "unclear", [row.box for row in rows], f"{id} was not decided", rows[0].reason or "", ()

@@ -79,8 +79,8 @@ def markdown(rows: Sequence[InceptionRow], plain: Callable[[str], str]) -> Itera
     yield f"## {TITLE}"
     yield (
         "Measured in the running containers: by system calls made inside each, and decided outside. "
-        "*Open* is no fault of the project: it is what Docker does not promise as the stack is written, and what an "
-        "intruder in one container could use."
+        "The box is the container. *Open* is no fault of the project: it is what Docker does not promise as the stack "
+        "is written, and what an intruder in one container could use."
     )
     rule = ""
     for row in _once(rows):

@@ -863,6 +863,7 @@ MUTANTS = (
     breach("R01", "no README", (README, None, None)),
     breach("R02", "on line 3", (README, FIRST_LINE, "# Inception\n\n" + FIRST_LINE)),
     breach("R02", "in a heading", (README, FIRST_LINE, "# " + FIRST_LINE), verdict="unclear"),
+    breach("R02", "no italics", (README, FIRST_LINE, FIRST_LINE.strip("*"))),
     breach("R02", "not there", (README, FIRST_LINE + "\n\n", "")),
     innocent(
         "R02",
@@ -921,6 +922,15 @@ MUTANTS = (
         also={"C07": "advice"},
     ),
     innocent("M01", "COPY --link", (NGINX, "COPY conf", "COPY --link conf")),
+    innocent(
+        "M02",
+        "prune of what has the project's label",
+        (
+            MAKEFILE,
+            "down --rmi local\n",
+            "down\n\tdocker image prune -f --filter label=com.docker.compose.project=srcs\n",
+        ),
+    ),
     breach(
         "M02",
         "docker system prune",

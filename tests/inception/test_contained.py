@@ -144,9 +144,9 @@ def test_a_service_with_holes(tmp_path: Path) -> None:
         "open: holds Docker's socket, at /s/docker.sock",
         "open: no filter (seccomp): every system call can be tried", "open: may write to /data with sound",
     } <= told, told  # fmt: skip
-    assert any(one.startswith("open: not kept, pid.signal-out-refused") for one in told), told
+    assert any(one.startswith("open: not guaranteed (pid.signal-out-refused)") for one in told), told
     assert "sound: without Docker's socket, and not privileged" in {row.found for row in rows}
-    proof = next(row for row in rows if "not kept" in row.found).evidence
+    proof = next(row for row in rows if "not guaranteed" in row.found).evidence
     assert any("kill(" in line for line in proof), proof
 
 

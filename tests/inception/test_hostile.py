@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -431,6 +432,14 @@ def test_a_service_that_is_not_there(top: Path) -> None:
     start, end = text.index("  nginx:\n"), text.index("\nnetworks:\n")
     (top / COMPOSE).write_text(text[:start] + text[end:])
     assert any("nginx" in one for one in told(rows_of(top), "S08"))
+
+
+def test_who_makes_the_directories_is_told_right(top: Path) -> None:
+    """A mkdir for something else makes no directory of the data."""
+    apply(top, [("Makefile", "mkdir -p $$DATA/mariadb $$DATA/wordpress", "true")])
+    assert told(rows_of(top), "E02")[0].endswith("nothing that `make all` runs makes /home/student/data/mariadb")
+    (top / "Makefile").write_text((top / "Makefile").read_text() + "setup:\n\tmkdir -p /home/student/data/mariadb\n")
+    assert re.search(r"; Makefile:\d+ does, in a target that all", told(rows_of(top), "E02")[0])
 
 
 def test_a_makefile_that_fetches_when_it_is_read(top: Path) -> None:

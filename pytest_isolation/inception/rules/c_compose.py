@@ -165,7 +165,9 @@ def no_latest(s: Submission) -> Iterator[Finding]:
     for image in s.images.values():
         for stage in image.dockerfile.stages if image.dockerfile else []:
             if stage.base.endswith(":latest"):
-                yield fail(stage.base.at, f"FROM {stage.base}", "name the release")
+                yield fail(
+                    stage.base.at, f"FROM {stage.base}", "name the penultimate stable release instead of latest (D03)"
+                )
 
 
 @rule(

@@ -262,8 +262,10 @@ def daemon_is_first(s: Submission) -> Iterator[Finding]:
         if commands and not commands[-1].is_exec and not any(one.is_exec for one in commands[-2:]):
             if first.path is None and len(commands) == 1:
                 continue  # the shells of both distributions exec a single simple command themselves
-            yield advice(commands[-1].at, f"{image.service.name}: the last command is {str(commands[-1])[:80]}",
-                         "put exec before it: signals then reach the daemon")  # fmt: skip
+            fix = "put exec before it: signals then reach the daemon"
+            if commands[-1].in_loop:
+                fix = "end the script with exec DAEMON: signals then reach the daemon"
+            yield advice(commands[-1].at, f"{image.service.name}: the last command is {str(commands[-1])[:80]}", fix)
 
 
 def _texts(s: Submission, image: Image) -> Iterator[tuple[str, Place]]:

@@ -31,6 +31,8 @@ def no_link(s: Submission) -> Iterator[Finding]:
 def careful_clean(s: Submission) -> Iterator[Finding]:
     for command in host_commands(s):
         words = set(command.real)
+        if "com.docker.compose.project=" in str(command):  # --filter label=…: what has it is this project's
+            continue
         if command.name == "docker" and "prune" in words and {"system", "volume", "image", "container"} & words:
             yield advice(command.at, f"{str(command)[:80]}: also removes what other projects made",
                          "docker compose down --rmi local --volumes")  # fmt: skip

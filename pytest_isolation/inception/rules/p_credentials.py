@@ -95,7 +95,7 @@ def no_env_tracked(s: Submission) -> Iterator[Finding]:
             yield unclear(found[0][1], f"holds {names}", UNTRACKED)
         else:
             fix = f"git rm --cached {path}, name it in .gitignore, and change the passwords"
-            yield fail(found[0][1], f"tracked, with {names}", fix)
+            yield fail(found[0][1], f"git tracks it, and it holds {names}", fix)
 
 
 def _secret_paths(s: Submission) -> set[str]:

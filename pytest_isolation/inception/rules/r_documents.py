@@ -50,6 +50,8 @@ def first_line(s: Submission) -> Iterator[Finding]:
     where = next((number for number, line in enumerate(lines, 1) if SENTENCE.search(line)), None)
     if where is None:
         yield fail(Place(path, 1), "the sentence is not in it", fix)
+    elif where == 1 and not set(lines[0]) & set("*_<"):
+        yield fail(Place(path, 1), "the sentence is not in italics", fix)
     elif where == 1:
         yield unclear(Place(path, 1), f"line 1 is not only that sentence in italics: {lines[0][:60]}", fix)
     else:
