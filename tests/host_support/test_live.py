@@ -87,6 +87,8 @@ def test_nothing_of_the_host_is_changed(tmp_path: Path) -> None:
     works = {row["feature"] for row in report["support"] if row["status"] == "works" and row["as"] == "root"}
     assert len(works) >= 90  # it was not the quiet place that left nothing to change
     assert done.stdout.partition("changed:\n")[2] == "", done.stdout[-3000:]
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert left == {"report.json", "pytest-isolation-0", "pytest-isolation-0/lock"}  # the register of runs is empty
 
 
 @pytest.mark.skipif(not ROOT, reason="a loop device is root's")

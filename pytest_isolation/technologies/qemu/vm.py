@@ -185,7 +185,7 @@ class _Boot:
                 raise AgentLost("the kernel halted")
             if time.monotonic() > self.deadline:
                 used = sum(psutil.Process(pid).cpu_times()[:2])  # little: the host is busy; much: the kernel loops
-                raise AgentLost(f"no word from the agent within {timeout:g} s ({used:.0f} s of a processor)")
+                raise AgentLost(f"no word from the agent within {timeout:g} s, with {used:.0f} s of a processor")
         with socket.socket(fileno=os.dup(line)) as same:
             if not same.recv(1, socket.MSG_PEEK):
                 raise AgentLost("QEMU ended")
