@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 
 from pytest_isolation.inception import contained
+from pytest_isolation.inception.live.judge import ASKS
 from pytest_isolation.report import renderer
 from pytest_isolation.report.run import Run
 
@@ -28,9 +29,18 @@ def test_a_committed_report_is_one(path: Path) -> None:
         assert not re.search(r"/(root|work)/[\w.-]+/", file.read_text()), f"{file} has a path of a machine"
 
 
-def test_the_students_page_is_what_is_rendered_now() -> None:
-    run = Run.from_json(json.loads(INCEPTION.read_text()))
-    assert renderer("md")(run) == INCEPTION.with_suffix(".md").read_text()
+@pytest.mark.parametrize("path", sorted(REPORTS.glob("inception-*.json")), ids=lambda path: path.name)
+def test_the_students_page_is_what_is_rendered_now(path: Path) -> None:
+    run = Run.from_json(json.loads(path.read_text()))
+    assert renderer("md")(run) == path.with_suffix(".md").read_text()
+
+
+def test_one_service_passed_in_a_machine_of_its_own() -> None:
+    report = json.loads((REPORTS / "inception-vm.json").read_text())
+    assert "host" not in report["run"]["argv"]
+    told = {row["rule"]: row["verdict"] for row in report["inception"] if row["rule"] in ASKS}
+    without = dict.fromkeys(("L03", "L13", "L14"), "unclear")  # it has no WordPress
+    assert told == dict.fromkeys(ASKS, "pass") | without
 
 
 def test_the_reference_passed_and_each_row_of_isolation_has_its_evidence() -> None:
