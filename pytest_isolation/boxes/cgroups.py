@@ -69,16 +69,6 @@ def mode() -> Literal["v1", "hybrid", "v2", "none"]:
     return "v2" if len(mounted) == 1 else "hybrid"
 
 
-@cache
-def _own_path(controller: str) -> str:
-    """The group this process is in: groups of ours are made below it on v2 only, where that is delegation."""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, names, path = line.split(":", 2)
-        if (controller == "unified" and not names) or controller in names.split(","):
-            return path.strip("/")
-    return ""
-
-
 class Group:
     """A control group.  Limits are set once, when it is made; `add` moves a process in."""
 
