@@ -73,7 +73,7 @@ def run_in(
         must_run(machine, ["mount", "-o", "ro", "/dev/vdb", PLACE])
     line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
-    status = machine.follow(line, env=environment, directory="/root", timeout=timeout, out=out)
+    status = machine.follow(line, env=environment, directory=REPORTS, timeout=timeout, out=out)
     for there, here in reports.items():
         if machine.box.proc.faccessat(-100, there, os.R_OK).ok:
             here.write_bytes(machine.box.read_file(there))
@@ -98,9 +98,11 @@ def _reports_there(arguments: Sequence[str]) -> tuple[list[str], dict[str, Path]
         head, text = ("", word) if after else word.split("=", 1) if word.startswith(f"{option}=") else (None, word)
         kind, colon, path = text.partition(":")
         if head is not None and colon and path:
-            there = f"{REPORTS}/{len(reports)}.{kind}"
-            reports[there] = Path(path).absolute()
-            text = f"{kind}:{there}"
+            # By its own name: the report tells how pytest was called.
+            name = Path(path).name or "report"
+            name = f"{len(reports)}-{name}" if f"{REPORTS}/{name}" in reports else name
+            reports[f"{REPORTS}/{name}"] = Path(path).absolute()
+            text = f"{kind}:{name}"
         words.append(f"{head}={text}" if head else text)
     return words, reports
 

@@ -25,6 +25,7 @@ def test_crun_keeps_its_limits_on_v2(docker_machine: DockerMachine, tmp_path: Pa
     assert code == 0, "".join(said)
     assert "2 guarantees x 1 boxes: 2 hold" in "".join(said)
     found = json.loads(report.read_text())
+    assert "json:report.json" in found["run"]["argv"], "it was called from the directory of the reports"
     assert found["host"]["cgroup"] == "v2"
     assert found["host"]["kernel"] == docker_machine.box.read_file("/proc/sys/kernel/osrelease").decode().strip()
     assert {row["guarantee"]: (row["verdict"], row["control"]) for row in found["results"]} == dict.fromkeys(
