@@ -52,7 +52,8 @@ ONE_ID = Cause(
 )
 NO_CONTROL_GROUPS = Cause(
     "this user may not make control groups, so nothing limits a box or counts what is in it",
-    "run as root",
+    "run as root; or, on a host with cgroup v2, in a group that is this user's: "
+    "systemd-run --user --scope -p Delegate=yes pytest --isolation",
 )
 
 

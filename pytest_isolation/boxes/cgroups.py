@@ -22,8 +22,14 @@ CONTROLLERS = (
     "memory", "pids", "cpu", "cpuacct", "cpuset", "devices", "freezer", "blkio", "hugetlb", "net_cls", "net_prio",
     "perf_event", "rdma", "misc",
 )  # fmt: skip
+DELEGATED = ("cgroup.procs", "cgroup.subtree_control")
+"""Besides the directory itself, what a user is given of a group: cgroup-v2.rst, "Model of Delegation"."""
 TOP = "pytest-isolation"
 """The group, in the root of every hierarchy, that all runs have theirs in; it goes with the last."""
+ASIDE = "pytest-isolation-aside"
+"""Beside it in a delegated group: what that had in it, for a group with processes hands no controllers down."""
+NEEDED = {"memory", "pids", "cpu"}
+"""The controllers of v2 that a guard needs."""
 SYSTEMD = "name=systemd"
 """A v1 hierarchy without a controller.  Runtimes make groups in every hierarchy there is, so ours span them all."""
 
@@ -67,6 +73,21 @@ def mode() -> Literal["v1", "hybrid", "v2", "none"]:
     if "unified" not in mounted:
         return "v1"
     return "v2" if len(mounted) == 1 else "hybrid"
+
+
+@cache
+def delegated() -> str | None:
+    """The group of v2 that this user was given and is in, relative to the tree's root; None where there is none.
+
+    Source: cgroup-v2.rst, "Delegation".  For root it is None: its groups are made in the root.
+    """
+    if os.geteuid() == 0 or mode() != "v2":
+        return None
+    own = Path("/proc/self/cgroup").read_text().partition("::")[2].strip().strip("/").removesuffix(f"/{ASIDE}")
+    place = hierarchies()["unified"] / own
+    if ".." in own or not all(os.access(place / name, os.W_OK) for name in (".", *DELEGATED)):
+        return None
+    return own if set((place / "cgroup.controllers").read_text().split()) >= NEEDED else None
 
 
 class Group:
@@ -232,16 +253,42 @@ def _prefer(places: dict[str, Path]) -> None:
 
 
 def _make_unified(root: Path, path: str) -> Path:
-    place = root
+    place, own = root, delegated()
     for part in Path(path).parts:
+        if own is not None and place == root / own:
+            _stand_aside(place)
         offered = set((place / "cgroup.controllers").read_text().split())
-        wanted = " ".join(f"+{name}" for name in sorted(offered & {"memory", "pids", "cpu", "cpuset"}))
+        wanted = " ".join(f"+{name}" for name in sorted(offered & {*NEEDED, "cpuset"}))
         if wanted:
-            with suppress(OSError):  # a group with processes in it hands nothing down
+            with suppress(OSError):  # one above the group that was delegated
                 (place / "cgroup.subtree_control").write_text(wanted)
         place = place / part
         place.mkdir(exist_ok=True)
     return place
+
+
+def _stand_aside(place: Path) -> None:
+    """Have the processes of a delegated group, this one too, wait in a group below: it could hand nothing down."""
+    aside = place / ASIDE
+    aside.mkdir(exist_ok=True)
+    _move(place, aside)
+
+
+def _come_back(place: Path) -> None:
+    """When the last group of ours is gone from a delegated one: as it was."""
+    handed = (place / "cgroup.subtree_control").read_text().split()
+    (place / "cgroup.subtree_control").write_text(" ".join(f"-{name}" for name in handed))
+    _move(place / ASIDE, place)
+    (place / ASIDE).rmdir()
+
+
+def _move(start: Path, end: Path) -> None:
+    """Every process of a group, and those that they start meanwhile."""
+    deadline = time.monotonic() + 1
+    while (pids := (start / "cgroup.procs").read_text().split()) and time.monotonic() < deadline:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                (end / "cgroup.procs").write_text(pid)
 
 
 def _inherit_cpuset(root: Path, place: Path) -> None:
@@ -314,16 +361,23 @@ def group_at(places: dict[str, Path], ground: Ground = HERE) -> Group:
 
 
 def remove(path: str) -> bool:
-    """Remove the group `path` and all below it, on every hierarchy; returns whether it was there."""
+    """Remove the group `path` and all below it, on every hierarchy; returns whether it was there.
+
+    Nothing is removed that is not in a group TOP, which goes with the last one in it.
+    """
     found = False
+    base, ours, _ = f"/{path}".partition(f"/{TOP}/")
     for root in hierarchies().values():
         place = root / path
-        if path.startswith(f"{TOP}/") and place.is_dir():
+        if ours and place.is_dir():
             found = True
             for below in reversed(tree(place)):
                 _rmdir(below)
+        given = root / base.strip("/")
         with suppress(OSError):  # other runs have groups in it
-            (root / TOP).rmdir()
+            (given / TOP).rmdir()
+            if (given / ASIDE).is_dir():
+                _come_back(given)
     return found
 
 

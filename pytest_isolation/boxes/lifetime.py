@@ -115,6 +115,7 @@ class Lifetime:
         """Raises BoxError where no register can be kept."""
         self.run_id = run_id or secrets.token_hex(6)
         self._exit = ExitStack()
+        self._groups: set[str] = set()
         self.kept: dict[str, Any] = {}
         """What technologies keep for the whole run, by a name of their own: an image that was imported once."""
         with _told("begin a register"), _lock_of_all_runs() as top:
@@ -157,9 +158,17 @@ class Lifetime:
         """Remove a directory made by `new_directory`, never across a mount."""
         remove_tree(path)
 
-    def new_group(self, name: str, limits: cgroups.Limits) -> cgroups.Group | None:
-        """A control group for one box, under the run's own; None where this user may not make one."""
-        path = f"pytest-isolation/{self.run_id}-{os.getpid()}/{name}-{secrets.token_hex(3)}"
+    def new_group(self, name: str, limits: cgroups.Limits, *, within: str | None = None) -> cgroups.Group | None:
+        """A control group for one box, under the run's own; None where this user may not make one.
+
+        `within`: a group that this user was given, where it is to be instead of in the root.
+        """
+        runs = "/".join(filter(None, (within, cgroups.TOP, f"{self.run_id}-{os.getpid()}")))
+        if runs not in self._groups:
+            # Before what is in it, and so removed after it.
+            self.register("cgroup", runs)
+            self._groups.add(runs)
+        path = f"{runs}/{name}-{secrets.token_hex(3)}"
         self.register("cgroup", path)
         return cgroups.create(path, limits)
 
@@ -169,7 +178,8 @@ class Lifetime:
             undo.callback(self._lock.close)
             undo.callback(_forget, self.directory)
             undo.callback(self._register.close)
-            undo.callback(cgroups.remove, f"pytest-isolation/{self.run_id}-{os.getpid()}")
+            for runs in self._groups:
+                undo.callback(cgroups.remove, runs)
             undo.callback(self._exit.close)
 
 
@@ -288,7 +298,6 @@ def _clean_up(dead: DeadRun) -> list[Cleaned]:
     ]
     if not any(result.outcome.startswith("kept") for result in results):
         try:
-            cgroups.remove(f"pytest-isolation/{name}")
             _forget(dead.directory)
             results.append(Cleaned(name, "directory", str(dead.directory), "removed"))
         except (OSError, BoxError) as error:

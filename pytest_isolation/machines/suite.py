@@ -27,6 +27,7 @@ PYTHON = (3, 11)
 """The machine's, Debian bookworm's: compiled libraries are for one version alone."""
 PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
 """By that name Hypothesis knows what is installed.  All else it would parse for constants: minutes, on TCG."""
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
 TIMEOUT_S = 3600.0
 
 
@@ -68,16 +69,20 @@ def run_in(
 ) -> int:
     """The same in a machine that was started with the `disk` as its first further one."""
     words, reports = _reports_there(arguments)
-    must_run(machine, ["mkdir", "-p", PLACE, REPORTS])
-    if not machine.box.proc.faccessat(-100, f"{PLACE}/pytest", os.R_OK).ok:
-        must_run(machine, ["mount", "-o", "ro", "/dev/vdb", PLACE])
+    mount(machine)
     line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
-    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
-    status = machine.follow(line, env=environment, directory=REPORTS, timeout=timeout, out=out)
+    status = machine.follow(line, env=ENVIRONMENT, directory=REPORTS, timeout=timeout, out=out)
     for there, here in reports.items():
         if machine.box.proc.faccessat(-100, there, os.R_OK).ok:
             here.write_bytes(machine.box.read_file(there))
     return status
+
+
+def mount(machine: DockerMachine) -> None:
+    """Have the suite at PLACE."""
+    must_run(machine, ["mkdir", "-p", PLACE, REPORTS])
+    if not machine.box.proc.faccessat(-100, f"{PLACE}/pytest", os.R_OK).ok:
+        must_run(machine, ["mount", "-o", "ro", "/dev/vdb", PLACE])
 
 
 def must_run(machine: DockerMachine, line: Sequence[str]) -> None:

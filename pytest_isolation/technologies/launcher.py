@@ -54,7 +54,7 @@ def new_groups(spec: BoxSpec, lifetime: Lifetime, limits: cgroups.Limits, undo: 
 
     Raises Unsupported when limits were asked for and this user may not make groups.
     """
-    guard = lifetime.new_group(spec.name, GUARD)
+    guard = lifetime.new_group(spec.name, GUARD, within=cgroups.delegated())
     if guard is None:
         if limits != cgroups.Limits():
             raise Unsupported(

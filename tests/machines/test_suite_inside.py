@@ -33,6 +33,38 @@ def test_crun_keeps_its_limits_on_v2(docker_machine: DockerMachine, tmp_path: Pa
     )
 
 
+DELEGATED = """\
+for group in / /given; do
+  mkdir -p /sys/fs/cgroup/given/one
+  echo +memory +pids +cpu >/sys/fs/cgroup$group/cgroup.subtree_control
+done
+cd /sys/fs/cgroup/given/one
+chown 1000 . cgroup.procs cgroup.subtree_control
+echo $$ >cgroup.procs
+mkdir -p /tmp/user && chown 1000 /tmp/user && cd /tmp/user
+export HOME=/tmp/user TMPDIR=/tmp/user
+setpriv --reuid 1000 --regid 1000 --clear-groups python3 -m pytest --isolation "$@"
+echo status $?
+find /sys/fs/cgroup/given -type d
+cat /sys/fs/cgroup/given/one/cgroup.subtree_control
+grep -c . /sys/fs/cgroup/given/one/cgroup.procs
+"""
+"""As systemd gives a user a group: the directory and two of its files."""
+
+
+def test_a_delegated_group_is_used_and_left_as_it_was(docker_machine: DockerMachine) -> None:
+    suite.mount(docker_machine)
+    said: list[str] = []
+    only = "--isolation-only=cg.mem.enforced,cg.cannot-leave,cg.cleanup"
+    line = ["/bin/sh", "-euc", DELEGATED, "sh", "--box=namespaces", only, "--isolation-examples=2"]
+    docker_machine.follow(line, env=suite.ENVIRONMENT, directory="/root", timeout=600, out=said.append)
+    out = "".join(said)
+    assert "not root" in out and "3 guarantees x 1 boxes: 3 hold" in out, out
+    _, _, after = out.partition("status 0\n")
+    # No group below it, nothing handed down, and the shell and grep are in it again.
+    assert after.split() == ["/sys/fs/cgroup/given", "/sys/fs/cgroup/given/one", "2"], out
+
+
 def test_its_exit_status_is_pytests(docker_machine: DockerMachine) -> None:
     said: list[str] = []
     assert suite.run_in(docker_machine, ["--box=no-such-box"], out=said.append) == 4
