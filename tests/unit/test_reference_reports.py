@@ -44,6 +44,16 @@ def test_it_leaves_nothing_open(path: Path) -> None:
     assert [row for row in report["results"] if row["verdict"] == "unsupported" and not row["reason"]] == []
 
 
+def test_every_box_has_a_full_column_through_the_first_door() -> None:
+    report = load("sixteen-boxes")
+    boxes = {box["name"] for box in report["boxes"] if box["available"]}
+    assert len(boxes) == 16
+    alone = [
+        (row["box"], row["guarantee"]) for row in report["results"] if row["door"] == "start" and not row["sibling"]
+    ]
+    assert len(alone) == len(set(alone)) == 16 * len({row["guarantee"] for row in report["results"]})
+
+
 def test_what_root_measures_and_a_user_does_not_has_a_remedy() -> None:
     root = {(row["box"], row["guarantee"]) for row in load("five-boxes")["results"] if row["verdict"] != "unsupported"}
     lacking = [
