@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.agent.client import Proc
-from pytest_isolation.agent.shortcuts import read, write
+from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR, read, write
 from pytest_isolation.boxes.cgroups import hierarchies
 from pytest_isolation.outside.limits import LIMITED, group_of
 
@@ -17,7 +17,6 @@ promise = guarantee(
     box=LIMITED,
 )
 FILES = ("cgroup.procs", "tasks")
-AT_FDCWD, AT_REMOVEDIR = -100, 0x200
 
 
 def own_path(proc: Proc, controller: str) -> str:

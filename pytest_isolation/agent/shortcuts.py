@@ -8,9 +8,17 @@ import select
 import socket
 
 from pytest_isolation.agent.client import Proc, Program, Replies, Reply
-from pytest_isolation.errors import Unsupported
+from pytest_isolation.errors import BoxError, Unsupported
 
 AT_FDCWD = -100
+AT_REMOVEDIR, AT_EMPTY_PATH = 0x200, 0x1000
+
+
+def must(reply: Reply, doing: str) -> Reply:
+    """The reply, or a BoxError that says what the kernel refused."""
+    if not reply.ok:
+        raise BoxError(f"{doing}: {reply}")
+    return reply
 
 
 def read(proc: Proc, path: str | bytes, count: int = 65536) -> Reply:

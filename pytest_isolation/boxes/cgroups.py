@@ -271,18 +271,18 @@ def _stand_aside(place: Path) -> None:
     """Have the processes of a delegated group, this one too, wait in a group below: it could hand nothing down."""
     aside = place / ASIDE
     aside.mkdir(exist_ok=True)
-    _move(place, aside)
+    move(place, aside)
 
 
 def _come_back(place: Path) -> None:
     """When the last group of ours is gone from a delegated one: as it was."""
     handed = (place / "cgroup.subtree_control").read_text().split()
     (place / "cgroup.subtree_control").write_text(" ".join(f"-{name}" for name in handed))
-    _move(place / ASIDE, place)
+    move(place / ASIDE, place)
     (place / ASIDE).rmdir()
 
 
-def _move(start: Path, end: Path) -> None:
+def move(start: Path, end: Path) -> None:
     """Every process of a group, and those that they start meanwhile."""
     deadline = time.monotonic() + 1
     while (pids := (start / "cgroup.procs").read_text().split()) and time.monotonic() < deadline:

@@ -10,25 +10,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, ProcLost
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.box import Box, Completed
 
-AT_FDCWD = -100
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_MAX = 16 * MIB
 PIECE = 256 << 10
 POLLIN, POLLOUT, POLLERR, POLLHUP = 1, 4, 8, 16
 SLICE_S = 0.2
 """How long the helper in the box waits for output before it asks us again."""
-
-
-def must(reply: Reply, doing: str) -> Reply:
-    if not reply.ok:
-        raise BoxError(f"{doing}: {reply}")
-    return reply
 
 
 def read_file(proc: Proc, path: str | bytes) -> bytes:

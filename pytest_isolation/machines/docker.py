@@ -16,13 +16,12 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.agent.shortcuts import write
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
 from pytest_isolation.boxes.box import Box, Completed, Parts
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, Unsupported, UsageError
 from pytest_isolation.machines.recipe import Recipe, image
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import Machine, binary
 from pytest_isolation.technologies.qemu.vm import BootError, Vm, boot

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.memory import In
+from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.boxes.box import Box
 
-AT_FDCWD = -100
 
 LOOP_CONFIGURE, LOOP_CTL_GET_FREE, LO_FLAGS_READ_ONLY, LO_FLAGS_AUTOCLEAR = 0x4C0A, 0x4C82, 1, 4
 LOOP_MAJOR = 7

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.ground import Elsewhere
 from pytest_isolation.support.feature import RUN_AS_ROOT
 from pytest_isolation.support.trial import NEWNS, ROOM, Absent, Refused, Trial, need, wait_until
 
@@ -178,15 +180,9 @@ def _stand_aside(t: Trial, path: str, undo: ExitStack) -> None:
 
 
 def _move(t: Trial, start: str, end: str) -> None:
-    """Every process of the group `start`, and those they start meanwhile."""
-
-    def moved() -> bool:
-        pids = shortcuts.read(t.proc, f"{start}/cgroup.procs").data.split()
-        for pid in pids:
-            shortcuts.write(t.proc, f"{end}/cgroup.procs", pid)
-        return not pids
-
-    wait_until(moved, 1)
+    there = Elsewhere(t.proc)
+    with suppress(OSError):  # what stays is found out by what the group then refuses
+        cgroups.move(there.path(start), there.path(end))
 
 
 def _below(t: Trial, path: str) -> list[str]:

@@ -7,15 +7,13 @@ import struct
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD
 from pytest_isolation.errors import BoxError
 from pytest_isolation.support.trial import Untried, need
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
     from pytest_isolation.support.trial import Trial
-
-AT_EMPTY_PATH = 0x1000
 
 ENDS_WITH_7 = (
     b"\x7fELF\1\1\1".ljust(16, b"\0")

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -57,8 +58,8 @@ class Chroot:
         child = local.proc.spawn()
         if group is not None:
             group.add(child.pid)
-        launcher.must(child.chroot(os.fspath(root)), "chroot")
-        launcher.must(child.chdir("/"), "chdir")
+        must(child.chroot(os.fspath(root)), "chroot")
+        must(child.chdir("/"), "chdir")
         launcher.become_agent(child, path, spec, pipes)
         agent = launcher.hello(pipes)
         undo.callback(agent.close)

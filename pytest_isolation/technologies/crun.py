@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import NOT_ROOT, Unavailable
 from pytest_isolation.technologies.base import flag
-from pytest_isolation.technologies.launcher import must
 from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH, MS_PRIVATE, MS_REC
 from pytest_isolation.technologies.oci import OciRuntime
 

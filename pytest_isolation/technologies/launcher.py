@@ -13,8 +13,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.agent.client import Agent, Proc, Program, Reply
+from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.memory import In
+from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -24,20 +25,11 @@ from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.boxes.weakenings import drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported, UsageError
 
-AT_FDCWD = -100
-AT_EMPTY_PATH = 0x1000
 CLOSE_RANGE_CLOEXEC = 4
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 GUARD = cgroups.Limits(memory=1024 * MIB, pids=1024, cpus=2.0)
 """What no box may pass, whatever holes it has: a check gone wrong must not hurt the machine."""
-
-
-def must(reply: Reply, doing: str) -> Reply:
-    """The reply, or a BoxError that says what the kernel refused."""
-    if not reply.ok:
-        raise BoxError(f"{doing}: {reply}")
-    return reply
 
 
 def limits_of(spec: BoxSpec) -> cgroups.Limits:

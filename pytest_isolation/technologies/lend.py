@@ -14,11 +14,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import mounts
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH
 
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4

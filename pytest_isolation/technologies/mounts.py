@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import NOT_ROOT, Unsupported
-from pytest_isolation.technologies.launcher import must
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

@@ -19,11 +19,11 @@ from functools import cache
 from pathlib import Path
 
 from pytest_isolation.agent.client import Agent, Proc
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 
 PR_SET_CHILD_SUBREAPER = 36
 WNOHANG, WALL = 1, 0x4000_0000

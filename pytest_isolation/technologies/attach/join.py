@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes.box import HOLDS, Unlike
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher, lend
 from pytest_isolation.technologies.attach import filters, likeness
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.namespaces.clone import CLONE
 
 if TYPE_CHECKING:

@@ -17,12 +17,12 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, Unsupported
 from pytest_isolation.technologies.docker import image, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
+from pytest_isolation.technologies.mounts import CLONE_NEWNS
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
     from pytest_isolation.boxes.lifetime import Lifetime
 
-CLONE_NEWNS = 0x0002_0000
 NAMESPACES = {"pid_mode": "host", "network_mode": "host", "ipc_mode": "host", "uts_mode": "host", "cgroupns": "host"}
 CAPABILITIES = (
     "SYS_ADMIN", "SYS_PTRACE", "SYS_CHROOT", "NET_ADMIN", "NET_RAW", "KILL", "MKNOD", "DAC_READ_SEARCH", "DAC_OVERRIDE",

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -17,7 +18,6 @@ from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.mounts import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC
 from pytest_isolation.technologies.namespaces.clone import CLONE
 from pytest_isolation.technologies.namespaces.tree import DEVICES, Tree

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, expose
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.mounts import (
     MS_BIND,
     MS_NODEV,

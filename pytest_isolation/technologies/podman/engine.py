@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.errors import BoxError, Cause, Unavailable, UsageError
 from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
-from pytest_isolation.technologies.launcher import must
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 
 if TYPE_CHECKING:

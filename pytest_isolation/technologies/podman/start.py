@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.weakenings import drop
@@ -88,7 +89,7 @@ class Start:
         self.undo.callback(self.lifetime.remove_directory, place)
 
         def prepare(child: Proc) -> Sequence[int]:
-            launcher.must(child.chdir(os.fspath(place)), "a directory for conmon")
+            must(child.chdir(os.fspath(place)), "a directory for conmon")
             return self.engine.become_account(child)
 
         return prepare

@@ -9,13 +9,12 @@ import os
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Agent, Proc, Program
-from pytest_isolation.agent.shortcuts import write
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unsupported
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.qemu import network
 
 if TYPE_CHECKING:

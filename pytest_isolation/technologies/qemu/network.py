@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.memory import In
-from pytest_isolation.technologies.launcher import must
+from pytest_isolation.agent.shortcuts import must
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc

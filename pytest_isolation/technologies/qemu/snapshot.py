@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.memory import In
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.errors import BoxError
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.qemu.vm import Vm, boot
 
 if TYPE_CHECKING:

@@ -19,12 +19,12 @@ import psutil
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel, over_socket
 from pytest_isolation.agent.client import Agent, Program, Reply
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import started
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.launcher import AT_FDCWD, must
 from pytest_isolation.technologies.qemu.console import Console
 from pytest_isolation.technologies.qemu.initramfs import Node, to_cpio
 from pytest_isolation.technologies.qemu.kernel import read_module
