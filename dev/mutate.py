@@ -1,10 +1,12 @@
 """Break the suite on purpose and see that a test notices.
 
-    python dev/mutate.py [--number 10] [--seed 0]
+    python dev/mutate.py [--number 10] [--seed 0] [ID ...]
 
 Takes checks whose require() is turned into a no-op, and weakenings that are opened without
 effect, each in a copy of the repository, and runs the falsifier tests of what was broken.  They
 must pass before.  A mutation that survives is printed, and the exit status is 1.
+
+With the IDs of guarantees those checks are taken, and no weakenings; else some of each by chance.
 """
 
 from __future__ import annotations
@@ -57,6 +59,7 @@ def without_effect(copy: Path, kind: str, what: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("ids", nargs="*", metavar="ID", help="guarantees to break, instead of some by chance")
     parser.add_argument("--number", type=int, default=10, help="how many of each")
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
@@ -69,8 +72,11 @@ def main() -> int:
     holes = sorted({hole for one in promises for hole in one.falsified_by})
     choose = random.Random(asked.seed)
     survived = []
-    checks = choose.sample(promises, min(asked.number, len(promises)))
-    opened = choose.sample(holes, min(asked.number, len(holes)))
+    if unknown := set(asked.ids) - {one.id for one in promises}:
+        parser.error(f"{', '.join(sorted(unknown))}: no guarantee whose hole `namespaces` can open")
+    some = choose.sample(promises, min(asked.number, len(promises)))
+    checks = [one for one in promises if one.id in asked.ids] if asked.ids else some
+    opened = [] if asked.ids else choose.sample(holes, min(asked.number, len(holes)))
     needed = {one.id for one in promises if one in checks or one.falsified_by & set(opened)}
     if not falsifier_tests(ROOT, sorted(needed)):
         sys.exit("the falsifier tests fail before anything is broken; mend them first")
