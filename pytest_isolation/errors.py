@@ -5,6 +5,7 @@
     ├── Lacking           something is not there
     │   ├── Unavailable   this machine cannot start the box    -> skipped, with the reason
     │   └── Unsupported   this box cannot be asked that        -> verdict `unsupported`
+    ├── Undecided         an example that asked nothing    -> it does not count
     └── BoxError          the bench broke                      -> verdict `inconclusive`
         ├── AgentLost     the agent's channel is gone
         │   └── WireError what came over it is not the agent's
@@ -91,6 +92,10 @@ class Unavailable(Lacking):
 
 class Unsupported(Lacking):
     """A box cannot be asked a question: no such limit, no network, nothing to witness it with."""
+
+
+class Undecided(IsolationError):
+    """An example of a check came to no question: what it prepared was refused, or its call aimed at nothing."""
 
 
 class BoxError(IsolationError):

@@ -11,14 +11,19 @@ def test_...(box, sig): ...
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from errno import ENOENT, ENOTDIR
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
 
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings
-from pytest_isolation.errors import BoxError, UsageError, Violation
+from pytest_isolation.errors import BoxError, Undecided, UsageError, Violation
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Reply
 
 Kind = Literal["per-call", "per-window", "per-box"]
 EXAMPLES: dict[Kind, int] = {"per-call": 100, "per-window": 10, "per-box": 5}
@@ -33,11 +38,23 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(slots=True)
 class Notes:
-    """What a check said while it ran: filled by require(), receipt() and held(), read by the run."""
+    """What a check said while it ran: filled by require(), receipt(), held() and tried(), read by the run."""
 
     how: set[How] = field(default_factory=set)
     receipts: int = 0
     requires: int = 0
+    acts: int = 0
+    """Calls of which tried() was told and whose answer says something."""
+    vain: str | None = None
+    """What the last call that says nothing answered."""
+
+    def copy(self) -> Self:
+        return replace(self, how=set(self.how))
+
+    def become(self, other: Notes) -> None:
+        """The same object, with what `other` holds: a check has hold of it."""
+        self.how, self.receipts, self.requires = set(other.how), other.receipts, other.requires
+        self.acts, self.vain = other.acts, other.vain
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,9 +104,41 @@ class Guarantee:
             raise BoxError(f"no receipt: the calls did not find the decoy planted in the box ({told})")
         self.notes.receipts += 1
 
+    def prepared(self, reply: Reply, what: str) -> Reply:
+        """The reply of a call that only makes ready for the act; the example ends undecided when it was refused.
+
+        `what`: what it was to make, as a noun: "a directory to mount on".
+        """
+        if not reply.ok:
+            self.undecided(f"the box does not let us have {what} ({_told(reply)})")
+        return reply
+
+    def tried(self, *acts: Reply, vain: Collection[int] = (ENOENT, ENOTDIR)) -> None:
+        """Name the calls that were the act.  Where each ended in an errno of `vain`, none has reached what decides:
+
+        the example does not count, unless the witness saw the promise broken.  Before or after require().
+        """
+        for reply in acts:
+            if reply.errno in vain:
+                self.notes.vain = f"the call does not come as far as the question ({_told(reply)})"
+            else:
+                self.notes.acts += 1
+
+    def undecided(self, why: str) -> NoReturn:
+        """End this example: it has asked for nothing and does not count.  When none counts, the row is unsupported.
+
+        Raises Undecided.
+        """
+        raise Undecided(why)
+
     def held(self, how: How) -> None:
         """Say how the promise held in this example; "isolated" when nothing is said."""
         self.notes.how.add(how)
+
+
+def _told(reply: Reply) -> str:
+    """Without its arguments, which differ from example to example."""
+    return f"{reply.name}: {os.strerror(reply.errno)}"
 
 
 def guarantee(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 import zlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from typing import Any, TypeVar
 from hypothesis import HealthCheck, Phase, settings
 
 from pytest_isolation.boxes.box import Box
-from pytest_isolation.errors import AgentLost, BoxError, Lacking, ProcLost, Unsupported, Violation
+from pytest_isolation.errors import AgentLost, BoxError, Lacking, ProcLost, Undecided, Unsupported, Violation
 from pytest_isolation.guarantees.guarantee import Guarantee, Notes
 
 E = TypeVar("E", bound=BaseException)
@@ -49,6 +50,8 @@ class Ran:
     """What became of a property: `violation` is set when it was broken, `trouble` when nothing can be said."""
 
     examples: int = 0
+    undecided: Counter[str] = field(default_factory=Counter)
+    """Why examples came to no question, and how many did for each reason."""
     violations: int = 0
     exhausted: bool = False
     violation: Violation | None = None
@@ -59,6 +62,16 @@ class Ran:
     notes: Notes = field(default_factory=Notes)
     arguments: dict[str, str] = field(default_factory=dict)
     program: tuple[str, ...] = ()
+
+    @property
+    def decided(self) -> int:
+        """How many examples came to an answer."""
+        return self.examples - self.undecided.total()
+
+    @property
+    def reasons(self) -> str:
+        """Why the others did not, the most frequent first; "" without any."""
+        return "; ".join(why for why, _ in self.undecided.most_common())
 
 
 def run_property(
@@ -72,19 +85,20 @@ def run_property(
 ) -> Ran:
     """Run `test` with `box`; every exception it can raise has become a value."""
     ran = Ran()
-    promise.notes.how.clear()
-    promise.notes.receipts = promise.notes.requires = 0
+    promise.notes.become(Notes())
     try:
         if hasattr(test, "hypothesis"):
             _generate(promise, test, box, ran, examples, seed, phases)
         else:
-            _count(ran, box, test)(box=box)
+            _count(promise, ran, box, test)(box=box)
             ran.exhausted = True
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
         _classify(error, ran)
-    ran.notes = Notes(set(promise.notes.how), promise.notes.receipts, promise.notes.requires)
+    ran.notes = promise.notes.copy()
+    # Not every input, where some said nothing.
+    ran.exhausted = ran.exhausted and not ran.undecided
     if not (ran.violation or ran.trouble or ran.unsupported):
         _complete(promise, ran)
     return ran
@@ -92,7 +106,9 @@ def run_property(
 
 def _complete(promise: Guarantee, ran: Ran) -> None:
     """A check that never asked for anything proves nothing, however green it ended."""
-    if not ran.notes.requires:
+    if ran.undecided and not ran.decided:
+        ran.unsupported = Unsupported(f"no example came to the question: {ran.reasons}")
+    elif not ran.notes.requires:
         ran.trouble = "the check ended without one require(): no example was decided"
     elif promise.oracle == "receipt" and not ran.notes.receipts:
         ran.trouble = "the check ended without one receipt: nothing shows that it could have found what is hidden"
@@ -111,7 +127,7 @@ def _generate(
     inner = handle.hypothesis.inner_test
     handle._hypothesis_internal_use_settings = settings(OURS, max_examples=examples, phases=phases)
     handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.id.encode())
-    handle.hypothesis.inner_test = _count(ran, box, inner)
+    handle.hypothesis.inner_test = _count(promise, ran, box, inner)
     try:
         test(box=box)
     finally:
@@ -120,8 +136,12 @@ def _generate(
     ran.exhausted = ran.examples < examples
 
 
-def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
-    """`inner`, counted.  When the time to shrink is over, only what is known to fail is run again."""
+def _count(promise: Guarantee, ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
+    """`inner`, counted.
+
+    What an example that decides nothing has noted is forgotten.  When the time to shrink is over, only what is known
+    to fail is run again.
+    """
     signature = inspect.signature(inner)
     failing: list[dict[str, str]] = []
     until = 0.0
@@ -135,9 +155,17 @@ def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
         if failing and time.monotonic() > until and shown(*args, **kwargs) not in failing:
             return None
         ran.examples += 1
+        before = promise.notes.copy()
         with box.agent.traced() as trace:
             try:
-                return inner(*args, **kwargs)
+                done = inner(*args, **kwargs)
+                if promise.notes.vain is not None and promise.notes.acts == before.acts:
+                    raise Undecided(promise.notes.vain)
+                return done
+            except Undecided as undecided:
+                ran.undecided[str(undecided)] += 1
+                promise.notes.become(before)
+                return None
             except Lacking:
                 failing.append(shown(*args, **kwargs))  # what it lacks it lacks for any input: the first is enough
                 raise
@@ -152,6 +180,8 @@ def _count(ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
                     until = time.monotonic() + SHRINK_S
                 failing.append(arguments)
                 raise
+            finally:
+                promise.notes.vain = None
 
     example.__name__ = getattr(inner, "__name__", "check")
     example.__signature__ = signature  # type: ignore[attr-defined]

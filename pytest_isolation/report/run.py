@@ -139,6 +139,10 @@ class ResultRow(Row):
     note: str | None = None
     """What the outcome follows from: "not promised by chroot", for example."""
     claim_source: str | None = None
+    decided: int | None = None
+    """How many of `examples` came to an answer; None in a report that does not say."""
+    undecided: str | None = None
+    """Why the others did not."""
     known: bool = False
     """A violation the baseline (--isolation-expect) lists."""
     proofs: Mapping[str, Control] = field(default_factory=dict)

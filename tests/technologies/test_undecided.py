@@ -1,0 +1,110 @@
+"""An example whose preparation is refused, or whose call aims at nothing, proves nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.suite.cell import measure
+from pytest_isolation.suite.controls import Controls
+from pytest_isolation.suite.plan import Cell
+
+promise = guarantee("mnt.some", claim="a claim", sources=("a source",), falsified_by=weaken.share("mnt"))
+NOWHERE = "/proc/no-such-place/x"
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    lifetime = Lifetime()
+    made = Pool(lifetime)
+    yield made
+    made.close()
+    lifetime.close()
+
+
+def ran(pool: Pool, test: Callable[..., Any], examples: int = 10) -> Ran:
+    return run_property(promise, test, pool.box(BoxSpec(technology="host")), examples=examples, seed=1)
+
+
+@promise
+@given(number=st.integers(0, 9))
+def refused_preparation(box: Box, number: int) -> None:
+    promise.held("refused")
+    promise.prepared(box.proc.mkdirat(-100, NOWHERE), "a directory of our own")
+    promise.require(True)
+
+
+@promise
+@given(number=st.integers(0, 9))
+def vain_act(box: Box, number: int) -> None:
+    reply = box.proc.mount("tmpfs", NOWHERE, "tmpfs")
+    promise.tried(reply)
+    promise.require(True, reply)
+
+
+@pytest.mark.parametrize(
+    ("test", "reason"),
+    [
+        (
+            refused_preparation,
+            "the box does not let us have a directory of our own (mkdirat: No such file or directory)",
+        ),
+        (vain_act, "the call does not come as far as the question (mount: No such file or directory)"),
+    ],
+)
+def test_nothing_was_asked(pool: Pool, test: Callable[..., Any], reason: str) -> None:
+    made = ran(pool, test)
+    assert (made.examples, made.decided) == (10, 0)
+    assert made.unsupported is not None
+    assert made.unsupported.reason == f"no example came to the question: {reason}"
+    assert not made.exhausted
+    assert not made.notes.how, "what it noted before is forgotten"
+
+
+def test_a_row_says_how_many_were_decided(pool: Pool, tmp_path: Any) -> None:
+    @promise
+    @given(number=st.integers(0, 9))
+    def some(box: Box, number: int) -> None:
+        reply = box.proc.faccessat(-100, "/" if number < 3 else NOWHERE, 0)
+        promise.require(True, reply)
+        promise.tried(reply)
+
+    row = measure(
+        promise, some, Cell(BoxSpec(technology="host")), pool=pool, controls=Controls(pool, tmp_path, 1), seed=1
+    )
+    assert (row["examples"], row["decided"]) == (10, 3)
+    assert row["undecided"] == "the call does not come as far as the question (faccessat: No such file or directory)"
+    assert row["coverage"] == "sampled", "seven inputs said nothing"
+
+
+def test_one_call_of_several_is_enough(pool: Pool) -> None:
+    @promise
+    @given(number=st.integers(0, 9))
+    def several(box: Box, number: int) -> None:
+        told = [box.proc.faccessat(-100, path, 0) for path in (NOWHERE, "/")]
+        promise.tried(*told)
+        promise.require(True, *told)
+
+    made = ran(pool, several)
+    assert made.decided == 10
+
+
+def test_the_witness_comes_first(pool: Pool) -> None:
+    """Whatever the call answered: seen is seen."""
+
+    @promise
+    @given(number=st.integers(0, 9))
+    def seen(box: Box, number: int) -> None:
+        promise.tried(box.proc.faccessat(-100, NOWHERE, 0))
+        promise.require(number < 5)
+
+    assert ran(pool, seen).violation is not None
