@@ -22,7 +22,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import SupportsIndex, overload
 
-from pytest_isolation.agent import numbers, wire
+from pytest_isolation.agent import foreign, numbers, wire
 from pytest_isolation.agent.channel import Channel
 from pytest_isolation.agent.memory import At, In, OutBuffer, Pointers, Step, Struct, Value
 from pytest_isolation.agent.syscalls import Syscalls
@@ -390,7 +390,9 @@ class Agent:
         self.trace = Trace()
         self.unanswered: Program | None = None
         """The last program whose process ended over it, or never answered."""
+        self._greeted = machine is not None
         self.machine = machine or self._hello(hello_timeout)
+        self._greeted = True
         self.proc = Proc(self, (), 0, None)
 
     def _hello(self, timeout: float) -> str:
@@ -398,7 +400,8 @@ class Agent:
         try:
             header, payload = self._frame(deadline)
         except TimeoutError:
-            raise self._lost(f"no hello from the agent within {timeout:g} s") from None
+            said = foreign.words(foreign.rest(self._channel), first=True)
+            raise self._lost(said or f"no hello from the agent within {timeout:g} s") from None
         if header.kind is not wire.Kind.HELLO:
             raise self._lost(f"the agent's first frame is {header.kind.name}, expected HELLO", WireError)
         word = wire.unpack_word(payload)
@@ -483,14 +486,25 @@ class Agent:
     def _frame(self, deadline: float) -> tuple[wire.Header, bytes]:
         if self._broken:
             raise AgentLost(self._broken)
+        head = b""
         try:
             if self._halfway is None:
-                self._halfway = wire.unpack_header(self._channel.receive(wire.HEADER.size, deadline))
+                head = self._channel.receive(wire.HEADER.size, deadline)
+                self._halfway = wire.unpack_header(head)
             payload = self._channel.receive(self._halfway.length, deadline)
         except AgentLost as error:
-            raise self._lost(str(error), type(error)) from None
+            raise self._lost(self._instead(head, error), type(error)) from None
         header, self._halfway = self._halfway, None
         return header, payload
+
+    def _instead(self, head: bytes, error: AgentLost) -> str:
+        """Why no frame could be read: what was written in its place, when that is a text."""
+        if self._halfway is not None:
+            return str(error)
+        said = foreign.words(head + foreign.rest(self._channel), first=not self._greeted)
+        if said is None:
+            return str(error)
+        return said if isinstance(error, WireError) else f"{said}; then {error}"
 
     def _lost(self, reason: str, kind: type[AgentLost] = AgentLost) -> AgentLost:
         """Remember why: whoever asks next gets the same answer, not a puzzle."""

@@ -24,6 +24,7 @@ from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.telling import telling
 
 PR_SET_CHILD_SUBREAPER = 36
 WNOHANG, WALL = 1, 0x4000_0000
@@ -85,11 +86,11 @@ class Programs:
         return self._local.proc
 
     def said(self) -> str:
-        """What the programs wrote to their standard error so far, on one line."""
+        """What the programs wrote to their standard error so far: what tells of an error, on one line."""
         with suppress(BlockingIOError):
             while piece := os.read(self._reader, 65536):
                 self._said += piece[: max(0, KEPT - len(self._said))]
-        return " ".join(self._said.decode(errors="replace").split())
+        return telling(bytes(self._said))
 
     def start(
         self, argv: Sequence[str], *, env: Sequence[str], prepare: Callable[[Proc], Sequence[int]] | None = None

@@ -19,6 +19,7 @@ from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
 from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.docker.settings import Settings
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
+from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -169,7 +170,7 @@ class Start:
         try:
             return Agent(channel)
         except AgentLost as error:
-            told = " ".join(channel.errors.decode(errors="replace").split())
+            told = telling(bytes(channel.errors))
             raise BoxError(
                 f"{self.spec.id}: the container started and its agent did not answer: {error}"
                 + (f" (stderr: {told})" if told and told not in str(error) else "")

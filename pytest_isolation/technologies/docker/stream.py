@@ -18,6 +18,7 @@ from pytest_isolation.agent import wire
 from pytest_isolation.agent.channel import SEND_TIMEOUT_S
 from pytest_isolation.errors import AgentLost, BoxError, WireError
 from pytest_isolation.technologies import lend
+from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -107,7 +108,7 @@ class AttachedChannel:
                 self.errors += piece[: max(0, ERRORS_KEPT - len(self.errors))]
 
     def _told(self) -> str:
-        text = " ".join(self.errors.decode(errors="replace").split())
+        text = telling(bytes(self.errors))
         return f"; it said: {text}" if text else ""
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
+from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -365,7 +366,5 @@ def _is_gone(error: BoxError) -> bool:
 
 
 def said(data: bytes) -> str:
-    """The errors Podman printed, on one line, without its warnings when there is more."""
-    lines = [line for line in data.decode(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if "level=warning" not in line] or lines
-    return " ".join(" ".join(errors).split())[-600:]
+    """The errors Podman printed, on one line."""
+    return telling(data)
