@@ -58,7 +58,8 @@ def test_a_launcher_that_greets() -> None:
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        ('time="2026" level=warning msg="old cgroups"\nError: netavark: nft: not found\n', "Error: netavark: nft: not found"),
+        ('time="2026" level=warning msg="old cgroups"\nError: netavark: nft: not found\n',
+         "Error: netavark: nft: not found"),
         ("Warning: cgroup v1 is deprecated.\nFailed to mount: Operation not permitted\n",
          "Failed to mount: Operation not permitted"),
         ("Warning: only this\n", "Warning: only this"),
