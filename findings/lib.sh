@@ -1,0 +1,32 @@
+# Sourced by the scripts beside it: a temporary directory that goes with the script, pinned packages in it, and a verdict.
+set -eu
+beside=$(cd "$(dirname "$0")" && pwd)
+here=$(mktemp -d)
+trap 'rm -rf "$here"' EXIT
+cd "$here"
+
+untried() { echo "not tried: $*" >&2; exit 2; }
+
+# deb NAME=VERSION ...: Debian packages, unpacked into $here/deb and nothing else.
+deb() {
+  local one
+  for one in "$@"; do
+    apt-get download -q "$one" >/dev/null 2>&1 || untried "the archive has no $one; this script is for Debian 12"
+  done
+  for one in *.deb; do dpkg-deb -x "$one" deb; done
+  PATH="$here/deb/usr/bin:$here/deb/usr/sbin:$here/deb/bin:$PATH"
+  export LD_LIBRARY_PATH="$here/deb/usr/lib/x86_64-linux-gnu"
+}
+
+# node_packages NAME@VERSION ...: from the npm registry, into $here/node_modules.
+node_packages() {
+  command -v node >/dev/null || untried "node is not installed"
+  npm install --silent --no-fund --no-audit --prefix "$here" "$@" >/dev/null 2>&1 || untried "npm has no $*"
+}
+
+# expect NAME SEEN WANTED: prints what was seen; another value is a failure at the end.
+changed=0
+expect() {
+  echo "$1: $2"
+  [ "$2" = "$3" ] || { echo "  changed: it was $3" >&2; changed=1; }
+}
