@@ -11,7 +11,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import ProcLost, Unavailable
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.docker import observer, stream
-from pytest_isolation.technologies.docker.daemon import Daemon, explained
+from pytest_isolation.technologies.docker.daemon import Daemon, explained, handed
 from pytest_isolation.technologies.identity import kernel
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Attached:
         if self.ground is HERE:
             lend.check_may_lend(groups is not None)
         self.group = cgroups.group_at(groups, self.ground) if groups else None
-        self.facts = {"id": self.id, "name": self.name}
+        self.facts = {"id": self.id, "name": self.name, "handed": handed(found)}
         networks = ((found.get("NetworkSettings") or {}).get("Networks") or {}).values()
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")

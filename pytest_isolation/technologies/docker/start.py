@@ -15,7 +15,7 @@ from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.docker import image, observer, stream
-from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained, handed
 from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.docker.settings import Settings
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
@@ -195,7 +195,7 @@ class Start:
         """What the host sees of the container."""
         found = self.daemon.api.inspect_container(self.id)
         self._check_runtime(agent, found)
-        self.facts |= {"id": self.id, "name": self.name}
+        self.facts |= {"id": self.id, "name": self.name, "handed": handed(found)}
         if not self.users:
             self.facts["environment"] = launcher.environment(self.spec)
         settings = found.get("NetworkSettings") or {}
