@@ -6,7 +6,7 @@ import inspect
 import time
 import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -45,6 +45,36 @@ def take_over(test: Callable[..., Any]) -> None:
         test._hypothesis_internal_use_settings = OURS  # type: ignore[attr-defined]
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A test function with all it is called with but `box` and what Hypothesis draws.
+
+    `instance`: of the class whose method it is.
+    """
+
+    test: Callable[..., Any]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Of pytest's parameters and fixtures."""
+    instance: object = None
+    parameters: str = ""
+    """Of pytest, as text: another control belongs to others."""
+
+    @property
+    def hypothesis(self) -> Any:
+        """Hypothesis' handle; None for a test without @given."""
+        return getattr(self.test, "hypothesis", None)
+
+    @property
+    def name(self) -> str:
+        """Tells two tests, and two sets of parameters, of one guarantee apart."""
+        return f"{self.test.__module__}.{self.test.__qualname__}[{self.parameters}]"
+
+    def call(self, test: Callable[..., Any], box: Box) -> Any:
+        """Call `test`, which is `self.test` or wraps it."""
+        first = () if self.instance is None else (self.instance,)
+        return test(*first, box=box, **self.arguments)
+
+
 @dataclass(slots=True)
 class Ran:
     """What became of a property: `violation` is set when it was broken, `trouble` when nothing can be said."""
@@ -76,7 +106,7 @@ class Ran:
 
 def run_property(
     promise: Guarantee,
-    test: Callable[..., Any],
+    test: Callable[..., Any] | Check,
     box: Box,
     *,
     examples: int,
@@ -85,12 +115,13 @@ def run_property(
 ) -> Ran:
     """Run `test` with `box`; every exception it can raise has become a value."""
     ran = Ran()
+    check = test if isinstance(test, Check) else Check(test)
     promise.notes.become(Notes())
     try:
-        if hasattr(test, "hypothesis"):
-            _generate(promise, test, box, ran, examples, seed, phases)
+        if check.hypothesis is not None:
+            _generate(promise, check, box, ran, examples, seed, phases)
         else:
-            _count(promise, ran, box, test)(box=box)
+            check.call(_count(promise, ran, box, check.test), box)
             ran.exhausted = True
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -116,20 +147,20 @@ def _complete(promise: Guarantee, ran: Ran) -> None:
 
 def _generate(
     promise: Guarantee,
-    test: Callable[..., Any],
+    check: Check,
     box: Box,
     ran: Ran,
     examples: int,
     seed: int,
     phases: tuple[Phase, ...],
 ) -> None:
-    handle: Any = test
+    handle: Any = check.test
     inner = handle.hypothesis.inner_test
     handle._hypothesis_internal_use_settings = settings(OURS, max_examples=examples, phases=phases)
     handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.id.encode())
     handle.hypothesis.inner_test = _count(promise, ran, box, inner)
     try:
-        test(box=box)
+        check.call(check.test, box)
     finally:
         handle.hypothesis.inner_test = inner
     # Without a failure Hypothesis stops early for one reason: every input was tried.

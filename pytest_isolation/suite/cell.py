@@ -11,7 +11,7 @@ from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import IsolationError, Lacking, Unsupported
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.guarantees.property import Check, Ran, run_property
 from pytest_isolation.suite.controls import Control, Controls
 from pytest_isolation.suite.plan import Cell
 
@@ -21,7 +21,7 @@ CALLS_KEPT = 60
 
 def measure(
     promise: Guarantee,
-    test: Callable[..., Any],
+    test: Callable[..., Any] | Check,
     cell: Cell,
     *,
     pool: Pool,

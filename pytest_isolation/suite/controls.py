@@ -1,12 +1,14 @@
 """Controls: a promise is proven only where its falsifier, opened on purpose, was seen to break it.
 
-Each guarantee's control runs once a session, on the box's own technology where that starts
-quickly, else on the quickest that can open the hole.  Workers of pytest-xdist share the results.
+The control of each guarantee, and of each test where it has several, runs once a session, on the
+box's own technology where that starts quickly, else on the quickest that can open the hole.  Workers
+of pytest-xdist share the results.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -18,7 +20,7 @@ from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Cause, IsolationError, Unsupported
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
-from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.guarantees.property import PROVING, Check, run_property
 from pytest_isolation.technologies import names, technology
 
 NO_CONTROL = Cause("without root, no box here opens the holes that would prove these", "run as root")
@@ -47,7 +49,7 @@ class Controls:
     def __init__(self, pool: Pool, directory: Path, seed: int) -> None:
         self._pool, self._directory, self._seed = pool, directory, seed
 
-    def of(self, promise: Guarantee, test: Callable[..., Any], technology_name: str) -> Control:
+    def of(self, promise: Guarantee, test: Callable[..., Any] | Check, technology_name: str) -> Control:
         """The control for a box of `technology_name`; run now unless it was before."""
         serving, reasons = self._candidates(promise, technology_name)
         for name in serving:
@@ -77,8 +79,11 @@ class Controls:
             reasons.append("no technology has that weakening")
         return able, reasons
 
-    def _once(self, promise: Guarantee, test: Callable[..., Any], name: str) -> Control:
-        with (self._directory / f"{promise.id}~{name}.json").open("a+") as file:
+    def _once(self, promise: Guarantee, test: Callable[..., Any] | Check, name: str) -> Control:
+        # A control is one test's: another test of the same guarantee, or other parameters, need not fire with it.
+        check = test if isinstance(test, Check) else Check(test)
+        whose = hashlib.sha256(check.name.encode()).hexdigest()[:16]
+        with (self._directory / f"{promise.id}~{name}~{whose}.json").open("a+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             if known := file.read():
@@ -87,13 +92,13 @@ class Controls:
             file.write(json.dumps(asdict(control)))
             return control
 
-    def _run(self, promise: Guarantee, test: Callable[..., Any], name: str) -> Control:
+    def _run(self, promise: Guarantee, test: Callable[..., Any] | Check, name: str) -> Control:
         spec = BoxSpec(technology=name, name=f"control-{name}").weakened(*promise.falsified_by)
         return Control(*prove(promise, test, spec, self._pool, self._seed))
 
 
 def prove(
-    promise: Guarantee, test: Callable[..., Any], spec: BoxSpec, pool: Pool, seed: int
+    promise: Guarantee, test: Callable[..., Any] | Check, spec: BoxSpec, pool: Pool, seed: int
 ) -> tuple[str, str, str | None]:
     """Run a check on a box with its falsifier open: (fired | silent | none, the technology, why not fired)."""
     try:

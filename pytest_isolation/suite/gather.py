@@ -30,6 +30,7 @@ from pytest_isolation.report.run import (
 )
 from pytest_isolation.suite.audits import auditor_of
 from pytest_isolation.suite.boxes import Chosen
+from pytest_isolation.suite.joined import joined, worse_proof
 from pytest_isolation.suite.support import of_this_host
 
 if TYPE_CHECKING:
@@ -133,9 +134,11 @@ class Gatherer:
             self._begun[report.nodeid] = row
             return
         if "proof" in row:
-            self._proofs[row["box"], row["guarantee"]] = row["proof"]
+            at = row["box"], row["guarantee"]
+            self._proofs[at] = worse_proof(self._proofs.get(at), row["proof"])
         else:
-            self._rows[row["box"], row["guarantee"], row["door"], row["sibling"]] = row
+            key = row["box"], row["guarantee"], row["door"], row["sibling"]
+            self._rows[key] = joined(self._rows.get(key), row)
 
     def of_this_process(self) -> dict[str, Any]:
         """What only the process that started the boxes knows: plain data, for xdist's wire."""

@@ -22,7 +22,7 @@ from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
-from pytest_isolation.guarantees.property import take_over
+from pytest_isolation.guarantees.property import Check, take_over
 from pytest_isolation.suite.boxes import Chosen, choose
 from pytest_isolation.suite.cell import measure, unfinished
 from pytest_isolation.suite.collect import add_guarantee, built_in_guarantees, collect_built_in
@@ -197,20 +197,20 @@ class Session:
             return self._prove(pyfuncitem, promise, cell.spec)
         row = measure(
             promise,
-            pyfuncitem.function,
+            _check(pyfuncitem),
             cell,
             pool=self.pool,
             controls=self.controls,
             seed=self.seed,
             examples=self.options.examples,
         )
-        row |= self._outcome(row, promise, cell)
+        row |= self._outcome(row, promise, cell) | {"test": pyfuncitem.nodeid}
         pyfuncitem.stash[ROW] = row
         self._raise(row, promise)
         return True
 
     def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
-        state, _, reason = prove(promise, item.function, spec, self.pool, self.seed)
+        state, _, reason = prove(promise, _check(item), spec, self.pool, self.seed)
         item.stash[ROW] = {"proof": state, "box": spec.name, "guarantee": promise.id, "reason": reason}
         if state != "fired":
             pytest.fail(f"{promise.id} on {spec.id}: {reason}", pytrace=False)
@@ -250,7 +250,7 @@ class Session:
         if promise is None or cell is None or cell.proof:
             return None
         row = unfinished(promise, cell)
-        return row | self._outcome(row, promise, cell)
+        return row | self._outcome(row, promise, cell) | {"test": item.nodeid}
 
     def _outcome(self, row: dict[str, Any], promise: Guarantee, cell: Cell) -> dict[str, Any]:
         measured = self.pool_if_any.measured if self.pool_if_any is not None else {}
@@ -318,6 +318,14 @@ def _cell(item: pytest.Item) -> Cell | None:
     callspec = getattr(item, "callspec", None)
     found = callspec.params.get("box") if callspec is not None else None
     return found if isinstance(found, Cell) else None
+
+
+def _check(item: pytest.Function) -> Check:
+    """The item's function with the parameters and fixtures it asks for, `box` aside."""
+    given = {name: item.funcargs[name] for name in item._fixtureinfo.argnames if name != "box"}
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    shown = ", ".join(f"{name}={value!r}" for name, value in sorted(parameters.items()) if name != "box")
+    return Check(item.function, given, item.instance, shown)
 
 
 def _shown(row: dict[str, Any]) -> str:
