@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.shortcuts import listing
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Unsupported
+from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Undecided, Unsupported
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group
@@ -40,6 +42,11 @@ class Completed:
 
 
 WALL = 0x4000_0000
+
+USUAL = ("/tmp", "/mnt", "/dev/shm", "/var/tmp", "/srv", "/home", "/root", "/opt", "/run", "/var", "/etc", "/usr")
+USUAL_FILES = ("/etc/hostname", "/etc/hosts", "/etc/passwd", "/etc/resolv.conf")
+MOST = 100
+"""Names asked about at most."""
 
 VIOLATED, HOLDS = frozenset({"violated"}), frozenset({"holds"})
 
@@ -133,8 +140,14 @@ class Box:
         return self.parts.agent.proc
 
     def spawn(self, flags: int = 0) -> Proc:
-        """A child process in the box, for calls that may end or change whoever makes them."""
-        return self.proc.spawn(flags)
+        """A child process in the box, for calls that may end or change whoever makes them.
+
+        Raises Undecided when the box refuses.
+        """
+        child, reply = self.proc.try_spawn(flags)
+        if child is None:
+            raise Undecided(f"the box does not let us have a process of our own (clone: {os.strerror(reply.errno)})")
+        return child
 
     @cached_property
     def outside(self) -> Outside:
@@ -208,12 +221,15 @@ class Box:
 
     @property
     def scratch(self) -> str:
-        """A directory for a check's own files: /tmp, or in a container we attached to, one that keeps no trace.
+        """A directory for a check's own files: the first that takes one, /tmp where it does.
 
-        There it is a file system in memory.  Raises Unsupported where the container has none we may write to.
+        In a container we attached to it is a file system in memory, which keeps no trace.  Raises Unsupported where
+        the box has none.
         """
         if not self.spec.attached:
-            return "/tmp"
+            if not self.writable:
+                raise Unsupported("no directory of the box takes a file of a process of ours")
+            return self.writable[0]
         if self._scratch is None:
             self._scratch = next(filter(self._is_memory, ("/dev/shm", "/run", "/tmp")), "")
         if not self._scratch:
@@ -221,6 +237,38 @@ class Box:
                 "the box has no writable tmpfs, as far as it lets us look, and a file elsewhere would leave a trace"
             )
         return self._scratch
+
+    @cached_property
+    def directories(self) -> tuple[str, ...]:
+        """Directories that the box has, the root itself left out: where a call may aim though nothing can be made."""
+        return tuple(self._those_that_are(stat.S_IFDIR, USUAL, self._below_root))
+
+    @cached_property
+    def files(self) -> tuple[str, ...]:
+        """A few regular files that the box has."""
+        return tuple(self._those_that_are(stat.S_IFREG, USUAL_FILES, self._below_root))
+
+    @cached_property
+    def writable(self) -> tuple[str, ...]:
+        """Directories of the box, the root too, that take a file of `proc`, as far as the kernel's answer goes."""
+        places = [one for one in (*self.directories, "/") if not one.startswith(("/proc", "/sys"))]
+        program = Program()
+        asked = [(one, program.faccessat(-100, one, os.W_OK | os.X_OK)) for one in places]
+        replies = self.proc.run(program)
+        return tuple(one for one, step in asked if replies[step].ok)
+
+    @cached_property
+    def _below_root(self) -> tuple[str, ...]:
+        return tuple(sorted(f"/{name}" for name in listing(self.proc, "/")))
+
+    def _those_that_are(self, kind: int, *names: tuple[str, ...]) -> list[str]:
+        """The paths of `names` that are of this kind (inode(7)), links left out, in order."""
+        program = Program()
+        paths = list(dict.fromkeys(path for some in names for path in some))[:MOST]
+        asked = [(path, program.statx(-100, path, 0x100)) for path in paths]  # AT_SYMLINK_NOFOLLOW
+        replies = self.proc.run(program)
+        modes = [(path, replies[step].data[28:30]) for path, step in asked]
+        return [path for path, mode in modes if mode and stat.S_IFMT(int.from_bytes(mode, "little")) == kind]
 
     def _is_memory(self, path: str) -> bool:
         """Whether we may write to `path`, and it is a tmpfs (statfs(2))."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import secrets
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR
 from pytest_isolation.boxes.programs import read_file
-from pytest_isolation.errors import BoxError
+from pytest_isolation.errors import BoxError, Undecided
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.boxes.box import Box
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x0002_0000, 0x1000_0000, 0x2000_0000
-MS_REC, MS_PRIVATE = 16384, 1 << 18
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_REC_BIND = MS_REC | MS_BIND
+"""In a user namespace the kernel refuses to uncover what is mounted below: of a tree, all or nothing."""
+MNT_DETACH = 2
+STATX_MNT_ID = 0x1000
 
 
 @contextmanager
@@ -25,11 +32,99 @@ def private_mounts(box: Box, flags: int = 0) -> Iterator[Proc]:
     Where a copy is refused (unshare(2) needs what mount(2) needs), so is whatever the check will try;
     where it is made, what the check mounts ends with the process.
     """
+    with _copied(box, flags) as (proc, _):
+        yield proc
+
+
+@contextmanager
+def _copied(box: Box, flags: int) -> Iterator[tuple[Proc, bool]]:
+    """As private_mounts; says as well whether what it mounts stays in the copy: clone(2)'s word alone is none.
+
+    gVisor's answers to flags it does not know are those to flags it does.
+    """
     copied, _ = box.proc.try_spawn(CLONE_NEWNS | flags)
     with copied or box.spawn() as child:
-        if copied is not None:
-            child.mount(None, "/", None, MS_REC | MS_PRIVATE)
-        yield child
+        closed = copied is not None and child.mount(None, "/", None, MS_REC | MS_PRIVATE).ok
+        yield child, closed and box.parts.shares_kernel
+
+
+@dataclass(slots=True)
+class Target:
+    """A place where `proc` tries to mount, and what was mounted there before."""
+
+    proc: Proc
+    path: str
+    _before: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._before = self._now()
+
+    def shown(self) -> str:
+        """What the kernel shows there that was not there before; "" for nothing."""
+        return next(iter(sorted(self._now() - self._before)), "")
+
+    def _now(self) -> set[str]:
+        status = self.proc.statx(AT_FDCWD, self.path, 0, STATX_MNT_ID).data
+        if status and int.from_bytes(status[:4], "little") & STATX_MNT_ID:
+            return {f"{self.path} is mount {int.from_bytes(status[144:152], 'little')}"}
+        try:
+            lines = read_file(self.proc, "/proc/self/mountinfo").decode(errors="replace").splitlines()
+        except BoxError:
+            raise Undecided("the box shows neither the mount of a path (statx(2)) nor its list of mounts") from None
+        return {line for line in lines if line.split()[4] == self.path}
+
+
+@contextmanager
+def target(box: Box, which: int, flags: int = 0) -> Iterator[Target]:
+    """Where a process of the box, with a copy of its mounts if it may have one, tries to mount a directory.
+
+    A directory that the box has: number `which` of those, so nothing need be made.  Where the mount would be the
+    host's own, one that is made for it.  Raises Undecided where neither is to be had.
+    """
+    with _copied(box, flags) as (proc, closed), place(box, which, closed) as path:
+        at = Target(proc, path)
+        try:
+            yield at
+        finally:
+            take_away(at)
+
+
+def take_away(at: Target) -> None:
+    """The mount there, if there is one of ours: most end with their process, not all."""
+    if at.proc.alive and at.shown():
+        at.proc.umount2(at.path, MNT_DETACH)
+
+
+@contextmanager
+def place(box: Box, which: int, closed: bool) -> Iterator[str]:
+    """A directory to mount on; `closed`: nobody else sees what is mounted."""
+    if (closed or _own_table(box)) and box.directories:
+        yield box.directories[which % len(box.directories)]
+        return
+    path = f"{box.scratch}/pytest-isolation-{secrets.token_hex(8)}"
+    made(box.proc.mkdirat(AT_FDCWD, path, 0o755))
+    with ExitStack() as undo:
+        undo.callback(box.proc.unlinkat, AT_FDCWD, path, AT_REMOVEDIR)
+        yield path
+
+
+def made(reply: Reply) -> None:
+    """Raises Undecided unless the directory was made."""
+    if not reply.ok:
+        raise Undecided(f"the box does not let us have a directory to mount on (mkdirat: errno {reply.errno})")
+
+
+def _own_table(box: Box) -> bool:
+    """Whether the box's mounts are not the host's, as the host sees it."""
+    if not box.parts.shares_kernel:
+        return True
+    if box.parts.init_pid is None:
+        return False
+    try:
+        own = box.outside.path(f"/proc/{box.parts.init_pid}/ns/mnt").readlink()
+        return bool(own != box.outside.path("/proc/self/ns/mnt").readlink())
+    except OSError:
+        return False
 
 
 def mounted(proc: Proc, target: str) -> str:
