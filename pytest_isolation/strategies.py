@@ -53,8 +53,13 @@ ODD_NAMES = (
     b"a b", b" ", b"-rf", b"new\nline", b"back\\slash", b"...", b"quo\"te'", b"tab\t", b"\xff\xfe", b"n" * 200,
     "\u00e9".encode(), "e\u0301".encode(),  # one letter to a reader, two names to the kernel
 )  # fmt: skip
-SINCE_1970, BEFORE_1970 = (0, 2**31 - 1), (-(2**31) + 1, -1)
-"""Seconds that every Linux file system can keep."""
+SINCE_1970, BEFORE_1970 = (0, 2**63 // 10**9 - 1), (-(2**31) + 1, -1)
+"""Seconds that a signed 64-bit number of nanoseconds can say, and that every file system with negative ones keeps."""
+AFTER_2262 = (2**63 // 10**9 + 1, 2**34 - 2**31 - 2)
+"""Seconds that it cannot, up to ext4's last (10 May 2446, kernel:filesystems/ext4 inodes), which has no nanoseconds:
+
+the kernel cuts them off at a file system's first and last second.
+"""
 OWNERS = (1, 2**32 - 2)
 """Besides root; -1 is nobody's (chown(2))."""
 CARELESS = (0o644, 0o755)
@@ -66,6 +71,11 @@ IDS = (1, 2**31 - 2)
 def _a_name(name: bytes) -> bool:
     # ".wh." is how a layer says that a name is gone (OCI image-spec, layer.md): such a file it cannot say.
     return b"/" not in name and b"\0" not in name and name not in (b".", b"..") and not name.startswith(b".wh.")
+
+
+def reserved_names() -> st.SearchStrategy[bytes]:
+    """Names that a layer takes for something else, with a capital letter in each."""
+    return st.binary(max_size=8).map(lambda end: b".wh.W" + end.replace(b"/", b"").replace(b"\0", b""))
 
 
 @cache

@@ -1,34 +1,55 @@
 """The memory of a process outside can be neither read nor written."""
 
+import os
 import secrets
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.client import Proc, Reply
+from pytest_isolation.agent.memory import OutBuffer
 
 promise = guarantee(
     "pid.ptrace-cross-refused",
-    claim="neither process_vm_readv(2), ptrace(2) nor /proc/PID/mem reaches a process outside",
+    claim="process_vm_readv(2), process_vm_writev(2), ptrace(2) and /proc/PID/mem neither read nor write the memory "
+    "of a process outside",
     sources=("man:ptrace(2)", "man:process_vm_readv(2)", "man:proc_pid_mem(5)"),
     falsified_by=(weaken.share("pid"), weaken.grant("SYS_PTRACE")),
 )
-PTRACE_SEIZE, PTRACE_PEEKDATA = 0x4206, 2
+PTRACE_PEEKDATA, PTRACE_POKEDATA, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 2, 5, 17, 0x4206, 0x4207
+WALL = 0x4000_0000
+WAYS = ("process_vm read", "process_vm write", "mem read", "mem write", "ptrace read", "ptrace write")
 
 
 @promise
-@given(how=st.sampled_from(["process_vm_readv", "ptrace", "mem"]), length=st.integers(8, 16))
+@given(how=st.sampled_from(WAYS), length=st.integers(8, 16))
 def test_memory_outside_is_closed(box: Box, how: str, length: int) -> None:
-    secret = secrets.token_bytes(length)
+    secret, other = secrets.token_bytes(length), secrets.token_bytes(length)
     with box.outside.canary() as canary, box.spawn() as proc:
-        address = canary.room(secret)
-        if how == "process_vm_readv":
-            reply = proc.process_vm_readv(canary.pid, address, length)
-            promise.require(secret not in reply.outs, reply)
-        elif how == "ptrace":
-            seized = proc.ptrace(PTRACE_SEIZE, canary.pid)
-            promise.require(not seized.ok, seized)
-        else:
-            fd = proc.openat(-100, f"/proc/{canary.pid}/mem", 0)
-            seen = proc.pread64(fd.value, length, address) if fd.ok else fd
-            promise.require(secret not in seen.outs, fd, seen)
+        told = try_it(proc, how, canary.pid, canary.room(secret), length, other)
+        read = next((out for reply in told for out in reply.outs if secret[:8] in out), b"")
+        now = canary.in_room(length)
+        promise.require(not read and now == secret, *told, read=read.hex(), written=now != secret)
+
+
+def try_it(proc: Proc, how: str, pid: int, address: int, length: int, new: bytes) -> list[Reply]:
+    """Read `length` bytes at `address` of process `pid`, or put `new` there: the replies, until one is a refusal."""
+    writes = how.endswith("write")
+    if how.startswith("process"):
+        got = proc.process_vm_writev(pid, address, new) if writes else proc.process_vm_readv(pid, address, length)
+        return [got]
+    if how.startswith("mem"):
+        told = [proc.openat(-100, f"/proc/{pid}/mem", os.O_WRONLY if writes else os.O_RDONLY)]
+        if (fd := told[0]).ok:
+            got = proc.pwrite64(fd.value, new, address) if writes else proc.pread64(fd.value, length, address)
+            told.append(got)
+        return told
+    told = [proc.ptrace(PTRACE_SEIZE, pid)]
+    if told[0].ok:
+        told += [proc.ptrace(PTRACE_INTERRUPT, pid), proc.wait4(pid, WALL)]
+        word = int.from_bytes(new[:8], "little")
+        poke = (PTRACE_POKEDATA, pid, address, word)
+        told.append(proc.ptrace(*poke) if writes else proc.ptrace(PTRACE_PEEKDATA, pid, address, OutBuffer(8)))
+        told.append(proc.ptrace(PTRACE_DETACH, pid))  # it goes on: the witness has to answer
+    return told

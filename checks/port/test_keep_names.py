@@ -9,7 +9,8 @@ from pytest_isolation.strategies import images
 
 promise = guarantee(
     "port.layer-semantics.names",
-    claim="the box has exactly the image's names: case, spaces, line ends and bytes that are no text included",
+    claim="the box has exactly the image's names: case, spaces, line ends and bytes that are no text included; none "
+    "that begins with .wh. is asked for",
     sources=("oci:image-spec layer.md", "man:path_resolution(7)"),
     falsified_by=weaken.lossy("names"),
     kind="per-box",

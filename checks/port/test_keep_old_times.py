@@ -20,5 +20,8 @@ promise = guarantee(
 @promise
 @given(image=images(seconds=BEFORE_1970))
 def test_old_times_arrive(box: Box, image: Image) -> None:
-    wrong = carry(box, image).differing(lambda look: look.mtime_ns)
+    carried = carry(box, image)
+    if not carried.keeps:
+        promise.undecided("the file system that the box lies on keeps no such time")
+    wrong = carried.differing(lambda look: look.mtime_ns)
     promise.require(not wrong, differing=wrong)

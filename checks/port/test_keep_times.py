@@ -9,7 +9,8 @@ from pytest_isolation.strategies import images
 
 promise = guarantee(
     "port.layer-semantics.times",
-    claim="everything was last modified, in the box, at the nanosecond the image says, directories and links included",
+    claim="everything was last modified, in the box, at the nanosecond the image says, directories and links included, "
+    "from 1970 to 11 April 2262",
     sources=("oci:image-spec layer.md, file attributes", "man:utimensat(2)"),
     falsified_by=weaken.lossy("times"),
     kind="per-box",
@@ -19,5 +20,8 @@ promise = guarantee(
 @promise
 @given(image=images())
 def test_times_arrive(box: Box, image: Image) -> None:
-    wrong = carry(box, image).differing(lambda look: look.mtime_ns)
+    carried = carry(box, image)
+    if not carried.keeps:
+        promise.undecided("the file system that the box lies on keeps no such time")
+    wrong = carried.differing(lambda look: look.mtime_ns)
     promise.require(not wrong, differing=wrong)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_isolation.agent.client import Proc
+from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.image import Image, Look, Shown
 from pytest_isolation.boxes.programs import read_file
@@ -24,6 +26,8 @@ TREE = b"image"
 class Carried:
     wanted: Shown
     found: Shown
+    keeps: bool
+    """Whether the file system that the tree lies on can keep times such as the image's."""
 
     def differing(self, aspect: Callable[[Look], object]) -> dict[str, str]:
         """What differs in `aspect`, by name, of the names that arrived.  Raises BoxError when none did."""
@@ -52,12 +56,26 @@ def carry(box: Box, image: Image) -> Carried:
     Raises Unsupported where boxes have no image, BoxError.
     """
     with alike(box, image=image, uid=0, gid=0, workdir="/") as fresh:
+        keeps = _keeps_times(fresh, max((entry.mtime_ns for entry in image.entries), key=abs))
         try:
             found = observed(fresh.proc, b"/" + TREE)
         except Unreadable as refused:
             users = read_file(fresh.proc, "/proc/self/uid_map")
             found = _with_a_reader(box, image, users, refused)
-    return Carried(expected(image.below(TREE)), found)
+    return Carried(expected(image.below(TREE)), found, keeps)
+
+
+def _keeps_times(box: Box, mtime_ns: int) -> bool:
+    """Whether a directory of the box can have this time: by the host's kernel where that may ask, else by the box's."""
+    asking = [(box.proc, b"/" + TREE)]
+    if box.parts.root is not None:
+        asking.insert(0, (box.outside.proc, os.path.join(os.fsencode(box.parts.root), TREE)))
+    for proc, path in asking:
+        if proc.utimensat(AT_FDCWD, path, mtime_ns, mtime_ns).ok:
+            told = proc.statx(AT_FDCWD, path).data  # stx_mtime is at 112: statx(2)
+            seconds, nanoseconds = struct.unpack_from("<qI", told, 112)
+            return bool(seconds * 10**9 + nanoseconds == mtime_ns)
+    return False
 
 
 def _with_a_reader(box: Box, image: Image, users: bytes, refused: Unreadable) -> Shown:

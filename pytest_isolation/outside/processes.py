@@ -90,6 +90,20 @@ class Canary:
         self.proc.run(program)
         return self._room
 
+    def in_room(self, length: int) -> bytes:
+        """What is in the room now, its first `length` bytes (at most 64): a process of the host may have written there.
+
+        Raises BoxError before the first room().
+        """
+        if self._room is None:
+            raise BoxError("the canary has no room to look into: nothing was put there")
+        program = Program(stop_on_error=True)
+        fd = program.memfd_create("room")
+        program._call("pwrite64", fd, self._room, length, 0)
+        data = program.pread64(fd, length)
+        program.close(fd)
+        return self.proc.run(program)[data].data
+
     def discard(self) -> None:
         """End this canary: it was changed, and the next example gets another."""
         self.close()

@@ -10,14 +10,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, find, given, settings
 
 from pytest_isolation.boxes.carried import TREE
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.unpack import expected, observed, unpack
 from pytest_isolation.boxes.weakenings import LOSSES, lossy
-from pytest_isolation.strategies import BEFORE_1970, images
+from pytest_isolation.strategies import AFTER_2262, BEFORE_1970, SINCE_1970, images
 
 QUICK = settings(
     max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
@@ -34,7 +34,7 @@ root_only = pytest.mark.skipif(os.geteuid() != 0, reason="owners of a tree are f
 
 
 @root_only
-@pytest.mark.parametrize("seconds", [(0, 2**31 - 1), BEFORE_1970])
+@pytest.mark.parametrize("seconds", [SINCE_1970, BEFORE_1970, AFTER_2262])
 def test_what_was_unpacked_is_what_the_model_says(seconds: tuple[int, int]) -> None:
     @QUICK
     @given(image=images(seconds=seconds))
@@ -105,3 +105,14 @@ def test_every_loss_is_of_the_tree_or_of_the_configuration() -> None:
 def test_a_name_folded_onto_a_file_takes_what_was_below_it() -> None:
     image = Image((Entry(path=b"a", kind="file"), Entry(path=b"A", kind="dir"), Entry(path=b"A/b", kind="file")))
     assert [entry.path for entry in image.carried(frozenset({lossy("names")})).entries] == [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [(SINCE_1970, (2**31, 2**63 // 10**9)), (AFTER_2262, (2**63 // 10**9, 2**34))],
+    ids=["after 2038", "after 2262"],
+)
+def test_far_times_are_drawn(seconds: tuple[int, int], wanted: tuple[int, int]) -> None:
+    """Past the last second of 32 bits, and past the last nanosecond of 64."""
+    first, last = (one * 10**9 for one in wanted)
+    find(images(seconds=seconds), lambda image: any(first < entry.mtime_ns < last for entry in image.entries))

@@ -1,0 +1,45 @@
+"""What a claim names is tried, and each way by itself finds the hole: a bare process of the host has them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from pytest_isolation import Box, Violation
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from tests.support import built_in_checks, need
+
+CHECKS = {promise.id: test for promise, test in built_in_checks()}
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    lifetime = Lifetime()
+    made = Pool(lifetime)
+    yield made
+    made.close()
+    lifetime.close()
+
+
+@pytest.fixture
+def host(pool: Pool) -> Box:
+    return pool.box(need("host"))
+
+
+def body(id: str) -> Callable[..., None]:
+    """One example of a check, with arguments of ours."""
+    check: Any = CHECKS[id]
+    inner: Callable[..., None] = check.hypothesis.inner_test
+    return inner
+
+
+@pytest.mark.parametrize("kind", ["process_vm", "mem", "ptrace"])
+@pytest.mark.parametrize("does", ["read", "write"])
+def test_memory_is_read_and_written_in_each_way(host: Box, kind: str, does: str) -> None:
+    with pytest.raises(Violation) as told:
+        body("pid.ptrace-cross-refused")(host, how=f"{kind} {does}", length=12)
+    assert told.value.observed["written"] == (does == "write"), told.value.observed
+    assert bool(told.value.observed["read"]) == (does == "read"), told.value.observed
