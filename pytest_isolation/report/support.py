@@ -77,6 +77,14 @@ def technologies(run: Run) -> dict[str, dict[Column, TechnologyRow]]:
     return found
 
 
+def missing(run: Run) -> dict[str, TechnologyRow]:
+    """Of the technologies of the run's boxes, those that the running kernel lacks something for, as who we are."""
+    here = ("running", "root" if run.host.root else "user")
+    asked = dict.fromkeys(box.technology for box in run.boxes)
+    found = {name: cells[here] for name, cells in technologies(run).items() if name in asked and here in cells}
+    return {name: row for name, row in found.items() if row.can_run != "yes"}
+
+
 def features(run: Run) -> dict[str, dict[Column, SupportRow]]:
     found: dict[str, dict[Column, SupportRow]] = {}
     for row in run.support:

@@ -81,7 +81,7 @@ def _host(asked: RunConfig) -> int:
         technologies=technologies,
         notes=tuple(notes),
     )
-    print(terminal.render(run, width=min(shutil.get_terminal_size().columns, 100), color=sys.stdout.isatty()))
+    print(terminal.render(run, width=min(shutil.get_terminal_size().columns, 120), color=sys.stdout.isatty()))
     unwritten = write_reports(run, asked.reports)
     for line in unwritten:
         print(line)

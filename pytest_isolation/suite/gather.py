@@ -217,7 +217,7 @@ class Gatherer:
         if not (self._promises or self._run_notes):
             return
         reporter.section("isolation")
-        text = terminal.render(self.run(0), width=min(reporter._tw.fullwidth, 100), color=reporter._tw.hasmarkup)
+        text = terminal.render(self.run(0), width=min(reporter._tw.fullwidth, 120), color=reporter._tw.hasmarkup)
         reporter.write_line(text)
 
     def finish(self, session: pytest.Session) -> None:

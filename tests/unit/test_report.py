@@ -218,11 +218,107 @@ def test_markdown_snapshot() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 4, 5, 8, 16, 40])
-@pytest.mark.parametrize("width", [90, 100, 160])
+@pytest.mark.parametrize("width", [80, 90, 100, 120, 160])
 def test_nothing_is_wider_than_the_terminal(number: int, width: int) -> None:
     text = terminal.render(many_boxes(number), width=width)
     assert max(map(len, text.splitlines())) <= width
     assert text.isascii()
+
+
+# -- the order of what is said ---------------------------------------------------------
+
+FULL = ["host", "chroot", "cgroup", "namespaces", "bubblewrap", "nspawn", "lxc", "runc", "crun", "docker", "podman",
+        "gvisor", "qemu", "strict", "attached", "prod"]  # fmt: skip
+
+
+def named_boxes(names: list[str]) -> Run:
+    run = many_boxes(len(names))
+    new = dict(zip((box.name for box in run.boxes), names, strict=True))
+    return replace(
+        run,
+        boxes=tuple(replace(box, name=new[box.name]) for box in run.boxes),
+        results=tuple(replace(row, box=new[row.box]) for row in run.results),
+    )
+
+
+def test_the_first_lines_are_the_answer() -> None:
+    lines = terminal.render(RUN).splitlines()
+    assert lines[: len(RUN.boxes)] == [
+        "host        1 of 10 hold, 5 violated (none required), 4 cannot be asked",
+        "chroot      1 of 10 hold, 6 violated (none required), 3 cannot be asked",
+        "namespaces  8 of 10 hold, 1 violated (none required), 1 undecided",
+        "docker      7 of 10 hold, 2 violated (1 required: net.vsock-not-namespaced), 1 undecided",
+        "vm          not available: no kernel image is readable: /boot/vmlinuz-6.1.0-49-cloud-amd64 is for",
+    ]
+
+
+def test_the_legend_is_above_the_first_row() -> None:
+    text = terminal.render(RUN)
+    assert text.index(cells.HOLDS.meaning) < text.index("\nguarantee ") < text.index("host-processes-hidden")
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 16])
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_column_has_its_boxs_name(number: int, width: int) -> None:
+    """Or the beginning of it, never a number; and a total stands apart from the next."""
+    text = terminal.render(named_boxes(FULL[:number]), width=width)
+    heads = [line.split()[1:] for line in text.splitlines() if line.startswith("guarantee ")]
+    shown = [label for head in heads for label in head]
+    assert len(shown) == number
+    assert all(name.startswith(label) for name, label in zip(FULL, shown, strict=False)), shown
+    totals = [line.split()[3:] for line in text.splitlines() if line.startswith("hold, of 10 ")]
+    assert [total for line in totals for total in line] == ["7"] * number
+    for name, label in zip(FULL, shown, strict=False):
+        assert (f"{label} = {name}" in text) == (label != name)
+
+
+def test_totals_of_two_digits_do_not_run_together() -> None:
+    """73 guarantees and 16 boxes: 68 beside 68 was 6868."""
+    one = next(row for row in RUN.results if cells.sign_of(row) is cells.HOLDS)
+    known = next(row for row in RUN.guarantees if row.id == one.guarantee)
+    promises = tuple(replace(known, id=f"pid.rule-{number}") for number in range(12))
+    rows = tuple(replace(one, box=box, guarantee=promise.id) for box in FULL for promise in promises)
+    run = replace(named_boxes(FULL), guarantees=promises, results=rows)
+    (line,) = [line for line in terminal.render(run, width=120).splitlines() if line.startswith("hold, of 12 ")]
+    assert line.split()[3:] == ["12"] * len(FULL)
+
+
+def test_host_support_is_shown_where_something_is_missing() -> None:
+    rows = tuple(
+        TechnologyRow(kernel="running", as_=as_, technology=name, can_run=can, missing=missing, remedies=())
+        for name, can, missing in (
+            ("docker", "yes", ()),
+            ("podman", "no", ("net.veth",)),
+            ("host", "partly", ("cg.io",)),
+        )
+        for as_ in ("root", "user")
+    )
+    feature = SupportRow(
+        kernel="running", as_="root", feature="net.veth", status="off", cause="no module", configured="n", tried="",
+        errno=None, needed_by=("podman",), remedy=None,
+    )  # fmt: skip
+    run = replace(RUN, support=(feature,), technologies=rows)
+    lines = terminal.render(run).splitlines()
+    assert "  host: yes, without cg.io" in lines
+    assert not any(line.startswith(("  docker: ", "  podman: ")) for line in lines)
+    fine = replace(run, technologies=rows[:4])
+    assert "host support" not in terminal.render(fine)
+    assert fine.to_json()["technologies"]
+
+
+def test_each_box_has_evidence_of_its_own() -> None:
+    row = next(rows[0] for rows in summary.accepted(RUN))
+    other = replace(row, box="chroot", evidence=(replace(row.evidence[0], calls=("kill(7, 9) = 0",), proof=(0,)),))
+    text = terminal.render(replace(RUN, results=(row, other)))
+    assert f"      {row.box:<6}  {row.evidence[0].calls[row.evidence[0].proof[-1]]}" in text
+    assert "      chroot  kill(7, 9) = 0" in text
+
+
+def test_a_violation_begins_with_the_call_that_proves_it() -> None:
+    text = terminal.render(replace(RUN, results=(BAD,)))
+    told = text[text.index("VIOLATED " + BAD.guarantee) :]
+    proof = BAD.evidence[0].calls[BAD.evidence[0].proof[-1]]
+    assert told.index(proof) < told.index("cause  ") < told.index("\n  do ") < told.index("other calls")
 
 
 def test_colour_changes_nothing_but_colour() -> None:

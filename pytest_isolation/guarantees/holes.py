@@ -1,0 +1,50 @@
+"""Why a guarantee is broken, and how to keep it: holes.toml, by hole and by technology."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pytest_isolation.guarantees import data
+
+CONTAINERS = ("docker", "podman", "lxc", "nspawn", "runc", "crun", "gvisor", "namespaces")
+"""Technologies whose boxes are called so."""
+FIRST = ("share", "expose", "join", "unlimited", "lossy", "drop", "grant")
+"""Of several holes that break a guarantee together, the usual cause is the first of these kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    cause: str
+    remedy: str
+    seen: bool
+    """The cause was found in what the box was given; else it is the usual one."""
+
+
+@cache
+def table() -> dict[str, dict[str, Any]]:
+    """`hole` and `guarantee`: name -> its entry; `alone`: technology -> remedy."""
+    found = data.read(".", "holes")
+    assert found is not None
+    return found
+
+
+def why(guarantee: str, holes: Iterable[str], technology: str, given: frozenset[str]) -> Why | None:
+    """The cause that was seen, else what usually breaks `guarantee`; None where nothing is known of it.
+
+    `holes`: those that break it.  `given`: what the box was given, as `namespace:pid`, and the holes it was started
+    with, as `hole:share-pid`.
+    """
+    likely = sorted(holes, key=lambda hole: FIRST.index(kind) if (kind := hole.split("-")[0]) in FIRST else len(FIRST))
+    known = [(hole, table()["hole"][hole]) for hole in likely if hole in table()["hole"]]
+    found = [entry for hole, entry in known if f"hole:{hole}" in given or not given.isdisjoint(entry.get("given", ()))]
+    by_itself = table()["guarantee"].get(guarantee)
+    entries = [*found, *([by_itself] if by_itself else []), *(entry for _, entry in known)]
+    return _said(entries[0], technology, seen=bool(found)) if entries else None
+
+
+def _said(entry: dict[str, Any], technology: str, *, seen: bool) -> Why:
+    cause = str(entry["cause"]).replace("{box}", "container" if technology in CONTAINERS else "box")
+    return Why(cause, str(entry.get(technology) or table()["alone"].get(technology) or entry["do"]), seen)

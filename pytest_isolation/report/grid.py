@@ -1,0 +1,101 @@
+"""The matrix as text: the legend, then as many tables as the boxes need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from pytest_isolation.report.cells import DOMAINS, Matrix, Sign
+from pytest_isolation.report.lines import Paint, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+SHORT = 4
+"""Letters of a name at most, where names do not fit: docker is doc, docker-2 is no shorter than d, o, c, k ..."""
+
+
+class Grid:
+    """With words and names where they fit, else with letters, else with letters and the beginnings of names."""
+
+    def __init__(self, shown: Matrix, width: int) -> None:
+        self._shown, self._width = shown, width
+        self._first = max((len(one.id.partition(".")[2]) for _, rows in shown.domains for one in rows), default=0) + 2
+        self._first = max(self._first, len(self._foot()))
+        self.labels: Mapping[str, str] = {column: column for column in shown.columns}
+        """Column -> its head."""
+        self._letters = False
+        for self._letters in (False, True):
+            if self._first + sum(self._widths().values()) <= width:
+                return
+        self.labels = _short(shown.columns)
+
+    def tables(self, paint: Paint) -> Iterator[list[str]]:
+        if not self._shown.columns:
+            return
+        yield list(self._legend())
+        widths = self._widths()
+        for columns in fitting(self._shown.columns, widths, self._width - self._first):
+            yield self._table(columns, widths, paint)
+
+    def _foot(self) -> str:
+        return f"hold, of {sum(len(rows) for _, rows in self._shown.domains)}"
+
+    def _widths(self) -> dict[str, int]:
+        """Column -> its width, with two spaces before it; one is enough for letters."""
+        shown = self._shown
+        return {
+            column: max(
+                len(self.labels[column]),
+                len(str(shown.held(column))),
+                *(len(self._text(shown.sign(one.id, column))) for _, rows in shown.domains for one in rows),
+            )
+            + (1 if self._letters else 2)
+            for column in shown.columns
+        }
+
+    def _text(self, sign: Sign) -> str:
+        return sign.letter if self._letters else sign.word
+
+    def _table(self, columns: list[str], widths: Mapping[str, int], paint: Paint) -> list[str]:
+        shown, first = self._shown, self._first
+
+        def line(name: str, cells: Mapping[str, tuple[str, str]]) -> str:
+            return f"{name:<{first}}" + "".join(
+                " " * (widths[column] - len(cells[column][0])) + paint(*cells[column]) for column in columns
+            )
+
+        lines = [line("guarantee", {column: (self.labels[column], "bold") for column in columns})]
+        for domain, rows in shown.domains:
+            lines.append(paint(f"{domain}: {DOMAINS[domain]}" if domain in DOMAINS else domain, "bold"))
+            for one in rows:
+                signs = {column: shown.sign(one.id, column) for column in columns}
+                cells = {column: (self._text(sign), sign.colour) for column, sign in signs.items()}
+                lines.append(line(f"  {one.id.partition('.')[2]}", cells))
+        return [*lines, "", line(self._foot(), {column: (str(shown.held(column)), "bold") for column in columns})]
+
+    def _legend(self) -> Iterator[str]:
+        used = self._shown.used()
+        across = max(len(self._text(sign)) for sign in used)
+        for sign in used:
+            yield from wrapped(f"{self._text(sign):<{across}}  {sign.meaning}", self._width, " " * (across + 2))
+
+
+def _short(names: Sequence[str]) -> dict[str, str]:
+    """Each name's shortest beginning, of three letters or more, that no other begins with; else numbers."""
+    for letters in range(3, SHORT + 1):
+        found = {name: name[:letters] for name in names}
+        if len(set(found.values())) == len(names):
+            return found
+    return {name: str(number) for number, name in enumerate(names, 1)}
+
+
+def fitting(columns: Iterable[str], widths: Mapping[str, int], room: int) -> Iterator[list[str]]:
+    """The columns in as many tables as they need."""
+    held: list[str] = []
+    for column in columns:
+        if held and sum(widths[one] for one in held) + widths[column] > room:
+            yield held
+            held = []
+        held.append(column)
+    yield held

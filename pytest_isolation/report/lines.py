@@ -1,0 +1,30 @@
+"""Lines of text: wrapped, cut, coloured."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable
+
+COLOURS = {"green": "32", "cyan": "36", "yellow": "33", "red": "31;1", "dim": "2", "bold": "1"}
+"""ECMA-48 SGR."""
+
+Paint = Callable[[str, str], str]
+"""(text, colour) -> the text as it is written."""
+
+
+def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+
+
+def cut(text: str, width: int) -> str:
+    """One line: what came from the box may hold any character."""
+    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return line if len(line) <= width else f"{line[: width - 3]}..."
+
+
+def plain(text: str, colour: str) -> str:
+    return text
+
+
+def painted(text: str, colour: str) -> str:
+    return f"\033[{COLOURS[colour]}m{text}\033[0m"
