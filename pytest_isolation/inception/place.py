@@ -27,6 +27,10 @@ class Text(str):
         return made
 
 
+class Verbatim(Text):
+    """One in which `$` and a leading `/` stand for themselves: it was in single quotes."""
+
+
 class Unreadable(Exception):
     """A file cannot be read as what it should be: `str(error)` is one sentence, `at` where."""
 

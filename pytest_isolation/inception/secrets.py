@@ -5,40 +5,81 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.place import Place, Verbatim
 from pytest_isolation.inception.variables import read_env
 
 NAME = re.compile(
-    r"pass(word|wd|phrase)?|(^|_)(pwd|pw)($|_)|secret|token|api_?key|private_?key|_key$|_salt$|credential", re.I
-)
-NOT_A_VALUE = re.compile(r"(_FILE|_PATH|_DIR|_NAME|_USER|_LENGTH|_ID)$", re.I)
-PLACEHOLDER = re.compile(
-    r"x{3,}|\*+|\.{2,}|-+|<.*>|\[.*\]|\{\{.*\}\}|%.*%|your.*|my_?(password|secret)_?here|.*change.?me.*|example.*|todo.*"
-    r"|placeholder.*|.*_here|put your.*|replace.*|fill.*|to.?be.?(set|generated|defined).*|generated|none|null"
-    r"|true|false|secret|password|\?+",
+    r"pass(word|wd|phrase)?|(^|_)(db)?(pwd|pw|psw|pswd|mdp)($|_)|^db_root$|secret|token|api_?key|private_?key|_key$"
+    r"|_salt$|credential",
     re.I,
 )
+"""As people write them: mdp is the French mot de passe."""
+NOT_A_VALUE = re.compile(r"(_FILES?|_PATHS?|_DIRS?|_NAMES?|_USERS?|_LENGTH|_IDS?|_CACHE_KEY_SALT)$", re.I)
+"""Names of where, whose or how long.  WordPress' cache salt tells two sites apart and hides nothing."""
+PLACEHOLDER = re.compile(
+    r"x{3,}|\*+|\.{2,}|-+|<.*>|\[.*\]|\{\{.*\}\}|%.*%|your.*|my_?(password|secret)_?here|.*change.?me.*|example.*|todo.*"
+    r"|placeholder.*|.*_here|here_.*|put your.*|replace.*|fill.*|to.?be.?(set|generated|defined).*|generated|true|false"
+    r"|\?+",
+    re.I,
+)
+"""Nobody's password: a text that asks for one."""
+WEAK = re.compile(r"none|null|secret|password", re.I)
+"""In an example these ask for a password.  In a file that the stack is started with, they are one."""
 EXAMPLE = re.compile(r"\.?(example|sample|template|tmpl|dist|tpl|model)(\.|$)", re.I)
 PRIVATE_KEY = re.compile(r"^-----BEGIN (?:[A-Z]+ )*PRIVATE KEY-----\s*$", re.M)
 PASSWORD_HASH = re.compile(
     r"'(\$P\$[./0-9A-Za-z]{31}|\$2[aby]\$\d\d\$[./0-9A-Za-z]{53}|\$wp\$2y\$[^']{20,}|\*[0-9A-F]{40})'"
 )
 ENV_FILE = re.compile(r"(^|/)(\.env([._-][\w.-]+)?|[\w-]+\.env|env_file)$")
+NAMED_LINE = re.compile(r"[A-Za-z_]\w*=(?!=*$)(.+)")
+"""NAME=VALUE; padded base64 ends in `=` and is a value alone."""
 
 
-def is_credential(name: str, value: str) -> bool:
+def is_credential(name: str, value: str, *, example: bool = False) -> bool:
     """A name that means a secret with a value that is one."""
     if not NAME.search(name) or NOT_A_VALUE.search(name):
         return False
-    return is_literal(value)
+    return is_literal(value, example=example)
 
 
-def is_literal(value: str) -> bool:
-    """A value, and not a reference, a path or a placeholder."""
+def is_literal(value: str, *, example: bool = False) -> bool:
+    """A value, and not a reference, a path, a list of names or a placeholder.
+
+    `example`: of a file that only shows what to write.
+    """
+    quoted = isinstance(value, Verbatim)
     value = value.strip().strip("'\"")
-    if not value or "$" in value or value.startswith(("/", "./", "../", "`", "@")):
+    if not value or value.startswith(("./", "../", "`", "@", "(")):
         return False
-    return PLACEHOLDER.fullmatch(value) is None
+    if not quoted and ("$" in value or value.startswith("/")):
+        return False
+    words = value.split()
+    if len(words) > 1 and all(re.fullmatch(r"\w+", word) and NAME.search(word) for word in words):
+        return False
+    return _meant(value, example=example)
+
+
+def is_secret(text: str) -> bool:
+    """Whether the file of a secret has one in it, on any line.
+
+    No shell reads it: `$`, a leading `/` and a `=` at the end belong to the value.
+    """
+    for line in text.splitlines():
+        value = line.strip()
+        if named := NAMED_LINE.fullmatch(value):
+            value = named[1].strip().strip("'\"")
+        if value and not value.startswith("#") and _meant(value, example=False):
+            return True
+    return False
+
+
+def asks_for_one(value: str) -> bool:
+    """Whether an example's value only says that a secret belongs there."""
+    return not _meant(value, example=True)
+
+
+def _meant(value: str, *, example: bool) -> bool:
+    return PLACEHOLDER.fullmatch(value) is None and not (example and WEAK.fullmatch(value))
 
 
 def is_env_file(path: str) -> bool:
@@ -61,7 +102,7 @@ def is_secret_file(path: str, root: str) -> bool:
 
 def credentials_of_env(text: str, path: str) -> Iterator[tuple[str, Place]]:
     for name, value in read_env(text, path).items():
-        if is_credential(name, value):
+        if is_credential(name, value, example=is_example(path)):
             yield name, value.at
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from pytest_isolation.inception.place import Place, Text
+from pytest_isolation.inception.place import Place, Text, Verbatim
 
 REFERENCE = re.compile(
     r"\$(?:(?P<escaped>\$)|(?P<bare>[A-Za-z_]\w*)|\{(?P<name>[A-Za-z_]\w*)(?P<rest>[^{}]*(?:\{[^{}]*\}[^{}]*)*)\})"
@@ -22,7 +22,9 @@ def read_env(text: str, file: str) -> dict[str, Text]:
     for number, line in enumerate(text.splitlines(), 1):
         match = re.match(r"\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*)$", line)
         if match:
-            found[match[1]] = Text(_unquoted(match[2].strip()), Place(file, number))
+            value = match[2].strip()
+            kind = Verbatim if value.startswith("'") else Text
+            found[match[1]] = kind(_unquoted(value), Place(file, number))
     return found
 
 

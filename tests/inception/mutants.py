@@ -523,6 +523,87 @@ MUTANTS = (
         (".gitignore", "secrets/\n", "secrets/*\n!secrets/.gitkeep\n"),
         ("secrets/.gitkeep", None, ""),
     ),
+    *(
+        breach(
+            "P03",
+            f"a tracked secret: {name}",
+            (".gitignore", "secrets/\n", ""),
+            ("secrets/db_password.txt", None, value),
+            also={"P08": "advice"},
+        )
+        for name, value in {
+            "padded base64": "cGFzc3dvcmQxMjM0NTY3OA==\n",
+            "a dollar": "pa$$w0rd\n",
+            "a leading slash": "/8dKq2\n",
+            "on the second line": "\ndb_password=hunter22\n",
+            "a weak word": "password\n",
+        }.items()
+    ),
+    innocent(
+        "P03",
+        "a tracked file that asks for a secret",
+        (".gitignore", "secrets/\n", "secrets/*\n!secrets/db_password.txt\n"),
+        ("secrets/db_password.txt", None, "<your password>\n# at least 12 characters\n"),
+    ),
+    *(
+        breach(
+            "P02",
+            f"a tracked .env: {line}",
+            (".gitignore", "srcs/.env\n", ""),
+            (ENV, None, f"@srcs/.env.example+{line}\n"),
+            also={"P08": "advice"},
+        )
+        for line in (
+            "DB_PASSWORD=secret",
+            "DB_PASS=none",
+            "MYSQL_MDP=hunter22",
+            "DB_PSWD=hunter22",
+            "DBPW=hunter22",
+            "DBPWD=hunter22",
+            "DB_ROOT=hunter22",
+            "DB_PASSWORD='$ecret22'",
+        )
+    ),
+    *(
+        innocent(
+            "P02",
+            f"a tracked .env: {line}",
+            (".gitignore", "srcs/.env\n", "srcs/.env.local\n"),
+            ("srcs/tools/more.env", None, f"{line}\n"),
+            (".gitignore", "srcs/.env.local\n", "srcs/.env\n"),
+        )
+        for line in (
+            "DB_PASSWORD=here_goes_the_password",
+            "SECRET_FILES=db_password.txt",
+            "WP_CACHE_KEY_SALT=site.42.fr",
+            "DB_PASSWORD=${SECRETS}/db_password",
+            'NEEDED_SECRETS="db_password wp_password"',
+        )
+    ),
+    innocent(
+        "P05",
+        "an array of names",
+        (WORDPRESS_START, "set -eu\n", "set -eu\nNEEDED_SECRETS='db_password wp_password'\n"),
+    ),
+    *(
+        breach("P05", f"a key in {file}", (f"srcs/requirements/bonus/{file}", None, text))
+        for file, text in {
+            "app.py": 'API_KEY = "sk-9f8e7d6c5b"\n',
+            "app.js": "const config = { apiKey: 'sk-9f8e7d6c5b' };\n",
+            "conf.php": "<?php return ['password' => 'hunter22!'];\n",
+        }.items()
+    ),
+    innocent(
+        "P05",
+        "a form in code",
+        ("srcs/requirements/bonus/app.js", None, "form({ password: 'Password', token: getenv('API_TOKEN') });\n"),
+    ),
+    breach("P05", "a password in a document", ("docs/notes.md", None, "The admin's password is `hunter22!`.\n")),
+    innocent(
+        "P05",
+        "a document that asks for one",
+        ("docs/notes.md", None, "Write MYSQL_PASSWORD=your_password1 and a password: at least 12 characters.\n"),
+    ),
     innocent("P03", "a secret that git ignores", ("secrets/db_password.txt", None, "hunter22\n")),
     breach("P04", "a private key", ("srcs/requirements/nginx/conf/site.pem", None, KEY)),
     innocent("P04", "a public key", ("srcs/requirements/nginx/conf/id.pub", None, "ssh-ed25519 AAAA student\n")),

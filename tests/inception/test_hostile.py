@@ -427,6 +427,17 @@ def test_a_credential_in_the_history(top: Path) -> None:
         assert "hunter22" not in str(found)
 
 
+@pytest.mark.parametrize("file", ["srcs/old.sh", "srcs/requirements/old/Dockerfile"])
+def test_a_credential_in_a_past_script(top: Path, file: str) -> None:
+    (top / file).parent.mkdir(exist_ok=True)
+    (top / file).write_text("#ENV DB_USER=me\nENV DB_PASSWORD=hunter22 OTHER=1\n")
+    git(top, "add", "-f", file)
+    git(top, "commit", "-q", "-m", "oops")
+    git(top, "rm", "-q", file)
+    git(top, "commit", "-q", "-m", "gone")
+    assert any(file in one and "DB_PASSWORD" in one for one in told(rows_of(top), "P07"))
+
+
 def test_srcs_under_another_name(top: Path) -> None:
     shutil.move(top / "srcs", top / "src")
     assert any("it is called src" in one for one in told(rows_of(top), "S02"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.inception.compose import Compose
 from pytest_isolation.inception.model import Submission
-from pytest_isolation.inception.secrets import NAME, PLACEHOLDER, is_env_file, is_example
+from pytest_isolation.inception.secrets import NAME, asks_for_one, is_env_file, is_example
 from pytest_isolation.inception.tree import normal
 from pytest_isolation.inception.variables import ENVIRONMENT, read_env, unresolved
 from pytest_isolation.inception.yaml import Map
@@ -93,7 +93,7 @@ def _env(top: Path, path: str, given: Path | None, names: Names) -> Supplied:
     values = names.of()
     made_up = set(values)
     for name, value in (read_env(names.text(example), example) if example else {}).items():
-        if value and not (PLACEHOLDER.fullmatch(value) and NAME.search(name)) and not re.fullmatch(r"<.*>", value):
+        if value and not (asks_for_one(value) and NAME.search(name)) and not re.fullmatch(r"<.*>", value):
             values[name] = str(value)
             made_up.discard(name)
         else:

@@ -24,6 +24,23 @@ if TYPE_CHECKING:
 UNTRACKED = "a git repository, to see whether the file is tracked"
 IDENTIFIED = re.compile(r"IDENTIFIED\s+(?:VIA\s+\w+\s+USING\s+PASSWORD\(|BY\s+)(?:PASSWORD\s+)?'([^'$`]+)'", re.I)
 SALT = re.compile(r"^[ \t]*define\(\s*'(\w*(?:KEY|SALT|PASSWORD))'\s*,\s*'([^']+)'", re.M)
+ASSIGNED = re.compile(
+    r"""(?<![\w$])["']?\$?(?P<name>[A-Za-z_]\w*)["']?\s*(?:=>|=|:|,)\s*(?P<quote>["'])(?P<value>[^"'\n\s]{6,200})(?P=quote)"""
+)
+"""NAME = "VALUE", "NAME": "VALUE", 'NAME' => 'VALUE', define('NAME', 'VALUE')."""
+IN_PROSE = re.compile(
+    r"(?:\b(?-i:(?P<name>[A-Z][A-Z0-9_]{2,40}))=|\b(?:password|passwd|mot de passe|mdp)\b[*`\s]*(?:is|est|:|=)[*`\s]*)"
+    r"[`'\"]?(?P<value>[^\s`'\"|<>]{6,100})",
+    re.I,
+)
+STRONG = re.compile(r"(?=.*[A-Za-z])(?=.*[\d!@#%^&*?+])(?!.*[/$(){}<>\[\]]).{6,}")
+"""Letters with digits or signs, and no path, call or reference."""
+DOCUMENTS, CODE = (".md", ".txt", ".rst"), (".py", ".js", ".ts", ".php")
+MAX_CODE = 64_000
+"""Characters: a longer file is somebody else's program that was copied in."""
+CODED = re.compile(
+    r"^[ \t]*(?:(?:ENV|ARG|export|local|readonly)[ \t]+)?(?P<name>[A-Za-z_]\w*)[= ](?P<value>\S{1,200})", re.M
+)
 PASTES = re.compile(
     r"https?://(?:www\.)?(gist\.github(?:usercontent)?\.com|pastebin\.com|paste\.[\w.]+|hastebin\.com|rentry\.co)\S*"
 )
@@ -117,8 +134,8 @@ def _secret_paths(s: Submission) -> set[str]:
 )  # fmt: skip
 def no_secret_tracked(s: Submission) -> Iterator[Finding]:
     for path in sorted(_secret_paths(s)):
-        text = s.content(path).strip()
-        if not text or not secrets.is_literal(text.splitlines()[0].rpartition("=")[2]):
+        text = s.content(path)
+        if not secrets.is_secret(text):
             continue
         if secrets.PRIVATE_KEY.search(text) or "BEGIN CERTIFICATE" in text or secrets.is_env_file(path):
             continue  # P04's and P02's
@@ -162,9 +179,12 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
                     yield fail(value.at, f"{name}: {key}: {secrets.shown(value)}", fix)
     for path in s.published():
         size = s.tree.files.get(path, 0)
-        if size > 1 << 20 or _is_dockerfile(path) or path.lower().endswith((".md", ".txt", ".png", ".jpg", ".pdf")):
+        if size > 1 << 20 or _is_dockerfile(path) or path.lower().endswith((".png", ".jpg", ".pdf")):
             continue
-        yield from _in_file(s, path, fix)
+        if path.lower().endswith(DOCUMENTS):
+            yield from _in_document(s, path, fix)
+        else:
+            yield from _in_file(s, path, fix)
     for command in host_commands(s):
         for word in command.words:
             if (match := PASTES.search(word)) and command.name in ("curl", "wget"):
@@ -173,6 +193,26 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
 
 def _is_dockerfile(path: str) -> bool:
     return "dockerfile" in posixpath.basename(path).lower()
+
+
+def _in_document(s: Submission, path: str, fix: str) -> Iterator[Finding]:
+    """A document shows what to write, so that only what nobody would make up for an example is a credential."""
+    if path in _secret_paths(s) or secrets.is_env_file(path):
+        return  # P03's and P02's
+    text = s.content(path)
+    for match in IN_PROSE.finditer(text):
+        name, value = match["name"] or "password", match["value"].rstrip(".,;:)`*\"'")
+        if secrets.is_credential(name, value, example=True) and STRONG.search(value):
+            yield fail(Place(path, _line(text, match.start("value"))), f"{name}: {secrets.shown(value)}", fix)
+
+
+def _in_code(path: str, text: str, fix: str) -> Iterator[Finding]:
+    """A quoted text that is given to a name in Python, JavaScript or PHP."""
+    for match in ASSIGNED.finditer(text):
+        name, value = match["name"], match["value"]
+        # What a form shows beside its field is a word or a sentence.
+        if secrets.is_credential(name, value, example=True) and STRONG.search(value):
+            yield fail(Place(path, _line(text, match.start())), f"{name} is {secrets.shown(value)}", fix)
 
 
 def _in_file(s: Submission, path: str, fix: str) -> Iterator[Finding]:
@@ -191,6 +231,8 @@ def _in_file(s: Submission, path: str, fix: str) -> Iterator[Finding]:
         for match in SALT.finditer(plain):
             if secrets.is_literal(match[2]) and "unique phrase" not in match[2] and not match[2].startswith("__"):
                 yield fail(Place(path, _line(plain, match.start())), f"{match[1]} is {secrets.shown(match[2])}", fix)
+    if name.endswith(CODE) and len(text) <= MAX_CODE:
+        yield from _in_code(path, text, fix)
     if name.endswith(".sh") or text.startswith("#!"):
         script = shell.parse(text, path)
         for variable, (value, at) in script.assignments.items():
@@ -225,14 +267,24 @@ def clean_history(s: Submission) -> Iterator[Finding]:
     if s.git is None:
         yield not_applicable("not a git repository")
         return
-    wanted = s.git.past(lambda path: secrets.is_env_file(path) or secrets.is_secret_file(path, s.root))
+    wanted = s.git.past(
+        lambda path: (
+            secrets.is_env_file(path)
+            or secrets.is_secret_file(path, s.root)
+            or _is_dockerfile(path)
+            or path.endswith(".sh")
+        )
+    )
     told: set[str] = set()
     for past in sorted(wanted, key=lambda one: one.path):
         if s.git.tracked.get(past.path) == past.blob or past.path in told or secrets.is_example(past.path):
             continue
         text = (s.git.blob(past.blob) or b"").decode("utf-8", "replace")
-        names = [name for name, _ in secrets.credentials_of_env(text, past.path)]
-        plain = secrets.is_secret_file(past.path, s.root) and secrets.is_literal(text.strip().split("\n")[0])
+        if _is_dockerfile(past.path) or past.path.endswith(".sh"):
+            names = [one["name"] for one in CODED.finditer(text) if secrets.is_credential(one["name"], one["value"])]
+        else:
+            names = [name for name, _ in secrets.credentials_of_env(text, past.path)]
+        plain = secrets.is_secret_file(past.path, s.root) and secrets.is_secret(text)
         if names or plain:
             told.add(past.path)
             what = ", ".join(names[:4]) or "a secret"
