@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings, lossy
+from pytest_isolation.errors import UsageError
 
 MIB = 1 << 20
 
@@ -22,6 +23,11 @@ class Volume:
     target: str
     read_only: bool = False
     nested: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        if not (isinstance(self.target, str) and self.target.startswith("/")) or "\0" in self.target:
+            raise UsageError(f"Volume: target is {self.target!r}; expected a path in the box that begins with /")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

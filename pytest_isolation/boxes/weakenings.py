@@ -7,8 +7,11 @@ one.  Written in checks as `weaken.share("pid")`, in reports as `share-pid`.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+
+from pytest_isolation.boxes.words import choice
+from pytest_isolation.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,52 +31,73 @@ NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup", "time")
 LOSSES = ("links", "xattrs", "modes", "names", "owners", "times", "holes", "environment", "identity", "workdir")
 """What an image, or its configuration, can lose on its way into a box."""
 
+DEFENCES = {
+    "seccomp": "the system call filter",
+    "read-only": "the read-only root, or mount, asked for",
+    "propagation": "what is mounted below /mnt, both see",
+    "devices": "every device node may be used",
+    "init": "the agent is not the first process",
+    "clean-up": "its control group is left behind",
+    "private-root": "the box's root is shared with its sibling",
+    "masks": "masked and read-only paths",
+    "pivot": "pivot_root: only chroot",
+    "userns-map": "root in the box is root outside",
+    "cgroup-ro": "the cgroup tree is writable",
+    "close-fds": "a host directory stays open on fd 3",
+    "exec-group": "who enters is not put in its group",
+}
+"""What drop() can leave out, and what that means."""
+
+LIMITS = ("memory", "pids", "cpu")
+CAPABILITIES = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
+    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
+    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
+    "CHECKPOINT_RESTORE",
+)  # fmt: skip
+"""capabilities(7), in the order of linux/capability.h: the index is the number."""
+
+
+def _known(maker: str, given: object, known: Iterable[str]) -> str:
+    """`given`, if it is one of `known`.  Raises UsageError."""
+    known = tuple(known)
+    if not isinstance(given, str) or given not in known:
+        raise UsageError(f"weaken.{maker}({given!r}): {choice(str(given), known)}")
+    return given
+
 
 def share(namespace: str) -> Weakening:
     """The box has no namespace of this type of its own: it lives in the host's."""
-    if namespace not in NAMESPACES:
-        raise ValueError(f"share({namespace!r}): expected one of {', '.join(NAMESPACES)}")
-    return Weakening("share", namespace)
+    return Weakening("share", _known("share", namespace, NAMESPACES))
 
 
 def join_sibling(namespace: str) -> Weakening:
     """The box and its sibling live in one namespace of this type."""
-    if namespace not in NAMESPACES:
-        raise ValueError(f"join_sibling({namespace!r}): expected one of {', '.join(NAMESPACES)}")
-    return Weakening("join-sibling", namespace)
+    return Weakening("join-sibling", _known("join_sibling", namespace, NAMESPACES))
 
 
 def grant(capability: str) -> Weakening:
     """The box's root has this capability (capabilities(7), without CAP_)."""
-    if not re.fullmatch(r"[A-Z][A-Z_]+", capability):
-        raise ValueError(f"grant({capability!r}): expected a name as in capabilities(7), without CAP_")
-    return Weakening("grant", capability)
+    return Weakening("grant", _known("grant", capability, CAPABILITIES))
 
 
 def expose(path: str) -> Weakening:
     """The host's `path` is mounted in the box, read-write, at /host (`/`) or in its own place."""
+    if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
+        raise UsageError(f"weaken.expose({path!r}): expected a path of the host that begins with /")
     return Weakening("expose", path)
 
 
 def unlimited(resource: str) -> Weakening:
     """The limit asked for is not applied: memory, pids or cpu."""
-    if resource not in ("memory", "pids", "cpu"):
-        raise ValueError(f"unlimited({resource!r}): expected memory, pids or cpu")
-    return Weakening("unlimited", resource)
+    return Weakening("unlimited", _known("unlimited", resource, LIMITS))
 
 
 def drop(defence: str) -> Weakening:
-    """A defence the technology has is left out.
-
-    seccomp      the system call filter                    masks        masked and read-only paths
-    read-only    the read-only root, or mount, asked for   pivot        pivot_root: only chroot
-    propagation  what is mounted below /mnt, both see      userns-map   root in the box is root outside
-    devices      every device node may be used             cgroup-ro    the cgroup tree is writable
-    init         the agent is not the first process        close-fds    a host directory stays open on fd 3
-    clean-up     its control group is left behind          exec-group   who enters is not put in its group
-    private-root the box's root is shared with its sibling
-    """
-    return Weakening("drop", defence)
+    """A defence the technology has is left out: one of DEFENCES."""
+    return Weakening("drop", _known("drop", defence, DEFENCES))
 
 
 def lossy(aspect: str) -> Weakening:
@@ -81,6 +105,13 @@ def lossy(aspect: str) -> Weakening:
 
     One of LOSSES: links are followed and copied, names folded to lower case, holes filled.
     """
-    if aspect not in LOSSES:
-        raise ValueError(f"lossy({aspect!r}): expected one of {', '.join(LOSSES)}")
-    return Weakening("lossy", aspect)
+    return Weakening("lossy", _known("lossy", aspect, LOSSES))
+
+
+def spoken() -> dict[str, str]:
+    """How a hole's name in reports is written in a check: "share-uts" -> 'weaken.share("uts")'; paths are left out."""
+    makers: dict[Callable[[str], Weakening], Iterable[str]] = {
+        share: NAMESPACES, join_sibling: NAMESPACES, grant: CAPABILITIES, unlimited: LIMITS, drop: DEFENCES,
+        lossy: LOSSES,
+    }  # fmt: skip
+    return {str(make(word)): f'weaken.{make.__name__}("{word}")' for make, words in makers.items() for word in words}

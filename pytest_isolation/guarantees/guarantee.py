@@ -15,11 +15,14 @@ import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from errno import ENOENT, ENOTDIR
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar, get_args
 
+from pytest_isolation.boxes import fields, weakenings
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings
+from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import BoxError, Undecided, UsageError, Violation
 
 if TYPE_CHECKING:
@@ -163,17 +166,57 @@ def guarantee(
 
     file = sys._getframe(1).f_code.co_filename
     where = Path(file).name
-    sources = tuple(sources)
-    holes = frozenset([falsified_by]) if isinstance(falsified_by, Weakening) else frozenset(falsified_by)
-    if not re.fullmatch(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*)+", id):
+    if not isinstance(id, str) or not re.fullmatch(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*)+", id):
         raise UsageError(f"{where}: guarantee id {id!r}; expected domain.slug, for example pid.signal-out-refused")
-    if not sources:
-        raise UsageError(f'{where}: guarantee {id} has no source; give one, for example sources=("man:kill(2)",)')
-    if not holes:
-        raise UsageError(f"{where}: guarantee {id} has no falsifier; name the weakening that must break it")
-    if kind not in EXAMPLES:
-        raise UsageError(f"{where}: guarantee {id} has kind {kind!r}; expected one of {', '.join(EXAMPLES)}")
-    return Guarantee(id, claim, sources, holes, kind, oracle, dict(box or {}), intrusive, distinct, file)
+    where = f"{where}: guarantee {id}"
+    if not isinstance(claim, str) or not claim.strip():
+        raise UsageError(f"{where} has the claim {claim!r}; expected one sentence that can be wrong")
+    return Guarantee(
+        id,
+        claim,
+        _sources(sources, where),
+        _holes(falsified_by, where),
+        _word("kind", kind, get_args(Kind), where),
+        _word("oracle", oracle, get_args(Oracle), where),
+        fields.all_checked({} if box is None else box, where),
+        intrusive,
+        distinct,
+        file,
+    )
+
+
+def _sources(given: Iterable[str], where: str) -> tuple[str, ...]:
+    example = 'sources=("man:kill(2)",)'
+    if isinstance(given, str):
+        raise UsageError(f'{where}: sources is the text {given!r}; expected several: sources=("{given}",)')
+    found = tuple(given) if isinstance(given, Iterable) else (given,)
+    if not found:
+        raise UsageError(f"{where} has no source; give one, for example {example}")
+    for one in found:
+        if not isinstance(one, str) or not one.strip():
+            raise UsageError(f"{where}: sources has {one!r}; expected texts, for example {example}")
+    return found
+
+
+def _holes(given: Weakening | Iterable[Weakening], where: str) -> Weakenings:
+    found = (given,) if isinstance(given, str | Weakening) or not isinstance(given, Iterable) else tuple(given)
+    if not found:
+        raise UsageError(f"{where} has no falsifier; name the weakening that must break it")
+    for one in found:
+        if not isinstance(one, Weakening):
+            spoken = weakenings.spoken()
+            near = get_close_matches(str(one).lower().replace("_", "-"), spoken, n=1)
+            guess = f"did you mean {spoken[near[0]]}? " if near else ""
+            raise UsageError(
+                f'{where}: falsified_by has {one!r}; {guess}expected a weakening, for example weaken.share("pid")'
+            )
+    return frozenset(found)
+
+
+def _word(name: str, given: Any, known: tuple[Any, ...], where: str) -> Any:
+    if given not in known:
+        raise UsageError(f"{where} has {name} {given!r}; {choice(str(given), known)}")
+    return given
 
 
 def guarantee_of(test: object) -> Guarantee | None:

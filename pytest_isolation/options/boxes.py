@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes import fields, values
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
-from pytest_isolation.options import grammar, values
+from pytest_isolation.options import grammar
 from pytest_isolation.options.grammar import Item, Written
-from pytest_isolation.options.words import choice
 from pytest_isolation.technologies import names, technology
 
 if TYPE_CHECKING:
@@ -21,9 +23,10 @@ if TYPE_CHECKING:
     Find = Callable[[str], Technology]
 
 
-def parse(text: str, find: Find = technology) -> BoxSpec:
-    """The spec `--box text` asks for.  Raises UsageError and nothing else."""
-    return build(grammar.read(text), f"--box {text!r}", find)
+def parse(text: str, find: Find = technology, *, where: str | None = None) -> BoxSpec:
+    """The spec `--box text` asks for.  `where` it is written, if not there.  Raises UsageError and nothing else."""
+    where = where or f"--box {text!r}"
+    return build(grammar.read(text, where), where, find)
 
 
 def unparse(spec: BoxSpec) -> str:
@@ -46,6 +49,44 @@ def unparse(spec: BoxSpec) -> str:
     ]
     name = None if spec.name == spec.technology else spec.name
     return grammar.written(Written(name, spec.technology, tuple(items)))
+
+
+def changed(spec: BoxSpec, changes: Mapping[str, Any], where: str) -> BoxSpec:
+    """`spec` with what Python asks for: fields every box has, and keywords of its technology.  Raises UsageError."""
+    found = technology(spec.technology)
+    common = {key: fields.checked(key, value, where) for key, value in changes.items() if key in fields.KNOWN}
+    options = dict(spec.options)
+    for key, value in changes.items():
+        if key == "name":
+            if not (isinstance(value, str) and grammar.WORD.fullmatch(value)):
+                raise UsageError(f"{where}: name is {value!r}; expected letters, digits, dots, dashes and underscores")
+            common["name"] = value
+        elif key == "weaken":
+            item = _from_toml(key, list(value) if isinstance(value, tuple) else value, where)
+            common["weakenings"] = frozenset(_weakenings(item, found, where))
+        elif key == "options":
+            options |= _pairs(value, where)
+        elif key not in fields.KNOWN:
+            if key not in found.keywords and "*" not in found.keywords:
+                raise fields.unknown(key, where, spec.technology, [*fields.KNOWN, "name", "weaken", *found.keywords])
+            item = _from_toml(key, list(value) if isinstance(value, tuple) else value, where)
+            options[key] = item.values if item.is_list else item.values[0]
+    made = replace(spec, options=tuple(sorted(options.items())), **common)
+    refused = sorted(map(str, made.weakenings - found.weakenings()))
+    if refused and "weakenings" in common:
+        known = map(str, found.weakenings())
+        raise UsageError(f"{where}: {found.name} cannot open the hole {refused[0]!r} here; {choice(refused[0], known)}")
+    return made
+
+
+def _pairs(value: Any, where: str) -> dict[str, Any]:
+    """A technology's keywords as BoxSpec.options has them."""
+    try:
+        return dict(value)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f'{where}: options is {value!r}; expected pairs, for example (("runtime", "runsc"),)'
+        ) from None
 
 
 def from_table(name: str, table: Mapping[str, Any], find: Find = technology) -> BoxSpec:
@@ -88,15 +129,15 @@ def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
             "`pytest --isolation-list` shows which of them this machine can run"
         )
     found = find(written.technology)
-    fields: dict[str, Any] = {}
+    common: dict[str, Any] = {}
     options: dict[str, Any] = {}
     for item in written.items:
         if item.key in values.SCALARS:
-            fields[item.key] = _scalar(item, where)
+            common[item.key] = _scalar(item, where)
         elif item.key == "env":
-            fields["env"] = _env(item, where)
+            common["env"] = fields.checked("env", item.values, where)
         elif item.key == "weaken":
-            fields["weakenings"] = frozenset(_weakenings(item, found, where))
+            common["weakenings"] = frozenset(_weakenings(item, found, where))
         elif item.key in found.keywords or (item.key and "*" in found.keywords):
             options[item.key] = item.values if item.is_list else item.values[0]
         elif not item.key:
@@ -105,33 +146,16 @@ def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
                 "If it belongs to the value before it, put quotes around the whole value"
             )
         else:
-            known = [*values.COMMON, *found.keywords]
-            raise UsageError(f"{where}: {written.technology} has no key {item.key!r}; {choice(item.key, known)}")
+            raise fields.unknown(item.key, where, written.technology, [*values.COMMON, *found.keywords])
     return BoxSpec(
-        technology=written.technology, name=written.name or "", options=tuple(sorted(options.items())), **fields
+        technology=written.technology, name=written.name or "", options=tuple(sorted(options.items())), **common
     )
 
 
 def _scalar(item: Item, where: str) -> Any:
     if item.is_list:
         raise UsageError(f"{where}: {item.key} is a list; expected one value: give it once, and put quotes around a +")
-    try:
-        return values.SCALARS[item.key](item.values[0])
-    except ValueError as error:
-        raise UsageError(f"{where}: {item.key} is {item.values[0]!r}; {error}") from None
-
-
-def _env(item: Item, where: str) -> tuple[tuple[str, str], ...]:
-    pairs: dict[str, str] = {}
-    for text in item.values:
-        try:
-            name, value = values.variable(text)
-        except ValueError as error:
-            raise UsageError(f"{where}: env has {text!r}; {error}, as in env=LANG=C+TZ=UTC") from None
-        if name in pairs:
-            raise UsageError(f"{where}: env has {name!r} twice; give each variable once")
-        pairs[name] = value
-    return tuple(pairs.items())
+    return fields.checked(item.key, item.values[0], where)
 
 
 def _weakenings(item: Item, found: Technology, where: str) -> Iterable[Weakening]:
@@ -152,10 +176,26 @@ def _from_toml(key: str, value: Any, where: str) -> Item:
     return Item(key, (_toml_text(value, key, where),))
 
 
+TOML_EXAMPLES = {
+    "ulimits": 'ulimits = ["nofile=1024:2048"]',
+    "volumes": 'volumes = ["/srv/data:/data:ro"]',
+    "devices": 'devices = ["/dev/null:/dev/mine:r"]',
+    "mounts": 'mounts = ["type=bind,source=/srv/data,target=/data,readonly"]',
+    "ports": 'ports = ["80/tcp=8080"]',
+    "labels": 'labels = ["owner=me"]',
+    "sysctls": 'sysctls = ["net.ipv4.ip_forward=1"]',
+    "tmpfs": 'tmpfs = ["/run:size=16m"]',
+}
+
+
 def _toml_text(value: Any, key: str, where: str) -> str:
     """Keywords' values are texts, however they were written; the technology that has the keyword reads them."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str | int | float):
         return str(value)
-    raise UsageError(f"{where}: {key} is {value!r}; expected a text, a number, true or false, or a list of those")
+    example = TOML_EXAMPLES.get(key, f'{key} = "..."')
+    raise UsageError(
+        f"{where}: {key} is {value!r}; expected a text, a number, true or false, or a list of those, "
+        f"written as on the command line: {example}"
+    )

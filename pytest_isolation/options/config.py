@@ -9,8 +9,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
-from pytest_isolation.options.words import choice
 from pytest_isolation.report import FORMATS, PLANNED
 
 if TYPE_CHECKING:

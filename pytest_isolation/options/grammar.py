@@ -47,9 +47,9 @@ class Written:
     items: tuple[Item, ...] = ()
 
 
-def read(text: str) -> Written:
-    """Raises UsageError, with the place and what was expected."""
-    where = f"--box {text!r}"
+def read(text: str, where: str | None = None) -> Written:
+    """`where` it is written, if not after --box.  Raises UsageError, with the place and what was expected."""
+    where = where or f"--box {text!r}"
     chars = _unquoted(text, where)
     head, *rest = _split(chars, ":", 1)
     name, technology = None, _joined(head)

@@ -9,9 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
 from pytest_isolation.inception.asked import Asked
-from pytest_isolation.options.words import choice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
 
+from pytest_isolation.boxes import fields
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError, Unavailable
+from pytest_isolation.errors import IsolationError, Unavailable, UsageError
 from pytest_isolation.options import resolve
-from pytest_isolation.options.boxes import parse
+from pytest_isolation.options.boxes import changed, parse
 from pytest_isolation.technologies import names, technology
 
 POOL: pytest.StashKey[Pool] = pytest.StashKey()
@@ -28,17 +29,19 @@ class Boxes:
         self._started: list[Box] = []
 
     def __call__(self, asked: str | BoxSpec, **changes: Any) -> Box:
-        """A new box.  `asked`: a spec, or its text as for --box; `changes`: fields of BoxSpec.
+        """A new box.  `asked`: a spec, or its text as for --box; `changes`: what the box is to have besides.
 
         Skips the test, with reason and remedy, where the technology cannot run; raises UsageError for a
         spec that is none.
         """
-        from dataclasses import replace
-
-        spec = parse(asked) if isinstance(asked, str) else asked
-        spec = replace(spec, **changes)
+        __tracebackhide__ = True
+        try:
+            spec = _spec(asked, changes)
+            with _skipping():
+                technology(spec.technology).check_available(spec)
+        except UsageError as error:
+            raise UsageError(str(error)) from None  # here: the line of the test is all that pytest is to show
         with _skipping():
-            technology(spec.technology).check_available(spec)
             box = self._pool.launch(spec)
         self._started.append(box)
         return box
@@ -48,6 +51,17 @@ class Boxes:
             for box in self._started:
                 undo.callback(box.close)
             self._started.clear()
+
+
+def _spec(asked: object, changes: Mapping[str, Any]) -> BoxSpec:
+    """Raises UsageError."""
+    where = f"isolation_boxes({asked!r})"
+    if isinstance(asked, str):
+        return changed(parse(asked, where=where), changes, where)
+    if isinstance(asked, BoxSpec):
+        said = {key: getattr(asked, key) for key in fields.KNOWN}
+        return changed(asked, {**said, **changes}, f"isolation_boxes({asked.id!r})")
+    raise UsageError(f'{where}: expected a text as for --box, or a BoxSpec: isolation_boxes("docker", network="none")')
 
 
 @contextmanager

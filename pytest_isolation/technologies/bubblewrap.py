@@ -51,6 +51,7 @@ class Bubblewrap:
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
+        launcher.check_image(spec)
         refuse_unknown_holes(self, spec)
         program.find("bwrap", "bubblewrap")
         if spec.network not in (None, "none", "host"):

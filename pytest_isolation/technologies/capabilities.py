@@ -5,18 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from pytest_isolation.boxes.weakenings import Weakening, grant
+from pytest_isolation.boxes.weakenings import CAPABILITIES, Weakening, grant
+from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
 
-NAMES = (
-    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
-    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
-    "SYS_MODULE", "SYS_RAWIO", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
-    "SYS_RESOURCE", "SYS_TIME", "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP",
-    "MAC_OVERRIDE", "MAC_ADMIN", "SYSLOG", "WAKE_ALARM", "BLOCK_SUSPEND", "AUDIT_READ", "PERFMON", "BPF",
-    "CHECKPOINT_RESTORE",
-)  # fmt: skip
-"""In the order of linux/capability.h: the index is the number."""
+NAMES = CAPABILITIES
 
 CONTAINER_DEFAULT = frozenset(
     [
@@ -55,4 +48,4 @@ def number_of(name: str) -> int:
     try:
         return NAMES.index(name.removeprefix("CAP_"))
     except ValueError:
-        raise UsageError(f"no capability is called {name!r}; see capabilities(7), for example NET_ADMIN") from None
+        raise UsageError(f"no capability is called {name!r}; {choice(name, NAMES)}") from None

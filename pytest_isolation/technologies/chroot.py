@@ -34,6 +34,7 @@ class Chroot:
         return frozenset(lossy(aspect) for aspect in LOSSES)
 
     def check_available(self, spec: BoxSpec) -> None:
+        launcher.check_image(spec)
         status = Path("/proc/self/status").read_text()
         effective = int(status.split("CapEff:")[1].split()[0], 16)
         if not effective >> CAP_SYS_CHROOT & 1:

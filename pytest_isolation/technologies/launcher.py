@@ -64,15 +64,20 @@ def environment(spec: BoxSpec) -> list[str]:
     return [f"{key}={value}" for key, value in ({"PATH": PATH} | dict(spec.delivered.env)).items()]
 
 
+def check_image(spec: BoxSpec) -> None:
+    """Raises UsageError where the user named an image that is no directory."""
+    if isinstance(spec.image, str) and not Path(spec.image).is_dir():
+        raise UsageError(f"image={spec.image!r} is no directory; give the root of a file tree, or leave it out")
+
+
 def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack) -> tuple[Path, str]:
     """A directory with the box's file tree, and the agent's path in it; `undo` takes both away again.
 
     A directory the user named is used as it is.  Raises UsageError when it is none.
     """
     if isinstance(spec.image, str):
+        check_image(spec)
         root = Path(spec.image)
-        if not root.is_dir():
-            raise UsageError(f"image={spec.image!r} is no directory; give the root of a file tree, or leave it out")
         target = root / f".agent-{lifetime.run_id}"
         lifetime.register("file", os.fspath(target))
         undo.callback(target.unlink, missing_ok=True)

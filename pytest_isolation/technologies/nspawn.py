@@ -60,6 +60,7 @@ class Nspawn:
         return frozenset(opened | {drop(what) for what in ("init", "read-only", "private-root", "clean-up")})
 
     def check_available(self, spec: BoxSpec) -> None:
+        launcher.check_image(spec)
         refuse_unknown_holes(self, spec)
         program.find("systemd-nspawn", "systemd-container")
         if os.geteuid() != 0:

@@ -45,7 +45,7 @@ def test_breaks(box, number):
     [
         ("dokcer", ("no technology is called 'dokcer'", "did you mean 'docker'?")),
         ("namespaces:memry=64M", ("no key 'memry'", "did you mean 'memory'?")),
-        ("docker:memry=64M", ("docker has no keyword 'memry'", "expected a keyword of")),
+        ("docker:memry=64M", ("docker has no keyword 'memry'", "did you mean", "keyword of")),
         ("namespaces:memory=lots", ("memory is 'lots'", "expected a number of bytes")),
         ('namespaces:hostname="a', ('the quote " is never closed', "close it")),
         ("namespaces:weaken=share-everything", ("cannot open the hole 'share-everything'",)),

@@ -508,7 +508,7 @@ def test_a_daemon_of_this_machine_behind_a_port_is_a_plain_one(user_image: str, 
 @pytest.mark.parametrize(
     ("keywords", "said"),
     [
-        ({"cap_ad": "NET_ADMIN"}, "no keyword 'cap_ad'; did you mean cap_add"),
+        ({"cap_ad": "NET_ADMIN"}, "no keyword 'cap_ad'; did you mean 'cap_add'"),
         ({"pids_limit": "many"}, "pids_limit=many: expected a whole number"),
         ({"privileged": "1"}, "privileged=1: expected true or false"),
         ({"ulimits": "nofile"}, "expected NAME=SOFT:HARD"),

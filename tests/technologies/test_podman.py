@@ -191,7 +191,7 @@ def test_a_path_in_an_option_counts_from_the_users_directory(
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("podman:cap_ad=ALL", "did you mean cap_add"),
+        ("podman:cap_ad=ALL", "did you mean 'cap_add'"),
         ("podman:tty=true", "change the agent's bytes"),
         ("podman:pids_limit=3", "pids=..."),
         ("podman:user=root", "only with rootless=true"),

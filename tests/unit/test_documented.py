@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.boxes import values
 from pytest_isolation.guarantees import profiles
-from pytest_isolation.options import OPTIONS, values
+from pytest_isolation.options import OPTIONS
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.report import FORMATS, cells
 from pytest_isolation.suite.collect import built_in_guarantees

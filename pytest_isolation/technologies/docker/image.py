@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import re
 import tarfile
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.image import Image, base_image
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import Unavailable, UsageError
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def find(daemon: Daemon, name: str) -> dict[str, Any]:
     """What the daemon knows of the user's image.  Raises Unavailable when it does not have it."""
     from docker.errors import ImageNotFound
 
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:/@-]*[A-Za-z0-9]|[A-Za-z0-9]", name):
+        raise UsageError(f"docker: image is {name!r}; expected the name of an image, for example debian:bookworm")
     try:
         with explained(f"looking for the image {name}"):
             try:

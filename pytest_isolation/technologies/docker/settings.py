@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes import values
 from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.docker import written
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from pytest_isolation.boxes.spec import BoxSpec
 
@@ -44,7 +47,7 @@ COMMON = {
 
 STRUCTURED = frozenset((
     "blkio_weight_device", "device_read_bps", "device_read_iops", "device_requests", "device_write_bps",
-    "device_write_iops", "healthcheck", "lxc_conf", "mounts", "networking_config",
+    "device_write_iops", "healthcheck", "lxc_conf", "networking_config",
 ))  # fmt: skip
 BOOLEAN = frozenset((
     "init", "network_disabled", "oom_kill_disable", "privileged", "publish_all_ports",
@@ -54,9 +57,17 @@ NUMBER = frozenset((
     "cpu_shares", "mem_swappiness", "nano_cpus", "oom_score_adj", "pids_limit",
 ))  # fmt: skip
 LIST = frozenset((
-    "cap_add", "cap_drop", "device_cgroup_rules", "devices", "dns", "dns_opt", "dns_search", "group_add",
-    "links", "security_opt", "volumes", "volumes_from",
+    "device_cgroup_rules", "dns", "dns_opt", "dns_search", "group_add", "links",
+    "security_opt", "volumes_from",
 ))  # fmt: skip
+READERS: dict[str, Callable[[str], Any]] = {
+    "cap_add": written.capability,
+    "cap_drop": written.capability,
+    "devices": written.device,
+    "mounts": written.mount,
+    "ulimits": written.ulimit,
+    "volumes": written.volume,
+}
 MAP = {"extra_hosts": ":", "labels": "=", "ports": "=", "storage_opt": "=", "sysctls": "=", "tmpfs": ":"}
 """Keyword -> what stands between a key and its value, as the docker command writes it."""
 
@@ -92,8 +103,13 @@ def user_keywords(spec: BoxSpec) -> dict[str, Any]:
         if key in STRUCTURED:
             raise UsageError(f"docker: {key} takes a structure that KEY=VALUE cannot say; leave it out")
         if key not in create | host:
-            near = difflib.get_close_matches(key, [*(create | host) - set(OURS), "host", *COMMON.values()], 1)
-            hint = f"did you mean {near[0]}?" if near else "expected a keyword of containers.run() of the Docker SDK"
+            words = {*COMMON.values(), *values.COMMON, "host"}
+            near = [
+                *difflib.get_close_matches(key, sorted(words), 1),
+                *difflib.get_close_matches(key, sorted((create | host) - set(OURS)), 1),
+            ]
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            hint += "expected a word that every box has, or a keyword of containers.run() of the Docker SDK"
             raise UsageError(f"docker has no keyword {key!r}; {hint}")
         found[key] = _typed(key, value)
     for keyword, word, asked in (
@@ -112,12 +128,12 @@ def user_keywords(spec: BoxSpec) -> dict[str, Any]:
 def _typed(key: str, value: Any) -> Any:
     """`value` is a text, or a tuple of texts for a list."""
     texts = list(map(str, value)) if isinstance(value, tuple | list) else [str(value)]
+    if key in READERS:
+        return list(map(READERS[key], texts))
     if key in LIST:
         return texts
     if key in MAP:
         return dict(_pair(key, text, MAP[key]) for text in texts)
-    if key == "ulimits":
-        return [_ulimit(text) for text in texts]
     if len(texts) != 1:
         raise UsageError(f"docker: {key} is a list ({', '.join(texts)}); expected one value")
     text = texts[0]
@@ -129,6 +145,8 @@ def _typed(key: str, value: Any) -> Any:
         if not re.fullmatch(r"-?[0-9]{1,18}", text):
             raise UsageError(f"docker: {key}={text}: expected a whole number")
         return int(text)
+    if key in written.TEXTS:
+        return written.text(key, text)
     return text
 
 
@@ -136,14 +154,9 @@ def _pair(key: str, text: str, separator: str) -> tuple[str, str]:
     name, found, value = text.partition(separator)
     if not name or not (found or key == "tmpfs"):
         raise UsageError(f"docker: {key} has {text!r}; expected NAME{separator}VALUE")
+    if key == "tmpfs" and not name.startswith("/"):
+        raise UsageError(f"docker: tmpfs has {text!r}; expected a path in the box, for example /run:size=16m")
     return name, value
-
-
-def _ulimit(text: str) -> dict[str, Any]:
-    match = re.fullmatch(r"([a-z]+)=(-?[0-9]+)(?::(-?[0-9]+))?", text)
-    if match is None:
-        raise UsageError(f"docker: ulimits has {text!r}; expected NAME=SOFT:HARD, for example nofile=1024:2048")
-    return {"Name": match[1], "Soft": int(match[2]), "Hard": int(match[3] or match[2])}
 
 
 class Settings:

@@ -66,6 +66,7 @@ class Lxc:
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
+        launcher.check_image(spec)
         refuse_unknown_holes(self, spec)
         program.find("lxc-start", "lxc")
         if os.geteuid() != 0:

@@ -50,6 +50,7 @@ class Namespaces:
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
+        launcher.check_image(spec)
         refuse_unknown_holes(self, spec)
         if not root() or flag(spec, "userns"):
             check_user_namespaces()

@@ -94,6 +94,7 @@ class OciRuntime:
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:
+        launcher.check_image(spec)
         refuse_unknown_holes(self, spec)
         said = program.version(self.program, self.package)
         if not said.startswith(self.program):

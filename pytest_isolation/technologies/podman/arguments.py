@@ -70,7 +70,7 @@ def check(spec: BoxSpec, engine: Engine) -> None:
         known = known or _options(engine)
         if key not in known:
             near = difflib.get_close_matches(key, sorted({*known, *CHOOSING}), 1)
-            hint = f"did you mean {near[0]}?" if near else "expected an option of podman-run(1)"
+            hint = (f"did you mean {near[0]!r}? " if near else "") + "expected an option of podman-run(1), with _ for -"
             raise UsageError(f"podman run has no option --{key.replace('_', '-')}; {hint}")
 
 
