@@ -1,4 +1,7 @@
-"""Who comes in through the exec door is under the same limits."""
+"""Who comes in through the exec door is counted in the box's control group.
+
+Counted, not refused: whether a box that is full lets somebody in is `cg.exec-at-limit`.
+"""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -2,8 +2,9 @@
 
     when = {network = "!host", memory = "set", version = ">=25", cap_add = ["!SYS_ADMIN", "!ALL"]}
 
-Every key must agree.  A key is a field of the box spec, a keyword of its technology, or a fact about
-the runtime (`version`, `accel`) or the host (`cgroup`).  What it is compared with:
+Every key must agree.  A key is a field of the box spec, a keyword of its technology, or a fact that the technology
+tells of the runtime (`version`, `accel`) or of the machine that the box stands on (`cgroup`): that need not be this
+host, so nothing is asked of this host here.  What it is compared with:
 
     "set", "unset"    whether it has a value at all; false is no value
     "TEXT"            equal; of a list, one element
@@ -16,8 +17,6 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
-
-from pytest_isolation.boxes import cgroups
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +37,6 @@ def _value(key: str, spec: BoxSpec, facts: Mapping[str, Any]) -> tuple[str, ...]
         found = facts.get(key)  # what is, before what was asked for: accel=auto is one or the other
     if found is None:
         found = spec.option(key)
-    if found is None and key == "cgroup":
-        found = cgroups.mode()
     if isinstance(found, bool):
         return ("true",) if found else ()
     if isinstance(found, tuple | list):

@@ -6,12 +6,15 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, share
 from pytest_isolation.guarantees import claims, data
 from pytest_isolation.guarantees.conditions import agrees
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.suite.collect import built_in_guarantees
+from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.docker.daemon import cgroup_of
 
 FILES = data.names("claims")
 
@@ -117,10 +120,21 @@ def test_a_text_false_is_unset() -> None:
     assert agrees({"init": "!true"}, spec, {})
 
 
-def test_the_fact_of_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_isolation.boxes.cgroups.mode", lambda: "v2")
-    assert agrees({"cgroup": "v2"}, SPEC, {})
-    assert not agrees({"cgroup": "v2"}, SPEC, {"cgroup": "v1"})
+@pytest.mark.parametrize("here", ["v1", "hybrid", "v2", "none"])
+def test_the_control_groups_are_those_of_the_boxs_own_machine(here: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon elsewhere, or in a VM, has its own: what this host mounts says nothing about its containers."""
+    monkeypatch.setattr("pytest_isolation.boxes.cgroups.mode", lambda: here)
+    box = BoxSpec(technology="docker")
+    there = [cgroup_of({"CgroupVersion": "2"}), cgroup_of({"CgroupVersion": "1"}), cgroup_of({})]
+    told = [claims.resolve("cg.ns-root", box, facts={"cgroup": version}).claim for version in there]
+    assert told == [Claim.PROMISED, Claim.DISCLAIMED, Claim.DISCLAIMED]
+    assert not agrees({"cgroup": here}, SPEC, {})
+
+
+def test_the_fact_is_told_by_who_has_a_claim_that_rests_on_it() -> None:
+    resting = {name for name in names() for said in (claims.statements(name) or {}).values() if "cgroup" in said.when}
+    assert resting == {"docker", "podman", "namespaces"}  # tests/technologies/test_limits_asked.py: each tells it
+    assert technology("namespaces").facts(BoxSpec(technology="namespaces"))["cgroup"] == cgroups.mode()
 
 
 @pytest.mark.parametrize(

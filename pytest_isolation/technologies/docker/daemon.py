@@ -27,6 +27,11 @@ UNUSED_S = 10.0
 """How long a container that has ended may still count as a user of its image."""
 
 
+def cgroup_of(info: Mapping[str, Any]) -> str:
+    """v1 or v2, of the daemon's own machine, as its `docker info` says.  Before 20.10 it did not: those know v1 alone."""
+    return f"v{info.get('CgroupVersion') or 1}"
+
+
 class Daemon:
     """One daemon, connected to once for the whole process.  `api` is the SDK's low-level client."""
 
@@ -98,6 +103,7 @@ class Daemon:
         return {
             "version": version["Version"],
             "api": version["ApiVersion"],
+            "cgroup": cgroup_of(info),
             "cgroup_version": str(info.get("CgroupVersion", "1")),
             "cgroup_driver": info.get("CgroupDriver"),
             "storage_driver": info.get("Driver"),

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any
 
+from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
@@ -56,7 +57,11 @@ class Namespaces:
             check_user_namespaces()
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
-        return {"version": platform.release(), "user_namespace": not root() or flag(spec, "userns")}
+        return {
+            "version": platform.release(),
+            "cgroup": cgroups.mode(),
+            "user_namespace": not root() or flag(spec, "userns"),
+        }
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from pytest_isolation.agent.shortcuts import must
+from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, Cause, Unavailable, UsageError
 from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
@@ -249,6 +250,7 @@ class Engine:
             "version": info["version"]["Version"],
             "runtime": Path(self.runtime(spec)[0]).name if not spec.attached else None,
             "rootless": self.rootless,
+            "cgroup": host.get("cgroupVersion") or cgroups.mode(),
             "cgroup_version": host.get("cgroupVersion"),
             "cgroup_manager": host.get("cgroupManager"),
             "storage_driver": info["store"].get("graphDriverName"),
