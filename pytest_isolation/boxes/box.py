@@ -20,7 +20,7 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Undecided, Unsupported
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.cgroups import Group
+    from pytest_isolation.boxes.cgroups import Group, Limits
     from pytest_isolation.outside import Outside
 
 TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
@@ -84,6 +84,8 @@ class Parts:
     shares_kernel: bool = True
     enter: Callable[[], Agent] | None = None
     """A second agent through the technology's exec door; None when it has none."""
+    asked: Limits | None = None
+    """The limits that the engine's own record says the box was asked to have; None: its spec says so."""
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
     unlike: tuple[Unlike, ...] = ()

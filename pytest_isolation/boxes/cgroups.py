@@ -28,6 +28,8 @@ TOP = "pytest-isolation"
 """The group, in the root of every hierarchy, that all runs have theirs in; it goes with the last."""
 ASIDE = "pytest-isolation-aside"
 """Beside it in a delegated group: what that had in it, for a group with processes hands no controllers down."""
+NONE_V1 = 1 << 60
+"""A memory limit of v1 beyond this is none: none is written as -1 and read as 2**63 less a page, memory.rst."""
 NEEDED = {"memory", "pids", "cpu"}
 """The controllers of v2 that a guard needs."""
 SYSTEMD = "name=systemd"
@@ -169,6 +171,29 @@ class Group:
             if line.startswith("usage_usec "):
                 return int(line.split()[1]) / 1e6
         raise BoxError("no cpu controller on this host counts the box")
+
+    def limits(self) -> Limits:
+        """As the host's files have them; None: no limit of its own, or no such controller."""
+        memory = self._read("memory", "memory.limit_in_bytes", "memory.max")
+        pids = self._read("pids", "pids.max", "pids.max")
+        return Limits(
+            # v1 has no word for none: the most that a file can hold.
+            memory=int(memory[0]) if memory and memory[0] != "max" and int(memory[0]) < NONE_V1 else None,
+            pids=int(pids[0]) if pids and pids[0] != "max" else None,
+            cpus=self._quota(),
+        )
+
+    def _quota(self) -> float | None:
+        found = self._read("cpu", "cpu.cfs_quota_us", "cpu.max")
+        if "cpu" in self.places:
+            found += self._read("cpu", "cpu.cfs_period_us", "")
+        if len(found) < 2 or found[0] == "max" or int(found[0]) <= 0:
+            return None
+        return int(found[0]) / int(found[1])
+
+    def _read(self, controller: str, v1: str, v2: str) -> list[str]:
+        file = self.file(controller, v1, v2)
+        return file.read_text().split() if file is not None and file.exists() else []
 
     def allow_only(self, rules: Iterable[str]) -> None:
         """Which devices its processes may use: lines as of devices.allow (cgroup-v1/devices.rst).
@@ -352,6 +377,19 @@ def places_of(pid: int, identity: str, ground: Ground = HERE) -> dict[str, Path]
             if place is not None and place.is_dir():
                 found[controller] = place
     return found if known else None
+
+
+def group_of_process(pid: int, ground: Ground = HERE) -> Group | None:
+    """The group that `pid` is in, by the /proc/PID/cgroup of `ground`, whoever made it; None where that is the root."""
+    roots, found = hierarchies(ground), {}
+    for line in ground.path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        for controller in controllers.split(",") if controllers else ("unified",):
+            if controller in roots and path.strip("/") and ".." not in path:
+                place = roots[controller] / path.strip("/")
+                if place.is_dir():
+                    found[controller] = place
+    return group_at(found, ground) if found else None
 
 
 def group_at(places: dict[str, Path], ground: Ground = HERE) -> Group:

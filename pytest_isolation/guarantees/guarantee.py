@@ -69,6 +69,8 @@ class Guarantee:
     kind: Kind
     oracle: Oracle
     box: Mapping[str, Any]
+    control_box: Mapping[str, Any]
+    """Changes to the spec of the box that its falsifier is opened on: what the user's own box may have, or not."""
     intrusive: bool
     distinct: str
     """Why this is a guarantee of its own although another gives equal rows; empty when none does."""
@@ -153,14 +155,16 @@ def guarantee(
     kind: Kind = "per-call",
     oracle: Oracle = "witness",
     box: Mapping[str, Any] | None = None,
+    control_box: Mapping[str, Any] | None = None,
     intrusive: bool = False,
     distinct: str = "",
 ) -> Guarantee:
     """Declare a guarantee.
 
     `falsified_by`: the holes that, opened together, must break it.  `box`: changes to the box spec the
-    check needs.  `intrusive`: the check consumes, kills or writes in ways an attached box's owner
-    would mind.  Raises UsageError for what cannot be a guarantee.
+    check needs.  `control_box`: further changes, for the box alone that the falsifier is opened on; the
+    user's own keeps what it was asked to have.  `intrusive`: the check consumes, kills or writes in ways
+    an attached box's owner would mind.  Raises UsageError for what cannot be a guarantee.
     """
     import sys
 
@@ -179,6 +183,7 @@ def guarantee(
         _word("kind", kind, get_args(Kind), where),
         _word("oracle", oracle, get_args(Oracle), where),
         fields.all_checked({} if box is None else box, where),
+        fields.all_checked({} if control_box is None else control_box, where),
         intrusive,
         distinct,
         file,

@@ -6,6 +6,7 @@ nothing.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -125,6 +126,23 @@ def burn(box: Box, processes: int, seconds: float) -> tuple[float, float]:
             one.result(timeout=seconds * 20 + 20)
         charged = group.cpu_seconds() - before
         return charged, time.monotonic() - started
+
+
+QUOTA_PERIOD_S, QUOTA_SLICE_S = 0.1, 0.01
+"""A quota is given out anew by the period, to each processor a slice at a time; a slice outlives its period."""
+
+
+def burn_against(box: Box, quota: float, processes: int) -> tuple[float, float, float]:
+    """Keep `processes` busy under `quota` processors; what was charged, what may be, and the window, in seconds."""
+    for seconds in (1.0, 4.0):
+        charged, window = burn(box, processes, seconds)
+        # What a window can hold at most: it touches one period more than it is long.
+        allowed = quota * (window + QUOTA_PERIOD_S) + QUOTA_SLICE_S * (os.cpu_count() or 1)
+        # What runs past a slice because the clock's tick was late (in a VM it may be) is taken off the next periods:
+        # over a longer window it is no more.  Twice as much is no tick's lateness.
+        if charged <= allowed or charged > 2 * allowed:
+            break
+    return charged, allowed, window
 
 
 def settled(group: Group, at_most: int, seconds: float = 2.0) -> int:

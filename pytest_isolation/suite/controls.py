@@ -102,7 +102,7 @@ def prove(
 ) -> tuple[str, str, str | None]:
     """Run a check on a box with its falsifier open: (fired | silent | none, the technology, why not fired)."""
     try:
-        with pool.launch(replace(spec, **promise.box)) as box:
+        with pool.launch(replace(spec, **promise.box, **promise.control_box)) as box:
             ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING)
     except IsolationError as error:
         return "none", spec.technology, f"{spec.id}: {error}"

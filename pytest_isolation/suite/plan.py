@@ -61,7 +61,7 @@ def cells(promise: Guarantee, test: Callable[..., Any], boxes: Sequence[BoxSpec]
         for spec in boxes:
             if not spec.attached and promise.falsified_by <= technology(spec.technology).weakenings():
                 (first, *_) = _doors(spec)
-                yield Cell(first.spec.weakened(*promise.falsified_by), proof=True)
+                yield Cell(replace(first.spec.weakened(*promise.falsified_by), **promise.control_box), proof=True)
 
 
 def pairs(boxes: Iterable[BoxSpec]) -> Iterator[tuple[BoxSpec, BoxSpec]]:

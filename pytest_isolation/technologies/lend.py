@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, Unsupported
@@ -22,6 +24,8 @@ from pytest_isolation.technologies import mounts
 from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH
 
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
+PERIOD_US = 100_000
+"""Of a quota of processor time whose period nobody named: docker-run(1), --cpu-period."""
 SPARE = "/dev/full"
 """In every container, and seldom used: where the engine's own file is not, as in Podman's with a tmpfs on /run."""
 
@@ -50,6 +54,16 @@ def check_as_it_is(spec: BoxSpec) -> None:
     for key in ("image", "memory", "pids", "cpus", "network", "read_only", "volumes", "env", "uid", "gid", "workdir"):
         if getattr(spec, key) != getattr(plain, key):
             raise Unsupported(f"a running container is as it is, and this needs one that is started with {key} set")
+
+
+def recorded(host: Mapping[str, Any]) -> Limits:
+    """The limits a container was started with, by the engine's own record: `HostConfig` as it inspects it.
+
+    0 and below is none: docs.docker.com, "Resource constraints".
+    """
+    memory, pids, nano, quota = (int(host.get(key) or 0) for key in ("Memory", "PidsLimit", "NanoCpus", "CpuQuota"))
+    cpus = nano / 1e9 if nano > 0 else quota / (host.get("CpuPeriod") or PERIOD_US) if quota > 0 else None
+    return Limits(memory=memory if memory > 0 else None, pids=pids if pids > 0 else None, cpus=cpus)
 
 
 @contextmanager

@@ -74,7 +74,9 @@ def serving(promise: Guarantee) -> BoxSpec | None:
     """A box of the quickest technology here that can open the falsifier: namespaces before all others."""
     for name in sorted(names(), key=lambda name: (name != "namespaces", technology(name).start_ms)):
         if promise.falsified_by <= technology(name).weakenings():
-            spec = replace(BoxSpec(technology=name).weakened(*promise.falsified_by), **promise.box)
+            spec = replace(
+                BoxSpec(technology=name).weakened(*promise.falsified_by), **promise.box, **promise.control_box
+            )
             try:
                 technology(name).check_available(spec)
             except IsolationError:

@@ -25,9 +25,10 @@ from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
 LISTED = {name: profiles.built_in(name).required for name in profiles.names()}
+LIMITS = "memory=64M,pids=64,cpus=0.5"
 SOUND = {
-    "container": "docker:cgroupns=private",
-    "sandbox": "docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private",
+    "container": f"docker:cgroupns=private,{LIMITS}",
+    "sandbox": f"docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private,{LIMITS}",
     "vm": "qemu",
 }
 
@@ -87,7 +88,7 @@ def broken(pool: Pool) -> Callable[[str], tuple[BoxSpec, Verdict]]:
         promise, test = CHECKS[guarantee]
         name = opened_by(promise)
         assert name is not None, f"nothing can open {promise.falsified_by}"
-        spec = replace(need(name).weakened(*promise.falsified_by), **promise.box)
+        spec = replace(need(name).weakened(*promise.falsified_by), **promise.box, **promise.control_box)
         if guarantee not in known:
             with pool.launch(spec) as box:
                 ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=1, phases=PROVING)

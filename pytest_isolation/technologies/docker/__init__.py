@@ -109,6 +109,7 @@ class Docker:
             root=start.root,
             volumes=start.volumes,
             enter=start.enter,
+            asked=start.asked,
             address=start.address,
             facts=start.facts,
         )

@@ -79,6 +79,7 @@ class Attached:
         self.address: str | None = None
         self.ground: Ground = HERE
         self.volumes: dict[str, Path] = {}
+        self.asked: cgroups.Limits | None = None
         self.facts: dict[str, Any] = {}
 
     def run(self) -> Agent:
@@ -86,6 +87,7 @@ class Attached:
         lend.check_as_it_is(self.spec)
         found = find(self.daemon, self.name)
         self.id, self.pid = found["Id"], int(found["State"]["Pid"])
+        self.asked = lend.recorded(found["HostConfig"])
         self.ground = observer.ground_of(self.daemon, self.lifetime)
         groups = cgroups.places_of(self.pid, self.id, self.ground)
         if self.ground is HERE:

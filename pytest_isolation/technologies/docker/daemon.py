@@ -28,7 +28,7 @@ UNUSED_S = 10.0
 
 
 def cgroup_of(info: Mapping[str, Any]) -> str:
-    """v1 or v2, of the daemon's own machine, as its `docker info` says.  Before 20.10 it did not: those know v1 alone."""
+    """v1 or v2, of the daemon's machine, as its `docker info` says.  Before 20.10 it does not: those know v1 alone."""
     return f"v{info.get('CgroupVersion') or 1}"
 
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Start:
-    """`pid`, `group`, `root`, `volumes`, `address` and `facts` are for the box's Parts, once run() returned."""
+    """`pid`, `group`, `root`, `volumes`, `asked`, `address` and `facts` are for the box's Parts, after run()."""
 
     def __init__(self, daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo
@@ -41,6 +41,8 @@ class Start:
         self.root: Path | None = None
         self.address: str | None = None
         self.volumes: dict[str, Path] = {}
+        self.asked: cgroups.Limits | None = None
+        """The spec says so."""
         self.facts: dict[str, Any] = {}
         self.ground: Ground = HERE
         self.users = isinstance(spec.image, str)

@@ -90,6 +90,7 @@ class Podman:
             root=start.root,
             volumes=start.volumes,
             enter=start.enter,
+            asked=start.asked,
             address=start.address,
             facts=start.facts,
         )

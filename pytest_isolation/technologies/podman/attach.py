@@ -80,6 +80,7 @@ class Attached:
         self.root: Path | None = None
         self.address: str | None = None
         self.volumes: dict[str, Path] = {}
+        self.asked: cgroups.Limits | None = None
         self.facts: dict[str, Any] = {}
         self._guard: cgroups.Group | None = None
 
@@ -88,6 +89,7 @@ class Attached:
         lend.check_as_it_is(self.spec)
         found = find(self.engine, self.name)
         self.id, self.pid = found["Id"], int(found["State"]["Pid"])
+        self.asked = lend.recorded(found["HostConfig"])
         self.engine.keep_quiet(self.lifetime)
         # Rootless on v1 it has no group of its own.
         groups = cgroups.places_of(self.pid, self.id)

@@ -43,7 +43,7 @@ FEW_IDS = Cause(
 
 
 class Start:
-    """`pid`, `group`, `root`, `volumes`, `address` and `facts` are for the box's Parts, once run() returned."""
+    """`pid`, `group`, `root`, `volumes`, `asked`, `address` and `facts` are for the box's Parts, after run()."""
 
     def __init__(self, engine: Engine, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.engine, self.spec, self.lifetime, self.undo = engine, spec, lifetime, undo
@@ -53,6 +53,8 @@ class Start:
         self.root: Path | None = None
         self.address: str | None = None
         self.volumes: dict[str, Path] = {}
+        self.asked: cgroups.Limits | None = None
+        """The spec says so."""
         self.facts: dict[str, Any] = {}
         self._theirs = isinstance(spec.image, str)
         self._agent = THEIRS if self._theirs else OURS
