@@ -246,7 +246,7 @@ def create(path: str, limits: Limits) -> Group | None:
         return None
     group = Group(path, places)
     try:
-        _limit(group, limits)
+        limit(group, limits)
     except BaseException:
         remove(path)
         raise
@@ -325,7 +325,8 @@ def _inherit_cpuset(root: Path, place: Path) -> None:
                     (below / name).write_text((below.parent / name).read_text())
 
 
-def _limit(group: Group, limits: Limits) -> None:
+def limit(group: Group, limits: Limits) -> None:
+    """Set `limits` on a group that is there; BoxError for one whose controller is not."""
     if limits.memory is not None:
         file = group.file("memory", "memory.limit_in_bytes", "memory.max")
         if file is None:

@@ -186,6 +186,10 @@ class TechnologyRow(Row):
     can_run: str
     missing: tuple[str, ...]
     remedies: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+    """Those of `missing` without which it runs."""
+    reason: str | None = None
+    """Why it cannot run, in its own words; None: it does not say so itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,10 +93,19 @@ def features(run: Run) -> dict[str, dict[Column, SupportRow]]:
 
 
 def verdict(row: TechnologyRow) -> str:
-    """ "yes", "no: needs net.veth", "without cg.memory, cg.pids"."""
+    """ "yes", "no, for want of net.veth", "no: bwrap is not installed", "yes, without cg.memory, cg.pids"."""
     if row.can_run == "yes":
         return "yes"
-    return f"{'no, for want of' if row.can_run == 'no' else 'yes, without'} {', '.join(row.missing)}"
+    if row.can_run == "partly":
+        return f"yes, without {', '.join(row.missing)}"
+    why = why_not(row)
+    return f"no{', ' if row.reason is None else ': '}{why}"
+
+
+def why_not(row: TechnologyRow) -> str:
+    """Why a technology cannot run: its own words, else what it needs; what it only wants is not told."""
+    needs = [one for one in row.missing if one not in row.lost]
+    return row.reason or f"for want of {', '.join(needs)}"
 
 
 @dataclass(frozen=True, slots=True)

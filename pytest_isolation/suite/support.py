@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.report.run import SupportRow, TechnologyRow
+from pytest_isolation.report.support import why_not
 from pytest_isolation.support.guest import booting
 from pytest_isolation.support.kernel import Kernel, look
+from pytest_isolation.support.own import Own, ask
+from pytest_isolation.support.own import start as own_start
 from pytest_isolation.support.survey import Tried, survey
 from pytest_isolation.support.technologies import judge, needed_by, wanted_by
+from pytest_isolation.support.technologies import technologies as asking
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -27,10 +34,11 @@ def of_this_host(lifetime: Lifetime) -> Rows:
     groups = f"pytest-isolation/{lifetime.run_id}-{os.getpid()}"
     lifetime.register("cgroup", groups)
     users: tuple[As, ...] = ("root", "user") if os.geteuid() == 0 else ("user",)
-    with start_local() as local:
+    with start_local() as local, ThreadPoolExecutor(2, "own word") as pool:
         kernel = look("running", local.proc, groups=groups)
+        own = {as_: pool.submit(ask, [one.name for one in asking()], as_).result for as_ in users}
         with booting(kernel, users[0], lifetime) as kernel.guest:
-            return rows(kernel, users)
+            return rows(kernel, users, own, partial(own_start, lifetime=lifetime))
 
 
 def of_image(path: str, lifetime: Lifetime) -> Rows:
@@ -41,12 +49,25 @@ def of_image(path: str, lifetime: Lifetime) -> Rows:
         return rows(kernel, ("root", "user"))
 
 
-def rows(kernel: Kernel, users: tuple[As, ...]) -> Rows:
-    """Try everything on `kernel` as each of `users`."""
+def rows(
+    kernel: Kernel,
+    users: tuple[As, ...],
+    own: Mapping[As, Callable[[], Mapping[str, Own]]] | None = None,
+    start: Callable[[str], Own] | None = None,
+) -> Rows:
+    """Try everything on `kernel` as each of `users`.
+
+    `own`: what the technologies themselves say to a user, once it is needed; `start`: what the start of one says to the
+    first of `users`, who we are.
+    """
     tried = survey(kernel, users)
     technologies = []
     for as_ in users:
         found = {one.feature.id: one.finding for one in tried if one.as_ == as_}
+        said = own[as_]() if own is not None else {}
+        judged = judge(
+            found, as_, programs=kernel.name == "running", own=said, start=start if as_ == users[0] else None
+        )
         technologies += [
             TechnologyRow(
                 kernel=kernel.name,
@@ -55,8 +76,10 @@ def rows(kernel: Kernel, users: tuple[As, ...]) -> Rows:
                 can_run=one.can_run,
                 missing=one.missing,
                 remedies=tuple(map(_for_reader, one.remedies)),
+                lost=one.lost,
+                reason=one.reason,
             )
-            for one in judge(found, as_, programs=kernel.name == "running")
+            for one in judged
         ]
     return tuple(_row(kernel, one) for one in tried), tuple(technologies)
 
@@ -90,7 +113,5 @@ def failing(technologies: tuple[TechnologyRow, ...], required: tuple[str, ...]) 
     for row in technologies:
         first = "root" if any(one.as_ == "root" and one.kernel == row.kernel for one in technologies) else "user"
         if row.technology in required and row.as_ == first and row.can_run == "no":
-            asked.append(
-                f"{row.technology} cannot run ({row.kernel} kernel, as {row.as_}): for want of {', '.join(row.missing)}"
-            )
+            asked.append(f"{row.technology} cannot run ({row.kernel} kernel, as {row.as_}): {why_not(row)}")
     return asked

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import shutil
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.support.explain import As, Finding
 from pytest_isolation.support.feature import RUN_AS_ROOT
+
+if TYPE_CHECKING:
+    from pytest_isolation.support.own import Own
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,10 @@ class Judged:
     missing: tuple[str, ...]
     """Ids of features, "A|B" when neither works, or `program NAME`; what it cannot do without first."""
     remedies: tuple[str, ...]
+    lost: tuple[str, ...] = ()
+    """Those of `missing` without which it runs."""
+    reason: str | None = None
+    """Why it cannot run, in the technology's own words; None: it does not say so itself."""
 
 
 @cache
@@ -79,13 +86,32 @@ def _ids(wishes: Sequence[str]) -> list[str]:
     return [id for wish in wishes for id in wish.split("|")]
 
 
-def judge(found: Mapping[str, Finding], as_: As, *, programs: bool) -> list[Judged]:
-    """Each technology, given what was found for this user; `programs`: whether they are sought on this machine."""
-    return [_judge(one, one.wishes(as_), found, programs) for one in technologies()]
+def judge(
+    found: Mapping[str, Finding],
+    as_: As,
+    *,
+    programs: bool,
+    own: Mapping[str, Own] | None = None,
+    start: Callable[[str], Own] | None = None,
+) -> list[Judged]:
+    """Each technology, given what was found for this user; `programs`: whether they are sought on this machine.
+
+    `own` is what the technologies say themselves: none runs that says it cannot.  Where one sees no obstacle and
+    the trials do, `start` decides, which starts a box; without it the trials do.
+    """
+    return [_judge(one, one.wishes(as_), found, programs, (own or {}).get(one.name), start) for one in technologies()]
 
 
-def _judge(one: Asking, wishes: Wishes, found: Mapping[str, Finding], programs: bool) -> Judged:
-    fatal, remedies = [], []
+def _judge(
+    one: Asking,
+    wishes: Wishes,
+    found: Mapping[str, Finding],
+    programs: bool,
+    own: Own | None,
+    start: Callable[[str], Own] | None,
+) -> Judged:
+    fatal: list[str] = []
+    remedies: list[str] = []
     if programs:
         for names, package in zip(one.programs, one.packages, strict=True):
             if not any(map(_which, names.split("|"))):
@@ -93,8 +119,15 @@ def _judge(one: Asking, wishes: Wishes, found: Mapping[str, Finding], programs: 
                 remedies.append(f"apt install {package}")
     fatal += _missing(wishes.needs, found, remedies)
     lost = _missing(wishes.wants, found, remedies)
-    can_run = "no" if fatal else "partly" if lost else "yes"
-    return Judged(one.name, can_run, (*fatal, *lost), shortest(remedies))
+    missing = (*fatal, *lost)
+    if fatal and own is not None and own.reason is None and start is not None:
+        own = start(one.name)
+        fatal, lost = ([], list(missing)) if own.reason is None else (fatal, lost)
+    reason = own.reason if own is not None else None
+    if own is not None and own.remedy:
+        remedies.insert(0, own.remedy)
+    can_run = "no" if fatal or reason is not None else "partly" if lost else "yes"
+    return Judged(one.name, can_run, missing, shortest(remedies), tuple(lost), reason)
 
 
 def shortest(remedies: Sequence[str]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy, share
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 STATE = Path("/run/systemd/nspawn/propagate")
 """Where nspawn makes a directory for each machine; it removes it when it ends by itself."""
+UNIFIED_ONLY = 258
+"""The first systemd that refuses control groups of version 1 (its NEWS)."""
 EXPOSED = ("/", "/tmp")
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "SYS_TIME", "SYS_NICE")
 UNSEEN = ("identity", "modes")
@@ -65,6 +68,7 @@ class Nspawn:
         program.find("systemd-nspawn", "systemd-container")
         if os.geteuid() != 0:
             raise Unavailable("systemd-nspawn is for root", cause=NOT_ROOT)
+        _check_control_groups(program.version("systemd-nspawn", "systemd-container"), cgroups.mode())
         _own_network(spec)
         users = str(spec.option("private_users", "no"))
         if not re.fullmatch(r"no|yes|pick|identity|[0-9]+(:[0-9]+)?", users):
@@ -110,6 +114,17 @@ class Nspawn:
 
     def clean(self, kind: str, handle: str) -> bool:
         return False
+
+
+def _check_control_groups(said: str, mode: str) -> None:
+    """`said`: "systemd 252 (252.38-1)".  Raises Unavailable for a release that refuses this host's mode."""
+    found = re.match(r"systemd (\d+)", said)
+    if found and int(found[1]) >= UNIFIED_ONLY and mode in ("v1", "hybrid"):
+        mounted = "of version 1" if mode == "v1" else "hybrid"
+        raise Unavailable(
+            f"systemd-nspawn {found[1]} needs control groups v2 alone, and this host's are {mounted}",
+            "boot with systemd.unified_cgroup_hierarchy=1",
+        )
 
 
 def _own_network(spec: BoxSpec) -> bool:

@@ -323,7 +323,7 @@ def devices(t: Trial) -> None:
 
 @feature(
     "cg.io",
-    "a limit on disk traffic that bites",
+    "a limit on disk traffic that bites: direct writes, buffered ones are not tried",
     config="BLK_CGROUP BLK_DEV_THROTTLING",
     modules="loop",
     switches=_off("io"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import struct
 
+from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.support import netlink
-from pytest_isolation.support.feature import feature
+from pytest_isolation.support.feature import feature, sysctl
 from pytest_isolation.support.features.namespaces import FOR_USERS
 from pytest_isolation.support.netlink import attribute
-from pytest_isolation.support.trial import NEWNET, Absent, Refused, Trial, need
+from pytest_isolation.support.trial import NEWNET, Absent, Refused, Trial, check, need
 
 NOT_THERE = (errno.ENOENT, errno.ENOPROTOOPT, errno.EPROTONOSUPPORT, errno.EPFNOSUPPORT, errno.EAFNOSUPPORT)
 
@@ -236,14 +237,17 @@ def conntrack(t: Trial) -> None:
     "the host's rules applied between boxes on one switch",
     config="BRIDGE_NETFILTER",
     modules="br_netfilter",
-    switches=FOR_USERS,
+    switches=(*FOR_USERS, sysctl("net.bridge.bridge-nf-call-iptables", "0", to="1")),
     remedy="modprobe br_netfilter",
 )
 def bridge_netfilter(t: Trial) -> None:
-    """the sysctl bridge-nf-call-iptables of a scratch network namespace"""
+    """the sysctl bridge-nf-call-iptables: there in a scratch network namespace, and not 0 in the host's"""
+    name = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+    in_force = shortcuts.read(t.kernel.root, name)
     t.own(NEWNET)
-    if not t.exists("/proc/sys/net/bridge/bridge-nf-call-iptables"):
+    if not t.exists(name):
         raise Absent("there is no sysctl net.bridge.bridge-nf-call-iptables")
+    check(in_force.data.strip() != b"0", "net.bridge.bridge-nf-call-iptables is 0: no rule sees what crosses a bridge")
 
 
 @feature(

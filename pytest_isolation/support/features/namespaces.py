@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import shutil
 import struct
 from dataclasses import replace
@@ -79,15 +81,16 @@ def net_namespace(t: Trial) -> None:
     switches=_limit("ipc"),
 )
 def ipc_namespace(t: Trial) -> None:
-    """unshare(CLONE_NEWIPC): a key made before is not found after"""
-    made = need(t.proc.msgget(0x15AFE, 0o1600), 17, 28)
+    """unshare(CLONE_NEWIPC), make a queue, unshare again: its key is not found any more"""
+    t.own(NEWIPC)  # nobody else's keys are here, and ours is nowhere else
+    key = 1 + secrets.randbelow(2**31 - 1)
+    made = need(t.proc.msgget(key, 0o3600))  # IPC_CREAT | IPC_EXCL: a queue that is there already is not ours
     try:
         with t.child() as child:
-            t.own(NEWIPC, child)
-            check(child.msgget(0x15AFE, 0).errno == 2, "a queue from outside is still found")
+            need(child.unshare(NEWIPC))
+            check(child.msgget(key, 0).errno == errno.ENOENT, "a queue from outside is still found")
     finally:
-        if made.ok:
-            t.proc.msgctl(made.value, 0)
+        t.proc.msgctl(made.value, 0)  # IPC_RMID: where unshare has no effect, it would stay
 
 
 @feature("ns.uts", "a host name of its own", config="UTS_NS", switches=_limit("uts"))

@@ -107,7 +107,11 @@ class Lxc:
             volumes=container.volumes,
             enter=container.enter,
             address=str(spec.option("address", "")).partition("/")[0] or None,
-            facts={"environment": [*launcher.environment(spec), "container=lxc"], "id": container.name},
+            facts={
+                "environment": [*launcher.environment(spec), "container=lxc"],
+                "id": container.name,
+                "notes": container.notes,
+            },
         )
 
     def clean(self, kind: str, handle: str) -> bool:

@@ -28,6 +28,8 @@ NAMESPACES = ("pid", "net", "ipc", "uts", "cgroup")
 LINE_ENDS = frozenset("\n\r")
 """To LXC: what comes after either is not read as the line's."""
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup")
+NO_V1_KEYS = 7
+"""The first LXC that refuses keys lxc.cgroup.CONTROLLER, of control groups v1."""
 PERIOD_US = 100_000
 LIMITS = {
     "memory": ("memory.limit_in_bytes", "memory.max"),
@@ -46,6 +48,8 @@ class Configuration:
     """Its path in the box."""
     guard: str | None
     """The control group below which LXC makes its own; None: this user may make none."""
+    version: str
+    """LXC's: "7.0.0"."""
     volumes: Mapping[str, Path]
 
     def text(self) -> bytes:
@@ -79,7 +83,8 @@ class Configuration:
             yield f"lxc.cgroup.dir.container = {self.guard}/box"
             yield f"lxc.cgroup.dir.monitor = {self.guard}/monitor"
             yield f"lxc.cgroup.dir.monitor.pivot = {self.guard}/pivot"
-            yield from _limits(spec)
+            if sets_limits(self.version):
+                yield from _limits(spec)
         yield from self._privileges()
         yield from texts(spec, "config")
 
@@ -170,7 +175,20 @@ class Configuration:
         if spec.has(drop("seccomp")):
             yield "lxc.seccomp.profile ="
         if spec.has(drop("devices")):
-            yield from ("lxc.cgroup.devices.allow = a", "lxc.cgroup2.devices.allow = a")
+            if takes_v1_keys(self.version):
+                yield "lxc.cgroup.devices.allow = a"
+            yield "lxc.cgroup2.devices.allow = a"
+
+
+def takes_v1_keys(version: str) -> bool:
+    """Whether LXC knows keys lxc.cgroup.CONTROLLER.…, of control groups v1."""
+    major = version.partition(".")[0]
+    return not major.isdigit() or int(major) < NO_V1_KEYS
+
+
+def sets_limits(version: str) -> bool:
+    """Whether LXC can be told the limits; else they are set from outside, on the group it makes."""
+    return takes_v1_keys(version) or cgroups.mode() == "v2"
 
 
 def mapped_option(ids: IdMap | None) -> list[str]:

@@ -17,7 +17,7 @@ from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.lxc import state
-from pytest_isolation.technologies.lxc.configuration import Configuration, is_passed_on, mapped_option
+from pytest_isolation.technologies.lxc.configuration import Configuration, is_passed_on, mapped_option, sets_limits
 from pytest_isolation.technologies.lxc.ids import id_map, own_range
 
 if TYPE_CHECKING:
@@ -43,6 +43,8 @@ class Container:
         self.pid: int | None = None
         self.root = Path("/")
         self._agent_path = "/agent"
+        self.version = program.version("lxc-start", "lxc")
+        self.notes: list[str] = []
         self.group: cgroups.Group | None = None
         guard = lifetime.new_group(spec.name, launcher.GUARD)
         self._guard = guard
@@ -85,7 +87,15 @@ class Container:
             path = f"{self._guard.path}/box"
             places = {name: root / path for name, root in cgroups.hierarchies().items()}
             self.group = cgroups.Group(path, {name: place for name, place in places.items() if place.is_dir()})
+            self._limit(self.group)
         return agent
+
+    def _limit(self, group: cgroups.Group) -> None:
+        """Where LXC knows no keys of control groups v1 any more: from outside, on the group it made."""
+        limits = launcher.limits_of(self.spec)
+        if not sets_limits(self.version) and limits != cgroups.Limits():
+            cgroups.limit(group, limits)
+            self.notes.append(f"LXC {self.version} sets no limits of control groups v1: they were set on its group")
 
     def enter(self) -> Agent:
         """As lxc-attach does."""
@@ -166,6 +176,7 @@ class Container:
             root=self.root,
             agent=self._agent_path,
             guard=self._guard.path if self._guard is not None else None,
+            version=self.version,
             volumes=self.volumes,
         )
 

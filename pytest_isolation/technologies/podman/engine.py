@@ -24,6 +24,7 @@ from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
+from pytest_isolation.technologies.podman import releases
 from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
@@ -157,8 +158,11 @@ class Engine:
             raise Unavailable(f"Podman does not work here: {error}", "see `podman info`") from None
         if spec.attached:
             return
-        if self.rootless and spec.network is None:
+        releases.check_control_groups(self.info())
+        if spec.network is None and self.rootless:
             self._check_rootless_network()
+        elif spec.network not in ("none", "host"):
+            releases.check_firewall(self.info())
         self.runtime(spec)
         if isinstance(spec.image, str):
             try:
