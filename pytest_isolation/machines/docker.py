@@ -19,7 +19,7 @@ from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
 from pytest_isolation.boxes.box import Box, Completed, Parts
 from pytest_isolation.boxes.spec import MIB, BoxSpec
-from pytest_isolation.errors import AgentLost, BoxError, Unsupported, UsageError
+from pytest_isolation.errors import AgentLost, BoxError, UsageError
 from pytest_isolation.machines.recipe import Recipe, image
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
@@ -176,7 +176,7 @@ def _start(machine: Machine, lifetime: Lifetime, timeout: float) -> DockerMachin
         vm = boot(machine, lifetime, timeout=timeout)
         undo.callback(vm.close)
         if not vm.fast:
-            raise Unsupported(f"the kernel {machine.kernel.path} has no virtio console: it would be too slow to ask")
+            raise guest.too_slow(machine)
         known = machine.kernel.modules.knows
         try:
             vm.load(*(name for name in MODULES if known(name)))

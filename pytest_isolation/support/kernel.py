@@ -7,11 +7,13 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.technologies import capabilities
+from pytest_isolation.technologies.qemu.modules import Modules
 
 
 @dataclass(slots=True)
@@ -96,11 +98,12 @@ class Kernel:
         return None
 
     def _on_disk(self, name: str) -> bool:
-        for file in ("modules.builtin", "modules.dep"):
-            for line in lines(self.modules / file):
-                if module_name(line.partition(":")[0]) == name:
-                    return True
-        return False
+        return _modules(self.modules).knows(name)
+
+
+@cache
+def _modules(directory: Path) -> Modules:
+    return Modules(directory)
 
 
 def version_of(text: str) -> tuple[int, int]:
@@ -116,7 +119,7 @@ def module_name(path: str) -> str:
 
 def lines(path: Path) -> list[str]:
     try:
-        return path.read_text().splitlines()
+        return path.read_text(errors="replace").splitlines()
     except OSError:
         return []
 
@@ -148,15 +151,30 @@ def look(
     load: Callable[[str], None] | None = None,
     ours: bool = False,
 ) -> Kernel:
-    """The kernel `root` runs on; for an image, its configuration is sought beside it (config-RELEASE)."""
+    """The kernel `root` runs on; for an image, its configuration is sought beside it (config-RELEASE, or config)."""
     program = Program()
     step = program.uname()
     release = root.run(program)[step].data[130:195].split(b"\0")[0].decode()
-    places = [Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config")]
-    if name != "running":
-        places.insert(0, Path(name).parent / f"config-{release}")
+    modules = modules or Path("/lib/modules") / release
     packed = read_all(root, "/proc/config.gz")
     texts = [gzip.decompress(packed).decode()] if packed else []
-    texts += [place.read_text() for place in places if place.is_file()]
+    texts += [text for place in _config_places(name, release, modules) if (text := _config_of(place, release))]
     config = parse_config(texts[0]) if texts else None
-    return Kernel(name, root, release, modules or Path("/lib/modules") / release, config, groups, load, None, ours)
+    return Kernel(name, root, release, modules, config, groups, load, None, ours)
+
+
+def _config_places(name: str, release: str, modules: Path) -> list[Path]:
+    """Debian has it in the modules' directory since 14, beside the image; before, both are in /boot."""
+    found = [modules / "config", Path(f"/boot/config-{release}"), Path(f"/lib/modules/{release}/config")]
+    if name != "running":
+        beside = dict.fromkeys((Path(name).parent, Path(name).resolve().parent))
+        found = [place / file for place in beside for file in (f"config-{release}", "config")] + found
+    return found
+
+
+def _config_of(place: Path, release: str) -> str:
+    """The configuration at `place`; empty where there is none, or one that says it is of another version."""
+    text = "\n".join(lines(place)) if place.is_file() else ""
+    named = re.search(r"^# Linux/\S+ (\d+\.\d+)\S* Kernel Configuration", text, re.MULTILINE)
+    other = named is not None and version_of(named[1]) != version_of(release)
+    return "" if other or not re.search(r"^CONFIG_\w+=", text, re.MULTILINE) else text

@@ -20,7 +20,7 @@ from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
-from pytest_isolation.technologies.qemu.machine import Machine, binary
+from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, binary
 from pytest_isolation.technologies.qemu.snapshot import start
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ class Qemu:
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
         binary()
-        self._kernel(spec)
+        found = self._kernel(spec)
+        if found.modules.directory is not None and found.why_no_channel(CHANNEL):
+            raise guest.too_slow(Machine(kernel=found))
         for key, allowed in CHOICES.items():
             if (value := spec.option(key, allowed[0])) not in allowed:
                 raise UsageError(f"{key}={value}: expected one of {', '.join(allowed)}")

@@ -13,12 +13,14 @@ from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.boxes.weakenings import drop
-from pytest_isolation.errors import AgentLost, BoxError, Unsupported
+from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu import network
+from pytest_isolation.technologies.qemu.machine import CHANNEL
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.qemu.machine import Machine
     from pytest_isolation.technologies.qemu.vm import Vm
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE = 1, 2, 4, 8, 32, 4096, 8192
@@ -27,13 +29,21 @@ NEW, GROUPS = "/box", "/groups"
 """Of the initramfs: the box's root to be, and the guest's control groups while limits are set."""
 
 
+def too_slow(machine: Machine) -> Unavailable:
+    """The error of a kernel whose agent speaks over a serial line only."""
+    return Unavailable(
+        f"a box of the kernel {machine.kernel.path} would be too slow to ask: {machine.kernel.why_no_channel(CHANNEL)}",
+        "name a kernel with its modules beside it: qemu:kernel=PATH (Debian: linux-image-cloud-amd64)",
+    )
+
+
 def become_box(vm: Vm, spec: BoxSpec) -> Agent:
     """Turn the initramfs of `vm` into a box of `spec`; returns the agent that is its first process.
 
     Raises BoxError with the call that the guest's kernel refused.
     """
     if vm.channel is None or vm.descriptor is None:
-        raise Unsupported(f"the kernel {vm.machine.kernel.path} has no virtio console: a box would be too slow to ask")
+        raise too_slow(vm.machine)
     proc = vm.agent.proc
     _root(proc, spec)
     _limits(proc, spec)

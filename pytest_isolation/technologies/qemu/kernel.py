@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import gzip
-import lzma
 import os
 import re
-import shutil
-import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 
 from pytest_isolation.errors import Cause, Unavailable
+from pytest_isolation.technologies.qemu.modules import Modules, is_directory_of
 
 BOOT = Path("/boot")
+INSTALLED = Path("/usr/lib/modules")
+"""Where Debian 14 has images, each in its modules' directory."""
 INSTALL = "install one (Debian: apt install linux-image-cloud-amd64), or name one: qemu:kernel=PATH"
 
 
@@ -30,85 +30,26 @@ class Kernel:
 
     @property
     def modules(self) -> Modules:
-        """The modules built with it: beside the image, as in an unpacked package, else the machine's."""
-        above = self.path.resolve().parent
-        for base in (above / "modules", above / "lib/modules", *(up / "lib/modules" for up in above.parents)):
-            if self.release and (base / self.release / "modules.dep").is_file():
-                return Modules(base / self.release)
-        return Modules(None)
+        """The modules built with it: where the image is or beside it, as in an unpacked package, else the machine's."""
+        return modules_of(self.path, self.release)
+
+    def why_no_channel(self, names: Iterable[str]) -> str | None:
+        """Why its agent cannot speak over virtio, for which the kernel needs `names`; None: it has all of them."""
+        modules = self.modules
+        if modules.directory is None:
+            release = self.release or "whatever release it is"
+            return f"no modules of {release} are beside it or in /lib/modules, and none for virtio is built in"
+        lost = [name for name in names if not modules.knows(name)]
+        return f"{modules.directory} has no module {', '.join(lost)}, and it is not built in" if lost else None
 
 
-@dataclass(frozen=True)
-class Modules:
-    """A directory with modules.dep; None: the kernel has no modules here."""
-
-    directory: Path | None
-
-    @cached_property
-    def _needs(self) -> dict[str, list[str]]:
-        """Name -> files to load, itself last (depmod(8): each line lists what must be there before, nearest first)."""
-        if self.directory is None:
-            return {}
-        found = {}
-        for line in (self.directory / "modules.dep").read_text().splitlines():
-            file, _, needed = line.partition(":")
-            found[_name(file)] = [*reversed(needed.split()), file]
-        return found
-
-    @cached_property
-    def _built_in(self) -> frozenset[str]:
-        file = self.directory / "modules.builtin" if self.directory is not None else None
-        return frozenset(map(_name, file.read_text().split())) if file is not None and file.is_file() else frozenset()
-
-    def built_in(self, name: str) -> bool:
-        """Whether the kernel has `name` in itself: it is there before anything is loaded."""
-        return _plain(name) in self._built_in
-
-    def knows(self, name: str) -> bool:
-        """Whether the kernel has `name`, built in or as a module."""
-        return _plain(name) in self._built_in or _plain(name) in self._needs
-
-    def to_load(self, *names: str) -> dict[str, Path]:
-        """Module name -> file, in the order to load them, dependencies first; built-in ones need nothing.
-
-        Raises Unavailable for a name this kernel does not have.
-        """
-        order: dict[str, Path] = {}
-        for name in map(_plain, names):
-            if name in self._built_in:
-                continue
-            if name not in self._needs or self.directory is None:
-                raise Unavailable(
-                    f"the kernel has no module {name} ({self.directory or 'it has no modules on this machine'})",
-                    "use a kernel that has it, with its modules beside it",
-                )
-            for file in self._needs[name]:
-                order.setdefault(_name(file), self.directory / file)
-        return order
-
-
-def _plain(name: str) -> str:
-    return name.replace("-", "_")
-
-
-def _name(file: str) -> str:
-    return _plain(Path(file).name.partition(".ko")[0])
-
-
-def read_module(path: Path) -> bytes:
-    """The module's ELF bytes, whatever it is compressed with.  Raises Unavailable when nothing here can."""
-    data = path.read_bytes()
-    match path.suffix:
-        case ".xz":
-            return lzma.decompress(data)
-        case ".gz":
-            return gzip.decompress(data)
-        case ".zst":
-            zstd = shutil.which("zstd")
-            if zstd is None:
-                raise Unavailable(f"{path} is compressed with zstd, which is not here", "apt install zstd")
-            return subprocess.run([zstd, "-dcq"], input=data, stdout=subprocess.PIPE, check=True).stdout
-    return data
+@cache
+def modules_of(path: Path, release: str) -> Modules:
+    """Debian has had the image in /boot, and has it in the directory of the modules since 14."""
+    own = path.resolve().parent
+    beside = [own, own / "modules" / release]
+    beside += [up / folder / release for up in (own, *own.parents) for folder in ("lib/modules", "usr/lib/modules")]
+    return Modules(next((place for place in beside if release and is_directory_of(place, release)), None))
 
 
 def kernel(path: str | os.PathLike[str] | None = None) -> Kernel:
@@ -118,7 +59,8 @@ def kernel(path: str | os.PathLike[str] | None = None) -> Kernel:
     """
     if path is not None:
         return _look(Path(path))
-    images = sorted(BOOT.glob("vmlinuz-*"), key=_rank, reverse=True) if BOOT.is_dir() else []
+    images = [*BOOT.glob("vmlinuz-*"), *INSTALLED.glob("*/vmlinuz")]
+    images.sort(key=_rank, reverse=True)
     if not images:
         raise Unavailable(f"no kernel image (vmlinuz-*) is in {BOOT}", INSTALL)
     readable = [image for image in images if os.access(image, os.R_OK)]
@@ -134,7 +76,8 @@ def kernel(path: str | os.PathLike[str] | None = None) -> Kernel:
 
 
 def _rank(image: Path) -> tuple[bool, list[int]]:
-    return "cloud" in image.name, [int(word) for word in re.findall(r"\d+", image.name)]
+    name = image.name if image.parent == BOOT else image.parent.name
+    return "cloud" in name, [int(word) for word in re.findall(r"\d+", name)]
 
 
 def _look(path: Path) -> Kernel:

@@ -27,8 +27,8 @@ from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu.console import Console
 from pytest_isolation.technologies.qemu.initramfs import Node, to_cpio
-from pytest_isolation.technologies.qemu.kernel import read_module
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, command
+from pytest_isolation.technologies.qemu.modules import read_module
 from pytest_isolation.technologies.qemu.monitor import Monitor
 
 if TYPE_CHECKING:
@@ -236,9 +236,10 @@ class _Boot:
             _accept(proc.run(program)[loaded], name)
         proc.syslog(8, 1)  # SYSLOG_ACTION_CONSOLE_LEVEL: from here only what is fatal
         must(proc.mount("dev", "/dev", "devtmpfs"), "mounting /dev")
-        if not all(vm.machine.kernel.modules.knows(name) for name in CHANNEL):
-            return  # the serial line must do
+        known = all(vm.machine.kernel.modules.knows(name) for name in CHANNEL)
         while not (opened := proc.openat(AT_FDCWD, PORT, os.O_RDWR)).ok:
+            if not known:
+                return  # nobody could say whether it is built in, and it is not: the serial line must do
             if time.monotonic() > self.deadline:
                 raise AgentLost(f"its virtio port did not appear: {opened}")
             time.sleep(0.02)

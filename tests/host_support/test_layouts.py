@@ -1,0 +1,118 @@
+"""Kernels as Debian 14's packages have them: image, configuration and modules in one directory, and no modules.dep."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation import BoxSpec, Unavailable
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.support.image import booted
+from pytest_isolation.support.survey import survey
+from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.qemu.kernel import kernel
+from pytest_isolation.technologies.qemu.machine import CHANNEL
+from pytest_isolation.technologies.qemu.modules import Modules, name_of, needs, read_module
+from tests.host_support.images import need_vm
+
+
+@pytest.fixture(autouse=True)
+def _there() -> None:
+    need_vm()
+
+
+def laid_out(folder: Path) -> Path:
+    """The newest kernel here as Debian 14 has it, in an unpacked package; the path of its image."""
+    found = kernel()
+    directory = found.modules.directory
+    assert directory is not None
+    place = folder / "usr/lib/modules" / found.release
+    place.mkdir(parents=True)
+    for name in ("kernel", "modules.builtin"):
+        (place / name).symlink_to(directory / name)
+    shutil.copy(f"/boot/config-{found.release}", place / "config")
+    shutil.copy(found.path, place / "vmlinuz")
+    return place / "vmlinuz"
+
+
+def test_its_modules_are_found_without_depmod(tmp_path: Path) -> None:
+    """What the files say they need is what depmod says, each after what it needs."""
+    found = kernel(laid_out(tmp_path))
+    assert found.modules.directory == found.path.parent
+    assert found.why_no_channel(CHANNEL) is None
+    listed = kernel().modules
+    for name in ("overlay", "br_netfilter", "nft_masq", "virtio-net", "btrfs", "nf_conntrack", "ip_vs"):
+        if not listed.knows(name):
+            continue
+        ours = found.modules.to_load(name)
+        assert set(ours) == set(listed.to_load(name)), name
+        for module, path in ours.items():
+            before = list(ours)[: list(ours).index(module)]
+            assert {one for one in needs(read_module(path)) if not listed.built_in(one)} <= set(before)
+
+
+def test_it_boots_with_its_configuration_and_modules(tmp_path: Path) -> None:
+    lifetime = Lifetime()
+    try:
+        with booted(str(laid_out(tmp_path)), lifetime) as machine:
+            assert machine.configured(("BRIDGE",)) == "m"
+            (found,) = survey(machine, ("root",), only=("net.bridge",))
+    finally:
+        lifetime.close()
+    assert found.finding.status == "works", found.finding
+
+
+def test_another_file_called_config_is_none(tmp_path: Path) -> None:
+    from pytest_isolation.support.kernel import _config_of
+
+    for text in ("[core]\n\tbare = false\n", "# Linux/x86 4.19.1 Kernel Configuration\nCONFIG_NET=y\n", "\0\xff"):
+        (tmp_path / "config").write_text(text, encoding="latin1")
+        assert _config_of(tmp_path / "config", "6.12.9-cloud-amd64") == ""
+    (tmp_path / "config").write_text("# Linux/x86 6.12.117 Kernel Configuration\nCONFIG_NET=y\n")
+    assert "NET=y" in _config_of(tmp_path / "config", "6.12.9-cloud-amd64")
+
+
+def test_an_image_without_its_modules_says_so(tmp_path: Path) -> None:
+    """Not "no virtio console": nobody can know that."""
+    alone = tmp_path / "vmlinuz"
+    shutil.copy(kernel().path, alone)
+    renamed = bytearray(alone.read_bytes())
+    at = renamed.index(kernel().release.encode())
+    renamed[at : at + 3] = b"0.0"  # a release of which no modules are anywhere
+    alone.write_bytes(renamed)
+    why = kernel(alone).why_no_channel(CHANNEL)
+    assert why is not None and "no modules of 0.0" in why and "beside it" in why
+
+
+def test_modules_without_the_channels_are_a_reason_to_start_none(tmp_path: Path) -> None:
+    image = laid_out(tmp_path)
+    for name in ("kernel", "modules.builtin"):
+        (image.parent / name).unlink()
+    (image.parent / "kernel").mkdir()
+    with pytest.raises(Unavailable, match=r"has no module .*virtio_console.*, and it is not built in") as error:
+        technology("qemu").check_available(BoxSpec(technology="qemu", options=(("kernel", str(image)),)))
+    assert "qemu:kernel=PATH" in error.value.remedy
+
+
+def test_modules_of_every_compression(tmp_path: Path) -> None:
+    path = next(iter(kernel().modules.to_load("overlay").values()))
+    data = read_module(path)
+    (tmp_path / "overlay.ko").write_bytes(data)
+    (tmp_path / "overlay.ko.xz").write_bytes(lzma.compress(data))
+    names = ["overlay.ko", "overlay.ko.xz"]
+    if shutil.which("zstd"):
+        subprocess.run(["zstd", "-q", os.fspath(tmp_path / "overlay.ko")], check=True)
+        names.append("overlay.ko.zst")
+    assert [read_module(tmp_path / name) for name in names] == [data] * len(names)
+    assert {name_of(name) for name in names} == {"overlay"}
+    (tmp_path / "overlay.ko.xz").write_bytes(lzma.compress(data)[:100])
+    with pytest.raises(Unavailable, match=r"the module .*overlay\.ko\.xz cannot be read"):
+        read_module(tmp_path / "overlay.ko.xz")
+    for broken in (b"", data[:40], b"\x7fELF\2\1" + bytes(20)):
+        assert needs(broken) == []
+    assert not Modules(tmp_path).knows("overlay")  # what lies in no directory of a kernel's own is none of its
