@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -31,20 +31,25 @@ def table() -> dict[str, dict[str, Any]]:
     return found
 
 
-def why(guarantee: str, holes: Iterable[str], technology: str, given: frozenset[str]) -> Why | None:
+def why(guarantee: str, holes: Iterable[str], technology: str, given: Mapping[str, str]) -> Why | None:
     """The cause that was seen, else what usually breaks `guarantee`; None where nothing is known of it.
 
     `holes`: those that break it.  `given`: what the box was given, as `namespace:pid`, and the holes it was started
-    with, as `hole:share-pid`.
+    with, as `hole:share-pid` -> more words about it, or "".
     """
     likely = sorted(holes, key=lambda hole: FIRST.index(kind) if (kind := hole.split("-")[0]) in FIRST else len(FIRST))
     known = [(hole, table()["hole"][hole]) for hole in likely if hole in table()["hole"]]
-    found = [entry for hole, entry in known if f"hole:{hole}" in given or not given.isdisjoint(entry.get("given", ()))]
+    for hole, entry in known:
+        if (
+            shown := next((key for key in (f"hole:{hole}", *entry.get("given", ())) if key in given), None)
+        ) is not None:
+            return _said(entry, technology, given[shown], seen=True)
     by_itself = table()["guarantee"].get(guarantee)
-    entries = [*found, *([by_itself] if by_itself else []), *(entry for _, entry in known)]
-    return _said(entries[0], technology, seen=bool(found)) if entries else None
+    entry = by_itself or next((entry for _, entry in known), None)
+    return _said(entry, technology) if entry is not None else None
 
 
-def _said(entry: dict[str, Any], technology: str, *, seen: bool) -> Why:
+def _said(entry: dict[str, Any], technology: str, what: str = "", *, seen: bool = False) -> Why:
     cause = str(entry["cause"]).replace("{box}", "container" if technology in CONTAINERS else "box")
-    return Why(cause, str(entry.get(technology) or table()["alone"].get(technology) or entry["do"]), seen)
+    remedy = str(entry.get(technology) or table()["alone"].get(technology) or entry["do"])
+    return Why(f"{cause}: {what}" if what else cause, remedy, seen)

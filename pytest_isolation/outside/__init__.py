@@ -37,6 +37,12 @@ class Outside:
         made: Standing = kept
         return made.proc
 
+    def handed(self) -> list[dict[str, str | None]]:
+        """What of the host the box was given, as plain data for its report: handed.py.  Never raises."""
+        from pytest_isolation.outside.handed import handed
+
+        return handed(self._box)
+
     def process(self) -> Standing:
         """Another process of the host, to be changed and ended."""
         return self._box.parts.ground.start()

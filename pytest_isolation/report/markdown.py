@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import inception, pairs, summary, support
+from pytest_isolation.report import given, inception, pairs, summary, support
 from pytest_isolation.report.cells import DOMAINS, matrix
 from pytest_isolation.report.doors import differences, doors_of, named, places
+from pytest_isolation.report.why import lines as reasons
+from pytest_isolation.report.why import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +27,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         f"**{summary.bottom_line(run)}**",
         *([f"- {_line(note)}" for note in (*run.notes, *summary.silent_proofs(run))]),
         *_boxes(run),
+        *_given(run),
         *_matrix(run),
         *_doors(run),
         *_pairs(run),
@@ -55,6 +58,15 @@ def _boxes(run: Run) -> Iterator[str]:
         said = [summary.box_line(box), *([f"do: {box.remedy}"] if box.remedy else []), *box.notes]
         rows.append([box.name, box.technology, spec, summary.facts(box), "; ".join(said)])
     yield table(["box", "technology", "spec", "facts", ""], rows)
+
+
+def _given(run: Run) -> Iterator[str]:
+    found = given.together(run.boxes, whole=True)
+    if found:
+        yield "## What each box was given of its host"
+    for names, lines in found:
+        yield f"### {', '.join(map(_line, names))}"
+        yield "\n".join(f"- {_line(line)}" for line in lines)
 
 
 def _matrix(run: Run) -> Iterator[str]:
@@ -141,6 +153,8 @@ def _broken(run: Run) -> Iterator[str]:
         if row.note:
             yield _line(row.note)
         yield from _evidence(row)
+        if said := reasons(run, row):
+            yield "\n".join(f"- {label}: {_line(text)}" for label, text in said)
 
 
 def _accepted(run: Run) -> Iterator[str]:
@@ -149,19 +163,26 @@ def _accepted(run: Run) -> Iterator[str]:
         yield "## Violated, not required"
     for rows in groups:
         named = places(rows, doors_of(run))
-        boxes = "; ".join(f"{box}: {held[0].note}" if held[0].note else box for box, held in named.items())
         yield f"### `{rows[0].guarantee}`"
-        yield _line(boxes)
-        yield from _evidence(rows[0])
+        for box, held in named.items():
+            yield _line(f"{box}: {held[0].note}" if held[0].note else box)
+            yield from _evidence(held[0])
+        if said := together(run, ((box, held[0]) for box, held in named.items())):
+            yield "\n".join(
+                f"- {_line(text + (' (' + ', '.join(boxes) + ')' if boxes else ''))}" for text, boxes in said
+            )
 
 
 def _evidence(row: ResultRow) -> Iterator[str]:
     if row.reason:
         yield _line(row.reason)
     for evidence in row.evidence:
-        lines = [f"# {name} = {value}" for name, value in evidence.example.items()]
-        lines += [f"{'> ' if n in evidence.proof else '  '}{call}" for n, call in enumerate(evidence.calls)]
+        lines = list(evidence.proving)
         lines += [f"# observed: {name} = {value}" for name, value in evidence.observed.items()]
+        more = [f"# with {name} = {value}" for name, value in evidence.example.items()]
+        if len(evidence.calls) > len(evidence.proving):
+            more += [f"{'> ' if n in evidence.proof else '  '}{call}" for n, call in enumerate(evidence.calls)]
+        lines += ["", *more] if lines and more else more
         if lines:
             text = "\n".join(lines)
             fence = "`" * max(3, _longest_run(text) + 1)

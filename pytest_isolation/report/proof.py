@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pytest_isolation.report import summary
@@ -49,7 +49,7 @@ def accepted(run: Run, width: int, paint: Paint) -> list[str]:
 def in_short(row: ResultRow) -> str:
     """ "kill(48213, SIGUSR1) = 0; observed signals_seen = [10]": one line."""
     for evidence in row.evidence[:1]:
-        proving = [evidence.calls[number] for number in evidence.proof][-1:]
+        proving = evidence.proving[-1:]
         return "; ".join([*proving, *([f"observed {_observed(evidence)}"] if evidence.observed else [])])
     return ""
 
@@ -62,8 +62,7 @@ def _whole(run: Run, row: ResultRow, width: int) -> Iterator[str]:
     if row.reason:
         yield from wrapped(f"  {row.reason}", width, "    ")
     for evidence in row.evidence:
-        proving = [evidence.calls[number] for number in evidence.proof]
-        yield from _listed("proof", proving, width)
+        yield from _listed("proof", evidence.proving, width)
         yield from _listed("observed", [f"{name} = {value}" for name, value in evidence.observed.items()], width)
     for label, text in reasons(run, row):
         yield from wrapped(f"  {label:<{LABEL}}{text}", width, " " * (LABEL + 2))
@@ -77,7 +76,7 @@ def _whole(run: Run, row: ResultRow, width: int) -> Iterator[str]:
         yield from _listed("other calls", [f"({left} more before)", *calls] if left else calls, width)
 
 
-def _listed(label: str, lines: list[str], width: int) -> Iterator[str]:
+def _listed(label: str, lines: Iterable[str], width: int) -> Iterator[str]:
     for number, line in enumerate(lines):
         yield cut(f"  {'' if number else label:<{LABEL}}{line}", width)
 

@@ -62,6 +62,20 @@ class Cost(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GivenRow(Row):
+    """One thing of the host that a box was given; outside/handed.py says what each kind has."""
+
+    kind: str
+    target: str
+    """Where the box has it, or what it is."""
+    host: str | None = None
+    mode: str | None = None
+    """ro or rw."""
+    fstype: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BoxRow(Row):
     name: str
     technology: str
@@ -79,6 +93,8 @@ class BoxRow(Row):
     """What a reader of its results must know: that KVM was refused and TCG served, for example."""
     submission: str | None = None
     """The audited submission whose service it is."""
+    given: tuple[GivenRow, ...] | None = None
+    """What of the host it was given; None where nobody looked: it was not started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +120,10 @@ class Evidence(Row):
     observed: Mapping[str, Any] = field(default_factory=dict)
     """What the witness saw."""
     seed: int | None = None
+
+    @property
+    def proving(self) -> tuple[str, ...]:
+        return tuple(call for number, call in enumerate(self.calls) if number in self.proof)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

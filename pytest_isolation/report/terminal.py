@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import pairs, proof, summary, support
+from pytest_isolation.report import given, pairs, proof, summary, support
 from pytest_isolation.report.cells import matrix
 from pytest_isolation.report.doors import differences
 from pytest_isolation.report.grid import Grid, fitting
@@ -44,6 +44,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         _groups("vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run), width),
         _groups("unsupported: the box cannot be asked", summary.unsupported(run), width),
         _groups("unproven: no box on this machine could be the control", summary.unproven(run), width),
+        list(_given(run, width)),
         header(run, width=width),
         *_support(run, width, paint),
         [line for proof in summary.silent_proofs(run) for line in wrapped(f"proof: {proof}", width, "       ")],
@@ -64,6 +65,15 @@ def _answer(run: Run, grid: Grid, width: int, paint: Paint) -> Iterator[str]:
         told = summary.box_answer(run, box)
         first, *more = wrapped(f"{names.get(box.name, box.name):<{across}}  {told.text}", width, " " * (across + 2))
         yield from (paint(first, "red" if told.bad else "green" if box.available else "dim"), *more)
+
+
+def _given(run: Run, width: int) -> Iterator[str]:
+    found = given.together(run.boxes)
+    if found:
+        yield "what each box was given of its host"
+    for names, lines in found:
+        yield from wrapped(f"  {', '.join(names)}", width, "    ")
+        yield from (part for line in lines for part in wrapped(f"      {line}", width, "        "))
 
 
 def _doors(run: Run, width: int) -> list[str]:

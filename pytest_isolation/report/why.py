@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees import holes
+from pytest_isolation.report import given
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +45,13 @@ def _label(found: holes.Why) -> str:
     return "cause" if found.seen else "usual cause"
 
 
-def _given(box: BoxRow) -> frozenset[str]:
-    """As the table has it: a kind, and a kind with what is of it."""
-    opened = {f"hole:{hole}" for hole in box.spec.get("weakenings", ())}
-    return frozenset(opened)
+def _given(box: BoxRow) -> dict[str, str]:
+    """As the table has it: a kind, and a kind with its target, or with the host's path -> what of it the box has."""
+    found = {f"hole:{hole}": "" for hole in box.spec.get("weakenings", ())}
+    for row in box.given or ():
+        if row.kind in ("system", "device") or (row.kind == "socket" and row.why):
+            for key in (row.kind, f"{row.kind}:{row.host}"):
+                found[key] = "; ".join(one for one in (found.get(key), given.file(row)) if one)
+        else:
+            found[f"{row.kind}:{row.target}"] = ""
+    return found

@@ -19,6 +19,7 @@ from pytest_isolation.report import renderer
 from pytest_isolation.report.run import (
     BoxRow,
     Cost,
+    GivenRow,
     GuaranteeRow,
     HostFacts,
     ResultRow,
@@ -89,7 +90,7 @@ def guarantee_row(promise: Guarantee) -> GuaranteeRow:
 
 def box_row(chosen: Chosen, starts: list[float], notes: list[str]) -> BoxRow:
     costs = {"start_ms": Cost(median=round(statistics.median(starts), 1), n=len(starts))} if starts else {}
-    facts = {key: value for key, value in chosen.facts.items() if key != "version"}
+    facts = {key: value for key, value in chosen.facts.items() if key not in ("version", "given")}
     return BoxRow(
         name=chosen.spec.name,
         technology=chosen.spec.technology,
@@ -101,7 +102,12 @@ def box_row(chosen: Chosen, starts: list[float], notes: list[str]) -> BoxRow:
         cause=chosen.cause,
         costs=costs,
         notes=tuple(notes),
+        given=_given(chosen.facts.get("given")),
     )
+
+
+def _given(rows: list[dict[str, Any]] | None) -> tuple[GivenRow, ...] | None:
+    return tuple(map(GivenRow.from_json, rows)) if rows is not None else None
 
 
 class Gatherer:

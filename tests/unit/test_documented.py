@@ -43,7 +43,7 @@ def test_sign(sign: cells.Sign) -> None:
     assert f"| `{sign.word}` | `{sign.letter}` |" in REPORT_DOC
 
 
-@pytest.mark.parametrize("part", ["result", "box", "evidence", "guarantee"])
+@pytest.mark.parametrize("part", ["result", "box", "given", "evidence", "guarantee"])
 def test_field(part: str) -> None:
     missing = [key for key in SCHEMA["$defs"][part]["properties"] if not re.search(rf"`{key}(\[\])?`", REPORT_DOC)]
     assert missing == []

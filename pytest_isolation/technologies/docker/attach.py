@@ -13,6 +13,7 @@ from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.docker import observer, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained, handed
 from pytest_isolation.technologies.identity import kernel
+from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -93,7 +94,7 @@ class Attached:
         if self.ground is HERE:
             lend.check_may_lend(groups is not None)
         self.group = cgroups.group_at(groups, self.ground) if groups else None
-        self.facts = {"id": self.id, "name": self.name, "handed": handed(found)}
+        self.facts = {"id": self.id, "name": self.name, "handed": handed(found), "published": published(found)}
         networks = ((found.get("NetworkSettings") or {}).get("Networks") or {}).values()
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")

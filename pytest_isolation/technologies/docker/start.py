@@ -19,6 +19,7 @@ from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
 from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.docker.settings import Settings
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
+from pytest_isolation.technologies.ports import published
 from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class Start:
         """What the host sees of the container."""
         found = self.daemon.api.inspect_container(self.id)
         self._check_runtime(agent, found)
-        self.facts |= {"id": self.id, "name": self.name, "handed": handed(found)}
+        self.facts |= {"id": self.id, "name": self.name, "handed": handed(found), "published": published(found)}
         if not self.users:
             self.facts["environment"] = launcher.environment(self.spec)
         settings = found.get("NetworkSettings") or {}

@@ -11,6 +11,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies import launcher, lend
 from pytest_isolation.technologies.podman import door
+from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -95,7 +96,7 @@ class Attached:
         groups = cgroups.places_of(self.pid, self.id)
         lend.check_may_lend(Path(f"/proc/{self.pid}").exists())
         self.group = cgroups.group_at(groups) if groups else None
-        self.facts = {"id": self.id, "name": self.name}
+        self.facts = {"id": self.id, "name": self.name, "published": published(found)}
         settings = found.get("NetworkSettings") or {}
         networks = [settings, *(settings.get("Networks") or {}).values()]
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)

@@ -20,6 +20,7 @@ from pytest_isolation.technologies.identity import check_runtime
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.podman.arguments import arguments, own
 from pytest_isolation.technologies.podman.engine import LABEL
+from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -232,7 +233,7 @@ class Start:
         if Path(used).name != Path(asked).name:
             raise BoxError(f"{self.spec.id}: the runtime {asked} was asked for, and Podman used {used}")
         check_runtime(agent, Path(used).name, used if "/" in used else self.engine.program_of(used), same_host=True)
-        self.facts |= {"id": found["Id"], "name": self.name}
+        self.facts |= {"id": found["Id"], "name": self.name, "published": published(found)}
         if not self._theirs:
             self.facts["environment"] = launcher.environment(self.spec)
         self.pid = int(found["State"]["Pid"])

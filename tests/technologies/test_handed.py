@@ -1,0 +1,93 @@
+"""What a box was given is in its report: files, namespaces, privileges and ports, by what the host sees of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation import weaken
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.weakenings import NAMESPACES, Weakening
+from pytest_isolation.options.boxes import parse
+from tests.runs import run
+from tests.support import need
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    made = Pool(Lifetime())
+    yield made
+    made.close()
+    made.lifetime.close()
+
+
+def targets(pool: Pool, name: str, kind: str) -> list[str]:
+    return [row["target"] for row in pool.measured[name]["given"] if row["kind"] == kind]
+
+
+def test_the_host_shares_everything(pool: Pool) -> None:
+    pool.box(need("host"))
+    assert set(targets(pool, "host", "namespace")) == set(NAMESPACES)
+    assert targets(pool, "host", "system") == ["/"]
+
+
+def test_namespaces_of_its_own(pool: Pool) -> None:
+    pool.box(need("namespaces"))
+    assert not {"mnt", "pid", "net", "ipc", "uts"} & set(targets(pool, "namespaces", "namespace"))
+
+
+@pytest.mark.parametrize(
+    ("hole", "kind", "target"),
+    [
+        (weaken.share("pid"), "namespace", "pid"),
+        (weaken.share("net"), "namespace", "net"),
+        (weaken.grant("SYS_ADMIN"), "capability", "SYS_ADMIN"),
+        (weaken.expose("/"), "system", "/host"),
+    ],
+    ids=str,
+)
+def test_a_hole_shows(hole: Weakening, kind: str, target: str, pool: Pool) -> None:
+    pool.box(need("namespaces").weakened(hole))
+    assert target in targets(pool, "namespaces", kind)
+
+
+def test_what_docker_was_told(pool: Pool, tmp_path: Path) -> None:
+    need("docker")
+    words = f"volumes={tmp_path}:/d:ro,group_add=27,cap_drop=ALL,cap_add=NET_RAW"
+    spec = parse(f"docker:{words}")
+    pool.box(spec)
+    given = pool.measured["docker"]["given"]
+    assert {"kind": "volume", "target": "/d", "host": str(tmp_path), "mode": "ro"}.items() <= given[0].items()
+    assert targets(pool, "docker", "capability") == ["NET_RAW"]
+    assert "27" in targets(pool, "docker", "group")
+
+
+def test_a_published_port(pool: Pool) -> None:
+    need("docker")
+    pool.box(parse("docker:ports=80/tcp=18473"))
+    assert ("80/tcp", "0.0.0.0:18473") in {
+        (row["target"], row["host"]) for row in pool.measured["docker"]["given"] if row["kind"] == "port"
+    }
+
+
+def test_a_kernel_of_its_own(pool: Pool) -> None:
+    pool.box(need("gvisor"))
+    assert targets(pool, "gvisor", "kernel") == ["its own"]
+    assert targets(pool, "gvisor", "namespace") == []
+
+
+def test_every_report_has_it(tmp_path: Path) -> None:
+    done = run(
+        tmp_path / "run", "--isolation", "--box", "host", "--isolation-only", "pid.signal-out-refused",
+        "--isolation-report", f"md:{tmp_path / 'r.md'}",
+    )  # fmt: skip
+    (box,) = done.report["boxes"]
+    assert {"kind": "namespace", "target": "pid"}.items() <= next(
+        row for row in box["given"] if row["target"] == "pid"
+    ).items()
+    done.said("what each box was given of its host", "namespaces shared with the host: mnt, pid, net")
+    assert "## What each box was given of its host" in (tmp_path / "r.md").read_text()
+    done.said("cause: the box shares the host's processes")
