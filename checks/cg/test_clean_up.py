@@ -21,6 +21,8 @@ promise = guarantee(
 def test_no_group_is_left(box: Box, children: int, memory: int) -> None:
     with box.fresh(memory=memory * MIB) as short_lived:
         places = set(group_of(short_lived).places.values())
+        if not any(place.exists() for place in places):
+            promise.undecided("the host shows no control group of the box")
         for _ in range(children):
             short_lived.spawn()
     left = [str(place) for place in places if place.exists()]

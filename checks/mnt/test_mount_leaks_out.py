@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.outside.mounts import MNT_DETACH, place
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -16,16 +17,15 @@ promise = guarantee(
 
 
 @promise
-@given(place=st.sampled_from(["/mnt", "/tmp"]), token=tokens())
-def test_mount_stays_inside(box: Box, place: str, token: str) -> None:
-    target = f"{place}/{token}"
-    box.proc.mkdirat(-100, target, 0o700)
-    reply = box.proc.mount(token, target, "tmpfs", 0, "size=4k")
-    try:
-        seen = token in box.outside.path("/proc/self/mountinfo").read_text()
-        promise.held("isolated" if reply.ok else "refused")
-        promise.require(not seen, reply)
-    finally:
-        if reply.ok:
-            box.proc.umount2(target)
-        box.proc.unlinkat(-100, target, 0x200)
+@given(below=st.sampled_from(["/mnt", "/tmp"]), which=st.integers(0, 30), token=tokens())
+def test_mount_stays_inside(box: Box, below: str, which: int, token: str) -> None:
+    with place(box, which, closed=False, below=below) as path:
+        reply = box.proc.mount(token, path, "tmpfs", 0, "size=4k")
+        try:
+            seen = token in box.outside.path("/proc/self/mountinfo").read_text()
+            promise.tried(reply)
+            promise.held("isolated" if reply.ok else "refused")
+            promise.require(not seen, reply)
+        finally:
+            if reply.ok:
+                box.proc.umount2(path, MNT_DETACH)

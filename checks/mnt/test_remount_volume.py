@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Volume, guarantee, weaken
 from pytest_isolation.agent.shortcuts import write
-from pytest_isolation.outside.mounts import CLONE_NEWUSER, private_mounts
+from pytest_isolation.outside.mounts import CLONE_NEWUSER, kept_flags, private_mounts
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -25,10 +25,11 @@ def test_volume_stays_read_only(box: Box, how: str, userns: bool, name: str) -> 
     made = box.parts.volumes["/volume"] / name
     with private_mounts(box, CLONE_NEWUSER if userns else 0) as proc:
         if how == "mount":
-            remounted = proc.mount(None, "/volume", None, MS_REMOUNT_BIND)
+            remounted = proc.mount(None, "/volume", None, MS_REMOUNT_BIND | kept_flags(proc, "/volume"))
         else:
             remounted = proc.mount_setattr(-100, "/volume", 0, clear=1)
         written = write(proc, f"/volume/{name}", b"x", O_CREAT_WRONLY)
+    promise.tried(remounted)
     there = made.exists()
     made.unlink(missing_ok=True)
     promise.held("refused")

@@ -27,5 +27,6 @@ def test_nested_mount_refuses_writes(box: Box, name: str, data: bytes) -> None:
     reply = write(box.proc, f"/volume/nested/{name}", data, os.O_CREAT | os.O_WRONLY)
     arrived = outside.exists()
     box.proc.unlinkat(-100, f"/volume/nested/{name}")
+    promise.tried(reply)
     promise.held("refused")
     promise.require(not arrived, reply, file=str(arrived))

@@ -39,5 +39,6 @@ def test_volume_refuses_changes(box: Box, how: str, name: str) -> None:
     found = {path.name: (path.stat().st_mode & 0o777, path.stat().st_size) for path in host.iterdir()}
     for path in host.iterdir():
         path.rmdir() if path.is_dir() else path.unlink()
+    promise.tried(reply)
     promise.held("refused")
     promise.require(found == {name: (0o666, 6)}, reply, found=found)

@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.agent.shortcuts import read, read_records
 from pytest_isolation.outside.network import bound, sockaddr_in, sockaddr_un
 from pytest_isolation.strategies import tokens
@@ -30,13 +30,13 @@ def _shown(address: str, port: int) -> bytes:
 def test_sockets_are_hidden(box: Box, table: str, net: int, last: int, token: str) -> None:
     path = f"/proc/self/net/{table}"
     if not read(box.proc, path).ok:
-        raise Unsupported(f"the box has no {path}")
+        promise.undecided(f"the box has no {path}")
     family = socket.AF_UNIX if table == "unix" else socket.AF_INET
     kind = socket.SOCK_DGRAM if table == "udp" else socket.SOCK_STREAM
     decoy, host = f"127.{net}.{last}.1", f"127.{net}.{last}.2"
     at = sockaddr_un(f"\0{token}.host".encode()) if table == "unix" else sockaddr_in(host, 0)
     with bound(box, family, at, kind) as theirs, box.spawn() as proc:
-        own = proc.socket(family, kind)
+        own = promise.prepared(proc.socket(family, kind), "a socket to find")
         if table == "unix":
             bound_inside = proc.bind(own.value, sockaddr_un(f"\0{token}.box".encode()))
             names = [f"{token}.host".encode(), f"{token}.box".encode()]
@@ -44,8 +44,9 @@ def test_sockets_are_hidden(box: Box, table: str, net: int, last: int, token: st
             bound_inside = proc.bind(own.value, sockaddr_in(decoy, 0))
             port = int.from_bytes(proc.getsockname(own.value).data[2:4], "big")
             names = [_shown(host, theirs.port), _shown(decoy, port)]
+        promise.prepared(bound_inside, "a socket with an address to find")
         if table == "tcp":
-            proc.listen(own.value, 1)
+            promise.prepared(proc.listen(own.value, 1), "a socket that listens")
         seen = read_records(box.proc, path)
         promise.receipt(any(names[1] in reply.data for reply in seen), bound_inside)
         telling = [reply for reply in seen if names[0] in reply.data]

@@ -182,7 +182,7 @@ class Box:
         """
         if self.spec.attached:
             raise Unsupported("the check needs boxes started for it, and a running container was started by its owner")
-        with self._start(replace(self.spec, **changes)) as box:
+        with self._start(self.spec.changed(**changes)) as box:
             yield box
 
     @property

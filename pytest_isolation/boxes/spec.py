@@ -30,6 +30,10 @@ class Volume:
             raise UsageError(f"Volume: target is {self.target!r}; expected a path in the box that begins with /")
 
 
+SAID_OTHERWISE: Mapping[str, Mapping[str, set[str]]] = {"docker": {"user": {"uid", "gid"}}}
+"""Technology -> its own keyword -> the fields of a spec that say the same."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxSpec:
     """Everything that decides how a box is started.  Equal specs give interchangeable boxes."""
@@ -74,6 +78,12 @@ class BoxSpec:
 
     def weakened(self, *holes: Weakening) -> BoxSpec:
         return replace(self, weakenings=self.weakenings | frozenset(holes))
+
+    def changed(self, **changes: Any) -> BoxSpec:
+        """This spec as a check needs it: `changes` come before a keyword of the engine's own that says the same."""
+        said = {key for key, fields in SAID_OTHERWISE.get(self.technology, {}).items() if fields & changes.keys()}
+        options = tuple((key, value) for key, value in self.options if key not in said)
+        return replace(self, **({"options": options} | changes))
 
     def has(self, hole: Weakening) -> bool:
         return hole in self.weakenings

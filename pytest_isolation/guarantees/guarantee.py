@@ -48,16 +48,18 @@ class Notes:
     requires: int = 0
     acts: int = 0
     """Calls of which tried() was told and whose answer says something."""
+    remarks: set[str] = field(default_factory=set)
+    """What a reader of the row is to know."""
     vain: str | None = None
     """What the last call that says nothing answered."""
 
     def copy(self) -> Self:
-        return replace(self, how=set(self.how))
+        return replace(self, how=set(self.how), remarks=set(self.remarks))
 
     def become(self, other: Notes) -> None:
         """The same object, with what `other` holds: a check has hold of it."""
         self.how, self.receipts, self.requires = set(other.how), other.receipts, other.requires
-        self.acts, self.vain = other.acts, other.vain
+        self.acts, self.vain, self.remarks = other.acts, other.vain, set(other.remarks)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,6 +137,10 @@ class Guarantee:
         Raises Undecided.
         """
         raise Undecided(why)
+
+    def remark(self, text: str) -> None:
+        """Have the row say something that its verdict does not: the promise is kept, but this was seen."""
+        self.notes.remarks.add(text)
 
     def held(self, how: How) -> None:
         """Say how the promise held in this example; "isolated" when nothing is said."""

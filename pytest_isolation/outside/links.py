@@ -39,12 +39,19 @@ def ifreq(name: str, value: bytes = b"") -> bytes:
 
 
 def request(proc: Proc, number: int, name: str, value: bytes = b"") -> Reply:
-    """An ioctl(2) of netdevice(7) by `proc`: what it wrote is in `reply.data`, after 16 bytes of name."""
-    program = Program()
-    fd = program.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
-    asked = program.ioctl(fd, number, OutBuffer(40, data=ifreq(name, value)))
-    program.close(fd)
-    return proc.run(program)[asked]
+    """An ioctl(2) of netdevice(7) by `proc`: what it wrote is in `reply.data`, after 16 bytes of name.
+
+    The refusal of a socket, where it gets none of any family: each of them takes these requests.
+    """
+    for family in (socket.AF_INET, socket.AF_UNIX, socket.AF_INET6):
+        program = Program()
+        fd = program.socket(family, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        asked = program.ioctl(fd, number, OutBuffer(40, data=ifreq(name, value)))
+        program.close(fd)
+        replies = proc.run(program)
+        if replies[fd].ok:
+            return replies[asked]
+    return replies[fd]
 
 
 @dataclass(frozen=True, slots=True)

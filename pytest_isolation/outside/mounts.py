@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import BoxError, Undecided
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.boxes.box import Box
@@ -96,13 +97,18 @@ def take_away(at: Target) -> None:
 
 
 @contextmanager
-def place(box: Box, which: int, closed: bool) -> Iterator[str]:
-    """A directory to mount on; `closed`: nobody else sees what is mounted."""
-    if (closed or _own_table(box)) and box.directories:
+def place(box: Box, which: int, closed: bool, below: str | None = None) -> Iterator[str]:
+    """A directory to mount on; `closed`: nobody else sees what is mounted.
+
+    One made in the directory `below`, where that takes one; else one that the box has, unless the mount would be the
+    host's.
+    """
+    path = f"{below or box.scratch}/pytest-isolation-{secrets.token_hex(8)}"
+    reply = box.proc.mkdirat(AT_FDCWD, path, 0o755) if below else None
+    if not (reply and reply.ok) and (closed or _own_table(box)) and box.directories:
         yield box.directories[which % len(box.directories)]
         return
-    path = f"{box.scratch}/pytest-isolation-{secrets.token_hex(8)}"
-    made(box.proc.mkdirat(AT_FDCWD, path, 0o755))
+    made(reply or box.proc.mkdirat(AT_FDCWD, path, 0o755))
     with ExitStack() as undo:
         undo.callback(box.proc.unlinkat, AT_FDCWD, path, AT_REMOVEDIR)
         yield path
@@ -127,6 +133,29 @@ def _own_table(box: Box) -> bool:
         return False
 
 
+def one_of_each_file_system(box: Box) -> list[str]:
+    """A path in each file system that the box has mounted, those of the kernel's own data left out."""
+    try:
+        lines = read_file(box.proc, "/proc/self/mountinfo").decode(errors="replace").splitlines()
+    except BoxError:
+        return ["/", *box.directories, *box.files]
+    kept: dict[str, str] = {}
+    for _, _, device, _, path, *_ in map(str.split, lines):
+        if not f"{path}/".startswith(("/proc/", "/sys/", "/dev/")):
+            kept.setdefault(device, path)
+    return list(kept.values())
+
+
+def on_root(box: Box, paths: Iterable[str]) -> list[str]:
+    """Those of `paths` that are in the box's root file system itself, not in one mounted below it."""
+    program = Program()
+    asked = [(path, program.statx(AT_FDCWD, path, 0, 0x17FF)) for path in ("/", *paths)]
+    replies = box.proc.run(program)
+    # struct statx: the numbers of the device, and the mount's where the kernel tells it.
+    where = {path: (replies[step].data[136:144], replies[step].data[144:152]) for path, step in asked}
+    return [path for path in paths if where[path] == where["/"]]
+
+
 def mounted(proc: Proc, target: str) -> str:
     """The line of `target` in the mounts of `proc`, as the kernel tells (proc_pid_mountinfo(5)); "" without one.
 
@@ -137,6 +166,13 @@ def mounted(proc: Proc, target: str) -> str:
     except BoxError:
         return _by_device(proc, target)
     return next((line for line in lines if line.split()[4] == target), "")
+
+
+def kept_flags(proc: Proc, path: str) -> int:
+    """The flags of a mount that a remount has to name again, where they are locked: mount_namespaces(7)."""
+    known = {"nosuid": 2, "nodev": 4, "noexec": 8}
+    options = mounted(proc, path).split()[5:6]
+    return sum(known.get(option, 0) for option in options[0].split(",")) if options else 0
 
 
 def _by_device(proc: Proc, target: str) -> str:

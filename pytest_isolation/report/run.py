@@ -163,6 +163,8 @@ class ResultRow(Row):
     """How many of `examples` came to an answer; None in a report that does not say."""
     undecided: str | None = None
     """Why the others did not."""
+    remark: str | None = None
+    """What the check has seen that the verdict does not say."""
     tests: Mapping[str, str] = field(default_factory=dict)
     """Node id -> verdict, where several tests are about this one guarantee; the row is the worst of them."""
     known: bool = False
