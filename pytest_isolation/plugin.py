@@ -72,6 +72,21 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         return answer(options.resolve(config))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """--box without --isolation is for the fixtures: where no test has one, it would be passed over in silence."""
+    if not config.getoption("isolation_boxes") or SESSION in config.stash or hasattr(config, "workerinput"):
+        return
+    if config.getoption("inception") or any(
+        name.startswith("isolation_") for item in items for name in getattr(item, "fixturenames", ())
+    ):
+        return
+    raise pytest.UsageError(
+        "--box is given without --isolation, and no test here asks for a box (isolation_box and its like); "
+        "add --isolation to measure it"
+    )
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(
     collector: pytest.Collector,

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_isolation.boxes.ground import HERE, Ground, PathThere
+from pytest_isolation.boxes.mounted import visible
 from pytest_isolation.errors import BoxError
 
 CONTROLLERS = (
@@ -47,9 +48,9 @@ class Limits:
 
 @cache
 def hierarchies(ground: Ground = HERE) -> dict[str, Path]:
-    """Controller -> where it is mounted on `ground`; "unified" is the v2 tree, if there is one."""
+    """Controller -> where it is mounted on `ground`, and seen; "unified" is the v2 tree, if there is one."""
     found: dict[str, Path] = {}
-    for line in ground.path("/proc/self/mountinfo").read_text().splitlines():
+    for line in visible(ground.path("/proc/self/mountinfo").read_text().splitlines()):
         fields, _, rest = line.partition(" - ")
         fstype, _, options = rest.split(" ", 2)
         point = ground.path(fields.split()[4])

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.errors import BoxError
+from pytest_isolation.errors import BoxError, UsageError
 
 OF_THIS_BOOT = ("process", "mount", "cgroup")
 """Kinds that a reboot ends: what has their name now is somebody else's."""
@@ -51,6 +51,23 @@ def state_directory() -> Path:
             f"{path} is not a directory that only you can use; somebody may have put it there. Remove it, or set TMPDIR"
         )
     return path
+
+
+ROOM = 4 << 20
+"""Bytes of the temporary directory below which no run is begun: registers, trees of boxes, what Hypothesis keeps."""
+
+
+def check_room() -> None:
+    """Raises UsageError where a run could not keep what it has to write: now, and not in the middle of a row."""
+    path = state_directory()
+    found = os.statvfs(path)
+    if found.f_bavail * found.f_frsize < ROOM or (found.f_files and not found.f_favail):
+        raise UsageError(
+            f"the temporary directory {tempfile.gettempdir()} has no room: {found.f_bavail * found.f_frsize >> 10} KiB "
+            f"are free, expected {ROOM >> 20} MiB. Set TMPDIR to a directory with room"
+        )
+    with _told("write to its register of runs"), tempfile.TemporaryFile(dir=path) as file:
+        file.write(b"\0" * 4096)
 
 
 @contextmanager

@@ -18,3 +18,14 @@ def choice(given: str, known: Iterable[str]) -> str:
     close = get_close_matches(given, known, n=1)
     guess = f"did you mean {close[0]!r}? " if close else ""
     return f"{guess}expected one of {', '.join(known)}"
+
+
+def nearest(given: str, known: Iterable[str]) -> str:
+    """As `choice`, of guarantees, of which there are too many to name."""
+    from difflib import get_close_matches
+
+    known = sorted(known)
+    close = get_close_matches(given, known, n=3, cutoff=0.4)
+    guess = f"did you mean {close[0]!r}? " if close else ""
+    others = f"near it: {', '.join(close[1:])}; " if close[1:] else ""
+    return f"{guess}{others}`pytest --isolation-list` shows all {len(known)}"

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes.words import nearest
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.verdicts import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
 
 Key = tuple[str, str, str, str | None]
@@ -34,6 +36,22 @@ class Baseline:
 
     def __contains__(self, key: Key) -> bool:
         return key in self.known
+
+    def check_ids(self, known: Collection[str]) -> None:
+        """Raises UsageError, naming them, for violations of guarantees that do not exist: they would accept nothing.
+
+        `known`: every guarantee there is, whatever --isolation-only selects.
+        """
+        for _, guarantee, *_ in sorted(self.known, key=str):
+            if guarantee in known:
+                continue
+            where = f"--isolation-expect {self.file!r}: {guarantee!r}"
+            if fits := sorted(one for one in known if fnmatchcase(one, guarantee)):
+                raise UsageError(f"{where} is a pattern; expected one guarantee in each entry: {', '.join(fits)}")
+            raise UsageError(
+                f"{where} is no guarantee; {nearest(guarantee, known)}. Correct it, take the entry out, or give the "
+                "check's path too if it is your own"
+            )
 
     def vanished(self, measured: Iterable[tuple[Key, Verdict]]) -> tuple[str, ...]:
         """A sentence for each known violation that was measured in this run and holds now."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 import time
+import traceback
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, settings
@@ -126,7 +128,7 @@ def run_property(
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
             raise
-        _classify(error, ran)
+        _classify(error, ran, promise.file)
     ran.notes = promise.notes.copy()
     # Not every input, where some said nothing.
     ran.exhausted = ran.exhausted and not ran.undecided
@@ -219,7 +221,8 @@ def _count(promise: Guarantee, ran: Ran, box: Box, inner: Callable[..., Any]) ->
     return example
 
 
-def _classify(error: BaseException, ran: Ran) -> None:
+def _classify(error: BaseException, ran: Ran, file: str) -> None:
+    """`file`: the check's."""
     if (violation := _find(Violation, error)) is not None:
         ran.violation = violation
     elif (broken := _find(BoxError, error)) is not None:
@@ -229,7 +232,13 @@ def _classify(error: BaseException, ran: Ran) -> None:
         ran.unsupported = error
     else:
         first = _first(error)
-        ran.trouble = f"{type(first).__name__}: {first}"
+        ran.trouble = f"{type(first).__name__}: {' '.join(str(first).split())}{_place(first, file)}"
+
+
+def _place(error: BaseException, file: str) -> str:
+    """ " (test_mine.py:12: os.kill(pid))": where the check was when somebody raised; "" when it was not in its file."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return f" ({Path(file).name}:{frames[-1].lineno}: {frames[-1].line})" if frames else ""
 
 
 def _first(error: BaseException) -> BaseException:

@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.words import choice
+from pytest_isolation.boxes.words import choice, nearest
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report import FORMATS, PLANNED
 
@@ -64,15 +64,7 @@ class RunConfig:
         known = sorted(known)
         for glob in self.only:
             if not any(fnmatchcase(guarantee, glob) for guarantee in known):
-                raise UsageError(f"--isolation-only {glob!r}: no guarantee has such an id; {_guess(glob, known)}")
-
-
-def _guess(glob: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(glob, known, n=3, cutoff=0.4)
-    nearest = f"the nearest: {', '.join(close)}; " if close else ""
-    return f"{nearest}`pytest --isolation-list` shows all {len(known)}"
+                raise UsageError(f"--isolation-only {glob!r}: no guarantee has such an id; {nearest(glob, known)}")
 
 
 def resolve(config: pytest.Config) -> RunConfig:
@@ -88,8 +80,9 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
     kernels = _kernels(options.get("isolation_kernel") or (), base)
     host = bool(options.get("isolation_host")) or bool(kernels)
     boxes = _boxes(options.get("isolation_boxes") or (), rootdir)
-    return RunConfig(
-        enabled=any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean")) or host,
+    enabled = any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean")) or host
+    asked = RunConfig(
+        enabled=enabled,
         boxes=boxes,
         only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
         reports=_reports(options.get("isolation_reports") or (), base),
@@ -105,6 +98,27 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
         host=host,
         kernels=kernels,
     )
+    _check_measures(options, enabled or asked.audits is not None)
+    return asked
+
+
+MEASURING = {
+    "isolation_only": "--isolation-only",
+    "isolation_reports": "--isolation-report",
+    "isolation_profile": "--isolation-profile",
+    "isolation_expect": "--isolation-expect",
+    "isolation_examples": "--isolation-examples",
+    "isolation_prove": "--isolation-prove",
+    "isolation_pairs": "--isolation-pairs",
+}
+"""What means nothing unless something is measured; --box and --isolation-require are the fixtures', too."""
+
+
+def _check_measures(options: Mapping[str, Any], measures: bool) -> None:
+    """Raises UsageError for an option that would be passed over in silence."""
+    for name, option in MEASURING.items():
+        if options.get(name) and not measures:
+            raise UsageError(f"{option} is given without --isolation, so nothing would be measured; add --isolation")
 
 
 def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:

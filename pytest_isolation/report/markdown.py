@@ -20,9 +20,10 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     """`width` and `color` mean nothing here; every renderer takes them."""
     if run.inception and all(box.submission for box in run.boxes):
         return "\n\n".join(inception.markdown(run.inception, run.notes)) + "\n"
+    seed = f"; seed {run.run.seed}" if run.run.seed is not None else ""
     parts = [
         "# What these boxes isolate",
-        f"{summary.host_line(run)}; seed {run.run.seed}; pytest-isolation {run.tool.version}; {run.run.started}; "
+        f"{summary.host_line(run)}{seed}; pytest-isolation {run.tool.version}; {run.run.started}; "
         f"{run.run.seconds:g} s. Run as `{' '.join(('pytest', *run.run.argv))}`.",
         f"**{summary.bottom_line(run)}**",
         *([f"- {_line(note)}" for note in (*run.notes, *summary.silent_proofs(run))]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -92,15 +93,37 @@ def silent_proofs(run: Run) -> tuple[str, ...]:
 def _grouped(run: Run, rows: Iterable[ResultRow], boxes: Iterable[BoxRow] = ()) -> tuple[Group, ...]:
     """What has a cause first: one remedy helps many."""
     groups: dict[tuple[bool, str, str | None], tuple[list[ResultRow], list[BoxRow]]] = {}
+    words: dict[tuple[bool, str, str | None], tuple[str, str | None]] = {}
     for row in rows:
         said = row.cause or row.reason or f"no reason given ({row.verdict})"
-        groups.setdefault((row.cause is None, said, row.remedy), ([], []))[0].append(row)
+        key = row.cause is None, same(said), row.remedy and same(row.remedy)
+        words.setdefault(key, (said, row.remedy))
+        groups.setdefault(key, ([], []))[0].append(row)
     for box in boxes:
-        groups.setdefault((box.cause is None, box.cause or "", box.remedy), ([], []))[1].append(box)
+        key = box.cause is None, same(box.cause or ""), box.remedy and same(box.remedy)
+        words.setdefault(key, (box.cause or "", box.remedy))
+        groups.setdefault(key, ([], []))[1].append(box)
     return tuple(
-        Group(said, remedy, _cells(run, held, lacking))
-        for (_, said, remedy), (held, lacking) in sorted(groups.items(), key=lambda group: group[0][0])
+        Group(*words[key], _cells(run, held, lacking))
+        for key, (held, lacking) in sorted(groups.items(), key=lambda group: group[0][0])
     )
+
+
+DRAWN = re.compile(
+    r"""
+    0x[0-9a-f]+                                  # an address
+    | \b(?=[0-9a-f]*[0-9])[0-9a-f]{6,}\b         # an id, a token
+    | (?<=[-_/.])(?=[a-z0-9_]*[0-9_])[a-z0-9_]{8}\b   # what mkdtemp(3) draws
+    | \b[0-9]{4,}\b                              # a process, a size, a port
+    | (?<=pid[ =(])[0-9]+ | (?<=process\ )[0-9]+ | (?<=fd[ =(])[0-9]+
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+
+def same(text: str) -> str:
+    """`text` without what is another in every row: two that differ in nothing else are of one cause."""
+    return DRAWN.sub("*", text)
 
 
 def _cells(run: Run, rows: list[ResultRow], lacking: list[BoxRow]) -> str:

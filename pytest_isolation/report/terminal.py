@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 def header(run: Run, *, width: int = 100) -> list[str]:
     """The machine, and each box with what is known of it or why it is not available."""
-    lines = wrapped(f"isolation: {summary.host_line(run)}, seed {run.run.seed}", width)
+    seed = f", seed {run.run.seed}" if run.run.seed is not None else ""
+    lines = wrapped(f"isolation: {summary.host_line(run)}{seed}", width)
     name_width = max((len(box.name) for box in run.boxes), default=0)
     for box in run.boxes:
         indent = " " * (4 + name_width)

@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.boxes.lifetime import Lifetime, check_room, clean
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.report import terminal
 from pytest_isolation.report.run import Run, ToolFacts
@@ -55,12 +55,15 @@ def listing(asked: RunConfig) -> list[str]:
 def _host(asked: RunConfig) -> int:
     """Exit status 1 when a required technology cannot run, or a report cannot be written."""
     started = time.time()
+    check_room()
     clean()
     lifetime = Lifetime()
     failed: list[str] = []
     try:
+        _tell("trying what this kernel can do")
         support, technologies = of_this_host(lifetime)
         for path in asked.kernels:
+            _tell(f"booting {path} in a VM and trying the same there: about half a minute, longer without KVM")
             try:
                 more = of_image(path, lifetime)
             except Unavailable as error:
@@ -86,6 +89,11 @@ def _host(asked: RunConfig) -> int:
     for line in unwritten:
         print(line)
     return 1 if notes or unwritten else 0
+
+
+def _tell(says: str) -> None:
+    """What takes its time; apart from the answer, which is on standard output."""
+    print(f"{says} ...", file=sys.stderr, flush=True)
 
 
 def _clean() -> int:

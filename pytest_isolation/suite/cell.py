@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import IsolationError, Lacking, Unsupported
@@ -99,6 +101,15 @@ def unfinished(promise: Guarantee, cell: Cell) -> dict[str, Any]:
         "seconds": 0.0,
         "evidence": [],
     }
+
+
+def unless_cut_short(promise: Guarantee, cell: Cell, measured: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """`measured()`; the row of a cell whose measurement never ended, when a plugin ended it (pytest-timeout)."""
+    try:
+        return measured()
+    except (pytest.fail.Exception, pytest.skip.Exception) as error:
+        said = " ".join(str(error).split())
+        return unfinished(promise, cell) | {"reason": f"a plugin of pytest ended the measurement: {said}"}
 
 
 def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:

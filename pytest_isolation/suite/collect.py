@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,10 +73,44 @@ def built_in_guarantees() -> list[Guarantee]:
 
 
 def add_guarantee(known: dict[str, Guarantee], promise: Guarantee) -> None:
-    """Raises UsageError when another file has the same id."""
+    """Raises UsageError when another declaration has the same id."""
     other = known.setdefault(promise.id, promise)
-    if other is not promise and other.file != promise.file:
-        raise UsageError(f"two checks promise {promise.id}: {other.file} and {promise.file}; give one another id")
+    if other is promise:
+        return
+    if other.file == promise.file:
+        if (other.claim, other.falsified_by, other.box) == (promise.claim, promise.falsified_by, promise.box):
+            return  # one declaration, imported twice
+        raise UsageError(f"two guarantees of {promise.file} have the id {promise.id}; give one another id")
+    ours = next((one for one in (other, promise) if checks_directory() in Path(one.file).parents), None)
+    if ours is not None:
+        theirs = promise if ours is other else other
+        raise UsageError(
+            f"{theirs.file} promises {promise.id}, which a built-in check does ({ours.file}); give yours another id; "
+            "or, if it is another version of the built-in checks, install that one: pip install -e ."
+        )
+    raise UsageError(f"two checks promise {promise.id}: {other.file} and {promise.file}; give one another id")
+
+
+FORKED = (
+    "{what} (pytest-forked) runs each check in a process of its own: its boxes end with it, and the report knows "
+    "nothing of them; leave it out. With -n 2 (pytest-xdist) a check that crashes costs one row, too"
+)
+
+
+def refuse_to_fork(item: pytest.Item, promise: Guarantee) -> None:
+    """Raises UsageError for a check that is marked as to run in a forked process."""
+    if item.get_closest_marker("forked") is not None and item.config.pluginmanager.hasplugin("pytest_forked"):
+        raise UsageError(FORKED.format(what=f"{Path(promise.file).name}: the mark `forked` of {promise.id}"))
+
+
+def is_a_copy(promise: Guarantee, built_in: Mapping[str, Guarantee]) -> bool:
+    """Whether a file that the user named is a built-in check: in a checkout, say, beside the package that runs."""
+    other = built_in.get(promise.id)
+    if other is None or other is promise:
+        return False
+    with suppress(OSError):
+        return Path(other.file).read_bytes() == Path(promise.file).read_bytes()
+    return False
 
 
 def collect_built_in(session: pytest.Session) -> Iterator[pytest.Item]:

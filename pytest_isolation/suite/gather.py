@@ -119,6 +119,7 @@ class Gatherer:
         """Node id -> what is said of the cell if whoever measures it dies."""
         self._promises: dict[str, GuaranteeRow] = {}
         self._known: set[str] = set()
+        self._wrong: dict[str, None] = {}
         self._proofs: dict[tuple[str, str], str] = {}
         self._starts: dict[str, list[float]] = {}
         self._notes: dict[str, list[str]] = {}
@@ -151,11 +152,12 @@ class Gatherer:
         pool = self._session.pool_if_any
         promises = [guarantee_row(promise).to_json() for promise in self._session.guarantees.values()]
         started = {"starts": pool.starts, "notes": pool.notes, "measured": pool.measured} if pool is not None else {}
-        return {"guarantees": promises, "known": sorted(self._session.known), **started}
+        return {"guarantees": promises, "known": sorted(self._session.known), "wrong": self._session.wrong, **started}
 
     def add_process(self, told: dict[str, Any]) -> None:
         """`told`: of_this_process() of this process or of a worker; empty of one that crashed."""
         self._known.update(told.get("known", ()))
+        self._wrong |= dict.fromkeys(told.get("wrong", ()))
         for promise in told.get("guarantees", ()):
             self._promises.setdefault(promise["id"], GuaranteeRow.from_json(promise))
         for name, starts in told.get("starts", {}).items():
@@ -239,6 +241,8 @@ class Gatherer:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # no box: nothing that could have failed
         self._run_notes += missing
         try:
+            for line in self._wrong:
+                raise UsageError(line)
             if self._known:
                 self._session.judge.check(self._known)
         except UsageError as error:  # only here with workers: they alone know what is in the user's files

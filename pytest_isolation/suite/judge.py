@@ -23,10 +23,12 @@ class Judge:
         self._asked, self._run_xfail = asked, run_xfail
 
     def check(self, known: Collection[str]) -> None:
-        """Raises UsageError for a profile or a glob that names no guarantee there is."""
+        """Raises UsageError for a profile, a baseline or a glob that names no guarantee there is."""
         self._asked.check_only(known)
         if self._asked.profile is not None:
             self._asked.profile.check_ids(known)
+        if self._asked.expect is not None:
+            self._asked.expect.check_ids(known)
 
     def outcome(self, row: dict[str, Any], promise: Guarantee, *boxes: Chosen) -> dict[str, Any]:
         """The fields of a row that follow from its verdict, for the box (or the two of a pair) as the check had it.

@@ -17,15 +17,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime, clean, state_directory
+from pytest_isolation.boxes.lifetime import Lifetime, check_room, clean, state_directory
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
 from pytest_isolation.guarantees.property import Check, take_over
 from pytest_isolation.suite.boxes import Chosen, choose
-from pytest_isolation.suite.cell import measure, unfinished
-from pytest_isolation.suite.collect import add_guarantee, built_in_guarantees, collect_built_in
+from pytest_isolation.suite.cell import measure, unfinished, unless_cut_short
+from pytest_isolation.suite.collect import (
+    FORKED,
+    add_guarantee,
+    built_in_guarantees,
+    collect_built_in,
+    is_a_copy,
+    refuse_to_fork,
+)
 from pytest_isolation.suite.controls import Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.judge import Judge
@@ -54,6 +61,10 @@ class Session:
         self.only_built_in: bool = shared.get("only_built_in", no_path)
         self.known: set[str] = set()
         """Ids of the guarantees there are, wanted or not: filled by the collection."""
+        self.wrong: list[str] = []
+        """What is written wrongly in the user's files: filled by the collection, said by the controller."""
+        if config.getoption("forked", False):
+            raise UsageError(FORKED.format(what="--forked"))
         if self.only_built_in:
             config.args = []
         if self.only_built_in and not self.is_worker:
@@ -67,6 +78,7 @@ class Session:
         self.lost_a_worker = False
         _leave_nothing_beside_the_user(self)
         if not self.is_worker and not self.only_collects:
+            check_room()
             clean()  # what an earlier run of this user was killed before it could remove
 
     @property
@@ -149,23 +161,32 @@ class Session:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
+        built_in = {promise.id: promise for promise in built_in_guarantees()}
         items.extend(collect_built_in(session))
         kept: list[pytest.Item] = []
         left: list[pytest.Item] = []
+        wrong: list[str] = []
         for item in items:
             promise = guarantee_of(getattr(item, "function", None))
-            if promise is not None:
-                add_guarantee(self.guarantees, promise)
-            wanted = promise is None or self.options.wants(promise.id)
+            if promise is not None and not (copied := is_a_copy(promise, built_in)):
+                try:
+                    add_guarantee(self.guarantees, promise)
+                    refuse_to_fork(item, promise)
+                except UsageError as error:
+                    wrong.append(str(error))
+            wanted = promise is None or (not copied and self.options.wants(promise.id))
             (kept if wanted else left).append(item)
         if left:
             config.hook.pytest_deselected(items=left)
         self.known = set(self.guarantees)
         if not self.is_worker:  # a worker that refuses to collect is a crash to xdist: its controller asks
             try:
+                for line in wrong:
+                    raise UsageError(line)
                 self.judge.check(self.known)
             except UsageError as error:
                 raise pytest.UsageError(str(error)) from None
+        self.wrong = list(dict.fromkeys(wrong))
         self.guarantees = {known: one for known, one in self.guarantees.items() if self.options.wants(known)}
         items[:] = sorted(kept, key=self._order)
 
@@ -195,14 +216,18 @@ class Session:
         self.pool.keep_only({cell.spec.name} if cell.sibling is None else {spec.name for spec in self.specs})
         if cell.proof:
             return self._prove(pyfuncitem, promise, cell.spec)
-        row = measure(
+        row = unless_cut_short(
             promise,
-            _check(pyfuncitem),
             cell,
-            pool=self.pool,
-            controls=self.controls,
-            seed=self.seed,
-            examples=self.options.examples,
+            lambda: measure(
+                promise,
+                _check(pyfuncitem),
+                cell,
+                pool=self.pool,
+                controls=self.controls,
+                seed=self.seed,
+                examples=self.options.examples,
+            ),
         )
         row |= self._outcome(row, promise, cell) | {"test": pyfuncitem.nodeid}
         pyfuncitem.stash[ROW] = row

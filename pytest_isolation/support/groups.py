@@ -12,6 +12,7 @@ from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.ground import Elsewhere
+from pytest_isolation.boxes.mounted import visible
 from pytest_isolation.support.feature import RUN_AS_ROOT
 from pytest_isolation.support.trial import NEWNS, ROOM, Absent, Refused, Trial, need, wait_until
 
@@ -44,7 +45,7 @@ class Hierarchies:
 def hierarchies(kernel: Kernel) -> Hierarchies:
     v1: dict[str, str] = {}
     v2 = None
-    for line in (kernel.text("/proc/self/mountinfo") or "").splitlines():
+    for line in visible((kernel.text("/proc/self/mountinfo") or "").splitlines()):
         fields, _, rest = line.partition(" - ")
         fstype, _, options = rest.split(" ", 2)
         point = fields.split()[4]

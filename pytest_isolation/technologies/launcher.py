@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import struct
+import tempfile
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,7 +24,7 @@ from pytest_isolation.boxes.local import Pipes
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.boxes.weakenings import drop, unlimited
-from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported, UsageError
+from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unavailable, Unsupported, UsageError
 
 CLOSE_RANGE_CLOEXEC = 4
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -65,8 +66,14 @@ def environment(spec: BoxSpec) -> list[str]:
 
 
 def check_image(spec: BoxSpec) -> None:
-    """Raises UsageError where the user named an image that is no directory."""
-    if isinstance(spec.image, str) and not Path(spec.image).is_dir():
+    """Raises UsageError where the user named an image that is no directory, Unavailable where ours cannot start."""
+    if not isinstance(spec.image, str):
+        if os.statvfs(tempfile.gettempdir()).f_flag & os.ST_NOEXEC:
+            raise Unavailable(
+                f"the temporary directory {tempfile.gettempdir()} is mounted noexec, and the box's root is made there",
+                "set TMPDIR to a directory whose programs may be executed",
+            )
+    elif not Path(spec.image).is_dir():
         raise UsageError(f"image={spec.image!r} is no directory; give the root of a file tree, or leave it out")
 
 

@@ -23,6 +23,7 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
+from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import number_of
@@ -136,7 +137,9 @@ class Docker:
                 return stack.remove_named(daemon, kind.partition("-")[2], name)
             if kind == "project-tag":
                 return stack.restore_tag(daemon, name)
-            return daemon.remove_image(name)
+            if kind == "image":
+                return daemon.remove_image(name)
+        raise BoxError(f"docker:{kind} is nothing this version knows how to remove; remove {name} by hand")
 
 
 def _machine_has(capability: str) -> bool:
