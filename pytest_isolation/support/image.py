@@ -12,7 +12,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.support.kernel import Kernel, look
 from pytest_isolation.technologies.qemu import kernel as images
-from pytest_isolation.technologies.qemu.machine import Machine
+from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine
 from pytest_isolation.technologies.qemu.vm import BootError, Vm, boot
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ def booted(
 
     `devices`: further arguments for QEMU; `timeout`: seconds until the agent must have answered.
 
-    Raises Unavailable when it is no kernel image or QEMU is missing, BootError (a BoxError) with the console's
-    last lines when it does not boot.
+    Raises Unavailable when it is no kernel image, could be asked over a serial line only, or QEMU is missing; BootError
+    (a BoxError), with the console's last lines, when it does not boot.
     """
     machine = Machine(
         kernel=images.kernel(path),
@@ -60,6 +60,11 @@ def booted(
         devices=devices,
     )
     with boot(machine, lifetime, timeout=timeout) as vm:
+        if not vm.fast:
+            raise Unavailable(
+                f"the kernel {path} cannot be asked in reasonable time: {machine.kernel.why_no_channel(CHANNEL)}",
+                "name an image with its modules beside it",
+            )
         loader = Loader(vm)
         try:
             prepare(vm.agent.proc)

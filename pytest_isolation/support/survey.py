@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
@@ -26,20 +28,30 @@ class Tried:
     finding: Finding
 
 
-def survey(kernel: Kernel, users: Sequence[As], *, only: Collection[str] = ()) -> list[Tried]:
-    """Try every feature (or those of `only`) as each of `users`.  Raises AgentLost when the kernel is gone."""
+def survey(kernel: Kernel, users: Sequence[As], *, only: Collection[str] = (), seconds: float = inf) -> list[Tried]:
+    """Try every feature (or those of `only`) as each of `users`; what is not tried within `seconds` is unknown.
+
+    Raises AgentLost when the kernel is gone.
+    """
     brought = Brought(kernel)
+    until = time.monotonic() + seconds
+    late = Untried(f"not tried: the {seconds:g} s for this kernel were over")
     try:
-        return [tried for as_ in users for tried in _as_user(kernel, as_, only, brought)]
+        return [tried for as_ in users for tried in _as_user(kernel, as_, only, brought, until, late)]
     finally:
         if not kernel.ours:
             with suppress(AgentLost):
                 brought.remove()
 
 
-def _as_user(kernel: Kernel, as_: As, only: Collection[str], brought: Brought) -> Iterator[Tried]:
+def _as_user(
+    kernel: Kernel, as_: As, only: Collection[str], brought: Brought, until: float, late: Untried
+) -> Iterator[Tried]:
     for feature in features():
         if only and feature.id not in only:
+            continue
+        if time.monotonic() > until:
+            yield Tried(feature, as_, explain(feature, kernel, as_, late))
             continue
         if kernel.load is not None:
             for name in feature.module_names:

@@ -12,7 +12,9 @@ import pytest
 
 from pytest_isolation import BoxSpec, Unavailable
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.local import start_local
 from pytest_isolation.support.image import booted
+from pytest_isolation.support.kernel import look
 from pytest_isolation.support.survey import survey
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.qemu.kernel import kernel
@@ -65,6 +67,29 @@ def test_it_boots_with_its_configuration_and_modules(tmp_path: Path) -> None:
     finally:
         lifetime.close()
     assert found.finding.status == "works", found.finding
+
+
+def test_an_image_that_speaks_over_a_serial_line_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asking it would take hours: it is told at once, with what is missing."""
+    image = laid_out(tmp_path)
+    (image.parent / "modules.builtin").unlink()
+    (image.parent / "kernel").unlink()
+    (image.parent / "kernel").mkdir()
+    monkeypatch.setattr("pytest_isolation.technologies.qemu.vm.PORT", "/dev/none")  # as where virtio is not built in
+    lifetime = Lifetime()
+    told = r"cannot be asked in reasonable time: .* has no module .*virtio_console"
+    try:
+        with pytest.raises(Unavailable, match=told), booted(str(image), lifetime):
+            pass
+    finally:
+        lifetime.close()
+
+
+def test_what_takes_too_long_is_unknown() -> None:
+    with start_local() as local:
+        (found,) = survey(look("running", local.proc), ("root",), only=("ns.mnt",), seconds=-1)
+    assert (found.finding.status, found.finding.tried) == ("unknown", False)
+    assert "not tried: the -1 s for this kernel were over" in (found.finding.cause or "")
 
 
 def test_another_file_called_config_is_none(tmp_path: Path) -> None:
