@@ -28,10 +28,16 @@ def columns(run: Run) -> tuple[Column, ...]:
     return tuple(dict.fromkeys((row.kernel, row.as_) for row in run.support))
 
 
+def _version(image: str) -> re.Match[str] | None:
+    """Of its name, else of the directory it is in: /usr/lib/modules/7.2.13/vmlinuz."""
+    above, _, name = image.rpartition("/")
+    return re.search(r"\d+\.\d+", name) or re.match(r"\d+\.\d+", above.rpartition("/")[2])
+
+
 def names(run: Run) -> dict[str, str]:
     """Kernel -> what it is called: "6.1", "kernel 2" where two are of one version; the running one "here", or ""."""
     images = [kernel for kernel in dict.fromkeys(row.kernel for row in run.support) if kernel != "running"]
-    versions = {kernel: re.search(r"\d+\.\d+", kernel.rpartition("/")[2]) for kernel in images}
+    versions = {kernel: _version(kernel) for kernel in images}
     words = [found[0] for found in versions.values() if found]
     named = {"running": "here"} if images else {"running": ""}
     for number, kernel in enumerate(images, 2):

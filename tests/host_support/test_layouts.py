@@ -13,6 +13,7 @@ import pytest
 from pytest_isolation import BoxSpec, Unavailable
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.options.boxes import parse
 from pytest_isolation.support.image import booted
 from pytest_isolation.support.kernel import look
 from pytest_isolation.support.survey import survey
@@ -67,6 +68,15 @@ def test_it_boots_with_its_configuration_and_modules(tmp_path: Path) -> None:
     finally:
         lifetime.close()
     assert found.finding.status == "works", found.finding
+
+
+def test_a_name_with_a_plus_is_one_kernel(tmp_path: Path) -> None:
+    """Debian's are called 6.12.117+deb12-cloud-amd64; in an option, A+B is a list."""
+    image = tmp_path / "7.2.13+deb14-cloud-amd64" / "vmlinuz"
+    image.parent.mkdir()
+    shutil.copy(kernel().path, image)
+    technology("qemu").check_available(parse(f"qemu:kernel={image}"))
+    assert technology("qemu").facts(parse(f"qemu:kernel={image}"))["kernel"] == kernel().release
 
 
 def test_an_image_that_speaks_over_a_serial_line_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

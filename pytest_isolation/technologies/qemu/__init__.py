@@ -18,7 +18,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, lossy, unlimited
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
+from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, binary
 from pytest_isolation.technologies.qemu.snapshot import start
@@ -109,7 +109,8 @@ class Qemu:
         return False
 
     def _kernel(self, spec: BoxSpec) -> kernel.Kernel:
-        return kernel.kernel(spec.option("kernel"))
+        # Debian's own names have a "+", which makes a list of an option's value: a kernel is one.
+        return kernel.kernel("+".join(texts(spec, "kernel")) or None)
 
     def _memory(self, spec: BoxSpec) -> int:
         if spec.memory is None or spec.has(unlimited("memory")):
