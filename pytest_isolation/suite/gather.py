@@ -230,10 +230,7 @@ class Gatherer:
 
     def finish(self, session: pytest.Session) -> None:
         """The exit status the rows ask for, and the reports: written even when the run was interrupted."""
-        try:
-            self._support, self._technologies = of_this_host(self._session.lifetime)
-        except BoxError as error:
-            self._run_notes.append(f"host support was not finished: {error}")
+        self._look_at_the_kernel()
         missing = self._session.judge.missing_boxes(self._session.chosen)
         if session.exitstatus == pytest.ExitCode.OK and missing:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -254,3 +251,15 @@ class Gatherer:
         if unwritten:
             self._run_notes += unwritten
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _look_at_the_kernel(self) -> None:
+        """Host support, unless nobody would see it: boxes were named, all are there, and no report is written."""
+        asked, hook = self._session.options, self._session.config.hook.pytest_isolation_report
+        heard = asked.reports or hook.get_hookimpls()
+        if asked.boxes and not heard and all(one.available for one in self._session.chosen):
+            return
+        self._session.progress.says("looking at what this kernel can do, some seconds")
+        try:
+            self._support, self._technologies = of_this_host(self._session.lifetime)
+        except BoxError as error:
+            self._run_notes.append(f"host support was not finished: {error}")

@@ -1,8 +1,10 @@
-"""What a person sees while a run measures: a line for each box, and why its first dot is slow to come."""
+"""What a person sees while a run measures: a line for each box, what it came to, and what fails, when it does."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.suite.plan import Cell
 
+LEGEND = ". holds, v violated, V violated and required, I or E decides nothing, s cannot be asked"
 SLOW_MS = 1000
 """A start that takes this long is announced."""
 
@@ -25,6 +28,10 @@ class Progress:
         self._config = config
         self._line: str | None = None
         self._announced: set[str] = set()
+        self._verdicts: Counter[str] = Counter()
+        """Of the line."""
+        self._pending = [LEGEND]
+        """Lines to be written before the next dot."""
 
     def measuring(self, cell: Cell, node_id: str) -> None:
         """Begin the line of the cell's box, door or pairs, unless it is begun."""
@@ -33,11 +40,46 @@ class Progress:
             return
         line = "pairs" if cell.sibling is not None else cell.spec.name + ("@exec" if cell.again else "")
         if line != self._line:
+            self._pending += self._came_to()
             self._line = line
-            # As for a file: with what the line before has come to.
-            reporter.write_fspath_result(os.fspath(reporter.startpath / line), "")
+            self._verdicts.clear()
+            self._begin(reporter, line)
+        elif self._pending:
+            self._begin(reporter, line)
         # Now pytest takes the line for that of the item's file, and begins no other.
         reporter.currentfspath = self._config.rootpath / node_id.partition("::")[0]
+
+    def _begin(self, reporter: Any, line: str) -> None:
+        """What was heard meanwhile, and a line for dots.  As for files, a line of dots ends with how far the run is."""
+        for text in self._pending:
+            reporter.write_fspath_result(os.fspath(reporter.startpath / text), "")
+            reporter.currentfspath = None
+        self._pending.clear()
+        reporter.write_fspath_result(os.fspath(reporter.startpath / line), "")
+
+    def heard(self, row: Mapping[str, Any]) -> None:
+        """Of a cell that was measured: its row."""
+        self._verdicts[row["verdict"]] += 1
+        if row["outcome"] == "failed":
+            word = "VIOLATED" if row["verdict"] == "violated" else row["verdict"]
+            beside = f" beside {row['sibling']}" if row["sibling"] else ""
+            self._pending.append(f"  {word} {row['guarantee']} in {row['box']}{beside}")
+
+    def _came_to(self) -> list[str]:
+        """ "  docker: 64 of 73 hold, 9 violated", when its last check is done."""
+        counts = self._verdicts
+        if not counts.total():
+            return []
+        others = [f"{counts[word]} {word}" for word in ("violated", "vacuous", "inconclusive", "unsupported")]
+        said = ", ".join([f"{counts['holds']} of {counts.total()} hold", *(one for one in others if one[0] != "0")])
+        return [f"  {self._line}: {said}"]
+
+    def says(self, text: str) -> None:
+        """A line about what takes long beside the measuring."""
+        reporter = self._reporter()
+        if reporter is not None and reporter.verbosity >= 0:
+            reporter.ensure_newline()
+            reporter.write_line(text)
 
     def starting(self, spec: BoxSpec) -> None:
         """Say so before a box's first start, if that is slow."""

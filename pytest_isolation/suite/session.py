@@ -287,6 +287,9 @@ class Session:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not self.is_worker:
             self.gatherer.add(report)
+            row = getattr(report, "isolation", None)
+            if row is not None and report.when == "call" and "verdict" in row:
+                self.progress.heard(row)
 
     def pytest_report_header(self) -> list[str] | None:
         return None if self.is_worker else self.gatherer.header()

@@ -18,6 +18,30 @@ def test_a_line_for_each_box(tmp_path: Path) -> None:
     assert lines[-1][2] == "100"
 
 
+def test_what_it_came_to_is_told_before_the_next_box(tmp_path: Path) -> None:
+    asked = ("--box", "host", "--box", "namespaces", "--isolation-only", "pid.si*", "--isolation-profile", "container")
+    done = run(tmp_path / "run", "--isolation", *asked)
+    lines = [line.rstrip() for line in done.out.splitlines()]
+    legend = next(number for number, line in enumerate(lines) if line.startswith(". holds, v violated"))
+    begun = [number for number, line in enumerate(lines) if line.startswith("host V")]
+    assert begun[0] > legend
+    assert lines[begun[0] + 1].startswith("  VIOLATED pid."), done.out
+    assert lines.index("  host: 0 of 3 hold, 3 violated") < next(
+        number for number, line in enumerate(lines) if line.startswith("namespaces ...")
+    )
+
+
+def test_host_support_is_tried_where_somebody_sees_it(tmp_path: Path) -> None:
+    """It takes seconds: a run of named boxes that are there, without a report, leaves it out."""
+    asked = ("--isolation", "--box", "host", "--isolation-only", "pid.signal-out*")
+    done = run(tmp_path / "run", *asked)  # it writes a report
+    assert "looking at what this kernel can do" in done.out
+    assert done.report["support"]
+    done = run(tmp_path / "again", *asked, report=False)
+    assert "looking at what this kernel can do" not in done.out
+    assert "passed" in done.out
+
+
 def test_a_slow_start_is_told_once(tmp_path: Path) -> None:
     need("qemu")
     only = ("--isolation-only", "pid.signal-out*,port.image-config-honoured.workdir")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,37 @@ def test_field(part: str) -> None:
 def test_word_of_a_row(word: str) -> None:
     missing = [one for one in SCHEMA["$defs"]["result"]["properties"][word]["enum"] if f"`{one}`" not in REPORT_DOC]
     assert missing == []
+
+
+README = (DOCS.parent / "README.md").read_text()
+COMMANDS = re.findall(r"^(?:\.venv/bin/)?pytest (--.*?)(?: +#.*)?$", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_of_the_readme(command: str) -> None:
+    words = shlex.split(command)
+    names = {name for name, _ in OPTIONS} | {"-n"}
+    assert [word for word in words if word.startswith("-") and word not in names] == []
+    for word, value in pairwise(words):
+        if word == "--box":
+            assert parse(value)
+
+
+def test_the_first_command_of_the_readme_is_short() -> None:
+    """Two boxes at most, of which one needs nothing to be installed; all of them come later, with how long it takes."""
+    boxes = [value for word, value in pairwise(shlex.split(COMMANDS[0])) if word == "--box"]
+    assert 1 <= len(boxes) <= 2
+    assert set(boxes) & {"host", "namespaces"}
+    assert COMMANDS[1] == "--isolation"
+    assert "minute or two" in README.partition("pytest --isolation\n")[0]
+
+
+def test_the_words_of_the_readme() -> None:
+    glossary = README.partition("## Eight words")[2].partition("## ")[0]
+    assert len(re.findall(r"^\| \*\*", glossary, re.MULTILINE)) == 8
+    assert all(
+        f"`{verdict}`" in glossary for verdict in ("holds", "violated", "vacuous", "inconclusive", "unsupported")
+    )
 
 
 def test_every_guarantee_of_portability() -> None:

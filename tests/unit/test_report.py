@@ -450,6 +450,12 @@ def test_pairs_fit_the_terminal(number: int) -> None:
     assert max(map(len, terminal.render(run, width=90).splitlines())) <= 90
 
 
+def test_a_run_without_a_seed_says_nothing_of_one() -> None:
+    run = replace(RUN, run=replace(RUN.run, seed=None))
+    for text in (terminal.render(run), markdown.render(run)):
+        assert "seed" not in text
+
+
 def test_a_run_without_results_renders() -> None:
     empty = replace(RUN, results=(), guarantees=(), notes=())
     assert "not available" in terminal.render(empty)
