@@ -156,6 +156,16 @@ def variables() -> st.SearchStrategy[dict[str, str]]:
     return st.dictionaries(name, value, min_size=1, max_size=4)
 
 
+def callers_names() -> st.SearchStrategy[str]:
+    """Variables as people have them who start boxes: any name, and those of secrets.
+
+    None that a launcher itself heeds, and no proxy: engines say that they hand those on.
+    """
+    known = ("AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "SSH_AUTH_SOCK", "PGPASSWORD")
+    any_name = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True).map(lambda text: f"X{text}")
+    return st.one_of(any_name, st.sampled_from(known))
+
+
 def ids() -> st.SearchStrategy[int]:
     """User and group ids that are not root's."""
     return st.integers(*IDS)

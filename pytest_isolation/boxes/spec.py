@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings, lossy
 from pytest_isolation.errors import UsageError
@@ -64,6 +65,8 @@ class BoxSpec:
     door: Literal["start", "exec", "both"] = "start"
     """How the agent comes in.  "both" is for a run to say, which then measures one spec of each."""
     intrusive: bool = False
+    caller: Caller = NOBODY
+    """What whoever starts it has open and in its environment: a check's to say, never the user's."""
     instance: int = 0
     """0 for the box itself, 1 for its sibling: siblings are equal in all else."""
     extra: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)

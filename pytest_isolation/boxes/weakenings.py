@@ -43,7 +43,8 @@ DEFENCES = {
     "pivot": "pivot_root: only chroot",
     "userns-map": "root in the box is root outside",
     "cgroup-ro": "the cgroup tree is writable",
-    "close-fds": "a host directory stays open on fd 3",
+    "close-fds": "a host directory stays open on fd 3, or what its caller has open does",
+    "clear-env": "it has its caller's variables as well",
     "exec-group": "who enters is not put in its group",
 }
 """What drop() can leave out, and what that means."""

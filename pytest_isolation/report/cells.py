@@ -59,6 +59,8 @@ DOMAINS = {
     "cg": "resource limits",
     "dev": "devices",
     "daemon": "daemons of the host",
+    "fd": "open descriptors",
+    "env": "environment",
     "port": "portability",
 }
 

@@ -42,7 +42,7 @@ class Bubblewrap:
     def weakenings(self) -> Weakenings:
         opened = {share(kind) for kind in KINDS} | {lossy(aspect) for aspect in LOSSES}
         opened |= {expose(path) for path in EXPOSED}
-        opened |= {drop(what) for what in ("init", "read-only", "close-fds", "private-root")}
+        opened |= {drop(what) for what in ("init", "read-only", "close-fds", "private-root", "clear-env")}
         if os.geteuid() == 0:
             opened |= {grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE")}
             opened |= {drop("clean-up")}
@@ -69,7 +69,7 @@ class Bubblewrap:
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
-        programs = program.Programs(group, undo)
+        programs = program.Programs(group, undo, spec.caller)
         start = _Start(spec, lifetime, programs.proc, undo)
         argv = [program.find("bwrap", "bubblewrap"), *start.arguments(), start.agent]
         pid = programs.start(argv, env=[], prepare=start.leak)
@@ -119,7 +119,7 @@ class _Start:
         if _unshares(spec, "uts"):
             found += ["--hostname", spec.hostname]
         found += self._identity()
-        found += ["--clearenv"]
+        found += [] if spec.has(drop("clear-env")) else ["--clearenv"]
         for variable in launcher.environment(spec):
             name, _, value = variable.partition("=")
             found += ["--setenv", name, value]
@@ -167,4 +167,4 @@ class _Start:
 
     def leak(self, child: Proc) -> list[int]:
         """With drop("close-fds"): a directory of the host, open on 3, which bwrap does not close."""
-        return program.leak_directory(child) if self.spec.has(drop("close-fds")) else []
+        return program.leak(child, self.spec.caller) if self.spec.has(drop("close-fds")) else []

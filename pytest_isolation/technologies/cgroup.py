@@ -81,9 +81,9 @@ class _Start:
     def process(self, *, joins: bool) -> tuple[Agent, int]:
         """An agent on the host, in the group from its first instruction, and its pid."""
         with ExitStack() as undo:
-            pipes = Pipes()
+            pipes, caller = Pipes(), self.spec.caller
             undo.callback(pipes.close)
-            local = undo.enter_context(start_local(pass_fds=pipes.theirs))
+            local = undo.enter_context(start_local(pass_fds=(*pipes.theirs, *caller.open), env=dict(caller.variables)))
             child = local.proc.spawn()
             undo.callback(child.end)
             if self.group is not None and joins:

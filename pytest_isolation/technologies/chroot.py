@@ -53,7 +53,7 @@ class Chroot:
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
         pipes = Pipes()
         undo.callback(pipes.close)
-        local = start_local(pass_fds=pipes.theirs)
+        local = start_local(pass_fds=(*pipes.theirs, *spec.caller.open), env=dict(spec.caller.variables))
         undo.callback(local.close)
         root, path = launcher.new_root(spec, lifetime, local.proc, undo)
         child = local.proc.spawn()

@@ -67,7 +67,7 @@ class Command:
         argv = [word.replace(AGENT, agent_path) for word in words]
         argv[0] = shutil.which(words[0]) or words[0]
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
-        programs = program.Programs(group, undo)
+        programs = program.Programs(group, undo, spec.caller)
         env = [f"{key}={value}" for key, value in (dict(os.environ) | dict(spec.env)).items()]
         pid = programs.start(argv, env=env)
         try:

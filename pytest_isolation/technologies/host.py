@@ -49,7 +49,8 @@ class Host:
         group = new_groups(spec, lifetime, Limits(), undo)
         try:
             local = start_local(
-                env=dict(os.environ) | dict(spec.env),
+                env=dict(os.environ) | dict(spec.caller.variables) | dict(spec.env),
+                pass_fds=spec.caller.open,
                 cwd=spec.workdir,
                 identity=(spec.uid, spec.gid) if spec.uid or spec.gid else None,
             )

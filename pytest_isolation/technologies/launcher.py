@@ -62,7 +62,8 @@ def new_groups(spec: BoxSpec, lifetime: Lifetime, limits: cgroups.Limits, undo: 
 
 def environment(spec: BoxSpec) -> list[str]:
     """What the first process of a box of `spec` has, as NAME=VALUE."""
-    return [f"{key}={value}" for key, value in ({"PATH": PATH} | dict(spec.delivered.env)).items()]
+    handed_on = dict(spec.caller.variables) if spec.has(drop("clear-env")) else {}
+    return [f"{key}={value}" for key, value in (handed_on | {"PATH": PATH} | dict(spec.delivered.env)).items()]
 
 
 def check_image(spec: BoxSpec) -> None:

@@ -93,7 +93,7 @@ class Nspawn:
         machine = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         lifetime.register("directory", os.fspath(STATE / machine))
         undo.callback(_forget, machine)
-        programs = program.Programs(group, undo)
+        programs = program.Programs(group, undo, spec.caller)
         start = _Start(spec, lifetime, programs.proc, undo)
         argv = [program.find("systemd-nspawn", "systemd-container"), *start.arguments(machine), start.agent]
         env = [f"{key}={value}" for key, value in os.environ.items() if not key.startswith("SYSTEMD_")]

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from pytest_isolation.agent.client import Agent, Proc
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
@@ -64,8 +65,9 @@ class Programs:
     `start` is for the program that ends in the agent, `run` for one that is waited for.
     """
 
-    def __init__(self, group: Group | None, undo: ExitStack) -> None:
-        self.group = group
+    def __init__(self, group: Group | None, undo: ExitStack, caller: Caller = NOBODY) -> None:
+        """`caller`: the programs have what it has, open and in their environment."""
+        self.group, self._caller = group, caller
         reader, self._errors = os.pipe()
         undo.callback(os.close, reader)
         os.set_blocking(reader, False)
@@ -74,7 +76,7 @@ class Programs:
         self._pipes = Pipes()
         undo.callback(self._pipes.close)
         self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        given = (*self._pipes.theirs, self._errors, self._null)
+        given = (*self._pipes.theirs, self._errors, self._null, *caller.open)
         self._local = start_local(pass_fds=given)
         undo.callback(self._end)
         # What a runtime leaves behind becomes our child, and is waited for: no zombie outlives the box.
@@ -152,8 +154,8 @@ class Programs:
         child = self.proc.spawn()
         if self.group is not None:
             self.group.add(child.pid)
-        keep = prepare(child) if prepare is not None else ()
-        launcher.execute(child, argv[0], argv, env, stdio, keep=keep)
+        keep = {*(prepare(child) if prepare is not None else ()), *self._caller.open}
+        launcher.execute(child, argv[0], argv, self._caller.environ(env), stdio, keep=keep)
         return child.pid
 
     def because(self) -> str:
@@ -213,8 +215,12 @@ def last_descendant(pid: int) -> int:
     return pid
 
 
-def leak_directory(child: Proc) -> list[int]:
-    """A directory of the host, open on 3 of `child`, for a program that does not close it."""
+def leak(child: Proc, caller: Caller) -> list[int]:
+    """A directory of the host, or the first that the caller left open, on 3 of `child`, for a program that keeps it."""
+    if caller.open:
+        if caller.open[0] != 3:
+            must(child.dup3(caller.open[0], 3), "leaking what the caller has open")
+        return [3]
     opened = must(child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY), "a directory to leak").value
     if opened != 3:
         must(child.dup3(opened, 3), "leaking a directory")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_isolation import Box, Violation
+from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
 from tests.support import built_in_checks, need
@@ -43,3 +43,25 @@ def test_memory_is_read_and_written_in_each_way(host: Box, kind: str, does: str)
         body("pid.ptrace-cross-refused")(host, how=f"{kind} {does}", length=12)
     assert told.value.observed["written"] == (does == "write"), told.value.observed
     assert bool(told.value.observed["read"]) == (does == "read"), told.value.observed
+
+
+@pytest.mark.parametrize("kind", ["directory", "file", "socket", "memfd"])
+def test_each_kind_of_descriptor_is_found_under_its_number(pool: Pool, kind: str) -> None:
+    """Where nobody closes it, and not where the launcher does."""
+    check = body("fd.caller-descriptors-closed")
+    token = f"pytest-isolation-each-way-{kind}"
+    with pytest.raises(Violation) as told:
+        check(pool.box(need("host")), kinds={kind: 70}, token=token)
+    assert told.value.observed["left_open"] == f"{kind}: {told.value.observed['inside'].strip('[]')}"
+    check(pool.box(need("namespaces")), kinds={kind: 70}, token=token)
+
+
+def test_a_launcher_hands_on_what_it_does_not_close(pool: Pool) -> None:
+    """bwrap(1) closes nothing; with --clearenv, which our boxes have, it hands on no variable."""
+    box = pool.box(need("bubblewrap"))
+    with pytest.raises(Violation):
+        body("fd.caller-descriptors-closed")(box, kinds={"file": 5, "directory": 90}, token="pytest-isolation-bwrap")
+    body("env.caller-not-inherited")(box, name="XTOKEN", token="pytest-isolation-bwrap", arguments="")
+    handing = pool.box(need("bubblewrap").weakened(weaken.drop("clear-env")))
+    with pytest.raises(Violation):
+        body("env.caller-not-inherited")(handing, name="XTOKEN", token="pytest-isolation-bwrap", arguments="")

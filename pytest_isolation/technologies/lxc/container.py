@@ -133,7 +133,7 @@ class Container:
 
     def _programs(self, group: str) -> program.Programs:
         made = cgroups.create(f"{self._guard.path}/{group}", cgroups.Limits()) if self._guard is not None else None
-        return program.Programs(made, self.undo)
+        return program.Programs(made, self.undo, self.spec.caller)
 
     def _directory(self, path: Path, mode: int) -> Path:
         path.mkdir()
@@ -197,7 +197,7 @@ class Container:
         return ["-C"] if command == "lxc-start" and not self.spec.has(drop("close-fds")) else []
 
     def _leak(self, child: Proc) -> Sequence[int]:
-        return program.leak_directory(child) if self.spec.has(drop("close-fds")) else []
+        return program.leak(child, self.spec.caller) if self.spec.has(drop("close-fds")) else []
 
     def _check(self) -> None:
         """Is what answers the container LXC knows by this name?"""

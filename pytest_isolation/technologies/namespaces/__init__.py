@@ -42,7 +42,17 @@ class Namespaces:
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
         opened |= {
             drop(what)
-            for what in ("masks", "pivot", "init", "read-only", "close-fds", "cgroup-ro", "private-root", "exec-group")
+            for what in (
+                "masks",
+                "pivot",
+                "init",
+                "read-only",
+                "close-fds",
+                "cgroup-ro",
+                "private-root",
+                "exec-group",
+                "clear-env",
+            )
         }
         opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")}
         opened |= holes(("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE"))

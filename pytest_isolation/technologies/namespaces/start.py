@@ -11,7 +11,7 @@ from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
@@ -64,7 +64,7 @@ class Start:
         self.group = launcher.new_groups(spec, self.lifetime, launcher.limits_of(spec), undo)
         pipes = Pipes()
         undo.callback(pipes.close)
-        local = start_local(pass_fds=pipes.theirs)
+        local = self._local(pipes)
         undo.callback(local.close)
         self.launcher = local.proc
         self.root, self._agent_path = self._make_root()
@@ -86,11 +86,16 @@ class Start:
         if spec.has(drop("close-fds")):
             if self._leaked != 3:
                 must(child.dup3(self._leaked, 3), "leaking a directory")
-            keep.append(3)
+            keep += [3, *spec.caller.open]
         launcher.become_agent(child, self._agent_path, spec, pipes, keep=keep)
         agent = launcher.hello(pipes)
         undo.callback(agent.close)
         return agent
+
+    def _local(self, pipes: Pipes) -> LocalAgent:
+        """A process of the host that has what the caller of a launcher would hand it."""
+        caller = self.spec.caller
+        return start_local(pass_fds=(*pipes.theirs, *caller.open), env=dict(caller.variables))
 
     # -- namespaces --------------------------------------------------------------------
 
@@ -210,7 +215,7 @@ class Start:
         with ExitStack() as undo:
             pipes = Pipes()
             undo.callback(pipes.close)
-            local = undo.enter_context(start_local(pass_fds=pipes.theirs))
+            local = undo.enter_context(self._local(pipes))
             pidfd = must(local.proc.pidfd_open(self.pid), "the box's first process").value
             root_fd = must(
                 local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root"

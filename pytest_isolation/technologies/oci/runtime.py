@@ -221,7 +221,7 @@ class Container:
     def _prepare(self, child: Proc) -> Sequence[int]:
         kept = list(self.runtime.prepare(self.spec, child))
         if self.spec.has(drop("close-fds")):
-            kept += program.leak_directory(child)
+            kept += program.leak(child, self.spec.caller)
         return kept
 
     def _check(self, agent: Agent) -> None:
@@ -248,7 +248,7 @@ class Container:
         return cgroups.create(f"{self._guard.path}/runtime", cgroups.Limits())
 
     def _programs(self, group: cgroups.Group | None) -> program.Programs:
-        return program.Programs(group, self.undo)
+        return program.Programs(group, self.undo, self.spec.caller)
 
     def _base(self) -> bundle.Config:
         key = f"{self.runtime.name} spec{' --rootless' if self.runtime.rootless(self.spec) else ''}"

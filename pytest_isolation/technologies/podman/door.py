@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.technologies import program
 
 if TYPE_CHECKING:
@@ -23,9 +24,11 @@ def group_for_a_command(guard: cgroups.Group | None) -> cgroups.Group | None:
     return None if guard is None else cgroups.create(f"{guard.path}/podman-{secrets.token_hex(2)}", cgroups.Limits())
 
 
-def enter(engine: Engine, name: str, agent: str, guard: cgroups.Group | None, undo: ExitStack) -> Agent:
+def enter(
+    engine: Engine, name: str, agent: str, guard: cgroups.Group | None, undo: ExitStack, caller: Caller = NOBODY
+) -> Agent:
     """The agent at the path `agent` of the container, ended by `undo`.  Raises BoxError with Podman's words."""
-    programs = program.Programs(group_for_a_command(guard), undo)
+    programs = program.Programs(group_for_a_command(guard), undo, caller)
     argv = [engine.path, *engine.global_arguments(), "exec", "--interactive", name, agent]
     programs.start(argv, env=engine.environ_words(), prepare=engine.become_account)
     found = programs.hello("podman exec")

@@ -70,7 +70,7 @@ class Start:
         tag = spec.image if isinstance(spec.image, str) else self._image()
         runtime, note = engine.runtime(spec)
         elsewhere = self._elsewhere()
-        programs = program.Programs(door.group_for_a_command(self._guards()), undo)
+        programs = program.Programs(door.group_for_a_command(self._guards()), undo, spec.caller)
         self.lifetime.register("podman:container", engine.handle(self.name))
         undo.callback(engine.remove, "container", self.name)
         options = [*engine.ulimits()]
@@ -116,7 +116,7 @@ class Start:
 
     def enter(self) -> Agent:
         """As `podman exec` does."""
-        return door.enter(self.engine, self.name, self._agent, self._guards(), self.undo)
+        return door.enter(self.engine, self.name, self._agent, self._guards(), self.undo, self.spec.caller)
 
     # -- what it needs before --------------------------------------------------------------
 

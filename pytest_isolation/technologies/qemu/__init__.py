@@ -92,7 +92,7 @@ class Qemu:
     def _parts(self, spec: BoxSpec, machine: Machine, notes: list[str], lifetime: Lifetime, undo: ExitStack) -> Parts:
         limits = launcher.limits_of(spec)
         group = launcher.new_groups(spec, lifetime, Limits(cpus=limits.cpus), undo)
-        vm = start(machine, lifetime, group=group)
+        vm = start(machine, lifetime, group=group, caller=spec.caller)
         undo.callback(vm.close)
         agent = guest.become_box(vm, spec)
         undo.callback(agent.close)

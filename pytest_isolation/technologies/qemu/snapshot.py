@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies.qemu.vm import Vm, boot
 
@@ -38,18 +39,18 @@ class Snapshot:
     descriptor: int
 
 
-def start(machine: Machine, lifetime: Lifetime, *, group: Group | None = None) -> Vm:
+def start(machine: Machine, lifetime: Lifetime, *, group: Group | None = None, caller: Caller = NOBODY) -> Vm:
     """As `boot`; an equal machine that was started before in this run is not booted again."""
     kept: dict[Machine, Snapshot] = lifetime.kept.setdefault("qemu:snapshots", {})
     if machine in kept:
-        vm = boot(machine, lifetime, group=group, snapshot=kept[machine])
+        vm = boot(machine, lifetime, group=group, snapshot=kept[machine], caller=caller)
         try:
             _renew(vm)
         except BaseException:
             vm.close()
             raise
         return vm
-    vm = boot(machine, lifetime, group=group)
+    vm = boot(machine, lifetime, group=group, caller=caller)
     if vm.descriptor is not None and len(kept) < KEPT:
         try:
             kept[machine] = save(vm, lifetime)

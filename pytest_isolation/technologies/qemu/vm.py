@@ -20,6 +20,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel, over_socket
 from pytest_isolation.agent.client import Agent, Program, Reply
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import started
 from pytest_isolation.boxes.local import start_local
@@ -102,6 +103,7 @@ def boot(
     group: Group | None = None,
     timeout: float = BOOT_TIMEOUT_S,
     snapshot: Snapshot | None = None,
+    caller: Caller = NOBODY,
 ) -> Vm:
     """Boot `machine` and return when its agent answers; QEMU's process is put in `group` before it starts.
 
@@ -110,15 +112,16 @@ def boot(
     without a module that `machine` asks for.  With `snapshot` it does not boot: it goes on from there.
     """
     with ExitStack() as undo:
-        start = _Boot(machine, lifetime, undo, time.monotonic() + timeout)
+        start = _Boot(machine, lifetime, undo, time.monotonic() + timeout, caller)
         vm = start.run(group, timeout, snapshot)
         vm.close = undo.pop_all().close
     return vm
 
 
 class _Boot:
-    def __init__(self, machine: Machine, lifetime: Lifetime, undo: ExitStack, deadline: float) -> None:
+    def __init__(self, machine: Machine, lifetime: Lifetime, undo: ExitStack, deadline: float, caller: Caller) -> None:
         self.machine, self.lifetime, self.undo, self.deadline = machine, lifetime, undo, deadline
+        self.caller = caller
         modules = machine.kernel.modules
         wanted = [*machine.modules]
         if all(modules.knows(name) for name in CHANNEL):
@@ -196,7 +199,7 @@ class _Boot:
         self.undo.callback(self.lifetime.remove_directory, directory)
         (directory / "initramfs").write_bytes(self._initramfs())
         state = os.open(snapshot.file, os.O_RDONLY) if snapshot is not None else None
-        inherited = (*fds.values(), *([state] if state is not None else []))
+        inherited = (*fds.values(), *([state] if state is not None else []), *self.caller.open)
         line = command(self.machine, os.fspath(directory / "initramfs"), fds, state)
         local = start_local(pass_fds=inherited)
         self.undo.callback(local.close)
@@ -213,7 +216,8 @@ class _Boot:
         null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
         # Its errors go where the console goes: both say why there is no agent.
         stdio = (null, null, fds["console"])
-        launcher.execute(child, line[0], line, [f"PATH={launcher.PATH}"], stdio, keep=inherited)
+        environ = self.caller.environ([f"PATH={launcher.PATH}"])
+        launcher.execute(child, line[0], line, environ, stdio, keep=inherited)
         return child.pid
 
     def _initramfs(self) -> bytes:

@@ -1,0 +1,89 @@
+"""What the caller of a launcher has, and a box should not: open descriptors, and variables of its environment.
+
+A shell, a service manager or a CI runner starts bwrap, runc or podman with whatever it has itself.  Ours are started
+with as little as they need; a box for a check of this is started with more.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Program, Reply
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc
+
+KINDS = ("directory", "file", "socket", "memfd")
+F_GETFD, NUMBERS = 1, 1024
+"""fcntl(2); below the usual limit of open files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`open`: descriptors of ours that a launcher has under the same numbers; `variables`: in its environment."""
+
+    open: tuple[int, ...] = ()
+    variables: tuple[tuple[str, str], ...] = ()
+
+    def environ(self, given: Sequence[str] = ()) -> list[str]:
+        """NAME=VALUE words: `given`, and the caller's after them."""
+        return [*given, *(f"{name}={value}" for name, value in self.variables)]
+
+
+NOBODY = Caller()
+"""As nearly every box is started: by somebody with nothing."""
+
+
+@contextmanager
+def left_open(token: str, kinds: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
+    """Descriptors of ours, as a caller may have: each kind's number is the first free one from the given one on.
+
+    All lead to `token`: the name of a file in the directory, the contents of that file and of a memory file, the name
+    of a socket.
+    """
+    with TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as made, ExitStack() as undo:
+        directory = Path(made)
+        directory.chmod(0o755)
+        (directory / token).write_text(token)
+        numbers = []
+        for kind, first in kinds.items():
+            opened = _opened(kind, directory, token, undo)
+            numbers.append(fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, first))
+            undo.callback(os.close, numbers[-1])
+        yield tuple(numbers)
+
+
+def _opened(kind: str, directory: Path, token: str, undo: ExitStack) -> int:
+    if kind == "socket":
+        made = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        made.bind(f"\0{token}")
+        return made.fileno()
+    if kind == "memfd":
+        fd = os.memfd_create("left-open")
+        os.write(fd, token.encode())
+    else:
+        fd = os.open(directory if kind == "directory" else directory / token, os.O_RDONLY)
+    undo.callback(os.close, fd)
+    return fd
+
+
+def found_open(proc: Proc, token: str) -> dict[int, Reply]:
+    """The descriptors of `proc`, whatever their numbers, that lead to `token`, each with the call that shows it."""
+    program = Program()
+    asked = [program.fcntl(number, F_GETFD) for number in range(NUMBERS)]
+    replies = proc.run(program)
+    found = {}
+    for number, step in enumerate(asked):
+        if number > 2 and replies[step].ok:
+            for reply in (proc.faccessat(number, token, 0), proc.pread64(number, 200), proc.getsockname(number)):
+                if reply.ok and (reply.name == "faccessat" or token.encode() in reply.data):
+                    found[number] = reply
+    return found
