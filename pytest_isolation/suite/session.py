@@ -359,8 +359,14 @@ def _check(item: pytest.Function) -> Check:
 def _shown(row: dict[str, Any]) -> str:
     lines: list[str] = []
     for evidence in row["evidence"]:
-        lines += [f"    {call}" for call in evidence["calls"]]
+        calls, proof = evidence["calls"], evidence["proof"]
+        lines += [f"    {calls[number]}" for number in proof]
         lines += [f"    observed {key}: {value}" for key, value in evidence["observed"].items()]
+        if len(calls) > len(proof):
+            lines += [
+                "    the whole program:",
+                *(f"    {'>' if n in proof else ' '} {call}" for n, call in enumerate(calls)),
+            ]
     return "\n".join(lines)
 
 
