@@ -3,15 +3,16 @@
 import socket
 
 from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.agent.client import Program
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.network import is_open, listening, loopback
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(
     "net.only-declared-ports",
-    claim="a port a process of the box listens on is not open on the host",
+    claim="a TCP port on which a process of the box listens, on all addresses, is open on neither 127.0.0.1 nor ::1 of "
+    "the host",
     sources=("man:network_namespaces(7)",),
     falsified_by=weaken.share("net"),
     distinct="the way out: what the box opens, not what it reaches",
@@ -19,19 +20,12 @@ promise = guarantee(
 
 
 @promise
-@given(port=unprivileged_ports())
-def test_port_stays_inside(box: Box, port: int) -> None:
+@given(port=unprivileged_ports(), family=st.sampled_from([socket.AF_INET, socket.AF_INET6]))
+def test_port_stays_inside(box: Box, port: int, family: int) -> None:
+    there = loopback(family, port)
+    if is_open(box.outside.proc, family, there):
+        promise.undecided("a process of the host listens on the port drawn")
     with box.spawn() as proc:
-        program = Program(stop_on_error=True)
-        fd = program.socket(socket.AF_INET, socket.SOCK_STREAM)
-        program.bind(fd, sockaddr_in("127.0.0.1", port))
-        listening = program.listen(fd)
-        replies = proc.run(program)
-        if not replies.ran(listening):
-            return  # taken already, by somebody else in there
-        probe = Program()
-        ear = probe.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-        connected = probe.connect(ear, sockaddr_in("127.0.0.1", port))
-        probe.close(ear)
-        answered = box.outside.proc.run(probe)[connected].ok
-        promise.require(not answered, replies[listening])
+        told = listening(proc, family, port)
+        promise.prepared(told, "a listener inside")
+        promise.require(not is_open(box.outside.proc, family, there), told)

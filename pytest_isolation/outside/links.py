@@ -61,6 +61,8 @@ class Link:
     proc: Proc
     """A process of the host in the namespace the link is in."""
     address: str | None
+    fd: int
+    """The device, in `proc`: what is written there the kernel receives by the link."""
 
 
 @contextmanager
@@ -90,7 +92,7 @@ def link_in(box: Box) -> Iterator[Link]:
     if kept is None:
         with ExitStack() as undo:
             proc = undo.enter_context(process_in_network_of(box))
-            kept = _Kept(_made(proc, None), undo.pop_all())
+            kept = _Kept(made(proc, None), undo.pop_all())
         box.witnesses["link"] = kept
     try:
         yield kept.link
@@ -116,25 +118,33 @@ def link_of_host(box: Box, *, with_address: bool = False) -> Iterator[Link]:
     """
     address = f"198.{18 + secrets.randbelow(2)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"
     with box.outside.process() as local:
-        yield _made(local.proc, address if with_address else None)
+        yield made(local.proc, address if with_address else None)
 
 
-def _made(proc: Proc, address: str | None) -> Link:
+def index_of(proc: Proc, name: str) -> int:
+    """The number of a link in the network namespace of `proc`; raises BoxError."""
+    if not (reply := request(proc, SIOCGIFINDEX, name)).ok:
+        raise BoxError(f"the number of {name}: {reply}")
+    return int(struct.unpack_from("<i", reply.data, 16)[0])
+
+
+def made(proc: Proc, address: str | None, netmask: str = "255.255.255.255") -> Link:
+    """A link in the network namespace of `proc`, up where it has an address.  Raises Unsupported, BoxError."""
     name = f"pti{secrets.token_hex(5)}"
     fd = proc.openat(-100, "/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
-    made = proc.ioctl(fd.value, TUNSETIFF, In(ifreq(name, struct.pack("<H", IFF_TUN | IFF_NO_PI)))) if fd.ok else fd
-    if not made.ok:
-        if made.errno in (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO):
+    got = proc.ioctl(fd.value, TUNSETIFF, In(ifreq(name, struct.pack("<H", IFF_TUN | IFF_NO_PI)))) if fd.ok else fd
+    if not got.ok:
+        if got.errno in (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO):
             raise Unsupported(
-                f"a link to witness with cannot be made ({made})", "modprobe tun", cause=unless_root(NOT_ROOT)
+                f"a link to witness with cannot be made ({got})", "modprobe tun", cause=unless_root(NOT_ROOT)
             )
-        raise BoxError(f"making a link: {made}")
+        raise BoxError(f"making a link: {got}")
     if address is not None:
         for number, value in (
             (SIOCSIFADDR, sockaddr_in(address, 0)),
-            (SIOCSIFNETMASK, sockaddr_in("255.255.255.255", 0)),
+            (SIOCSIFNETMASK, sockaddr_in(netmask, 0)),
             (SIOCSIFFLAGS, struct.pack("<H", IFF_UP)),
         ):
             if not (reply := request(proc, number, name, value)).ok:
                 raise BoxError(f"giving {name} the address {address}: {reply}")
-    return Link(name, proc, address)
+    return Link(name, proc, address, fd.value)

@@ -15,7 +15,7 @@ from pytest_isolation.errors import BoxError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.boxes.box import Box
 
 
@@ -28,6 +28,35 @@ def sockaddr_in6(address: str, port: int) -> bytes:
     """struct sockaddr_in6, ipv6(7)."""
     packed = socket.inet_pton(socket.AF_INET6, address)
     return struct.pack("<H", socket.AF_INET6) + struct.pack(">HI", port, 0) + packed + bytes(4)
+
+
+def sockaddr(address: str, port: int) -> bytes:
+    """Of the family that the address is written in."""
+    return sockaddr_in6(address, port) if ":" in address else sockaddr_in(address, port)
+
+
+def loopback(family: int, port: int) -> bytes:
+    """The address of the loopback interface."""
+    return sockaddr("::1" if family == socket.AF_INET6 else "127.0.0.1", port)
+
+
+def listening(proc: Proc, family: int, port: int) -> Reply:
+    """Have `proc` listen on all its addresses of the family: the reply of listen(2), or of what was refused before."""
+    program = Program(stop_on_error=True)
+    fd = program.socket(family, socket.SOCK_STREAM)
+    program.bind(fd, sockaddr("::" if family == socket.AF_INET6 else "0.0.0.0", port))
+    program.listen(fd)
+    replies = proc.run(program)
+    return replies[len(replies) - 1]
+
+
+def is_open(proc: Proc, family: int, address: bytes) -> bool:
+    """Whether `proc` gets a connection there, which it closes at once."""
+    program = Program()
+    fd = program.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    connected = program.connect(fd, address)
+    program.close(fd)
+    return proc.run(program)[connected].ok
 
 
 def sockaddr_un(name: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.outside.neighbour import neighbour_of_host
+from pytest_isolation.outside.network import bound, sockaddr
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: test for promise, test in built_in_checks()}
@@ -65,3 +68,19 @@ def test_a_launcher_hands_on_what_it_does_not_close(pool: Pool) -> None:
     handing = pool.box(need("bubblewrap").weakened(weaken.drop("clear-env")))
     with pytest.raises(Violation):
         body("env.caller-not-inherited")(handing, name="XTOKEN", token="pytest-isolation-bwrap", arguments="")
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+@pytest.mark.parametrize("id", ["net.only-declared-ports", "net.unpublished-unreachable"])
+def test_a_port_is_asked_for_by_both_families_and_from_the_lan(host: Box, id: str, family: int) -> None:
+    with pytest.raises(Violation):
+        body(id)(host, port=64_321, family=family)
+
+
+def test_a_host_that_listens_on_loopback_alone_answers_no_neighbour(host: Box) -> None:
+    """The witness tells an address of the LAN from the host's own loopback."""
+    beside = neighbour_of_host(host)
+    with bound(host, socket.AF_INET, sockaddr("127.0.0.1", 0)) as inner:
+        assert not beside.is_answered(beside.host[socket.AF_INET], inner.port)
+    with bound(host, socket.AF_INET, sockaddr("0.0.0.0", 0)) as outer:
+        assert beside.is_answered(beside.host[socket.AF_INET], outer.port)

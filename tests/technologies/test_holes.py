@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root
 SOCKET, DISK = "/var/run/docker.sock", "a block device with a secret on it"
 NETWORK = {
     "net.host-loopback-unreachable", "net.ipv6-parity", "net.abstract-unix-isolated", "net.host-interfaces-hidden",
-    "net.host-services-by-gateway", "net.only-declared-ports", "net.procnet-own",
+    "net.host-services-by-gateway", "net.only-declared-ports", "net.unpublished-unreachable", "net.procnet-own",
     "net.bridge-icc",  # the sibling is on the host's bridge
 }  # fmt: skip
 

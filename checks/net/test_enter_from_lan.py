@@ -1,0 +1,41 @@
+"""A machine beside the host gets into no port of the box that was not published."""
+
+import socket
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.outside.neighbour import neighbour_of_host
+from pytest_isolation.outside.network import bound, listening, sockaddr
+from pytest_isolation.strategies import unprivileged_ports
+
+promise = guarantee(
+    "net.unpublished-unreachable",
+    claim="a TCP port on which a process of the box listens answers no neighbour of the host on the LAN: by no address "
+    "of the link, by 127.0.0.1 or by the box's own IPv4 address",
+    sources=("man:network_namespaces(7)", "docker:engine/network/packet-filtering-firewalls, direct routing"),
+    falsified_by=weaken.share("net"),
+    kind="per-window",
+    oracle="receipt",
+    distinct="who asks: not a process of the host, but a machine beside it, which the host's filters treat otherwise",
+)
+
+
+@promise
+@given(port=unprivileged_ports(), family=st.sampled_from([socket.AF_INET, socket.AF_INET6]))
+def test_neighbour_gets_no_answer(box: Box, port: int, family: int) -> None:
+    neighbour = neighbour_of_host(box)
+    if family not in neighbour.host:
+        promise.undecided("the host has no IPv6")
+    with bound(box, family, sockaddr(neighbour.host[family], 0)) as open_port:
+        promise.receipt(neighbour.is_answered(neighbour.host[family], open_port.port), "a listener of the host's own")
+    asked = [neighbour.host[family]]
+    if family == socket.AF_INET:
+        asked += ["127.0.0.1", *([box.parts.address] if box.parts.address else [])]
+    if any(neighbour.is_answered(address, port) for address in asked):
+        promise.undecided("somebody answers on the port drawn before the box listens there")
+    with box.spawn() as proc:
+        told = promise.prepared(listening(proc, family, port), "a listener inside")
+        answered = [address for address in asked if neighbour.is_answered(address, port)]
+        promise.require(not answered, told, answered=", ".join(answered))
