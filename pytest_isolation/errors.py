@@ -4,11 +4,13 @@
     ├── UsageError        something was written wrongly        -> the run stops before it starts
     ├── Lacking           something is not there
     │   ├── Unavailable   this machine cannot start the box    -> skipped, with the reason
+    │   │   └── NotStarted    found out by starting it             -> the box is unavailable, once
     │   └── Unsupported   this box cannot be asked that        -> verdict `unsupported`
     ├── Undecided         an example that asked nothing    -> it does not count
     └── BoxError          the bench broke                      -> verdict `inconclusive`
         ├── AgentLost     the agent's channel is gone
         │   └── WireError what came over it is not the agent's
+        ├── WentAway      a box that stood stands no longer
         └── ProcLost      a process of the agent has ended
 
     Violation             the box broke its promise            -> verdict `violated`
@@ -90,6 +92,23 @@ class Unavailable(Lacking):
     """A technology cannot run on this machine."""
 
 
+class NotStarted(Unavailable):
+    """No box of a spec can be started, or entered through `door`: found out by trying, once in a run."""
+
+    def __init__(self, box: str, door: str, error: Exception) -> None:
+        lacking = error if isinstance(error, Lacking) else None
+        super().__init__(
+            lacking.reason if lacking else _one_line(error),
+            (lacking.remedy if lacking else "") or f"mend that, or leave {box} out of the run",
+            cause=lacking.cause if lacking else None,
+        )
+        self.box, self.door = box, door
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class Unsupported(Lacking):
     """A box cannot be asked a question: no such limit, no network, nothing to witness it with."""
 
@@ -100,6 +119,10 @@ class Undecided(IsolationError):
 
 class BoxError(IsolationError):
     """The bench broke: what was measured says nothing about the box."""
+
+
+class WentAway(BoxError):
+    """A box that stood in this run, and can be had no longer: its container was stopped, its daemon, its process."""
 
 
 class AgentLost(BoxError):

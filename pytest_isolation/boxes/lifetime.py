@@ -133,6 +133,8 @@ class Lifetime:
         self.run_id = run_id or secrets.token_hex(6)
         self._exit = ExitStack()
         self._groups: set[str] = set()
+        self.resisted: list[str] = []
+        """What could not be removed, and why: the register stays, and a later clean-up removes what it lists."""
         self.kept: dict[str, Any] = {}
         """What technologies keep for the whole run, by a name of their own: an image that was imported once."""
         with _told("begin a register"), _lock_of_all_runs() as top:
@@ -166,6 +168,11 @@ class Lifetime:
             if written < len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    def resists(self, what: str) -> None:
+        """Remember that something of this run could not be removed: `what` says which, and why."""
+        if what not in self.resisted:
+            self.resisted.append(what)
+
     def new_directory(self, prefix: str) -> Path:
         """A directory of the run's own; removed with the run, or by `remove_directory`."""
         with _told("make a directory"):
@@ -190,14 +197,24 @@ class Lifetime:
         return cgroups.create(path, limits)
 
     def close(self) -> None:
-        """Forget the run.  Boxes must be closed before.  The lock is the last to go, whatever resists."""
+        """Forget the run, unless something resisted.  Boxes must be closed before.  The lock is the last to go."""
         with ExitStack() as undo:
             undo.callback(self._lock.close)
-            undo.callback(_forget, self.directory)
+            undo.callback(self._forget)
             undo.callback(self._register.close)
             for runs in self._groups:
-                undo.callback(cgroups.remove, runs)
-            undo.callback(self._exit.close)
+                undo.callback(self._try, cgroups.remove, runs)
+            undo.callback(self._try, self._exit.close)
+
+    def _try(self, undo: Callable[..., object], *arguments: object) -> None:
+        try:
+            undo(*arguments)
+        except Exception as error:  # one thing that resists must not keep the rest
+            self.resists(" ".join(str(error).split()))
+
+    def _forget(self) -> None:
+        if not self.resisted:
+            self._try(_forget, self.directory)
 
 
 def _mount_points() -> list[str]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,7 @@ from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.confinement import confinement
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAway
 from pytest_isolation.technologies import technology
 
 
@@ -27,6 +27,10 @@ class Pool:
         self._announce = announce or (lambda _: None)
         self.starts: dict[str, list[float]] = {}
         self._boxes: dict[BoxSpec, Box] = {}
+        self._stood: set[BoxSpec] = set()
+        """Specs of which there was a box."""
+        self._closed: dict[BoxSpec, NotStarted | WentAway] = {}
+        """Specs of which there is none, or no longer: tried once, not for every check again."""
 
     def launch(self, spec: BoxSpec) -> Box:
         """A new box that the caller closes.  Raises Unavailable, Unsupported, BoxError."""
@@ -49,19 +53,63 @@ class Pool:
         One box serves both doors: of a spec with door "exec" it is the view through that door.
         """
         if spec.door == "exec":
-            return self.box(replace(spec, door="start")).entered
-        box = self._boxes.get(spec)
-        if box is not None and not box.alive:
+            box = self.box(replace(spec, door="start")).entered
+            self._stood.add(spec)
+            return box
+        kept = self._boxes.get(spec)
+        if kept is not None and not kept.alive:
             self.discard(spec)
-            box = None
-        if box is None:
-            box = self._boxes[spec] = self.launch(spec)
-        return box
+            kept = None
+        if kept is None:
+            kept = self._boxes[spec] = self.launch(spec)
+        self._stood.add(spec)
+        return kept
+
+    def standing(self, spec: BoxSpec, changes: Mapping[str, Any]) -> Box:
+        """The box of `spec` with the `changes` that a check needs.
+
+        Raises NotStarted where no box of `spec` can be started, or entered through its door; WentAway where there was
+        one and is none any more: both are found out once and then remembered.  Whatever else it raises is about the
+        changes: the box of `spec` itself stands.
+        """
+        if spec.door == "exec":
+            self.standing(replace(spec, door="start"), changes)
+        if (closed := self._closed.get(spec)) is not None:
+            raise _again(closed)
+        needed = replace(spec, **changes)
+        try:
+            return self._box(needed)
+        except (IsolationError, OSError) as error:
+            if needed == spec:
+                raise self._close(spec, error) from None
+            self.standing(spec, {})
+            if needed in self._stood or isinstance(error, OSError):  # not: it cannot be asked
+                raise BoxError(f"{spec.id} could not be started as the check needs it: {error}") from None
+            raise
+
+    def _box(self, spec: BoxSpec) -> Box:
+        """A second try where others of `spec` stood: a check may have left the machine busy."""
+        try:
+            return self.box(spec)
+        except BoxError:
+            if spec not in self._stood:
+                raise
+            return self.box(spec)
+
+    def _close(self, spec: BoxSpec, error: Exception) -> NotStarted | WentAway:
+        """What is to be said of `spec` from now on."""
+        closed: NotStarted | WentAway
+        if spec in self._stood:
+            closed = WentAway(f"{spec.id} went away during the run: {' '.join(str(error).split())}")
+        else:
+            closed = NotStarted(spec.name, spec.door, error)
+        self._closed[spec] = closed
+        return _again(closed)
 
     def discard(self, spec: BoxSpec) -> None:
         """End the box of `spec`, whatever its door, if there is one: the next check gets a new one."""
         if (box := self._boxes.pop(replace(spec, door="start"), None)) is not None:
-            box.close()
+            self._end(box)
 
     def keep_only(self, names: Iterable[str]) -> None:
         """End the boxes called otherwise: a run has no use for all its boxes at once."""
@@ -70,7 +118,20 @@ class Pool:
             self.discard(spec)
 
     def close(self) -> None:
-        with ExitStack() as undo:
-            for box in self._boxes.values():
-                undo.callback(box.close)
-            self._boxes.clear()
+        for box in self._boxes.values():
+            self._end(box)
+        self._boxes.clear()
+
+    def _end(self, box: Box) -> None:
+        """Close a box.  What it cannot take away now (its daemon was stopped) a later clean-up will."""
+        try:
+            box.close()
+        except Exception as error:  # one thing that resists must not keep the rest
+            self.lifetime.resists(f"{box.spec.id}: {' '.join(str(error).split())}")
+
+
+def _again(closed: NotStarted | WentAway) -> NotStarted | WentAway:
+    """One to raise: a kept exception would gather the traces of everybody it was raised for."""
+    if isinstance(closed, WentAway):
+        return WentAway(*closed.args)
+    return NotStarted(closed.box, closed.door, closed)

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+PROOF = "proof"
+"""The word of --isolation-require for rows that hold: their controls must have fired."""
+
+
 def choice(given: str, known: Iterable[str]) -> str:
     """ "did you mean 'docker'? expected one of chroot, docker, host": the end of a message about a wrong word."""
     from difflib import get_close_matches

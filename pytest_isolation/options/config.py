@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.words import choice, nearest
+from pytest_isolation.boxes.words import PROOF, choice, nearest
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report import FORMATS, PLANNED
 
@@ -38,6 +38,8 @@ class RunConfig:
     """(format, absolute path)"""
     require: tuple[str, ...] = ()
     """Names of boxes whose absence is a failure."""
+    require_proof: bool = False
+    """Rows that hold unproven fail."""
     profile: Profile | None = None
     """None: each technology's own claims."""
     expect: Baseline | None = None
@@ -86,7 +88,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
         boxes=boxes,
         only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
         reports=_reports(options.get("isolation_reports") or (), base),
-        require=_require(options.get("isolation_require"), boxes, host=host),
+        **_require(options.get("isolation_require"), boxes, host=host),
         profile=_profile(options.get("isolation_profile"), base),
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
@@ -180,7 +182,8 @@ def _words(option: str, given: Iterable[str] | None, expected: str) -> tuple[str
     return tuple(dict.fromkeys(words))
 
 
-def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...], *, host: bool) -> tuple[str, ...]:
+def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...], *, host: bool) -> dict[str, Any]:
+    """`require` and `require_proof`.  A box that is called `proof` is that box."""
     from pytest_isolation.technologies import names
 
     wanted = _words("--isolation-require", given, "names of boxes, for example docker,qemu")
@@ -189,11 +192,13 @@ def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...], *, host: b
         from pytest_isolation.support.technologies import technologies
 
         known = tuple(one.name for one in technologies())
+    proof = PROOF in wanted and PROOF not in known and not host
+    wanted = tuple(name for name in wanted if not (proof and name == PROOF))
     for name in wanted:
         if name not in known:
             what = "host support knows no such technology" if host else "this run has no box of that name"
             raise UsageError(f"--isolation-require {name!r}: {what}; {choice(name, known)}")
-    return wanted
+    return {"require": wanted, "require_proof": proof}
 
 
 def _reports(given: Iterable[str], base: Path) -> tuple[tuple[str, Path], ...]:

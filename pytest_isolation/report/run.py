@@ -30,6 +30,10 @@ class RunFacts(Row):
     seed: int | None
     exit: int
     """pytest's exit status."""
+    missing: int = 0
+    """Rows that were to be measured and were not: the run was interrupted."""
+    unmet: int = 0
+    """Boxes that were asked for or required and not measured as that demands; `notes` say which and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

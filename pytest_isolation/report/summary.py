@@ -237,6 +237,8 @@ def bottom_line(run: Run) -> str:
         "undecided": sum(row.verdict in (Verdict.VACUOUS, Verdict.INCONCLUSIVE) for row in rows),
         "unsupported": sum(row.verdict is Verdict.UNSUPPORTED for row in rows),
         "different by door": len(differences(run)),
+        "not measured": run.run.missing,
+        "asked for and not measured": run.run.unmet,
     }
     said = ", ".join(f"{number} {name}" for name, number in counts.items() if number or name == "hold")
     guarantees = len({row.guarantee for row in rows})
@@ -245,5 +247,8 @@ def bottom_line(run: Run) -> str:
     couples = len({frozenset((row.box, row.sibling)) for row in rows if row.sibling is not None})
     boxes += f" and {couples} pair{'s' if couples != 1 else ''}" if couples else ""
     failed = run.run.exit != 0 or silent_proofs(run) or any(row.outcome is Outcome.FAILED for row in rows)
-    ending = "FAILED" if failed else "passed" if rows else "nothing was measured"
+    if run.run.exit in (0, 5) and all(row.verdict is Verdict.UNSUPPORTED for row in rows):
+        ending = "nothing was measured"
+    else:
+        ending = "interrupted: FAILED" if run.run.exit == 2 else "FAILED" if failed else "passed"
     return f"{guarantees} guarantees x {boxes}: {said}: {ending}"

@@ -15,8 +15,9 @@ import pytest
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.inception.alone import AuditFailed, audit_alone
 from pytest_isolation.inception.releases import stale_note
-from pytest_isolation.report import inception, renderer
+from pytest_isolation.report import inception
 from pytest_isolation.report.run import BoxRow, GuaranteeRow, InceptionRow, ResultRow, Run, RunFacts, ToolFacts
+from pytest_isolation.suite.kept import write_reports
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -122,6 +123,7 @@ class Auditor:
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._stacks: dict[str, dict[str, Any]] = {}
         self._started = time.time()
+        self._unwritten: list[str] = []
         if not options.enabled and config.args_source is not pytest.Config.ArgsSource.ARGS:
             config.args = []  # an audit is not a reason to run the tests around it
 
@@ -190,16 +192,19 @@ class Auditor:
             return
         terminalreporter.section("inception")
         width, color = min(terminalreporter._tw.fullwidth, 120), terminalreporter._tw.hasmarkup
-        terminalreporter.write_line(inception.terminal(self.rows(), self.notes(), width=width, color=color))
+        notes = self.notes() + self._unwritten
+        terminalreporter.write_line(inception.terminal(self.rows(), notes, width=width, color=color))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Reports, when no measuring session writes them with our rows in."""
         if self.is_worker or self.options.enabled or self.config.option.collectonly:
             return
         run = self._run(int(session.exitstatus))
         session.config.hook.pytest_isolation_report(config=session.config, run=run)
-        for form, path in self.options.reports:
-            path.write_text(renderer(form)(run))
+        self._unwritten = write_reports(run, self.options.reports)
+        if self._unwritten and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _run(self, exit_status: int) -> Run:
         from pytest_isolation.suite.gather import host_facts

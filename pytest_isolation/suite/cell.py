@@ -11,10 +11,10 @@ import pytest
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.pool import Pool
-from pytest_isolation.errors import IsolationError, Lacking, Unsupported
+from pytest_isolation.errors import IsolationError, Lacking, NotStarted, Unsupported, WentAway
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check, Ran, run_property
-from pytest_isolation.suite.controls import Control, Controls
+from pytest_isolation.suite.controls import BROKEN, Control, Controls
 from pytest_isolation.suite.plan import Cell
 
 CALLS_KEPT = 60
@@ -31,36 +31,45 @@ def measure(
     seed: int,
     examples: int | None = None,
 ) -> dict[str, Any]:
-    """The cell's row, as in the report, without what the claim makes of it.  `examples`: --isolation-examples."""
+    """The cell's row, as in the report, without what the claim makes of it.  `examples`: --isolation-examples.
+
+    Raises NotStarted where no box of the cell's spec can be started: then there is no row.
+    """
     started = time.perf_counter()
     spec = cell.spec
     needed = replace(spec, **promise.box)
+    gone = False
     try:
         if promise.intrusive and not spec.intrusive and spec.attached:
             raise Unsupported(
                 "the check would disturb a box that is not ours; say intrusive=true in its spec to allow it"
             )
-        box = pool.box(needed)
+        box = pool.standing(spec, promise.box)
         if cell.sibling is not None:
-            box = box.beside(pool.box(cell.sibling))
+            box = box.beside(pool.standing(cell.sibling, {}))
         number = cell.examples(promise, examples)
         ran = _trusted(run_property(promise, test, box, examples=number, seed=seed), promise, box)
+        deadly = box.agent.unanswered if ran.lost else None
         if ran.trouble and not box.alive:
             pool.discard(needed)
-        deadly = box.agent.unanswered if ran.lost else None
-        if deadly is not None and pool.box(needed).filter_kills(deadly):
+            pool.standing(spec, promise.box)  # raises where it is the box that went away
+        if deadly is not None and pool.standing(spec, promise.box).filter_kills(deadly):
             raise Unsupported(f"the box's seccomp filter kills who makes the calls of the check: {ran.trouble}")
+    except NotStarted:
+        raise
     except Lacking as error:
         ran = Ran(unsupported=error)
+    except WentAway as error:
+        ran, gone = Ran(trouble=str(error)), True
     except IsolationError as error:
         ran = Ran(trouble=str(error))
-    control = controls.of(promise, test, spec.technology)
+    control = Control("none") if gone else controls.of(promise, test, spec.technology)
     return {
-        **_key(promise, cell),
+        **key(promise, cell),
         **_verdict(promise, ran, control),
         "oracle": promise.oracle,
-        "control": control.state,
-        "control_box": control.box if control.state != "none" else None,
+        "control": "none" if control.state == BROKEN else control.state,
+        "control_box": control.box if control.state in ("fired", "silent") else None,
         "examples": ran.examples,
         "decided": ran.decided,
         "undecided": ran.reasons or None,
@@ -72,7 +81,7 @@ def measure(
     }
 
 
-def _key(promise: Guarantee, cell: Cell) -> dict[str, Any]:
+def key(promise: Guarantee, cell: Cell) -> dict[str, Any]:
     """The fields that say which row it is."""
     return {
         "box": cell.spec.name,
@@ -85,7 +94,7 @@ def _key(promise: Guarantee, cell: Cell) -> dict[str, Any]:
 def unfinished(promise: Guarantee, cell: Cell) -> dict[str, Any]:
     """The row of a cell whose measurement never came to its end."""
     return {
-        **_key(promise, cell),
+        **key(promise, cell),
         "verdict": "inconclusive",
         "how": None,
         "reason": "the process that measured it ended before it was done; run this check alone to see why",
@@ -132,6 +141,8 @@ def _verdict(promise: Guarantee, ran: Ran, control: Control) -> dict[str, Any]:
     if ran.trouble is not None:
         return {"verdict": "inconclusive", "how": None, "reason": ran.trouble}
     how = next(iter(ran.notes.how)) if len(ran.notes.how) == 1 else "isolated"
+    if control.state == BROKEN:
+        return {"verdict": "inconclusive", "how": how, "reason": f"it held, and its control broke: {control.reason}"}
     if control.state == "silent":
         return {"verdict": "vacuous", "how": how, "reason": f"the control stayed silent: {control.reason}"}
     return {"verdict": "holds", "how": how, **(control.row() if control.state == "none" else {"reason": None})}

@@ -18,11 +18,13 @@ from typing import Any
 
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import Cause, IsolationError, Unsupported
+from pytest_isolation.errors import Cause, IsolationError, Lacking, Unsupported
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import PROVING, Check, run_property
 from pytest_isolation.technologies import names, technology
 
+BROKEN = "broken"
+"""Of a control that could be started and came to no answer: in the report such a row is inconclusive."""
 NO_CONTROL = Cause("without root, no box here opens the holes that would prove these", "run as root")
 QUICK_MS = 100
 """A technology that starts within this serves as its own control."""
@@ -30,7 +32,7 @@ QUICK_MS = 100
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """`state`: fired, silent, or none: nothing on this machine can open the hole, for `reason`."""
+    """`state`: fired, silent, broken, or none: nothing on this machine can open the hole, for `reason`."""
 
     state: str
     box: str | None = None
@@ -52,11 +54,15 @@ class Controls:
     def of(self, promise: Guarantee, test: Callable[..., Any] | Check, technology_name: str) -> Control:
         """The control for a box of `technology_name`; run now unless it was before."""
         serving, reasons = self._candidates(promise, technology_name)
+        broken: Control | None = None
         for name in serving:
             control = self._once(promise, test, name)
-            if control.state != "none":
+            if control.state not in ("none", BROKEN):
                 return control
+            broken = broken or (control if control.state == BROKEN else None)
             reasons.append(control.reason or "")
+        if broken is not None:
+            return broken
         holes = ", ".join(sorted(map(str, promise.falsified_by)))
         return Control("none", reason=f"nothing here can open {holes}: {'; '.join(dict.fromkeys(reasons))}")
 
@@ -94,20 +100,27 @@ class Controls:
 
     def _run(self, promise: Guarantee, test: Callable[..., Any] | Check, name: str) -> Control:
         spec = BoxSpec(technology=name, name=f"control-{name}").weakened(*promise.falsified_by)
-        return Control(*prove(promise, test, spec, self._pool, self._seed))
+        control = Control(*prove(promise, test, spec, self._pool, self._seed))
+        if control.state == BROKEN:  # once more: a machine that is busy breaks a control now and then
+            control = Control(*prove(promise, test, spec, self._pool, self._seed))
+        return control
 
 
 def prove(
     promise: Guarantee, test: Callable[..., Any] | Check, spec: BoxSpec, pool: Pool, seed: int
 ) -> tuple[str, str, str | None]:
-    """Run a check on a box with its falsifier open: (fired | silent | none, the technology, why not fired)."""
+    """Run a check on a box with its falsifier open: (state of its Control, the technology, why not fired)."""
     try:
         with pool.launch(replace(spec, **promise.box, **promise.control_box)) as box:
             ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING)
-    except IsolationError as error:
+    except Lacking as error:
         return "none", spec.technology, f"{spec.id}: {error}"
+    except (IsolationError, OSError) as error:
+        return BROKEN, spec.technology, f"{spec.id}: {error}"
     if ran.violation is not None:
         return "fired", spec.technology, None
-    if ran.trouble or ran.unsupported:
-        return "none", spec.technology, f"{spec.id}: {ran.trouble or ran.unsupported}"
+    if ran.unsupported:
+        return "none", spec.technology, f"{spec.id}: {ran.unsupported}"
+    if ran.trouble:
+        return BROKEN, spec.technology, f"{spec.id}: {ran.trouble}"
     return "silent", spec.technology, f"{spec.id}: {ran.examples} examples and no violation"

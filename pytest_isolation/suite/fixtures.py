@@ -24,8 +24,9 @@ POOL: pytest.StashKey[Pool] = pytest.StashKey()
 class Boxes:
     """`boxes("docker", memory=64 << 20)` starts a box; all end with the session, or with their `with`."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, pool: Pool, require: tuple[str, ...] = ()) -> None:
+        """`require`: boxes and technologies whose absence fails a test (--isolation-require)."""
+        self._pool, self._require = pool, require
         self._started: list[Box] = []
 
     def __call__(self, asked: str | BoxSpec, **changes: Any) -> Box:
@@ -37,14 +38,23 @@ class Boxes:
         __tracebackhide__ = True
         try:
             spec = _spec(asked, changes)
-            with _skipping():
+            with self._skipping(spec):
                 technology(spec.technology).check_available(spec)
         except UsageError as error:
             raise UsageError(str(error)) from None  # here: the line of the test is all that pytest is to show
-        with _skipping():
+        with self._skipping(spec):
             box = self._pool.launch(spec)
         self._started.append(box)
         return box
+
+    @contextmanager
+    def _skipping(self, spec: BoxSpec) -> Iterator[None]:
+        try:
+            yield
+        except Unavailable as error:
+            if {spec.name, spec.technology} & set(self._require):
+                pytest.fail(f"--isolation-require: {spec.name} is not available: {error}", pytrace=False)
+            pytest.skip(str(error))
 
     def close(self) -> None:
         with ExitStack() as undo:
@@ -64,18 +74,10 @@ def _spec(asked: object, changes: Mapping[str, Any]) -> BoxSpec:
     raise UsageError(f'{where}: expected a text as for --box, or a BoxSpec: isolation_boxes("docker", network="none")')
 
 
-@contextmanager
-def _skipping() -> Iterator[None]:
-    try:
-        yield
-    except Unavailable as error:
-        pytest.skip(str(error))
-
-
 def boxes(config: pytest.Config) -> Generator[Boxes]:
     lifetime = Lifetime()
     pool = Pool(lifetime)
-    made = Boxes(pool)
+    made = Boxes(pool, resolve(config).require)
     try:
         yield made
     finally:

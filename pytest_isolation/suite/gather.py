@@ -7,6 +7,7 @@ import platform
 import statistics
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ import pytest
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, UsageError
-from pytest_isolation.report import renderer
 from pytest_isolation.report.run import (
     BoxRow,
     Cost,
@@ -31,12 +31,13 @@ from pytest_isolation.report.run import (
 )
 from pytest_isolation.suite.audits import auditor_of
 from pytest_isolation.suite.boxes import Chosen
+from pytest_isolation.suite.demands import Closed, missing, unmet
 from pytest_isolation.suite.joined import joined, worse_proof
+from pytest_isolation.suite.kept import Partial, write_reports
 from pytest_isolation.suite.support import of_this_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from pytest_isolation.guarantees.expect import Key
     from pytest_isolation.guarantees.guarantee import Guarantee
@@ -63,19 +64,6 @@ def run_facts(id: str, started: float, seed: int | None, exit_status: int) -> Ru
         seed=seed,
         exit=exit_status,
     )
-
-
-def write_reports(run: Run, reports: tuple[tuple[str, Path], ...]) -> list[str]:
-    """Returns a line for each that could not be written."""
-    unwritten = []
-    for form, path in reports:
-        try:
-            path.write_text(renderer(form)(run))
-        except OSError as error:
-            unwritten.append(
-                f"the {form} report was not written: {path}: {error.strerror}; make room for it and run again"
-            )
-    return unwritten
 
 
 def guarantee_row(promise: Guarantee) -> GuaranteeRow:
@@ -125,6 +113,14 @@ class Gatherer:
         self._notes: dict[str, list[str]] = {}
         self._measured: dict[str, dict[str, Any]] = {}
         self._run_notes: list[str] = []
+        self._planned: set[Key] = set()
+        self._closed: dict[tuple[str, str], Closed] = {}
+        """(box, door) -> why nobody came through it."""
+        self._unmet: list[str] = []
+        self._exit = 0
+        self._partial = Partial(session.options.reports)
+        self._kept: set[str] = set()
+        """Boxes that the partial report knows."""
         self._support: tuple[SupportRow, ...] = ()
         self._technologies: tuple[TechnologyRow, ...] = ()
 
@@ -140,24 +136,44 @@ class Gatherer:
         if report.when == "setup":
             self._begun[report.nodeid] = row
             return
-        if "proof" in row:
+        if "closed" in row:
+            closed = Closed(**row["closed"])
+            self._closed.setdefault((closed.box, closed.door), closed)
+        elif "proof" in row:
             at = row["box"], row["guarantee"]
             self._proofs[at] = worse_proof(self._proofs.get(at), row["proof"])
         else:
             key = row["box"], row["guarantee"], row["door"], row["sibling"]
-            self._rows[key] = joined(self._rows.get(key), row)
+            before = self._rows.get(key)
+            self._rows[key] = joined(before, row)
+            self._keep(row, anew=before is not None)
+
+    def _keep(self, row: dict[str, Any], *, anew: bool) -> None:
+        """In the partial report; all of it anew where the row is not the only news: of another box, of several tests."""
+        if row["box"] in self._kept and not anew:
+            self._partial.add(ResultRow.from_json(row))
+            return
+        self._kept.add(row["box"])
+        for promise in self._session.guarantees.values():
+            self._promises.setdefault(promise.id, guarantee_row(promise))
+        self._partial.begin(self.run(0))
 
     def of_this_process(self) -> dict[str, Any]:
         """What only the process that started the boxes knows: plain data, for xdist's wire."""
         pool = self._session.pool_if_any
         promises = [guarantee_row(promise).to_json() for promise in self._session.guarantees.values()]
         started = {"starts": pool.starts, "notes": pool.notes, "measured": pool.measured} if pool is not None else {}
-        return {"guarantees": promises, "known": sorted(self._session.known), "wrong": self._session.wrong, **started}
+        planned = sorted(self._session.planned, key=str)
+        of_session = {"known": sorted(self._session.known), "wrong": self._session.wrong, "planned": planned}
+        return {"guarantees": promises, **of_session, **started}
 
     def add_process(self, told: dict[str, Any]) -> None:
         """`told`: of_this_process() of this process or of a worker; empty of one that crashed."""
         self._known.update(told.get("known", ()))
         self._wrong |= dict.fromkeys(told.get("wrong", ()))
+        self._planned.update(
+            (box, guarantee, door, sibling) for box, guarantee, door, sibling in told.get("planned", ())
+        )
         for promise in told.get("guarantees", ()):
             self._promises.setdefault(promise["id"], GuaranteeRow.from_json(promise))
         for name, starts in told.get("starts", {}).items():
@@ -187,15 +203,19 @@ class Gatherer:
         ]
         return Run(
             tool=ToolFacts(version=version("pytest-isolation")),
-            run=run_facts(session.run_id, self._started, session.seed, exit_status),
+            run=replace(
+                run_facts(session.run_id, self._started, session.seed, exit_status),
+                missing=len(self._missing()),
+                unmet=len(self._unmet),
+            ),
             host=host_facts(),
             boxes=tuple(
                 box_row(
                     one.knowing(self._measured.get(one.spec.name)),
                     self._starts.get(one.spec.name, []),
-                    self._notes.get(one.spec.name, []),
+                    self._notes.get(one.spec.name, []) + self._shut_doors(one),
                 )
-                for one in session.chosen
+                for one in self._chosen()
             )
             + (audits.boxes() if audits else ()),
             guarantees=tuple(self._with_theirs(audits.guarantees() if audits else ())),
@@ -205,6 +225,27 @@ class Gatherer:
             inception=audits.rows() if audits else (),
             notes=tuple(self._run_notes + session.judge.notes(list(self._rows.values()))),
         )
+
+    def _chosen(self) -> list[Chosen]:
+        """The boxes, with what starting them has shown: one that nobody came into is not available."""
+        measured = {box for box, *_ in self._rows}
+        shut: dict[str, Closed] = {}
+        for (box, _), closed in self._closed.items():
+            if box not in measured:
+                shut.setdefault(box, closed)
+        return [
+            replace(one, reason=found.reason, remedy=found.remedy, cause=found.cause)
+            if one.available and (found := shut.get(one.spec.name)) is not None
+            else one
+            for one in self._session.chosen
+        ]
+
+    def _shut_doors(self, one: Chosen) -> list[str]:
+        found = [closed for (box, _), closed in self._closed.items() if box == one.spec.name] if one.available else []
+        return [f"not measured through its {closed.door} door: {closed.reason}" for closed in found]
+
+    def _missing(self) -> set[Key]:
+        return missing(self._planned, self._rows, self._chosen(), self._closed.values())
 
     def _with_theirs(self, others: tuple[GuaranteeRow, ...]) -> Iterable[GuaranteeRow]:
         """Those of this run, and those that only the containers of an audited stack were asked."""
@@ -225,18 +266,24 @@ class Gatherer:
         if not (self._promises or self._run_notes):
             return
         reporter.section("isolation")
-        text = terminal.render(self.run(0), width=min(reporter._tw.fullwidth, 120), color=reporter._tw.hasmarkup)
+        text = terminal.render(
+            self.run(self._exit), width=min(reporter._tw.fullwidth, 120), color=reporter._tw.hasmarkup
+        )
         reporter.write_line(text)
 
     def finish(self, session: pytest.Session) -> None:
         """The exit status the rows ask for, and the reports: written even when the run was interrupted."""
         self._look_at_the_kernel()
-        missing = self._session.judge.missing_boxes(self._session.chosen)
-        if session.exitstatus == pytest.ExitCode.OK and missing:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if session.exitstatus == pytest.ExitCode.OK and not any(one.available for one in self._session.chosen):
-            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # no box: nothing that could have failed
-        self._run_notes += missing
+        asked, rows = self._session.options, list(self._rows.values())
+        self._unmet = unmet(asked, self._chosen(), rows, self._missing(), self._closed.values())
+        if session.exitstatus == pytest.ExitCode.OK:
+            asked_for = self._planned or not any(one.available for one in self._session.chosen)
+            nothing = asked_for and all(row["verdict"] == "unsupported" for row in rows)
+            if self._unmet and not (nothing and not asked.require):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            elif nothing:
+                session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED  # nothing that could have failed
+        self._run_notes += self._unmet
         try:
             for line in self._wrong:
                 raise UsageError(line)
@@ -245,12 +292,18 @@ class Gatherer:
         except UsageError as error:  # only here with workers: they alone know what is in the user's files
             self._run_notes.append(str(error))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        run = self.run(int(session.exitstatus))
+        self._exit = int(session.exitstatus)
+        run = self.run(self._exit)
         session.config.hook.pytest_isolation_report(config=session.config, run=run)
         unwritten = write_reports(run, self._session.options.reports)
+        if unwritten and self._partial.begun:
+            unwritten.append(f"the rows are in {self._partial.path}")
+        elif not unwritten:
+            self._partial.remove()
         if unwritten:
             self._run_notes += unwritten
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._exit = int(session.exitstatus)
 
     def _look_at_the_kernel(self) -> None:
         """Host support, unless nobody would see it: boxes were named, all are there, and no report is written."""

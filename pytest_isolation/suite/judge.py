@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes.words import PROOF
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.outcome import judge
-from pytest_isolation.guarantees.verdicts import Outcome, Verdict
+from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -35,15 +36,7 @@ class Judge:
 
         A claim may depend on the door.
         """
-        claim = claims.of_all(
-            claims.resolve(
-                promise.id,
-                replace(one.spec, door=row["door"], **promise.box),
-                facts=one.facts,
-                falsified_by=promise.falsified_by,
-            )
-            for one in boxes
-        )
+        claim = claims.of_all(self._said(row, promise, one) for one in boxes)
         made = judge(
             Verdict(row["verdict"]),
             claim,
@@ -56,6 +49,8 @@ class Judge:
         )
         if made.outcome is Outcome.XFAILED and self._run_xfail:
             made = replace(made, outcome=Outcome.FAILED, required_by="runxfail")
+        if made.outcome is Outcome.PASSED and self._asked.require_proof and _unproven(row):
+            made = replace(made, outcome=Outcome.FAILED, note=f"unproven, and --isolation-require {PROOF}")
         return {
             "claim": str(claim.claim),
             "claim_source": claim.source or None,
@@ -64,6 +59,19 @@ class Judge:
             "note": made.note,
             "known": made.known,
         }
+
+    def _said(self, row: dict[str, Any], promise: Guarantee, one: Chosen) -> claims.Resolved:
+        """What is claimed of the box.
+
+        Of one that somebody else started, its technology knows the less the wider it was opened: a profile judges it.
+        """
+        said = claims.resolve(
+            promise.id,
+            replace(one.spec, door=row["door"], **promise.box),
+            facts=one.facts,
+            falsified_by=promise.falsified_by,
+        )
+        return replace(said, known=said.known and not one.spec.attached)
 
     def notes(self, rows: Iterable[dict[str, Any]]) -> list[str]:
         """Known violations that have vanished."""
@@ -74,10 +82,6 @@ class Judge:
         )
         return list(self._asked.expect.vanished(measured))
 
-    def missing_boxes(self, chosen: Iterable[Chosen]) -> list[str]:
-        """A sentence for each box that --isolation-require asked for and that is not there."""
-        return [
-            f"--isolation-require: {one.spec.name} is not available: {one.reason}"
-            for one in chosen
-            if not one.available and one.spec.name in self._asked.require
-        ]
+
+def _unproven(row: dict[str, Any]) -> bool:
+    return (row["verdict"], row["control"]) == (Verdict.HOLDS, Control.NONE)

@@ -20,11 +20,11 @@ import pytest
 from pytest_isolation.boxes.lifetime import Lifetime, check_room, clean, state_directory
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import UsageError
+from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
 from pytest_isolation.guarantees.property import Check, take_over
 from pytest_isolation.suite.boxes import Chosen, choose
-from pytest_isolation.suite.cell import measure, unfinished, unless_cut_short
+from pytest_isolation.suite.cell import key, measure, unfinished, unless_cut_short
 from pytest_isolation.suite.collect import (
     FORKED,
     add_guarantee,
@@ -33,13 +33,14 @@ from pytest_isolation.suite.collect import (
     is_a_copy,
     refuse_to_fork,
 )
-from pytest_isolation.suite.controls import Controls, prove
+from pytest_isolation.suite.controls import BROKEN, Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell, cells
 from pytest_isolation.suite.progress import Progress
 
 if TYPE_CHECKING:
+    from pytest_isolation.guarantees.expect import Key
     from pytest_isolation.options.config import RunConfig
 
 ROW: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
@@ -59,6 +60,10 @@ class Session:
         self.guarantees: dict[str, Guarantee] = {}
         no_path = config.args_source is not pytest.Config.ArgsSource.ARGS
         self.only_built_in: bool = shared.get("only_built_in", no_path)
+        self._told: set[tuple[str, str | None]] = set()
+        """Box and reason of rows that failed: one cause is told once."""
+        self.planned: set[Key] = set()
+        """The rows that are to be measured: filled when the collection is over."""
         self.known: set[str] = set()
         """Ids of the guarantees there are, wanted or not: filled by the collection."""
         self.wrong: list[str] = []
@@ -127,14 +132,23 @@ class Session:
         }
 
     def close(self) -> None:
-        """End every box; the register goes with them."""
+        """End every box; the register goes with them, unless something could not be removed."""
         if self._pool is not None:
             self._pool.close()
         if self._lifetime is not None:
             self._lifetime.close()
+            self._tell_what_resisted(self._lifetime.resisted)
         self._pool = self._lifetime = self._controls = None
         if self.lost_a_worker:
             clean()
+
+    def _tell_what_resisted(self, resisted: list[str]) -> None:
+        """After the summary: only now it is known."""
+        reporter = self.config.pluginmanager.getplugin("terminalreporter")
+        if reporter is None or self.is_worker:
+            return
+        for what in resisted:
+            reporter.write_line(f"not removed: {what}; `pytest --isolation-clean` removes it once it can", red=True)
 
     # -- collection -----------------------------------------------------------------------
 
@@ -190,6 +204,14 @@ class Session:
         self.guarantees = {known: one for known, one in self.guarantees.items() if self.options.wants(known)}
         items[:] = sorted(kept, key=self._order)
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Whatever else chose among the items has chosen."""
+        for item in session.items:
+            promise, cell = guarantee_of(getattr(item, "function", None)), _cell(item)
+            if promise is not None and cell is not None and not cell.proof:
+                at = key(promise, cell)
+                self.planned.add((at["box"], at["guarantee"], at["door"], at["sibling"]))
+
     def _order(self, item: pytest.Item) -> tuple[int, int, bool, str]:
         """Box by box, door by door, and there the checks that share a spec together; then pairs, then other tests."""
         cell = _cell(item)
@@ -216,19 +238,24 @@ class Session:
         self.pool.keep_only({cell.spec.name} if cell.sibling is None else {spec.name for spec in self.specs})
         if cell.proof:
             return self._prove(pyfuncitem, promise, cell.spec)
-        row = unless_cut_short(
-            promise,
-            cell,
-            lambda: measure(
+        try:
+            row = unless_cut_short(
                 promise,
-                _check(pyfuncitem),
                 cell,
-                pool=self.pool,
-                controls=self.controls,
-                seed=self.seed,
-                examples=self.options.examples,
-            ),
-        )
+                lambda: measure(
+                    promise,
+                    _check(pyfuncitem),
+                    cell,
+                    pool=self.pool,
+                    controls=self.controls,
+                    seed=self.seed,
+                    examples=self.options.examples,
+                ),
+            )
+        except NotStarted as error:
+            closed = {"box": error.box, "door": error.door, **error.row()}
+            pyfuncitem.stash[ROW] = {"box": error.box, "closed": closed}
+            pytest.skip(f"{error.box} is not available: {error}")
         row |= self._outcome(row, promise, cell) | {"test": pyfuncitem.nodeid}
         pyfuncitem.stash[ROW] = row
         self._raise(row, promise)
@@ -236,7 +263,8 @@ class Session:
 
     def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
         state, _, reason = prove(promise, _check(item), spec, self.pool, self.seed)
-        item.stash[ROW] = {"proof": state, "box": spec.name, "guarantee": promise.id, "reason": reason}
+        said = "none" if state == BROKEN else state
+        item.stash[ROW] = {"proof": said, "box": spec.name, "guarantee": promise.id, "reason": reason}
         if state != "fired":
             pytest.fail(f"{promise.id} on {spec.id}: {reason}", pytrace=False)
         return True
@@ -246,7 +274,11 @@ class Session:
         beside = f" beside {row['sibling']}" if row["sibling"] else ""
         said = f"{row['guarantee']} on {row['box']}{beside}: {row['verdict']}"
         if row["outcome"] == "failed":
-            pytest.fail(f"{said}: {row['reason']}\n{_shown(row)}".rstrip(), pytrace=False)
+            told = row["box"], row["reason"]
+            again = row["verdict"] == "inconclusive" and told in self._told
+            self._told.add(told)
+            reason = "for the same reason as a row before it" if again else row["reason"]
+            pytest.fail(f"{said}: {reason}\n{_shown(row)}".rstrip(), pytrace=False)
         if row["outcome"] == "xfailed":
             pytest.xfail(row.get("note") or said)
         if row["outcome"] == "skipped":
@@ -310,7 +342,7 @@ class Session:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self) -> Generator[None, object, object]:
-        """SIGTERM (timeout(1), a CI job that is cancelled) ends a run as Control-C does: with its report."""
+        """SIGTERM (timeout(1), a CI job that is cancelled), SIGHUP: a run ends as by Control-C, with its report."""
         if threading.current_thread() is not threading.main_thread():
             return (yield)
         if self.is_worker:
@@ -318,11 +350,15 @@ class Session:
             if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             return (yield)
-        before = signal.signal(signal.SIGTERM, _interrupt)
+        ends = [signal.SIGTERM, signal.SIGHUP]  # a terminal that is closed; nohup(1) has it ignored
+        before = {one: signal.getsignal(one) for one in ends if signal.getsignal(one) is not signal.SIG_IGN}
+        for one in before:
+            signal.signal(one, _interrupt)
         try:
             return (yield)
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for one, handler in before.items():
+                signal.signal(one, handler)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:

@@ -73,8 +73,11 @@ class Command:
         try:
             agent = programs.hello(words[0])
         except BoxError as error:
+            told = f"{error}. The command was {shlex.join(argv)}"
+            if "its standard output, which" in told:
+                raise BoxError(told) from None  # it said all: the agent ran
             raise BoxError(
-                f"{error}. The command was {shlex.join(argv)}. The sandbox must let {agent_path} be read and "
+                f"{told}. The sandbox must let {agent_path} be read and "
                 f"executed, and pass on its standard input and output: bind or allow that file, as in "
                 f"`--ro-bind {AGENT} {AGENT}` of bwrap or `--whitelist={AGENT}` of firejail"
             ) from None

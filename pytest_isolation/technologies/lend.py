@@ -114,5 +114,10 @@ def refuse_dead(state: dict[str, object], name: str) -> None:
     """Raises Unavailable for a container whose processes do not run; `state` as engines inspect it."""
     if state.get("Paused"):
         raise Unavailable(f"the container {name} is paused: nothing in it runs", "unpause it")
+    if state.get("Restarting") or (state.get("Running") and state.get("Pid") == 0):
+        raise Unavailable(
+            f"the container {name} is between two starts: its program ends again and again",
+            "its log says why; mend it, then measure",
+        )
     if not state.get("Running"):
         raise Unavailable(f"the container {name} is not running ({state.get('Status', 'stopped')})", "start it")

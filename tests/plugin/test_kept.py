@@ -1,0 +1,56 @@
+"""A run that is killed at any point leaves the rows it had measured, and the report of the run before."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation.report.run import Run as Report
+from tests.runs import Run, run
+
+BOX = ("--isolation", "--box", "host", "--isolation-only", "pid.*")
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGHUP], ids=["SIGKILL", "SIGHUP"])
+def test_a_killed_run_keeps_its_rows(tmp_path: Path, sent: signal.Signals) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    one = Run(folder, "-v", *BOX)
+    one.report.write_text("the older report")
+    assert one.process.stdout is not None
+    seen = 0
+    for line in one.process.stdout:
+        seen += "VIOLATED" in line
+        if seen == 3:
+            break
+    one.process.send_signal(sent)
+    one.process.communicate(timeout=60)
+    partial = Path(f"{one.report}.partial")
+    if sent is signal.SIGKILL:
+        assert one.report.read_text() == "the older report"
+        found = Report.from_json(json.loads(partial.read_text()))
+        assert found.notes
+    else:
+        assert not partial.exists()
+        found = Report.from_json(json.loads(one.report.read_text()))
+    assert len(found.results) >= 3
+    assert found.run.exit == 2
+    one.report.unlink()
+    done = run(folder, *BOX, "--isolation-report", f"md:{folder / 'r.md'}")  # removes what the killed one left
+    assert done.code == 0
+    assert not partial.exists()
+    assert sorted(os.listdir(folder)) == ["r.md"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/full").exists(), reason="needs /dev/full, writable")
+def test_an_audit_whose_report_cannot_be_written(tmp_path: Path) -> None:
+    """One line, and the other report is there."""
+    (tmp_path / "submission").mkdir()
+    audit = (f"--inception={tmp_path / 'submission'}", "--isolation-report=md:/dev/full")
+    done = run(tmp_path / "empty", *audit)
+    done.said("the md report was not written: /dev/full: No space left on device")
+    assert done.report["inception"]
