@@ -149,7 +149,7 @@ class Gatherer:
             self._keep(row, anew=before is not None)
 
     def _keep(self, row: dict[str, Any], *, anew: bool) -> None:
-        """In the partial report; all of it anew where the row is not the only news: of another box, of several tests."""
+        """In the partial report; all of that anew where there is more news: another box, several tests of one row."""
         if row["box"] in self._kept and not anew:
             self._partial.add(ResultRow.from_json(row))
             return
