@@ -298,7 +298,8 @@ def _is_error(one: BaseException, name: str) -> bool:
 
 def said(error: BaseException) -> str:
     """What the daemon, or the SDK, said: one line."""
-    text = getattr(error, "explanation", None) or str(error) or type(error).__name__
+    plain = next((one.strerror for one in _causes(error) if isinstance(one, OSError) and one.strerror), None)
+    text = getattr(error, "explanation", None) or plain or str(error) or type(error).__name__
     if isinstance(text, bytes):
         text = text.decode(errors="replace")
     return " ".join(str(text).split())

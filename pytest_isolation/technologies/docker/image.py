@@ -53,6 +53,11 @@ def find(daemon: Daemon, name: str) -> dict[str, Any]:
     return found
 
 
+def _remove(daemon: Daemon, tag: str) -> None:
+    with explained(f"removing the image {tag}"):
+        daemon.remove_image(tag)
+
+
 def ours(daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> str:
     """The tag of the image with the tree `spec` asks for, imported unless this run has done so.
 
@@ -73,9 +78,9 @@ def ours(daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> 
         pass
     lifetime.register("docker:image", f"{tag} {daemon.host or ''}".strip())
     if spec.image is None:
-        lifetime.at_end(lambda: daemon.remove_image(tag))
+        lifetime.at_end(lambda: _remove(daemon, tag))
     else:
-        undo.callback(daemon.remove_image, tag)
+        undo.callback(_remove, daemon, tag)
     # LABEL in a change of the import: what clean() recognises it by.
     daemon.api.import_image_from_data(
         data, repository=REPOSITORY, tag=version, changes=[f"LABEL {LABEL}={lifetime.run_id}"]
