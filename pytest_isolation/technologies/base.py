@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_isolation.boxes.box import Box, Parts
@@ -14,6 +16,10 @@ from pytest_isolation.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
+
+
+PERIOD_US = 100_000
+"""Of a quota of processor time whose period nobody named: the kernel's, and the engines'."""
 
 
 def refuse_unknown_holes(technology: Technology, spec: BoxSpec) -> None:
@@ -52,6 +58,51 @@ def texts(spec: BoxSpec, key: str) -> tuple[str, ...]:
     """A keyword that is a list, however many values were given."""
     value = spec.option(key, ())
     return tuple(map(str, value)) if isinstance(value, tuple | list) else (str(value),)
+
+
+def meant(technology: object, spec: BoxSpec) -> BoxSpec:
+    """`spec` with the technology's own words for what every box has in the fields of every box.
+
+    A technology that has such words has a method `meant` for it; the others, and those of third parties, need none.
+    Raises UsageError.
+    """
+    found = getattr(technology, "meant", None)
+    return spec if found is None else found(spec)
+
+
+def taken(spec: BoxSpec, key: str) -> tuple[BoxSpec, str | None]:
+    """`spec` without its keyword `key`, and that one's text; as it was, and None, without it, or where it is a list."""
+    value = spec.option(key)
+    if value is None or isinstance(value, tuple | list):
+        return spec, None
+    return replace(spec, options=tuple(pair for pair in spec.options if pair[0] != key)), str(value)
+
+
+def give(spec: BoxSpec, field: str, value: float | None, written: str) -> BoxSpec:
+    """`spec` with the limit that was `written` in the engine's words.  Raises UsageError where it has another."""
+    had = getattr(spec, field)
+    if had is not None and value is not None:
+        raise UsageError(f"{spec.technology}: {field}={had} and {written} set the same; give one of them")
+    changes: dict[str, Any] = {field: value}
+    return spec if value is None else replace(spec, **changes)
+
+
+def quota(spec: BoxSpec) -> BoxSpec:
+    """cpu_quota and cpu_period, microseconds, as both Docker and Podman have them, as `cpus`.  Raises UsageError."""
+    if spec.option("cpu_period") is not None and spec.option("cpu_quota") is None:
+        raise UsageError(
+            f"{spec.technology}: cpu_period={spec.option('cpu_period')} limits nothing without cpu_quota; give cpus=N"
+        )
+    spec, part = taken(spec, "cpu_quota")
+    if part is None:
+        return spec
+    spec, whole = taken(spec, "cpu_period")
+    numbers = [part, whole or str(PERIOD_US)]
+    if not all(re.fullmatch(r"-?[0-9]{1,18}", text) for text in numbers):
+        raise UsageError(f"{spec.technology}: cpu_quota={part}, cpu_period={whole}: expected whole numbers")
+    most, period = map(int, numbers)
+    cpus = most / (period if period > 0 else PERIOD_US) if most > 0 else None
+    return give(spec, "cpus", cpus, f"cpu_quota={part}")
 
 
 class Technology(Protocol):

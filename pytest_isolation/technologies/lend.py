@@ -21,11 +21,10 @@ from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import mounts
+from pytest_isolation.technologies.base import PERIOD_US
 from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH
 
 OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
-PERIOD_US = 100_000
-"""Of a quota of processor time whose period nobody named: docker-run(1), --cpu-period."""
 SPARE = "/dev/full"
 """In every container, and seldom used: where the engine's own file is not, as in Podman's with a tmpfs on /run."""
 

@@ -322,14 +322,13 @@ def test_keywords_of_the_sdk_are_passed_on(run: lifetime.Lifetime, api: Any) -> 
         sysctls="net.ipv4.ip_forward=0",
         ulimits=("nofile=100:200",),
         shm_size="1m",
-        pids_limit="77",
         tmpfs="/srv:size=1m",
         extra_hosts=("other:10.1.2.3",),
         labels="a=b",
         oom_score_adj="500",
         privileged="false",
     )
-    with started(run, asked) as box:
+    with started(run, replace(asked, pids=77)) as box:
         found = api.inspect_container(box.parts.facts["id"])
         host = found["HostConfig"]
         assert [word.removeprefix("CAP_") for word in host["CapDrop"]] == ["NET_RAW", "MKNOD"]

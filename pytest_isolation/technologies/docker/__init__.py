@@ -27,7 +27,7 @@ from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import number_of
-from pytest_isolation.technologies.docker import attach, image, settings, stack
+from pytest_isolation.technologies.docker import attach, image, limits, settings, stack
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.start import Start
 
@@ -71,6 +71,9 @@ class Docker:
             # Opened from the host's side, by a mount the daemon is not asked for.
             opened |= {drop("cgroup-ro"), drop("propagation")}
         return frozenset(opened)
+
+    def meant(self, spec: BoxSpec) -> BoxSpec:
+        return limits.meant(spec)
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)

@@ -14,6 +14,7 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.docker import written
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
+from pytest_isolation.technologies.docker.limits import swap_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +115,6 @@ def user_keywords(spec: BoxSpec) -> dict[str, Any]:
         found[key] = _typed(key, value)
     for keyword, word, asked in (
         ("mem_limit", "memory", spec.memory),
-        ("memswap_limit", "memory", spec.memory),
         ("pids_limit", "pids", spec.pids),
         ("nano_cpus", "cpus", spec.cpus),
         ("cpu_quota", "cpus", spec.cpus),
@@ -203,7 +203,10 @@ class Settings:
     def _limits(self) -> None:
         limits = launcher.limits_of(self.spec)
         if limits.memory is not None:
-            self.host |= {"mem_limit": limits.memory, "memswap_limit": limits.memory}
+            both = swap_of(limits.memory, self.host.get("memswap_limit"))
+            self.host |= {"mem_limit": limits.memory, "memswap_limit": both}
+        elif self.spec.memory is not None:
+            self.host.pop("memswap_limit", None)
         if limits.pids is not None:
             self.host["pids_limit"] = limits.pids
         if limits.cpus is not None:

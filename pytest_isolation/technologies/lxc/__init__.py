@@ -30,7 +30,7 @@ from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.capabilities import number_of
-from pytest_isolation.technologies.lxc import state
+from pytest_isolation.technologies.lxc import limits, state
 from pytest_isolation.technologies.lxc.configuration import EXPOSED, INCLUDED, NAMESPACES
 from pytest_isolation.technologies.lxc.container import Container
 from pytest_isolation.technologies.lxc.ids import id_map
@@ -64,6 +64,9 @@ class Lxc:
             opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}
             opened |= {drop(what) for what in ("clean-up", "exec-group", "cgroup-ro", "devices")}
         return frozenset(opened)
+
+    def meant(self, spec: BoxSpec) -> BoxSpec:
+        return limits.meant(spec)
 
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)

@@ -21,8 +21,9 @@ from pytest_isolation.boxes.weakenings import (
     unlimited,
 )
 from pytest_isolation.technologies import lend
-from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
+from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import holes
+from pytest_isolation.technologies.docker.limits import check_swap
 from pytest_isolation.technologies.podman import arguments, attach
 from pytest_isolation.technologies.podman.engine import Engine, engine_for
 from pytest_isolation.technologies.podman.start import Start
@@ -60,6 +61,11 @@ class Podman:
             # Opened from the host's side, by a mount that Podman is not asked for.
             opened |= {drop("cgroup-ro"), drop("propagation")}
         return frozenset(opened)
+
+    def meant(self, spec: BoxSpec) -> BoxSpec:
+        spec = quota(spec)
+        check_swap(spec, "memory_swap")
+        return spec
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)

@@ -12,6 +12,7 @@ from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
+from pytest_isolation.technologies.docker.limits import swap_of
 from pytest_isolation.technologies.podman.engine import LABEL
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def own(spec: BoxSpec) -> list[str]:
     """The user's options; `true` is for those that take no value."""
     found = []
     for key, _ in spec.options:
-        if key not in CHOOSING:
+        if key not in CHOOSING and key != "memory_swap":
             found += [f"--{key.replace('_', '-')}={text}" for text in texts(spec, key)]
     return found
 
@@ -115,7 +116,8 @@ def _limits(spec: BoxSpec) -> list[str]:
     limits = launcher.limits_of(spec)
     found: list[str] = []
     if limits.memory is not None:
-        found += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
+        found += ["--memory", str(limits.memory)]
+        found += ["--memory-swap", str(swap_of(limits.memory, spec.option("memory_swap")))]
     if limits.cpus is not None:
         found += ["--cpus", str(limits.cpus)]
     # Podman has a limit of its own, 2048, that would stand in for the one that was weakened away.
