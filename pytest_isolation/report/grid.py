@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SHORT = 4
-"""Letters of a name at most, where names do not fit: docker is doc, docker-2 is no shorter than d, o, c, k ..."""
+"""Letters of a name at most, where names do not fit."""
 
 
 class Grid:
-    """With words and names where they fit, else with letters, else with letters and the beginnings of names."""
+    """With words and names where they fit, else with letters, else with letters and short names."""
 
     def __init__(self, shown: Matrix, width: int) -> None:
         self._shown, self._width = shown, width
@@ -82,11 +82,14 @@ class Grid:
 
 
 def _short(names: Sequence[str]) -> dict[str, str]:
-    """Each name's shortest beginning, of three letters or more, that no other begins with; else numbers."""
-    for letters in range(3, SHORT + 1):
-        found = {name: name[:letters] for name in names}
-        if len(set(found.values())) == len(names):
-            return found
+    """docker is doc, docker-gvisor do-g: the first short form that no other has; numbers where one name has none."""
+    found: dict[str, str] = {}
+    for name in sorted(names, key=len):
+        first, _, second = name.partition("-")
+        forms = (name[:3], *([f"{first[:2]}-{second[0]}"] if second else []), name[:SHORT])
+        found[name] = next((form for form in forms if form not in found.values()), "")
+    if all(found.values()):
+        return {name: found[name] for name in names}
     return {name: str(number) for number, name in enumerate(names, 1)}
 
 

@@ -272,6 +272,12 @@ def test_a_column_has_its_boxs_name(number: int, width: int) -> None:
         assert (f"{label} = {name}" in text) == (label != name)
 
 
+def test_names_that_begin_alike_have_short_forms_of_their_own() -> None:
+    names = ["docker", "docker-gvisor", "podman", "podman-rootless", "lxc", "lxc-unprivileged", *FULL[:7]]
+    text = terminal.render(named_boxes(list(dict.fromkeys(names))), width=80)
+    assert "do-g = docker-gvisor" in text and "po-r = podman-rootless" in text and "doc = docker " in text
+
+
 def test_totals_of_two_digits_do_not_run_together() -> None:
     """73 guarantees and 16 boxes: 68 beside 68 was 6868."""
     one = next(row for row in RUN.results if cells.sign_of(row) is cells.HOLDS)
