@@ -110,9 +110,10 @@ class BoxSpec:
 
     @property
     def sibling(self) -> BoxSpec:
-        """What another box beside this one is made from.  Beside one that is not ours: a plain one of its technology.
+        """What another box beside this one is made from.
 
-        Beside a process' box: plain namespaces, for we cannot start what we do not know.
+        Beside one that is not ours: one of its technology that shares what its neighbours do (neighbours.py).  Beside
+        a process' box: plain namespaces, for what its neighbours share is recorded nowhere (attach: NEIGHBOURS).
         """
         spec = replace(self, instance=1)
         if self.technology == "attach":

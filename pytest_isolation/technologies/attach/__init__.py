@@ -10,7 +10,7 @@ import platform
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import HOLDS, Box, Parts, Unlike
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.attach import target
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
 __all__ = ["Attach"]
+
+
+NEIGHBOURS = Unlike(
+    "the box beside it is a plain one: what its real neighbours share with it is recorded nowhere",
+    ("net.bridge-icc", "mnt.writes-not-shared", "pid.siblings-hidden"),
+    HOLDS,
+)
+"""What breaks beside a plain box breaks beside any; what holds there may not hold for who is in its pod or network."""
 
 
 class Attach:
@@ -59,7 +67,7 @@ class Attach:
             group=found.group(),
             root=found.place / "root",
             enter=lambda: joining.run(),
-            unlike=joining.unlike,
+            unlike=(*joining.unlike, NEIGHBOURS),
             facts={"measured": joining.facts()},
         )
 

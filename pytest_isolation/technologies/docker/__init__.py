@@ -24,7 +24,7 @@ from pytest_isolation.boxes.weakenings import (
     unlimited,
 )
 from pytest_isolation.errors import BoxError
-from pytest_isolation.technologies import lend
+from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.docker import attach, image, limits, settings, stack
@@ -102,7 +102,7 @@ class Docker:
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
         make = attach.Attached if spec.attached else Start
         start = make(daemons.connect(spec.option("host")), spec, lifetime, undo)
-        with daemons.explained(f"starting {spec.id}"):
+        with neighbours.or_unsupported(spec), daemons.explained(f"starting {spec.id}"):
             agent = start.run()
         return Parts(
             agent=agent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,13 +10,14 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import ProcLost, Unavailable
-from pytest_isolation.technologies import lend
+from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.docker import observer, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained, handed
 from pytest_isolation.technologies.identity import kernel
 from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import ExitStack
 
     from pytest_isolation.agent.client import Agent
@@ -66,6 +68,18 @@ def facts(daemon: Daemon, name: str) -> dict[str, Any]:
     }
 
 
+def neighbourhood(daemon: Daemon, found: Mapping[str, Any]) -> neighbours.Neighbourhood:
+    """What the neighbours of a container share with it; the others that run are asked for, and nothing else."""
+    from docker.errors import NotFound
+
+    others = []
+    for one in daemon.api.containers():
+        if one["Id"] != found["Id"]:
+            with suppress(NotFound):  # it has just ended
+                others.append(daemon.api.inspect_container(one["Id"]))
+    return neighbours.of(found, others)
+
+
 class Attached:
     """Has what a Start has: `pid`, `group`, `root`, `volumes`, `address`, `facts`, run() and enter()."""
 
@@ -95,6 +109,7 @@ class Attached:
             lend.check_may_lend(groups is not None)
         self.group = cgroups.group_at(groups, self.ground) if groups else None
         self.facts = {"id": self.id, "name": self.name, "handed": handed(found), "published": published(found)}
+        self.facts["neighbourhood"] = neighbourhood(self.daemon, found)
         networks = ((found.get("NetworkSettings") or {}).get("Networks") or {}).values()
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")

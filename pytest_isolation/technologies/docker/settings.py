@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.boxes import values
 from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import UsageError
-from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.docker import written
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
 from pytest_isolation.technologies.docker.limits import swap_of
@@ -242,6 +242,12 @@ class Settings:
             self.host["network_mode"] = spec.network
         modes = {"pid": "pid_mode", "net": "network_mode", "ipc": "ipc_mode", "uts": "uts_mode", "cgroup": "cgroupns"}
         sibling = spec.extra.get("sibling")
+        if (around := neighbours.beside(spec)) is not None:
+            self.host |= {modes[kind]: mode for kind, mode in around.modes.items()}
+            words = {"UsernsMode": "userns_mode", "CgroupnsMode": "cgroupns", "Runtime": "runtime"}
+            self.host |= {words[key]: value for key, value in around.other.items() if key in words}
+            if around.networks:
+                self.host["network_mode"] = around.networks[0]
         for kind, key in modes.items():
             if spec.has(share(kind)):
                 self.host[key] = "host"

@@ -13,7 +13,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
-from pytest_isolation.technologies import launcher, mounts
+from pytest_isolation.technologies import launcher, mounts, neighbours
 from pytest_isolation.technologies.docker import image, observer, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained, handed
 from pytest_isolation.technologies.docker.direct import go_direct
@@ -63,6 +63,9 @@ class Start:
         created = settings.create_container(tag, self.name)
         self.id = created["Id"]
         self._heed(created.get("Warnings") or [])
+        around = neighbours.beside(spec)
+        for name in around.networks[1:] if around is not None else ():
+            daemon.api.connect_container_to_network(self.id, name)
         if self.users and not delivered:
             found = image.find(daemon, tag)
             daemon.api.put_archive(self.id, "/", image.agent_archive(found["Architecture"]))

@@ -20,7 +20,7 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
-from pytest_isolation.technologies import lend
+from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import holes
 from pytest_isolation.technologies.docker.limits import check_swap
@@ -88,7 +88,8 @@ class Podman:
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
         make = attach.Attached if spec.attached else Start
         start = make(engine_for(spec), spec, lifetime, undo)
-        agent = start.run()
+        with neighbours.or_unsupported(spec):
+            agent = start.run()
         return Parts(
             agent=agent,
             init_pid=start.pid,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import UsageError
-from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.docker.limits import swap_of
 from pytest_isolation.technologies.podman.engine import LABEL
@@ -142,6 +142,12 @@ def _namespaces(spec: BoxSpec) -> list[str]:
     options = {"pid": "--pid", "net": "--network", "ipc": "--ipc", "uts": "--uts", "cgroup": "--cgroupns"}
     sibling = spec.extra.get("sibling")
     modes = {"--network": spec.network} if spec.network is not None else {}
+    if (around := neighbours.beside(spec)) is not None:
+        modes |= {options[kind]: mode for kind, mode in around.modes.items()}
+        words = {"UsernsMode": "--userns", "CgroupMode": "--cgroupns"}
+        modes |= {words[key]: value for key, value in around.other.items() if key in words}
+        if around.networks:
+            modes["--network"] = ",".join(around.networks)
     for kind, option in options.items():
         if spec.has(share(kind)):
             modes[option] = "host"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, Unavailable
-from pytest_isolation.technologies import launcher, lend
+from pytest_isolation.technologies import launcher, lend, neighbours
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.ports import published
 
@@ -69,6 +70,16 @@ def _unless_private(mode: str | None) -> str | None:
     return None if mode in (None, "", "private", "shareable") else mode
 
 
+def neighbourhood(engine: Engine, found: dict[str, Any]) -> neighbours.Neighbourhood:
+    """What the neighbours of a container share with it; the others that run are asked for, and nothing else."""
+    ids = [one for one in engine.command("ps", "--quiet", "--no-trunc").split() if one != found["Id"]]
+    others = []
+    for one in ids:
+        with suppress(BoxError):  # it has just ended
+            others += json.loads(engine.command("container", "inspect", one))
+    return neighbours.of(found, others)
+
+
 class Attached:
     """Has what a Start has: `pid`, `group`, `root`, `volumes`, `address`, `facts`, `undo`, run() and enter()."""
 
@@ -97,6 +108,7 @@ class Attached:
         lend.check_may_lend(Path(f"/proc/{self.pid}").exists())
         self.group = cgroups.group_at(groups) if groups else None
         self.facts = {"id": self.id, "name": self.name, "published": published(found)}
+        self.facts["neighbourhood"] = neighbourhood(self.engine, found)
         settings = found.get("NetworkSettings") or {}
         networks = [settings, *(settings.get("Networks") or {}).values()]
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
