@@ -1,13 +1,13 @@
 """No process of the box can leave the box's control group."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from collections.abc import Iterator
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.agent.client import Proc
-from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR, read, write
-from pytest_isolation.boxes.cgroups import hierarchies
+from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR, read
+from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.outside.limits import LIMITED, group_of
+from pytest_isolation.outside.shared.groups import Tree, trees
 
 promise = guarantee(
     "cg.cannot-leave",
@@ -17,36 +17,53 @@ promise = guarantee(
     box=LIMITED,
 )
 FILES = ("cgroup.procs", "tasks")
+UP = 4
 
 
-def own_path(proc: Proc, controller: str) -> str:
-    """As proc_pid_cgroup(5) has it for the box: "" for the root."""
+def own_paths(proc: Proc) -> list[str]:
+    """As proc_pid_cgroup(5) has them for the box: "" for the root."""
     lines = [line.split(":", 2) for line in read(proc, "/proc/self/cgroup").data.decode().splitlines()]
-    found = [path for _, names, path in lines if controller in (names or "unified").split(",")]
-    return found[0].rstrip("/") if found else ""
+    return sorted({line[2].rstrip("/") for line in lines if len(line) == 3})
+
+
+def others(tree: Tree, group: Group, paths: list[str]) -> Iterator[tuple[str, bool]]:
+    """Groups of `tree` that are not the box's, by their paths in the box, and whether they are still to be made.
+
+    Those above, and a new one beside the box's own, which is all that a user's delegated tree has room for.
+    """
+    yield from ((f"{tree.target}{'/..' * up}", False) for up in range(UP))
+    own = tree.own(group)
+    for place in [own] if own is not None else [f"{tree.target}{path}" for path in paths]:
+        yield from ((f"{place}{'/..' * up}", False) for up in range(1, UP))
+        yield f"{place}/../beside", True
+
+
+def move(proc: Proc, place: str, new: bool) -> list[Reply]:
+    program = Program()
+    steps = [program.mkdirat(AT_FDCWD, place, 0o755)] if new else []
+    for file in FILES:
+        fd = program.openat(AT_FDCWD, f"{place}/{file}", 1)
+        steps += [fd, program.write(fd, b"0")]
+        program.close(fd)
+    replies = proc.run(program)
+    return [replies[step] for step in steps]
 
 
 @promise
-@given(
-    controller=st.sampled_from(sorted(hierarchies()) or ["unified"]),
-    up=st.integers(0, 3),
-    file=st.sampled_from(FILES),
-    new=st.booleans(),
-)
-def test_process_stays_in_its_group(box: Box, controller: str, up: int, file: str, new: bool) -> None:
-    """For a group above, or for a new one beside its own, which is all that a user's delegated tree has room for."""
+def test_process_stays_in_its_group(box: Box) -> None:
+    """For each group that the box can name in each tree it has: a finite list, and all of it is tried."""
     group = group_of(box)
-    within = f"{own_path(box.proc, controller)}/../beside" if new else "/.." * up
-    places = [f"{tree}{within}" for tree in ("/sys/fs/cgroup", f"/sys/fs/cgroup/{controller}")]
+    paths = own_paths(box.proc)
+    places = dict(place for tree in trees(box) for place in others(tree, group, paths))
+    made = []
     try:
         with box.spawn() as proc:
             before = group.memberships()
-            told = []
-            for place in places:
-                told += [proc.mkdirat(AT_FDCWD, place, 0o755)] if new else []
-                told.append(write(proc, f"{place}/{file}", b"0"))
-            left = before - group.memberships()
-            promise.require(not left, *told, left_the_group=sorted(left))
+            for place, new in places.items():
+                told = move(proc, place, new)
+                made += [place] if new and told[0].ok else []
+                left = before - group.memberships() if any(reply.ok for reply in told[new:]) else set()
+                promise.require(not left, *told, left_the_group=sorted(left))
     finally:
-        for place in places if new else ():
+        for place in made:
             box.proc.unlinkat(AT_FDCWD, place, AT_REMOVEDIR)

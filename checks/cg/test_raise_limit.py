@@ -4,8 +4,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, weaken
-from pytest_isolation.agent.shortcuts import read, write
+from pytest_isolation.agent.shortcuts import read
+from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.outside.limits import LIMITED, group_of
+from pytest_isolation.outside.shared.groups import trees
+from pytest_isolation.outside.shared.roads import Road, write_by
 
 promise = guarantee(
     "cg.cannot-raise-own",
@@ -17,18 +20,6 @@ promise = guarantee(
     box=LIMITED,
     distinct="the limit itself, not who is counted under it: each has files, and permissions, of its own",
 )
-
-
-def _own_places(box: Box, controller: str) -> list[str]:
-    """Where the box says it is: the path counts where the whole tree is visible."""
-    lines = [line.split(":", 2) for line in read(box.proc, "/proc/self/cgroup").data.decode().splitlines()]
-    return [
-        f"/sys/fs/cgroup{f'/{controller}' if names else ''}{path}"
-        for _, names, path in lines
-        if controller in names.split(",") or not names
-    ]
-
-
 FILES = {
     "pids": ("pids.max", "pids.max"),
     "memory": ("memory.limit_in_bytes", "memory.max"),
@@ -36,22 +27,36 @@ FILES = {
 }
 
 
+def own_places(box: Box, group: Group, controller: str) -> list[str]:
+    """The box's own group in each tree it has: where the host knows it to be, and where the box says it is."""
+    lines = [line.split(":", 2) for line in read(box.proc, "/proc/self/cgroup").data.decode().splitlines()]
+    said = [path for _, names, path in lines if controller in names.split(",") or not names]
+    found: list[str] = []
+    for tree in trees(box):
+        found += [tree.target, *(f"{tree.target}{path}" for path in said)]
+        if (own := tree.own(group)) is not None:
+            found.append(own)
+    return list(dict.fromkeys(found))
+
+
 @promise
-@given(controller=st.sampled_from(sorted(FILES)), percent=st.integers(101, 400))
-def test_limits_stay(box: Box, controller: str, percent: int) -> None:
+@given(percent=st.integers(101, 400))
+def test_limits_stay(box: Box, percent: int) -> None:
+    """Every limit by every path in each example; drawn is how far it is raised."""
     group = group_of(box)
-    outside = group.file(controller, *FILES[controller])
-    if outside is None:
-        raise Unsupported(f"no {controller} controller of the host counts this box")
-    before = outside.read_text()
-    first = before.split()[0]
-    base = int(first) if first.lstrip("-").isdigit() and int(first) > 0 else 1000
-    told = []
-    try:
-        for place in ("/sys/fs/cgroup", f"/sys/fs/cgroup/{controller}", *_own_places(box, controller)):
-            for name in FILES[controller]:
-                told.append(write(box.proc, f"{place}/{name}", str(base * percent // 100).encode()))
-        promise.require(outside.read_text() == before, *told, before=before.strip(), after=outside.read_text().strip())
-    finally:
-        if outside.read_text() != before:
-            outside.write_text(first)
+    limits = {name: file for name, files in FILES.items() if (file := group.file(name, *files)) is not None}
+    if not limits:
+        raise Unsupported(f"none of the controllers {', '.join(FILES)} of the host counts this box")
+    for controller, outside in limits.items():
+        before = outside.read_text()
+        first = before.split()[0]
+        base = int(first) if first.lstrip("-").isdigit() and int(first) > 0 else 1000
+        try:
+            files = [f"{place}/{name}" for place in own_places(box, group, controller) for name in FILES[controller]]
+            ways = [Road(path, str(outside)) for path in files]
+            told = [reply for _, reply in write_by(box.proc, ways, str(base * percent // 100).encode()) if reply.ok]
+            after = outside.read_text()
+            promise.require(after == before, *told, before=before.strip(), after=after.strip())
+        finally:
+            if outside.read_text() != before:
+                outside.write_text(first)

@@ -3,8 +3,11 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR
 from pytest_isolation.boxes.cgroups import hierarchies
 from pytest_isolation.outside.limits import group_of
+from pytest_isolation.outside.shared.groups import trees
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -19,16 +22,22 @@ promise = guarantee(
 @promise
 @given(name=tokens())
 def test_no_group_can_be_made(box: Box, name: str) -> None:
+    """In every tree that the box has, under any name, in each example."""
     group = group_of(box)
-    places = ["/sys/fs/cgroup", *(f"/sys/fs/cgroup/{controller}" for controller in sorted(hierarchies()))]
-    told = [box.proc.mkdirat(-100, f"{place}/{name}", 0o755) for place in places]
+    found = trees(box)
+    places = list(dict.fromkeys(place for tree in found for place in (tree.target, tree.own(group)) if place))
+    program = Program()
+    for place in places:
+        program.mkdirat(AT_FDCWD, f"{place}/{name}", 0o755)
+    told = list(box.proc.run(program))
     # On the host: what a box has mounted is its own group's tree, or that of a group above it.
     above = {
         *hierarchies(box.parts.ground).values(),
+        *(box.outside.path(tree.host) for tree in found if tree.host),
         *(up for place in group.places.values() for up in (place, *place.parents)),
     }
     made = [str(place / name) for place in above if (place / name / "cgroup.procs").exists()]
     for place, reply in zip(places, told, strict=True):
         if reply.ok:
-            box.proc.unlinkat(-100, f"{place}/{name}", 0x200)
-    promise.require(not made, *told, made_on_host=str(sorted(made)))
+            box.proc.unlinkat(AT_FDCWD, f"{place}/{name}", AT_REMOVEDIR)
+    promise.require(not made, *(reply for reply in told if reply.ok), made_on_host=str(sorted(made)))

@@ -92,20 +92,25 @@ def entries(proc: Proc, path: str | bytes) -> list[tuple[str, int]]:
 
 
 def process_names(proc: Proc) -> dict[int, bytes]:
-    """pid -> name and command line of every process that /proc shows, in a few round trips.
+    """pid -> name and command line of every process that /proc shows.
 
     Raises Unsupported in a box without /proc.
     """
-    pids = [int(name) for name in listing(proc, "/proc") if name.isdigit()]
-    if not pids:
-        raise Unsupported("the box has no /proc to look for processes in")
+    if found := names_in(proc, "/proc"):
+        return found
+    raise Unsupported("the box has no /proc to look for processes in")
+
+
+def names_in(proc: Proc, place: str) -> dict[int, bytes]:
+    """The same of a /proc that is mounted at `place`, in a few round trips; empty where there is none."""
+    pids = [int(name) for name in listing(proc, place) if name.isdigit()]
     found: dict[int, bytes] = {}
     for at in range(0, len(pids), 100):
         program = Program()
         steps = []
         for pid in pids[at : at + 100]:
             for file in ("comm", "cmdline"):
-                fd = program.openat(AT_FDCWD, f"/proc/{pid}/{file}", os.O_RDONLY | os.O_CLOEXEC)
+                fd = program.openat(AT_FDCWD, f"{place}/{pid}/{file}", os.O_RDONLY | os.O_CLOEXEC)
                 steps.append((pid, program.read(fd, 512)))
                 program.close(fd)
         replies = proc.run(program)

@@ -21,6 +21,7 @@ from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Undecided, Un
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group, Limits
+    from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.outside import Outside
 
 TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
@@ -110,6 +111,8 @@ class Box:
         self.spec, self.parts = spec, parts
         self.launch: Callable[[BoxSpec], Box] | None = view_of.launch if view_of else None
         """Set by whoever owns the box: how another one is started."""
+        self.lifetime: Lifetime | None = view_of.lifetime if view_of else None
+        """Set as `launch`: where a witness writes down what it is about to make."""
         self.witnesses: dict[str, Any] = view_of.witnesses if view_of else {}
         """What the outside keeps for this box between examples; closed with it."""
         self._view_of = view_of
@@ -210,7 +213,7 @@ class Box:
         if self.launch is None:
             raise Unsupported(f"{self.spec.id} was started without a way to start another")
         box = self.launch(spec)
-        box.launch = self.launch
+        box.launch, box.lifetime = self.launch, self.lifetime
         return box
 
     def enter(self) -> Proc:

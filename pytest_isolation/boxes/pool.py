@@ -36,7 +36,7 @@ class Pool:
         """A new box that the caller closes.  Raises Unavailable, Unsupported, BoxError."""
         self._announce(spec)
         box = technology(spec.technology).launch(spec, self.lifetime)
-        box.launch = self.launch
+        box.launch, box.lifetime = self.launch, self.lifetime
         self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
         known = self.measured.setdefault(spec.name, {})
         if not known:

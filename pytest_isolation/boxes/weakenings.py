@@ -50,6 +50,7 @@ DEFENCES = {
 """What drop() can leave out, and what that means."""
 
 LIMITS = ("memory", "pids", "cpu")
+HANDED_IN = ("file", "socket")
 CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
     "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
@@ -85,10 +86,18 @@ def grant(capability: str) -> Weakening:
 
 
 def expose(path: str) -> Weakening:
-    """The host's `path` is mounted in the box, read-write, at /host (`/`) or in its own place."""
+    """The host's directory `path` is mounted in the box, read-write, at a place drawn for the start.
+
+    /tmp and /dev are mounted in their own place: what is asked about those is asked by name.
+    """
     if not isinstance(path, str) or not path.startswith("/") or "\0" in path:
         raise UsageError(f"weaken.expose({path!r}): expected a path of the host that begins with /")
     return Weakening("expose", path)
+
+
+def hand_in(what: str) -> Weakening:
+    """One `file` of the host's system, or one `socket` of a daemon, is mounted by itself, at a place drawn as well."""
+    return Weakening("hand-in", _known("hand_in", what, HANDED_IN))
 
 
 def unlimited(resource: str) -> Weakening:
@@ -113,6 +122,6 @@ def spoken() -> dict[str, str]:
     """How a hole's name in reports is written in a check: "share-uts" -> 'weaken.share("uts")'; paths are left out."""
     makers: dict[Callable[[str], Weakening], Iterable[str]] = {
         share: NAMESPACES, join_sibling: NAMESPACES, grant: CAPABILITIES, unlimited: LIMITS, drop: DEFENCES,
-        lossy: LOSSES,
+        lossy: LOSSES, hand_in: HANDED_IN,
     }  # fmt: skip
     return {str(make(word)): f'weaken.{make.__name__}("{word}")' for make, words in makers.items() for word in words}

@@ -18,6 +18,7 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, 
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.handed import hand_ins, handed
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Bubblewrap:
 
     def weakenings(self) -> Weakenings:
         opened = {share(kind) for kind in KINDS} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {expose(path) for path in EXPOSED}
+        opened |= {expose(path) for path in EXPOSED} | hand_ins()
         opened |= {drop(what) for what in ("init", "read-only", "close-fds", "private-root", "clear-env")}
         if os.geteuid() == 0:
             opened |= {grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE")}
@@ -145,15 +146,11 @@ class _Start:
         found = ["--bind", os.fspath(self.root), "/"]
         found += ["--dev-bind", "/dev", "/dev"] if spec.has(expose("/dev")) else ["--dev", "/dev"]
         found += ["--proc", "/proc"]
-        for path in ("/tmp", "/run"):
-            if spec.has(expose(path)):
-                found += ["--bind", path, path]
-            elif spec.read_only:
-                found += ["--perms", "1777", "--tmpfs", path]
-        if spec.has(expose("/sys/fs/cgroup")):
-            found += ["--bind", "/sys/fs/cgroup", "/sys/fs/cgroup"]
-        if spec.has(expose("/")):
-            found += ["--dev-bind", "/", "/host"]
+        for path in ("/tmp", "/run") if spec.read_only else ():
+            found += ["--perms", "1777", "--tmpfs", path]
+        for one in handed(spec, self.lifetime, self.undo):
+            if one.target != "/dev":
+                found += ["--dev-bind" if one.host == "/" else "--bind", one.host, one.target]
         for volume in spec.volumes:
             directory = self.lifetime.new_directory("volume")
             directory.chmod(0o777)

@@ -22,6 +22,7 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, 
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.handed import hand_ins, handed
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
@@ -59,7 +60,7 @@ class Nspawn:
 
     def weakenings(self) -> Weakenings:
         opened = set(VARIABLES) | {share("net")} | {lossy(aspect) for aspect in LOSSES if aspect not in UNSEEN}
-        opened |= {expose(path) for path in EXPOSED} | {grant(name) for name in GRANTED}
+        opened |= {expose(path) for path in EXPOSED} | hand_ins() | {grant(name) for name in GRANTED}
         return frozenset(opened | {drop(what) for what in ("init", "read-only", "private-root", "clean-up")})
 
     def check_available(self, spec: BoxSpec) -> None:
@@ -178,9 +179,12 @@ class _Start:
         found += [f"--drop-capability={_full(name)}" for name in texts(spec, "drop_capability")]
         if spec.read_only and not spec.has(drop("read-only")):
             found.append("--read-only")
-        for path in EXPOSED:
-            if spec.has(expose(path)):
-                found.append(f"--bind={path}:{'/host' if path == '/' else path}")
+        for one in handed(spec, self.lifetime, self.undo):
+            # As for a volume: nspawn does not make it below a read-only root.
+            target = self.root / one.target.lstrip("/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.mkdir(exist_ok=True) if one.is_directory else target.touch()
+            found.append(f"--bind={one.host}:{one.target}")
         return [*found, *self._volumes()]
 
     def _volumes(self) -> list[str]:

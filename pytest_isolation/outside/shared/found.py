@@ -169,6 +169,8 @@ class _Look:
         return replace(one, kind="own" if self._made_for_it(one.host) else "volume")
 
     def _made_for_it(self, host: str) -> bool:
+        if any(below(host, str(volume)) is not None for volume in self.parts.volumes.values()):
+            return False
         if places.in_store(host) and "volumes" not in Path(host).parts:
             return True
         if self.parts.root is not None and below(host, str(self.parts.root)) is not None:

@@ -30,6 +30,7 @@ from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.docker import attach, image, limits, settings, stack
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.start import Start
+from pytest_isolation.technologies.handed import hand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,7 +66,7 @@ class Docker:
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
         opened |= {drop(what) for what in DROPPED}
-        opened |= {expose(path) for path in settings.EXPOSED}
+        opened |= {expose(path) for path in settings.EXPOSED} | hand_ins()
         opened |= {grant(name) for name in GRANTED if _machine_has(name)}
         if os.geteuid() == 0:
             # Opened from the host's side, by a mount the daemon is not asked for.

@@ -12,7 +12,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import ProcLost, Unavailable
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.docker import observer, stream
-from pytest_isolation.technologies.docker.daemon import Daemon, explained, handed
+from pytest_isolation.technologies.docker.daemon import Daemon, explained, mounts_of
 from pytest_isolation.technologies.identity import kernel
 from pytest_isolation.technologies.ports import published
 
@@ -108,7 +108,7 @@ class Attached:
         if self.ground is HERE:
             lend.check_may_lend(groups is not None)
         self.group = cgroups.group_at(groups, self.ground) if groups else None
-        self.facts = {"id": self.id, "name": self.name, "handed": handed(found), "published": published(found)}
+        self.facts = {"id": self.id, "name": self.name, "handed": mounts_of(found), "published": published(found)}
         self.facts["neighbourhood"] = neighbourhood(self.daemon, found)
         networks = ((found.get("NetworkSettings") or {}).get("Networks") or {}).values()
         self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)

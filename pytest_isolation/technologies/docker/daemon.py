@@ -321,7 +321,7 @@ def explained(doing: str) -> Iterator[None]:
         raise BoxError(f"{doing}: the Docker daemon went away: {said(error)}; see its log") from None
 
 
-def handed(found: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
+def mounts_of(found: Mapping[str, Any]) -> dict[str, tuple[str, bool]]:
     """What an inspected container was given: target -> (the path on the daemon's machine, whether it is read-only)."""
     mounts = [one for one in found.get("Mounts") or [] if one.get("Destination") and one.get("Source")]
     return {str(one["Destination"]): (str(one["Source"]), not one.get("RW", True)) for one in mounts}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.handed import Handed
 
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 OURS = {
@@ -230,11 +231,10 @@ class Settings:
         if spec.read_only:
             self.host["read_only"] = not spec.has(drop("read-only"))
             self.host["tmpfs"] = {"/tmp": "size=16m,mode=1777", "/run": "size=16m"} | self.host.get("tmpfs", {})
-        for hole in sorted(spec.weakenings):
-            if hole.kind == "expose":
-                target = "/host" if hole.what == "/" else hole.what
-                self.host.get("tmpfs", {}).pop(target, None)
-                self.binds.append(f"{hole.what}:{target}:rw")
+
+    def hand_in(self, one: Handed) -> None:
+        self.host.get("tmpfs", {}).pop(one.target, None)
+        self.binds.append(f"{one.host}:{one.target}:rw")
 
     def _namespaces(self) -> None:
         spec = self.spec

@@ -15,9 +15,10 @@ from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher, mounts, neighbours
 from pytest_isolation.technologies.docker import image, observer, stream
-from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained, handed
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained, mounts_of
 from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.docker.settings import Settings
+from pytest_isolation.technologies.handed import HAND_INS, handed
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
 from pytest_isolation.technologies.ports import published
 from pytest_isolation.technologies.telling import telling
@@ -96,6 +97,10 @@ class Start:
         here = self.ground is HERE
         if not here and (spec.has(drop("private-root")) or spec.has(drop("propagation"))):
             raise Unsupported(f"the daemon at {self.daemon.where} cannot mount directories of this machine")
+        if not here and not spec.weakenings.isdisjoint(HAND_INS):
+            raise Unsupported(f"the daemon at {self.daemon.where} cannot mount files of this machine")
+        for one in handed(spec, self.lifetime, self.undo):
+            settings.hand_in(one)
         for volume in spec.volumes:
             mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
             if not here:
@@ -201,7 +206,7 @@ class Start:
         """What the host sees of the container."""
         found = self.daemon.api.inspect_container(self.id)
         self._check_runtime(agent, found)
-        self.facts |= {"id": self.id, "name": self.name, "handed": handed(found), "published": published(found)}
+        self.facts |= {"id": self.id, "name": self.name, "handed": mounts_of(found), "published": published(found)}
         if not self.users:
             self.facts["environment"] = launcher.environment(self.spec)
         settings = found.get("NetworkSettings") or {}

@@ -30,6 +30,7 @@ from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.handed import hand_ins
 from pytest_isolation.technologies.lxc import limits, state
 from pytest_isolation.technologies.lxc.configuration import EXPOSED, INCLUDED, NAMESPACES
 from pytest_isolation.technologies.lxc.container import Container
@@ -58,7 +59,7 @@ class Lxc:
 
     def weakenings(self) -> Weakenings:
         opened = {share(kind) for kind in NAMESPACES} | {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
-        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in EXPOSED}
+        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in EXPOSED} | hand_ins()
         opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root", "close-fds", "init")}
         if os.geteuid() == 0:
             opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, share
+from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.handed import Handed
     from pytest_isolation.technologies.lxc.ids import IdMap
 
 INCLUDED = Path("/usr/share/lxc/config")
@@ -51,6 +52,7 @@ class Configuration:
     version: str
     """LXC's: "7.0.0"."""
     volumes: Mapping[str, Path]
+    handed: Sequence[Handed]
 
     def text(self) -> bytes:
         """Raises Unsupported for what no line can say."""
@@ -134,11 +136,10 @@ class Configuration:
         spec = self.spec
         yield from self._automatic()
         for path in ("/tmp", "/run"):
-            if spec.read_only and not spec.has(expose(path)):
+            if spec.read_only and not any(one.target == path for one in self.handed):
                 yield _entry("tmpfs", path, "tmpfs", "nosuid", "nodev", "mode=1777", "size=16m")
-        for path in EXPOSED:
-            if spec.has(expose(path)):
-                yield _entry(path, "/host" if path == "/" else path, "none", "rbind")
+        for one in self.handed:
+            yield _entry(one.host, one.target, "none", "rbind", f"create={'dir' if one.is_directory else 'file'}")
         for volume in spec.volumes:
             options = ["ro"] if volume.read_only and not spec.has(drop("read-only")) else []
             source = self.volumes[volume.target]
@@ -154,8 +155,7 @@ class Configuration:
             name for name, shared in (("proc", spec.has(share("pid"))), ("sys", self._in_host_network())) if shared
         ]
         bound = bound if mapped else []
-        if bare or bound or spec.has(expose("/sys/fs/cgroup")):
-            # cgroup:mixed would come over the host's tree.
+        if bare or bound:
             yield "lxc.mount.auto ="
             yield from (f"lxc.mount.auto = {text}" for name, text in found.items() if name not in bound)
         yield from (_entry(f"/{name}", f"/{name}", "none", "rbind") for name in bound)

@@ -15,6 +15,7 @@ from pytest_isolation.boxes.lifetime import remove_tree
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported
 from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.lxc import state
 from pytest_isolation.technologies.lxc.configuration import Configuration, is_passed_on, mapped_option, sets_limits
@@ -178,6 +179,7 @@ class Container:
             guard=self._guard.path if self._guard is not None else None,
             version=self.version,
             volumes=self.volumes,
+            handed=handed(self.spec, self.lifetime, self.undo),
         )
 
     def _environ(self) -> list[str]:

@@ -18,6 +18,7 @@ from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
+from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.mounts import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC
 from pytest_isolation.technologies.namespaces.clone import CLONE
 from pytest_isolation.technologies.namespaces.tree import DEVICES, Tree
@@ -169,7 +170,7 @@ class Start:
             must(child.mount(None, "/", None, MS_REC | MS_PRIVATE), "making mounts private")
             must(child.mount(root, root, None, MS_BIND | MS_REC), "binding the root")
             tree = Tree(child, root, spec, self.own, self.joined, self.userns)
-            tree.mount(self.volumes, group=self.group is not None)
+            tree.mount(self.volumes, handed(spec, self.lifetime, self.undo), group=self.group is not None)
             if shared is not None:
                 moved = child.move_mount(shared.value, "", AT_FDCWD, f"{root}/mnt", MOVE_MOUNT_F_EMPTY_PATH)
                 must(moved, "mounting the shared mount at /mnt")

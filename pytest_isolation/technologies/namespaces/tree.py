@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_isolation.agent.client import Proc, Program
@@ -12,6 +12,7 @@ from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, expose
+from pytest_isolation.technologies.handed import Handed
 from pytest_isolation.technologies.mounts import (
     MS_BIND,
     MS_NODEV,
@@ -46,7 +47,7 @@ class Tree:
         self.child, self.root, self.spec = child, root, spec
         self.own, self.joined, self.userns = own, joined, userns
 
-    def mount(self, volumes: Mapping[str, Path], *, group: bool) -> None:
+    def mount(self, volumes: Mapping[str, Path], handed: Sequence[Handed], *, group: bool) -> None:
         """All of it; `group`: the box has a control group of its own.  Raises BoxError."""
         spec = self.spec
         self._kernels_own()
@@ -55,22 +56,25 @@ class Tree:
         else:
             self._mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755,size=64k")
             self._devices()
-        if spec.has(expose("/sys/fs/cgroup")):
-            self._mount("/sys/fs/cgroup", "/sys/fs/cgroup", None, MS_BIND | MS_REC)
-        elif "cgroup" in self.own and group:
+        if "cgroup" in self.own and group:
             self._control_groups()
         self._volumes(volumes)
         if not spec.has(drop("masks")):
             self._masks()
-        for path in ("/tmp", "/run"):
-            if spec.has(expose(path)):
-                self._mount(path, path, None, MS_BIND | MS_REC)
-            elif spec.read_only:
-                self._mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=1777")
-        if spec.has(expose("/")):
-            self._mount("/", "/host", None, MS_BIND | MS_REC)
+        for path in ("/tmp", "/run") if spec.read_only else ():
+            self._mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=1777")
+        for one in handed:
+            if one.target != "/dev":
+                self._hand_in(one)
         if spec.read_only and not spec.has(drop("read-only")):
             self._mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY)
+
+    def _hand_in(self, one: Handed) -> None:
+        *above, _ = Path(one.target.lstrip("/")).parents
+        for place in reversed(above):
+            self._directory(f"/{place}")
+        self._directory(one.target) if one.is_directory else self._file(one.target)
+        self._mount(one.host, one.target, None, MS_BIND | MS_REC)
 
     def _kernels_own(self) -> None:
         """/proc and /sys: fresh ones where the namespaces they show are the box's, else the host's."""

@@ -10,11 +10,12 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, share
+from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported, unless_root
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
@@ -22,6 +23,7 @@ from pytest_isolation.technologies.capabilities import number_of
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.handed import Handed
 
 NAMESPACES = {"pid": "pid", "net": "network", "ipc": "ipc", "uts": "uts", "user": "user", "cgroup": "cgroup"}
 """Our word -> the specification's."""
@@ -44,16 +46,18 @@ def defaults(program: str, *, rootless: bool) -> Config:
     return found
 
 
-def configure(base: Config, spec: BoxSpec, *, root: Path, agent: str, group: str | None) -> Config:
+def configure(
+    base: Config, spec: BoxSpec, *, root: Path, agent: str, group: str | None, handed: Sequence[Handed]
+) -> Config:
     """The bundle's config for a box: `root` is its root directory, `group` its control group below each hierarchy's
-    root; None: the runtime may make none.
+    root; None: the runtime may make none.  `handed`: what its holes give it of the host.
     """
     config = copy.deepcopy(base)
     linux = config.setdefault("linux", {})
     config["root"] = {"path": os.fspath(root), "readonly": spec.read_only and not spec.has(drop("read-only"))}
     _process(config["process"], spec, agent)
     _namespaces(config, spec)
-    config["mounts"] = _mounts(config["mounts"], spec)
+    config["mounts"] = _mounts(config["mounts"], spec, handed)
     if spec.has(drop("masks")):
         linux["maskedPaths"], linux["readonlyPaths"] = [], []
     if group is not None:
@@ -121,23 +125,21 @@ def _namespaces(config: Config, spec: BoxSpec) -> None:
         del config["hostname"]
 
 
-def _mounts(listed: list[Config], spec: BoxSpec) -> list[Config]:
+def _mounts(listed: list[Config], spec: BoxSpec, handed: Sequence[Handed]) -> list[Config]:
     found = [dict(one) for one in listed]
     for path in ("/tmp", "/run"):
-        if spec.read_only and not spec.has(expose(path)):
+        if spec.read_only and not any(one.target == path for one in handed):
             options = ["nosuid", "nodev", "mode=1777", "size=16m"]
             found.append({"destination": path, "type": "tmpfs", "source": "tmpfs", "options": options})
     if spec.has(drop("cgroup-ro")):
         for one in found:
             if one["type"] == "cgroup":
                 one["options"] = [option for option in one["options"] if option != "ro"]
-    for path in EXPOSED:
-        if spec.has(expose(path)):
-            target = "/host" if path == "/" else path
-            found = [one for one in found if one["destination"] != target]
-            if path == "/dev":
-                found = [one for one in found if not one["destination"].startswith("/dev/")]
-            found.append(_bind(path, target))
+    for given in handed:
+        found = [one for one in found if one["destination"] != given.target]
+        if given.target == "/dev":
+            found = [one for one in found if not one["destination"].startswith("/dev/")]
+        found.append(_bind(given.host, given.target))
     return found
 
 

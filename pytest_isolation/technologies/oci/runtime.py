@@ -30,6 +30,7 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
+from pytest_isolation.technologies.handed import Handed, hand_ins, handed
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.oci import bundle
@@ -86,7 +87,7 @@ class OciRuntime:
     def weakenings(self) -> Weakenings:
         opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "cgroup")}
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
-        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in bundle.EXPOSED}
+        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in bundle.EXPOSED} | hand_ins()
         opened |= {drop(what) for what in ("masks", "read-only", "close-fds", "private-root")}
         if os.geteuid() == 0:
             opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}
@@ -132,7 +133,11 @@ class OciRuntime:
             volumes=container.volumes,
             enter=container.enter,
             shares_kernel=self.shares_kernel,
-            facts={"environment": launcher.environment(spec), "id": container.id},
+            facts={
+                "environment": launcher.environment(spec),
+                "id": container.id,
+                "handed": {one.target: (one.host, False) for one in container.handed},
+            },
         )
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -165,6 +170,7 @@ class Container:
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.command = [runtime.path(), *runtime.arguments(spec), "--root", os.fspath(self.state)]
         self.volumes: dict[str, Path] = {}
+        self.handed: list[Handed] = []
         self.group: cgroups.Group | None = None
         self.pid: int | None = None
         self.root: Path | None = None
@@ -179,7 +185,10 @@ class Container:
         place = self.lifetime.new_directory("bundle")
         undo.callback(self.lifetime.remove_directory, place)
         box_group = f"{self._guard.path}/box" if self._guard is not None else None
-        self._config = bundle.configure(self._base(), spec, root=root, agent=agent_path, group=box_group)
+        self.handed = handed(spec, self.lifetime, undo)
+        self._config = bundle.configure(
+            self._base(), spec, root=root, agent=agent_path, group=box_group, handed=self.handed
+        )
         self._volumes()
         (place / "config.json").write_text(json.dumps(self._config))
         self.lifetime.register(f"{self.runtime.name}:container", f"{self.id} {self.state}")

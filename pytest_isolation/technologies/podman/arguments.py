@@ -8,11 +8,12 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.weakenings import drop, join_sibling, share
+from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, share
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.docker.limits import swap_of
+from pytest_isolation.technologies.handed import IN_ITS_OWN_PLACE
 from pytest_isolation.technologies.podman.engine import LABEL
 
 if TYPE_CHECKING:
@@ -130,11 +131,8 @@ def _file_systems(spec: BoxSpec) -> list[str]:
         if not spec.has(drop("read-only")):
             found += ["--read-only", "--read-only-tmpfs=false"]
         for path, options in (("/tmp", "size=16m,mode=1777"), ("/run", "size=16m")):
-            if not any(hole.kind == "expose" and hole.what == path for hole in spec.weakenings):
+            if path not in IN_ITS_OWN_PLACE or expose(path) not in spec.weakenings:
                 found += ["--tmpfs", f"{path}:{options}"]
-    for hole in sorted(spec.weakenings):
-        if hole.kind == "expose":
-            found += ["--volume", f"{hole.what}:{'/host' if hole.what == '/' else hole.what}:rw"]
     return found
 
 

@@ -16,6 +16,7 @@ from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unsupported, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import check_runtime
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.podman.arguments import arguments, own
@@ -188,6 +189,8 @@ class Start:
             self.volumes[volume.target] = directory
             mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
             found += ["--volume", f"{directory}:{volume.target}:{mode}"]
+        for one in handed(spec, self.lifetime, self.undo, self._directory):
+            found += ["--volume", f"{one.host}:{one.target}:rw"]
         if spec.has(drop("propagation")):
             shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
             found += ["--volume", f"{shared}:/mnt:rshared"]

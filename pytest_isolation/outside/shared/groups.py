@@ -1,0 +1,40 @@
+"""The control group trees that a box has, under any name."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes.cgroups import hierarchies
+from pytest_isolation.outside.shared.found import CGROUPS, shared
+from pytest_isolation.outside.shared.table import below, join
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.boxes.cgroups import Group
+
+USUAL = "/sys/fs/cgroup"
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    target: str
+    """Where the box has it."""
+    host: str | None
+    """The host's directory that is its root; None where that is not known."""
+
+    def own(self, group: Group) -> str | None:
+        """The path, in the box, of the box's own group; None where it is not in this tree, or not known to be."""
+        if self.host is None:
+            return None
+        rests = (below(os.fspath(place), self.host) for place in set(group.places.values()))
+        return next((join(self.target, rest) for rest in rests if rest is not None), None)
+
+
+def trees(box: Box) -> list[Tree]:
+    """What the box's mount table has, and the usual places: a tree may be there though no table shows it."""
+    found = [Tree(one.target, one.host) for one in shared(box) if one.fstype in CGROUPS]
+    known = {tree.target for tree in found}
+    usual = [USUAL, *(f"{USUAL}/{controller}" for controller in sorted(hierarchies()))]
+    return found + [Tree(target, None) for target in usual if target not in known]

@@ -1,0 +1,131 @@
+"""A piece of the host's system is found in a box under any name, and a directory of data is none.
+
+At three examples a check: what is a finite list is tried whole in each.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation import weaken
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import Unavailable
+from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.options.boxes import parse
+from pytest_isolation.technologies import technology
+from tests.support import built_in_checks, need
+
+SECRET, WRITE, DAEMON, SOCKET = (
+    "mnt.host-secret-unreadable", "mnt.host-unwritable", "daemon.socket-unreachable", "net.path-unix-isolated",
+)  # fmt: skip
+PROCESSES = "pid.host-processes-hidden"
+GROUPS = ("cg.fs-readonly", "cg.cannot-leave", "cg.cannot-raise-own")
+EXAMPLES = 3
+
+HANDED = [
+    ("/:/rootfs:ro", {SECRET, DAEMON, SOCKET, PROCESSES}),
+    ("/:/hostfs", {SECRET, WRITE, DAEMON, SOCKET, PROCESSES}),
+    ("/run:/hostrun:ro", {SECRET, DAEMON, SOCKET}),
+    ("/etc:/etc-host", {SECRET, WRITE, SOCKET}),
+    ("/etc:/etc-host:ro", {SECRET, SOCKET}),
+    ("/root:/root", {SECRET, WRITE, SOCKET}),
+    ("/var/lib:/var/lib", {SECRET, WRITE, SOCKET}),
+    ("/var/run/docker.sock:/docker.sock", {DAEMON}),
+    ("/etc/shadow:/app/settings:ro", {SECRET}),
+    ("/proc:/hostproc", {PROCESSES}),
+    ("/sys/fs/cgroup:/cg", set(GROUPS)),
+]
+ASKED = (SECRET, WRITE, DAEMON, SOCKET, PROCESSES)
+
+
+@pytest.fixture
+def pool() -> Iterator[Pool]:
+    run = Lifetime()
+    made = Pool(run)
+    yield made
+    made.close()
+    run.close()
+
+
+def ran(pool: Pool, spec: BoxSpec, identity: str) -> Ran:
+    promise, test = next(one for one in built_in_checks() if one[0].id == identity)
+    return run_property(promise, test, pool.box(replace(spec, **promise.box)), examples=EXAMPLES, seed=1)
+
+
+def violated(pool: Pool, spec: BoxSpec, asked: tuple[str, ...]) -> set[str]:
+    """Which of `asked` are; none is without an answer."""
+    found = {}
+    for identity in asked:
+        found[identity] = ran(pool, spec, identity)
+        assert found[identity].trouble is None, f"{identity}: {found[identity].trouble}"
+    return {identity for identity, one in found.items() if one.violation is not None}
+
+
+@pytest.mark.parametrize(("volume", "broken"), HANDED, ids=[volume for volume, _ in HANDED])
+def test_a_place_of_the_host(pool: Pool, volume: str, broken: set[str]) -> None:
+    need("docker")
+    if volume.startswith("/var/run/docker.sock") and not Path("/run/docker.sock").is_socket():
+        pytest.skip("the daemon's socket is elsewhere")
+    asked = GROUPS if broken & set(GROUPS) else ASKED
+    found = violated(pool, parse(f"docker:volumes={volume}"), asked)
+    # `ro` is for the one mount: what the host has mounted below it comes as it is.
+    assert found == broken or (volume == "/:/rootfs:ro" and found == broken | {WRITE})
+
+
+def test_directories_of_data_are_volumes(pool: Pool, tmp_path: Path) -> None:
+    need("docker")
+    (tmp_path / "settings").write_text("data")
+    (tmp_path / "data").mkdir()
+    spec = parse(f"docker:volumes={tmp_path}/data:/data+{tmp_path}/settings:/etc/settings:ro")
+    assert violated(pool, spec, ASKED) == set()
+
+
+@pytest.mark.parametrize("name", ["chroot", "namespaces", "bubblewrap", "nspawn", "lxc", "runc", "podman", "gvisor"])
+def test_a_plain_box_has_none(pool: Pool, name: str) -> None:
+    spec = need(name)
+    assert violated(pool, spec, (SECRET, WRITE, DAEMON, SOCKET)) == set()
+
+
+READ_ONLY = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev {agent}"
+PRIVATE_TMP = "firejail --quiet --noprofile --private-tmp {agent}"
+
+
+@pytest.mark.parametrize(
+    ("command", "broken"),
+    [(READ_ONLY, {SECRET, DAEMON, SOCKET, "mnt.tmp-private"}), (PRIVATE_TMP, {SECRET, WRITE, DAEMON, SOCKET})],
+)
+def test_a_launcher_that_shows_the_host(pool: Pool, command: str, broken: set[str]) -> None:
+    """Nothing can be written in the first one: what is wide open is found all the same."""
+    need("command")
+    if shutil.which(command.split()[0]) is None:
+        pytest.skip(f"{command.split()[0]} is not installed")
+    spec = BoxSpec(technology="command", options=(("", command),))
+    assert violated(pool, spec, (SECRET, WRITE, DAEMON, SOCKET, "mnt.tmp-private")) >= broken
+
+
+@pytest.mark.parametrize("name", ["namespaces", "bubblewrap", "docker", "podman", "lxc", "nspawn", "runc"])
+@pytest.mark.parametrize(("what", "broken"), [("file", SECRET), ("socket", DAEMON)])
+def test_one_file_or_socket_by_itself(pool: Pool, name: str, what: str, broken: str) -> None:
+    spec = need(name).weakened(weaken.hand_in(what))
+    try:
+        technology(name).check_available(spec)
+    except Unavailable as error:
+        pytest.skip(str(error))
+    assert violated(pool, spec, (broken,)) == {broken}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="marks below /etc are root's to make")
+def test_marks_are_gone_with_the_box(pool: Pool) -> None:
+    before = {path.name for path in Path("/etc").iterdir()}
+    ran(pool, need("chroot"), SECRET)
+    assert {path.name for path in Path("/etc").iterdir()} - before
+    pool.close()
+    assert not {path.name for path in Path("/etc").iterdir()} - before
