@@ -51,6 +51,16 @@ class Outside:
         """A path of the host."""
         return self._box.parts.ground.path(*parts)
 
+    def roads(self, path: str | os.PathLike[str]) -> list[str]:
+        """The paths in the box by which it might come to a path of the host, most likely first.
+
+        By all that it was really given, under any name, then by the ways that need no mount: its root, /proc/1/root.
+        """
+        from pytest_isolation.agent.shortcuts import AT_FDCWD
+        from pytest_isolation.outside.shared.roads import roads
+
+        return [road.path for road in roads(self._box, [os.fspath(path)]) if road.at == AT_FDCWD]
+
     @contextmanager
     def directory(self, above: str = "/var/tmp") -> Iterator[Path]:
         """A new directory of the host's, for an example; what is in it goes with it.
