@@ -1,7 +1,5 @@
 """The box starts in the directory it was to start in."""
 
-import os
-
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +21,7 @@ promise = guarantee(
 @given(names=st.lists(text_names(), min_size=1, max_size=3))
 def test_workdir_arrives(box: Box, names: list[str]) -> None:
     paths = ["/".join(names[:end]) for end in range(1, len(names) + 1)]
-    image = Image(tuple(Entry(path=os.fsencode(path), kind="dir", mode=0o755) for path in paths))
+    image = Image(tuple(Entry(path=path.encode(), kind="dir", mode=0o755) for path in paths))
     with alike(box, image=image, workdir=f"/{paths[-1]}") as fresh:
         reply = fresh.proc.getcwd()
-    promise.require(reply.data.rstrip(b"\0") == os.fsencode(f"/{paths[-1]}"), reply, found=reply.data)
+    promise.require(reply.data.rstrip(b"\0") == f"/{paths[-1]}".encode(), reply, found=reply.data)

@@ -205,7 +205,7 @@ class Program(Syscalls[Step]):
                 words = [p if isinstance(p, bytes) else self._argument(p, stores, outs) for p in pieces]
                 return wire.Arg.ARENA, self._words(words, stores)
             case str() | bytes() | os.PathLike():
-                return wire.Arg.ARENA, self._bytes(os.fsencode(value) + b"\0")
+                return wire.Arg.ARENA, self._bytes(encoded(value) + b"\0")
         raise TypeError(f"a system call argument is a number, a path, bytes or a buffer, not {value!r}")
 
     def _words(self, words: Sequence[bytes | tuple[wire.Arg, int]], stores: list[_Store]) -> int:
@@ -532,6 +532,12 @@ class Agent:
         self._broken = self._broken or "the box was closed"
         with self.undo:
             self._channel.close()
+
+
+def encoded(value: str | bytes | os.PathLike[str]) -> bytes:
+    """The bytes of a path or a text, as the box gets them: UTF-8, whatever this process's locale is."""
+    text = os.fspath(value)
+    return text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape")
 
 
 def _show(value: Value) -> str:

@@ -105,7 +105,7 @@ def environment(box: Box) -> list[tuple[str, str]]:
         if box.parts.init_pid is None or box.spec.door != "start":
             raise Unsupported("the box has no /proc to read its environment from") from None
         raw = box.parts.ground.path(f"/proc/{box.parts.init_pid}/environ").read_bytes()
-    pairs = (os.fsdecode(item).partition("=") for item in raw.split(b"\0") if item)
+    pairs = (item.decode("utf-8", "surrogateescape").partition("=") for item in raw.split(b"\0") if item)
     return [(name, value) for name, _, value in pairs]
 
 
