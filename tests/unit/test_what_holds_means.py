@@ -1,0 +1,42 @@
+"""docs/what-holds-means.md has a row for each guarantee, and names every fixed list that a check goes by."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation.guarantees.guarantee import Guarantee
+from tests.support import built_in_checks
+
+PAGE = Path(__file__).parents[2] / "docs/what-holds-means.md"
+ROWS = dict(re.findall(r"^\| `([a-z]+\.[a-z0-9.-]+)` (\|.*)\|$", PAGE.read_text(), re.M))
+GUARANTEES = {promise.id: promise for promise, _ in built_in_checks()}
+
+
+def test_each_guarantee_has_one_row() -> None:
+    listed = re.findall(r"^\| `([a-z]+\.[a-z0-9.-]+)` \|", PAGE.read_text(), re.M)
+    assert sorted(listed) == sorted(GUARANTEES)
+
+
+@pytest.mark.parametrize("promise", GUARANTEES.values(), ids=GUARANTEES)
+def test_its_fixed_lists_are_named(promise: Guarantee) -> None:
+    unnamed = [name for name in lists(Path(promise.file)) if f"`{name}`" not in ROWS[promise.id]]
+    assert not unnamed, f"{PAGE.name}: say in the row of {promise.id} what is assumed by {', '.join(unnamed)}"
+
+
+def lists(check: Path) -> list[str]:
+    """The names that a check's file gives to a tuple, list, set, mapping or range of its own."""
+    found = []
+    for node in ast.parse(check.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _several(node.value):
+            found.append(node.targets[0].id)
+    return found
+
+
+def _several(value: ast.expr) -> bool:
+    if isinstance(value, ast.Call):
+        return isinstance(value.func, ast.Name) and value.func.id in ("range", "list", "tuple", "frozenset", "set")
+    return isinstance(value, ast.Tuple | ast.List | ast.Set | ast.Dict)
