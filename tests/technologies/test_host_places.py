@@ -80,6 +80,15 @@ def test_a_place_of_the_host(pool: Pool, volume: str, broken: set[str]) -> None:
     assert found == broken or (volume == "/:/rootfs:ro" and found == broken | {WRITE})
 
 
+@pytest.mark.parametrize(
+    "given", ["docker:volumes=/proc:/hostproc,cap_add=SYS_PTRACE", "docker:pid_mode=host,cap_add=SYS_PTRACE"]
+)
+def test_the_root_of_a_process_of_the_host(pool: Pool, given: str) -> None:
+    """That of its first one may be closed, and is not asked alone."""
+    need("docker")
+    assert {SECRET, PROCESSES} <= violated(pool, parse(given), ASKED)
+
+
 def test_directories_of_data_are_volumes(pool: Pool, tmp_path: Path) -> None:
     need("docker")
     (tmp_path / "settings").write_text("data")

@@ -14,6 +14,7 @@ from pytest_isolation.agent.client import Program, Reply
 from pytest_isolation.agent.memory import Step
 from pytest_isolation.agent.shortcuts import AT_FDCWD, read
 from pytest_isolation.outside.network import sockaddr_un
+from pytest_isolation.outside.processes import canary_for
 from pytest_isolation.outside.shared.found import Shared, shared
 from pytest_isolation.outside.shared.table import below, join
 
@@ -48,12 +49,23 @@ class Road:
 def roads(box: Box, hosts: Iterable[str], prefixes: Iterable[str] = FIXED) -> list[Road]:
     """Every road to each path of `hosts`: by what the box was really given first, then by the fixed ways."""
     found: list[Road] = []
-    prefixes = tuple(prefixes)
     given = shared(box)
+    prefixes = (*prefixes, *_by_processes(box, given))
     for host in hosts:
         found += (road for one in given for road in _by(box, one, host))
         found += (Road(f"{prefix}{host}", host) for prefix in prefixes)
     return list(dict.fromkeys(found))
+
+
+def _by_processes(box: Box, given: Iterable[Shared]) -> Iterator[str]:
+    """The root of a host's process, ours, in every /proc of the box: proc_pid_root(5).
+
+    The canary's number names nothing else in the box.  The host's first process may be out of reach where others
+    are not: it has more capabilities.
+    """
+    pid = canary_for(box).pid
+    for target in ("/proc", *(one.target for one in given if one.fstype == "proc" and one.host is not None)):
+        yield join(target, f"/{pid}/root")
 
 
 def _by(box: Box, one: Shared, host: str) -> Iterator[Road]:
