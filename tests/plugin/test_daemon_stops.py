@@ -29,11 +29,14 @@ def place() -> Iterator[Path]:
 
 @contextmanager
 def _daemon(place: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A daemon of our own, which shares nothing with the machine's."""
+    """A daemon of our own, which shares nothing with the machine's.
+
+    In a network namespace of its own: one that is started with --bridge=none removes the docker0 it finds.
+    """
     where = [f"--data-root={place}/data", f"--exec-root={place}/exec", f"--pidfile={place}/pid"]
     apart = ["--bridge=none", "--iptables=false", "--storage-driver=vfs", f"--host={_address(place)}"]
     with (place / "log").open("wb") as log:
-        process = subprocess.Popen(["dockerd", *where, *apart], stdout=log, stderr=log)
+        process = subprocess.Popen(["unshare", "--net", "dockerd", *where, *apart], stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
         while _asked(place, "version").returncode:
