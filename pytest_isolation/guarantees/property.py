@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.strategies import just
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.errors import AgentLost, BoxError, Lacking, ProcLost, Undecided, Unsupported, Violation
+from pytest_isolation.guarantees import lists
 from pytest_isolation.guarantees.guarantee import Guarantee, Notes
 
 E = TypeVar("E", bound=BaseException)
@@ -158,19 +160,32 @@ def _generate(
 ) -> None:
     handle: Any = check.test
     inner = handle.hypothesis.inner_test
-    handle._hypothesis_internal_use_settings = settings(OURS, max_examples=examples, phases=phases)
+    drawn = handle.hypothesis._given_kwargs
+    seen: list[dict[str, Any]] = []
+    counted = _count(promise, ran, box, inner, seen)
+    examples = lists.number(drawn, examples)
+    ours = settings(OURS, max_examples=examples, phases=phases)
+    handle._hypothesis_internal_use_settings = ours
     handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.id.encode())
-    handle.hypothesis.inner_test = _count(promise, ran, box, inner)
+    handle.hypothesis.inner_test = counted
     try:
         check.call(check.test, box)
     finally:
         handle.hypothesis.inner_test = inner
     # Without a failure Hypothesis stops early for one reason: every input was tried.
     ran.exhausted = ran.examples < examples
+    short = lists.lists(drawn)
+    for row in lists.left_out(short, seen) if short and not ran.exhausted else ():
+        one: Any = given(**{**drawn, **{name: just(value) for name, value in row.items()}})(counted)
+        one._hypothesis_internal_use_settings = settings(ours, max_examples=1)
+        one._hypothesis_internal_use_seed = handle._hypothesis_internal_use_seed
+        check.call(one, box)
 
 
-def _count(promise: Guarantee, ran: Ran, box: Box, inner: Callable[..., Any]) -> Callable[..., Any]:
-    """`inner`, counted.
+def _count(
+    promise: Guarantee, ran: Ran, box: Box, inner: Callable[..., Any], seen: list[dict[str, Any]] | None = None
+) -> Callable[..., Any]:
+    """`inner`, counted; what each example was given is added to `seen`.
 
     What an example that decides nothing has noted is forgotten.  When the time to shrink is over, only what is known
     to fail is run again.
@@ -188,6 +203,8 @@ def _count(promise: Guarantee, ran: Ran, box: Box, inner: Callable[..., Any]) ->
         if failing and time.monotonic() > until and shown(*args, **kwargs) not in failing:
             return None
         ran.examples += 1
+        if seen is not None:
+            seen.append(dict(signature.bind(*args, **kwargs).arguments))
         before = promise.notes.copy()
         with box.agent.traced() as trace:
             try:
