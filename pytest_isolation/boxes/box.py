@@ -90,6 +90,8 @@ class Parts:
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
     unlike: tuple[Unlike, ...] = ()
+    beside: tuple[Unlike, ...] = ()
+    """Ways in which the box beside this one is not as its real neighbours are."""
     facts: dict[str, Any] = field(default_factory=dict)
     """`agent`: its path in the box when that is not /agent; the rest is the technology's."""
     close: Callable[[], None] = lambda: None

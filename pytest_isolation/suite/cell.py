@@ -126,7 +126,7 @@ def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
     if ran.trouble is not None or ran.unsupported is not None:
         return ran
     verdict = "holds" if ran.violation is None else "violated"
-    spoiling = [one.what for one in box.parts.unlike if one.spoiling(promise.id, verdict)]
+    spoiling = [one.what for one in (*box.parts.unlike, *box.parts.beside) if one.spoiling(promise.id, verdict)]
     if not spoiling:
         return ran
     seen = "it held for" if verdict == "holds" else "it was broken by"

@@ -12,9 +12,11 @@ from pytest_isolation.boxes.weakenings import drop, share
 from pytest_isolation.guarantees import claims, data
 from pytest_isolation.guarantees.conditions import agrees
 from pytest_isolation.guarantees.verdicts import Claim
+from pytest_isolation.options.boxes import parse
 from pytest_isolation.suite.collect import built_in_guarantees
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.docker.daemon import cgroup_of
+from pytest_isolation.technologies.podman.arguments import opted
 
 FILES = data.names("claims")
 
@@ -199,3 +201,35 @@ def test_two_boxes_are_promised_what_both_are() -> None:
     for pair in ([promised, silent], [silent, promised], [unknown, silent], [silent, unknown]):
         assert claims.of_all(pair) is silent
     assert claims.of_all([promised, unknown]) is claims.of_all([unknown, promised]) is unknown
+
+
+@pytest.mark.parametrize(
+    ("text", "guarantee", "expected"),
+    [
+        ("podman", "port.layer-semantics.owners", Claim.PROMISED),
+        ("podman:uidmap=0:100000:1000", "port.layer-semantics.owners", Claim.DISCLAIMED),
+        ("podman:userns=auto", "port.same-image-same-result", Claim.DISCLAIMED),
+        ("podman:userns=host", "port.layer-semantics.owners", Claim.PROMISED),
+        ("podman:network=slirp4netns", "net.host-loopback-unreachable", Claim.PROMISED),
+        (
+            "podman:network='slirp4netns:mtu=1500,allow_host_loopback=true'",
+            "net.host-loopback-unreachable",
+            Claim.DISCLAIMED,
+        ),
+        ("podman:network='pasta:--map-gw'", "net.host-loopback-unreachable", Claim.DISCLAIMED),
+        ("podman:network=host", "net.host-loopback-unreachable", Claim.DISCLAIMED),
+    ],
+)
+def test_what_the_users_own_options_take_away_of_podman_is_not_promised(
+    text: str, guarantee: str, expected: Claim
+) -> None:
+    spec = parse(text)
+    assert claims.resolve(guarantee, spec, facts=opted(spec)).claim is expected
+
+
+@pytest.mark.parametrize("technology", ["docker", "podman", "lxc"])
+def test_an_id_map_is_one_fact_with_one_verdict(technology: str) -> None:
+    """Owners that the map has not are nobody's in the box, whoever made the map: none of them promises otherwise."""
+    spec = BoxSpec(technology=technology)
+    for guarantee in ("port.layer-semantics.owners", "port.image-config-honoured.identity"):
+        assert claims.resolve(guarantee, spec, facts={"own_users": True}).claim is Claim.DISCLAIMED

@@ -67,7 +67,8 @@ class Attach:
             group=found.group(),
             root=found.place / "root",
             enter=lambda: joining.run(),
-            unlike=(*joining.unlike, NEIGHBOURS),
+            unlike=joining.unlike,
+            beside=(NEIGHBOURS,),
             facts={"measured": joining.facts()},
         )
 

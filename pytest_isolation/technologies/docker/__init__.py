@@ -94,7 +94,11 @@ class Docker:
         daemon.check_answers()
         if spec.attached:
             return daemon.facts() | attach.facts(daemon, str(spec.option("container")))
-        return daemon.facts() | {"runtime": spec.option("runtime", daemon.info.get("DefaultRuntime", ""))}
+        mapped = daemon.security("userns") and spec.option("userns_mode") != "host"
+        return daemon.facts() | {
+            "own_users": mapped,
+            "runtime": spec.option("runtime", daemon.info.get("DefaultRuntime", "")),
+        }
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)

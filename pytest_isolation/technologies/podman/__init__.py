@@ -79,7 +79,7 @@ class Podman:
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         engine = engine_for(spec)
-        found = engine.facts(spec)
+        found = engine.facts(spec) | arguments.opted(spec)
         return found | attach.facts(engine, str(spec.option("container"))) if spec.attached else found
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:

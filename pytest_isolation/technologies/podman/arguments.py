@@ -40,6 +40,10 @@ OURS = {
 }
 """Options that are not the user's, and why."""
 
+ID_MAPS = ("uidmap", "gidmap", "userns", "subuidname", "subgidname")
+LOOPBACK = (r"^slirp4netns:.*\ballow_host_loopback=true\b", r"^pasta:.*--map-(gw|host-loopback)\b")
+"""Network modes by which the user opens the host's own loopback."""
+
 COMMON = {
     "cpus": "cpus",
     "env": "env",
@@ -89,6 +93,20 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     return (
         found + _identity(spec) + _limits(spec) + _file_systems(spec) + _namespaces(spec) + _defences(spec) + own(spec)
     )
+
+
+def opted(spec: BoxSpec) -> dict[str, bool]:
+    """What the user's own options take away, or bring: facts that claims rest on.
+
+    `own_users`: an id map of the box's own.  That of rootless boxes is this user's: what goes beyond is refused.
+    `host_loopback`: the user mode network hands on to the host's loopback.  Source: podman-run(1).
+    """
+    users = [str(spec.option(key)) for key in ID_MAPS if spec.option(key) is not None]
+    network = str(spec.network or "")
+    return {
+        "own_users": any(text != "host" for text in users),
+        "host_loopback": any(re.search(text, network) for text in LOOPBACK),
+    }
 
 
 def own(spec: BoxSpec) -> list[str]:
