@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -197,6 +197,16 @@ def verdicts(box: Box, *, domains: Sequence[str] = ASKED, examples: int = EXAMPL
 def changes(before: Verdicts, now: Verdicts) -> dict[str, tuple[str, str]]:
     """Guarantee -> its verdicts before and now, where they are two."""
     return {one: (before[one], now[one]) for one in before if before[one] != now[one]}
+
+
+TODAYS_MASKS = "proc.machine-wide-unreadable"
+"""Violated by containers of engines that mask the shorter list, hole or no hole."""
+
+
+def with_todays(breaks: Collection[str], before: Verdicts) -> set[str]:
+    """What a hole breaks; where this engine masks today's list, it breaks that with the shorter one."""
+    both = "proc.masked-unreadable" in breaks and before[TODAYS_MASKS] == "holds"
+    return {*breaks, TODAYS_MASKS} if both else set(breaks)
 
 
 def refusal(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Mapping, Sequence
+from glob import glob
 from pathlib import Path
 
 from pytest_isolation.agent.client import Proc, Program
@@ -27,7 +28,7 @@ AT_RECURSIVE, MOUNT_ATTR_RDONLY = 0x8000, 1  # mount_setattr(2)
 MASKED = (
     "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
     "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware",
-    "/sys/devices/virtual/powercap",
+    "/sys/devices/virtual/powercap", *glob("/sys/devices/system/cpu/cpu[0-9]*/thermal_throttle"),
 )  # fmt: skip
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
