@@ -28,7 +28,7 @@ def test_memory_files_are_charged(box: Box, beyond: int) -> None:
     rounds = (int(LIMITED["memory"]) + beyond * MIB) // PIECE
     with box.spawn() as proc:
         end_first(proc)
-        fd = proc.memfd_create("hog").value
+        fd = promise.prepared(proc.memfd_create("hog"), "a file in memory to fill").value
         program = Program(stop_on_error=True)
         written = program.write(fd, b"x" * PIECE)
         program.loop(written, times=rounds)

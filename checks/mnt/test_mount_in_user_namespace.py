@@ -1,5 +1,7 @@
 """A user namespace made in the box is no way to mount."""
 
+from errno import EAGAIN, ENOMEM
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,11 +24,15 @@ def test_user_namespace_mounts_nothing(box: Box, kind: str, how: str, which: int
     # clone(2)'s flags and unshare(2) are two calls to a filter.
     child, reply = box.proc.try_spawn(BOTH if how == "clone" else 0)
     if child is None:
+        if how == "unshare":
+            promise.prepared(reply, "a process to leave its namespace")
+        promise.tried(reply, vain=(EAGAIN, ENOMEM))  # no room for one more process: no word on namespaces
         promise.require(True, reply)
         return
     with child as proc:
         left = reply if how == "clone" else proc.unshare(BOTH)
         if not left.ok:
+            promise.tried(left, vain=(EAGAIN, ENOMEM))
             promise.require(True, left)
             return
         # The mounts of a user namespace of one's own are slaves of those they were copied from: nobody sees them.

@@ -23,6 +23,8 @@ PLACES = ("127.0.0.1", "0.0.0.0", "the gateway")
 def test_host_loopback_is_unreachable(box: Box, place: str) -> None:
     """A gateway may hand on what it gets to the host's own loopback: some user mode networks do."""
     tried = [place] if place != "the gateway" else gateways(read(box.proc, "/proc/net/route").data)
+    if not tried:
+        promise.undecided("the box has no gateway to ask")
     with listener(box, socket.AF_INET, sockaddr_in("127.0.0.1", 0)) as service:
         for address in tried:
             told = knock(box.proc, socket.AF_INET, sockaddr_in(address, service.port))

@@ -1,6 +1,7 @@
 """A box that was asked for no network has loopback at most: nothing it sends arrives."""
 
 import socket
+from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -31,5 +32,6 @@ def test_nothing_arrives(box: Box, data: bytes, count: int) -> None:
             target = sockaddr_in(made.address, service.port)
             told = [proc.sendto(fd.value, data, address=target) for _ in range(count)]
             arrived = received(service, 0.1)
+        promise.tried(fd, vain=(EMFILE, ENFILE, ENOBUFS, ENOMEM))
         promise.held("isolated" if any(reply.ok for reply in told) else "refused")
         promise.require(not arrived, *told, arrived=f"{len(arrived)} bytes at {made.address}")

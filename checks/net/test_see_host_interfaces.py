@@ -39,6 +39,8 @@ def test_interfaces_are_hidden(box: Box, how: str) -> None:
     with link_of_host(box) as made:
         if how == "ioctl":
             decoy, found = request(box.proc, SIOCGIFINDEX, "lo"), request(box.proc, SIOCGIFINDEX, made.name)
+            if decoy.name == "socket":
+                promise.prepared(decoy, "a socket to ask with")
             promise.receipt(decoy.ok, decoy)
             promise.require(not found.ok, found, interface=made.name)
             return

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +20,8 @@ from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
 READ_ONLY = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev {agent}"
+NO_PROC = "bwrap --unshare-all --ro-bind / / --tmpfs /proc --dev /dev {agent}"
+LANDLOCK = Path(__file__).parent.parent / "data" / "landlock.py"
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +48,36 @@ def test_a_read_only_root_is_no_refusal_to_mount(pool: Pool, id: str) -> None:
     need("command")
     ran = measured(pool, id, BoxSpec(technology="command", options=(("", READ_ONLY),)))
     assert ran.violation is not None, (ran.trouble, ran.unsupported)
+
+
+@pytest.mark.parametrize(
+    ("id", "launcher", "reason"),
+    [
+        ("net.host-loopback-unreachable", READ_ONLY, "the box has no gateway to ask"),
+        ("pid.ptrace-cross-refused", NO_PROC, "the box does not let us have a /proc in which memory is a file"),
+    ],
+)
+def test_an_example_with_nothing_to_try_does_not_count(pool: Pool, id: str, launcher: str, reason: str) -> None:
+    need("command")
+    ran = measured(pool, id, BoxSpec(technology="command", options=(("", launcher),)))
+    assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
+    assert 0 < ran.decided < ran.examples
+    assert ran.reasons.startswith(reason)
+
+
+@pytest.mark.parametrize(("shown", "violated"), [("", False), ("/var/tmp", True)])
+def test_landlock_keeps_contents_and_shows_names(pool: Pool, shown: str, violated: bool) -> None:
+    """To be out of a root of one's own and read nothing there is no escape; to read one file is."""
+    need("command")
+    if not host_has_landlock():
+        pytest.skip("this kernel has no Landlock")
+    launcher = shlex.join([sys.executable, str(LANDLOCK), shown]) + " {agent}"
+    ran = measured(pool, "mnt.chroot-escape-blocked", BoxSpec(technology="command", options=(("", launcher),)))
+    assert (ran.trouble, ran.unsupported) == (None, None)
+    assert (ran.violation is not None) == violated
+    if not violated:
+        assert ran.notes.remarks == {"the name of a file of the host is found there; to read it is refused"}
+
+
+def host_has_landlock() -> bool:
+    return subprocess.run([sys.executable, LANDLOCK, "/", "/bin/true"], stderr=subprocess.DEVNULL).returncode == 0
