@@ -14,6 +14,7 @@ from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import IsolationError, Lacking, NotStarted, Unsupported, WentAway
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check, Ran, run_property
+from pytest_isolation.suite import fewer
 from pytest_isolation.suite.controls import BROKEN, Control, Controls
 from pytest_isolation.suite.plan import Cell
 
@@ -73,7 +74,7 @@ def measure(
         "examples": ran.examples,
         "decided": ran.decided,
         "undecided": ran.reasons or None,
-        "remark": "; ".join(sorted(ran.notes.remarks)) or None,
+        "remark": "; ".join(sorted(ran.notes.remarks) + fewer.remarks(promise, ran, examples)) or None,
         "coverage": "exhaustive" if ran.exhausted else "sampled",
         "rate_below_95": None,
         "seconds": round(time.perf_counter() - started, 3),

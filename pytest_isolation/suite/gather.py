@@ -29,6 +29,7 @@ from pytest_isolation.report.run import (
     TechnologyRow,
     ToolFacts,
 )
+from pytest_isolation.suite import fewer
 from pytest_isolation.suite.audits import auditor_of
 from pytest_isolation.suite.boxes import Chosen
 from pytest_isolation.suite.demands import Closed, missing, unmet
@@ -223,7 +224,9 @@ class Gatherer:
             support=self._support,
             technologies=self._technologies,
             inception=audits.rows() if audits else (),
-            notes=tuple(self._run_notes + session.judge.notes(list(self._rows.values()))),
+            notes=tuple(
+                self._run_notes + session.judge.notes(list(self._rows.values())) + fewer.notes(self._rows.values())
+            ),
         )
 
     def _chosen(self) -> list[Chosen]:
