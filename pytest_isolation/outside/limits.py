@@ -79,6 +79,11 @@ def hog(proc: Proc, size: int, piece: int = 4 * MIB) -> int:
     return touched
 
 
+def refused_early(group: Group, limit: int, touched: int) -> bool:
+    """Whether a process was refused memory, not ended, before the group came near its limit: by something else."""
+    return touched >= 0 and max(group.memory_bytes(), group.memory_peak()) < limit * 3 // 4
+
+
 def end_first(proc: Proc) -> None:
     """Have the kernel end `proc`, before any other process of its box, when their memory runs out.
 

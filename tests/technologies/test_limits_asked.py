@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -144,3 +145,16 @@ def test_a_box_that_cannot_be_filled_decides_nothing(pool: Pool) -> None:
     box = pool.box(BoxSpec(technology="host", **promise.box))
     ran = run_property(promise, test, box, examples=2, seed=1, phases=PROVING)
     assert verdict(ran) == "unsupported"
+
+
+def test_a_refusal_by_something_else_than_the_limit_decides_nothing(pool: Pool) -> None:
+    """RLIMIT_AS of the process that asks: the group's limit was never come near to."""
+    promise, _ = CHECKS["cg.mem.enforced"]
+    with pool.launch(BoxSpec(technology="namespaces", **promise.box)) as box:
+        pid = box.parts.init_pid
+        assert pid is not None
+        resource.prlimit(pid, resource.RLIMIT_AS, (8 * MIB, 8 * MIB))
+        for id in ("cg.mem.enforced", "cg.mem.oom-contained"):
+            ran = measured(id, box)
+            assert verdict(ran) == "unsupported"
+            assert "far below its limit" in str(ran.unsupported)
