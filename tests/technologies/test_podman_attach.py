@@ -10,6 +10,8 @@ import pytest
 
 from pytest_isolation import Unsupported, UsageError
 from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.guarantees import claims
+from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import lend, technology
 from pytest_isolation.technologies.podman import attach
@@ -62,6 +64,20 @@ def test_its_facts_are_what_its_owner_asked_for(theirs: Owner) -> None:
         assert facts["read_only"] is True
         assert (facts["pid"], facts["network"]) == ("host", "none")
         assert facts["rootless"] is (theirs.account is not None)
+
+
+OPENED = ("--network=slirp4netns:allow_host_loopback=true", "--uidmap=0:100000:65536", "--gidmap=0:100000:65536")
+
+
+@pytest.mark.parametrize(("options", "opened"), [(OPENED, True), (("--network=none",), False)])
+def test_what_its_owner_opened_is_not_promised(options: tuple[str, ...], opened: bool) -> None:
+    with owner("podman") as theirs, theirs.running(*options) as name:
+        box = parse(theirs.box + name)
+        facts = technology("podman").facts(box)
+    assert (facts["own_users"], facts["host_loopback"]) == (opened, opened)
+    for guarantee in ("port.layer-semantics.owners", "net.host-loopback-unreachable"):
+        claim = claims.resolve(guarantee, box, facts=facts).claim
+        assert claim is (Claim.DISCLAIMED if opened else Claim.PROMISED)
 
 
 def test_the_sibling_is_a_plain_box_of_ours() -> None:

@@ -94,9 +94,8 @@ class Docker:
         daemon.check_answers()
         if spec.attached:
             return daemon.facts() | attach.facts(daemon, str(spec.option("container")))
-        mapped = daemon.security("userns") and spec.option("userns_mode") != "host"
         return daemon.facts() | {
-            "own_users": mapped,
+            "own_users": daemon.maps_users(spec.option("userns_mode")),
             "runtime": spec.option("runtime", daemon.info.get("DefaultRuntime", "")),
         }
 

@@ -54,6 +54,7 @@ def facts(daemon: Daemon, name: str) -> dict[str, Any]:
         "pid_mode": host.get("PidMode") or None,
         "ipc_mode": host.get("IpcMode") or None,
         "network": host.get("NetworkMode"),
+        "own_users": daemon.maps_users(host.get("UsernsMode")),
         "devices": [one.get("PathOnHost") for one in host.get("Devices") or ()] or None,
         "device_cgroup_rules": host.get("DeviceCgroupRules") or None,
         "cgroupns": host.get("CgroupnsMode") or None,

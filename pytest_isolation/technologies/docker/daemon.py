@@ -95,6 +95,10 @@ class Daemon:
         here = os.uname()
         return (self.info.get("KernelVersion"), self.info.get("Name")) == (here.release, here.nodename)
 
+    def maps_users(self, mode: Any) -> bool:
+        """Whether a container with this userns_mode has an id map of its own."""
+        return self.security("userns") and mode != "host"
+
     def facts(self) -> dict[str, Any]:
         """For the report; asked anew, since a daemon can be upgraded during a long session."""
         with explained("asking the Docker daemon what it is"):

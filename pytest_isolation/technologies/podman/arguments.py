@@ -102,11 +102,15 @@ def opted(spec: BoxSpec) -> dict[str, bool]:
     `host_loopback`: the user mode network hands on to the host's loopback.  Source: podman-run(1).
     """
     users = [str(spec.option(key)) for key in ID_MAPS if spec.option(key) is not None]
-    network = str(spec.network or "")
     return {
         "own_users": any(text != "host" for text in users),
-        "host_loopback": any(re.search(text, network) for text in LOOPBACK),
+        "host_loopback": opens_loopback(str(spec.network or "")),
     }
+
+
+def opens_loopback(network: str) -> bool:
+    """Whether this value of --network does."""
+    return any(re.search(text, network) for text in LOOPBACK)
 
 
 def own(spec: BoxSpec) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies import launcher, lend, neighbours
 from pytest_isolation.technologies.podman import door
+from pytest_isolation.technologies.podman.arguments import opens_loopback
 from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ def facts(engine: Engine, name: str) -> dict[str, Any]:
         "pid": _unless_private(host.get("PidMode")),
         "ipc": _unless_private(host.get("IpcMode")),
         "network": host.get("NetworkMode"),
+        "own_users": host.get("UsernsMode") not in (None, "", "host"),
+        "host_loopback": any(map(opens_loopback, _networks(found["Config"].get("CreateCommand") or []))),
         "cgroupns": host.get("CgroupMode") or None,
         "cap_add": [name.removeprefix("CAP_") for name in host.get("CapAdd") or ()],
         "cap_drop": [name.removeprefix("CAP_") for name in host.get("CapDrop") or ()],
@@ -64,6 +68,12 @@ def facts(engine: Engine, name: str) -> dict[str, Any]:
         "pids": host.get("PidsLimit") or None,
         "cpus": (host.get("NanoCpus") or host.get("CpuQuota") or 0) or None,
     }
+
+
+def _networks(command: list[str]) -> list[str]:
+    """The values of --network among the words that made the container: inspect has the mode without its options."""
+    after = [value for word, value in pairwise(command) if word in ("--network", "--net")]
+    return after + [word.partition("=")[2] for word in command if word.startswith(("--network=", "--net="))]
 
 
 def _unless_private(mode: str | None) -> str | None:
