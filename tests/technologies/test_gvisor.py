@@ -14,11 +14,12 @@ from pytest_isolation import BoxError, Unsupported, UsageError
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.limits import group_of
 from pytest_isolation.technologies import identity, technology
 from pytest_isolation.technologies.gvisor import GVisor, _platforms
-from tests.support import need
+from tests.support import built_in_checks, need
 
 ONE = technology("gvisor")
 
@@ -44,6 +45,20 @@ def test_the_kernel_inside_is_its_own(run: Lifetime) -> None:
         assert box.parts.init_pid is None
         assert box.proc.getpid().value == 1
         assert box.enter().getpid().value > 1
+
+
+def test_unshares_0_is_no_namespace(run: Lifetime) -> None:
+    """It answers 0 to flags of nothing: no check may take that for a namespace (docs/technologies/gvisor.md)."""
+    nothing, user_and_mounts = 0x1, 0x1002_0000
+    with ONE.launch(parse("gvisor"), run) as box:
+        for flags in (nothing, user_and_mounts):
+            with box.spawn() as proc:
+                before = proc.readlinkat(-100, "/proc/self/ns/user").data
+                assert proc.unshare(flags).ok
+                assert proc.readlinkat(-100, "/proc/self/ns/user").data == before
+        promise, check = next(one for one in built_in_checks() if one[0].id == "mnt.userns-mount-denied")
+        ran = run_property(promise, check, box, examples=10, seed=1)
+    assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None), "the effect decides"
 
 
 def test_a_box_at_its_limit_is_not_entered(run: Lifetime) -> None:
