@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.outside import vsock
 from pytest_isolation.outside.links import link_of_host
 from pytest_isolation.outside.network import bound, received, sockaddr_in
 
 promise = guarantee(
     "net.none-only-lo",
     claim="with no network asked for, no datagram and no connection from inside arrives at the host",
-    sources=("man:network_namespaces(7)", "docker:none network driver"),
+    sources=("man:network_namespaces(7)", "man:vsock(7)", "docker:none network driver"),
     falsified_by=weaken.share("net"),
     kind="per-window",
     box={"network": "none"},
@@ -35,3 +36,19 @@ def test_nothing_arrives(box: Box, data: bytes, count: int) -> None:
         promise.tried(fd, vain=(EMFILE, ENFILE, ENOBUFS, ENOMEM))
         promise.held("isolated" if any(reply.ok for reply in told) else "refused")
         promise.require(not arrived, *told, arrived=f"{len(arrived)} bytes at {made.address}")
+    _by_virtual_socket(box)
+
+
+def _by_virtual_socket(box: Box) -> None:
+    if absent := vsock.why_not(box.outside.proc):
+        promise.remark(f"vsock is not tried: {absent}")
+        return
+    if refused := vsock.why_not(box.proc):
+        promise.remark(f"the box gets no vsock socket: {refused}")
+        return
+    with vsock.service(box) as service:
+        if not service.cids:
+            promise.remark(f"the box gets vsock sockets, by which this machine cannot reach itself; {vsock.HYPERVISOR}")
+        for cid in service.cids:
+            told = vsock.knocked(box.proc, cid, service.port)
+            promise.require(not service.reached(), *told, arrived=f"a vsock connection to CID {cid}")
