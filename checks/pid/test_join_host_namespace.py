@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import process_names
+from pytest_isolation.agent.shortcuts import names_in
+from pytest_isolation.outside.shared import procs
 
 promise = guarantee(
     "pid.setns-host-refused",
@@ -22,11 +23,14 @@ CLONE_NEWPID = 0x2000_0000
 @promise
 @given(link=st.sampled_from(["pid", "pid_for_children"]), which=st.integers(0, 9))
 def test_host_namespace_is_out_of_reach(box: Box, link: str, which: int) -> None:
-    pids = ["self", *sorted(process_names(box.proc))]
+    # The first of each /proc that the box has come first: that of the host's is in the host's namespace.
+    found = {place: sorted(names_in(box.proc, place)) for place in procs(box)}
+    files = ["/proc/self", *(f"{place}/{pids[0]}" for place, pids in found.items() if pids)]
+    files += [f"{place}/{pid}" for place, pids in found.items() for pid in pids[1:]]
     host = str(box.outside.path("/proc/self/ns/pid").readlink())
     with box.spawn() as proc:
         program = Program(stop_on_error=True)
-        fd = program.openat(-100, f"/proc/{pids[which % len(pids)]}/ns/{link}", os.O_RDONLY | os.O_CLOEXEC)
+        fd = program.openat(-100, f"{files[which % len(files)]}/ns/{link}", os.O_RDONLY | os.O_CLOEXEC)
         joined = program.setns(fd, CLONE_NEWPID)
         name = program.readlinkat(-100, "/proc/self/ns/pid_for_children")
         replies = proc.run(program)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.agent.memory import OutBuffer
+from pytest_isolation.agent.shortcuts import read as read_file
+from pytest_isolation.outside.shared import procs
 
 promise = guarantee(
     "pid.ptrace-cross-refused",
@@ -29,20 +31,34 @@ def test_memory_outside_is_closed(box: Box, how: str, length: int) -> None:
     with box.outside.canary() as canary, box.spawn() as proc:
         if how.startswith("mem"):
             promise.prepared(proc.faccessat(-100, "/proc/self/mem", os.F_OK), "a /proc in which memory is a file")
-        told = try_it(proc, how, canary.pid, canary.room(secret), length, other)
+        # In another /proc that the box has, the number is that of the host: it is asked there by the canary's name.
+        others = [f"{place}/{canary.pid}" for place in procs(box)[1:]]
+        files = ["/proc/" + str(canary.pid), *(one for one in others if is_named(proc, one, canary.token))]
+        told = [
+            reply
+            for file in (files if how.startswith("mem") else files[:1])
+            for reply in try_it(proc, how, canary.pid, f"{file}/mem", canary.room(secret), length, other)
+        ]
         read = next((out for reply in told for out in reply.outs if secret[:8] in out), b"")
         now = canary.in_room(length)
         promise.require(not read and now == secret, *told, read=read.hex(), written=now != secret)
 
 
-def try_it(proc: Proc, how: str, pid: int, address: int, length: int, new: bytes) -> list[Reply]:
-    """Read `length` bytes at `address` of process `pid`, or put `new` there: the replies, until one is a refusal."""
+def is_named(proc: Proc, process: str, token: str) -> bool:
+    return token.encode() in read_file(proc, f"{process}/cmdline").data
+
+
+def try_it(proc: Proc, how: str, pid: int, file: str, address: int, length: int, new: bytes) -> list[Reply]:
+    """Read `length` bytes at `address` of process `pid`, or put `new` there: the replies, until one is a refusal.
+
+    `file`: its memory as a file.
+    """
     writes = how.endswith("write")
     if how.startswith("process"):
         got = proc.process_vm_writev(pid, address, new) if writes else proc.process_vm_readv(pid, address, length)
         return [got]
     if how.startswith("mem"):
-        told = [proc.openat(-100, f"/proc/{pid}/mem", os.O_WRONLY if writes else os.O_RDONLY)]
+        told = [proc.openat(-100, file, os.O_WRONLY if writes else os.O_RDONLY)]
         if (fd := told[0]).ok:
             got = proc.pwrite64(fd.value, new, address) if writes else proc.pread64(fd.value, length, address)
             told.append(got)

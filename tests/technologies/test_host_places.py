@@ -89,6 +89,14 @@ def test_the_root_of_a_process_of_the_host(pool: Pool, given: str) -> None:
     assert {SECRET, PROCESSES} <= violated(pool, parse(given), ASKED)
 
 
+def test_the_memory_and_the_namespace_of_a_process_of_the_host(pool: Pool) -> None:
+    """By the host's /proc under another name, where the box's own numbers name nobody."""
+    need("docker")
+    spec = parse("docker:volumes=/proc:/hostproc,cap_add=SYS_PTRACE+SYS_ADMIN")
+    asked = {"pid.ptrace-cross-refused", "pid.setns-host-refused"}
+    assert violated(pool, spec, tuple(asked)) == asked
+
+
 def test_directories_of_data_are_volumes(pool: Pool, tmp_path: Path) -> None:
     need("docker")
     (tmp_path / "settings").write_text("data")

@@ -6,7 +6,7 @@ found.py    each mount and descriptor of a box, with the host's path behind it a
 given.py    the same as plain data, for a report
 """
 
-from pytest_isolation.outside.shared.found import Shared, shared
+from pytest_isolation.outside.shared.found import Shared, procs, shared
 from pytest_isolation.outside.shared.given import given
 
-__all__ = ["Shared", "given", "shared"]
+__all__ = ["Shared", "given", "procs", "shared"]

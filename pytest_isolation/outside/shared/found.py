@@ -224,3 +224,8 @@ class _Look:
             if target not in known:
                 said.append(self._classified(Shared("volume", target, host, refuses_writes)))
         return said
+
+
+def procs(box: Box) -> list[str]:
+    """Where a /proc is mounted in the box, under any name, and where it always is."""
+    return list(dict.fromkeys(["/proc", *(one.target for one in shared(box) if one.fstype == "proc")]))
