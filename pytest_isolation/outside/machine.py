@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, entries, listing, read
 from pytest_isolation.errors import Unsupported
+from pytest_isolation.outside.shared import shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,14 +95,28 @@ def reader(box: Box) -> Iterator[Proc]:
 
 
 def shown(box: Box, host: Proc, path: str, count: int) -> tuple[str, list[Reply]]:
-    """What the box gets of a file or directory that the host has, in words, and the read; empty for nothing."""
+    """What the box gets of a file or directory that the host has, in words, and the read; empty for nothing.
+
+    In each /proc and /sys that the box has, under any name.
+    """
     if listing(host, path):
-        names = listing(box.proc, path)[:5]
-        return f"{path} has {', '.join(names)}" if names else "", []
+        for one in _names(box, path):
+            if names := listing(box.proc, one)[:5]:
+                return f"{one} has {', '.join(names)}", []
+        return "", []
     if not host.faccessat(AT_FDCWD, path, os.R_OK).ok:
         return "", []
-    seen = read(box.proc, path, count)
-    return (path, [seen]) if seen.data else ("", [])
+    for one in _names(box, path):
+        if (seen := read(box.proc, one, count)).data:
+            return one, [seen]
+    return "", []
+
+
+def _names(box: Box, path: str) -> list[str]:
+    top = "/proc" if path.startswith("/proc/") else "/sys"
+    fstype = "proc" if top == "/proc" else "sysfs"
+    places = dict.fromkeys([top, *(one.target for one in shared(box) if one.fstype == fstype)])
+    return [place + path.removeprefix(top) for place in places]
 
 
 def named(proc: Proc, table: dict[str, str]) -> list[str]:
