@@ -1,0 +1,189 @@
+"""Ten boxes as the pages of well-known projects say to start them: the rows they break were written down first.
+
+Options are those of the page; the image is ours, and a volume of theirs has a name or a directory of this run.  A plain
+container of Docker's is the measure: what it breaks, they all do, unless their options mend it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.owners import ASKED, Owner, Verdicts, attached, owner, verdicts
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
+DOMAINS = (*ASKED, "fd", "env", "cg")
+EXAMPLES = 10
+
+PLAIN = {
+    "net.raw-socket", "net.packet-socket",  # NET_RAW is given by default
+    "net.host-services-by-gateway", "net.bridge-icc",  # a bridge has the host and its neighbours on it
+    "net.unpublished-unreachable",  # direct routing is closed by Engine 28 and later
+    "cg.ns-root", "cg.path-not-host",  # the host's cgroup namespace is the default on v1
+}  # fmt: skip
+CAPABLE = {"net.raw-socket", "net.packet-socket"}
+"""Not broken by a user who is not root."""
+NETWORK = {
+    "net.host-loopback-unreachable", "net.ipv6-parity", "net.abstract-unix-isolated", "net.host-interfaces-hidden",
+    "net.only-declared-ports", "net.procnet-own",
+}  # fmt: skip
+"""--network=host."""
+SEEN = {"pid.host-processes-hidden", "pid.siblings-hidden"}
+"""--pid=host."""
+REACHED = {"pid.pidfd-cross-refused", "pid.signal-out-refused", "pid.sched-cross-refused"}
+"""--pid=host as root: most processes there are of that user."""
+TRACED = {"pid.ptrace-cross-refused", "pid.setns-host-refused"}
+"""Host processes in some /proc, with SYS_PTRACE and SYS_ADMIN."""
+SOCKET = {"daemon.socket-unreachable"}
+"""Docker's socket; read-only says nothing of connections."""
+RUN = {"mnt.host-secret-unreadable", "net.path-unix-isolated", "daemon.socket-unreachable"}
+"""A directory in the host's /run, read-only."""
+ROOT = {*RUN, "mnt.host-unwritable"}
+"""The host's /: read-only is not recursive before Engine 25, so /run and the like can be written."""
+MOUNTS = {"mnt.new-mount-api-denied", "mnt.fresh-proc-denied", "mnt.userns-mount-denied"}
+"""SYS_ADMIN: the filter lets mounts through."""
+GROUPS = {"cg.fs-readonly", "cg.cannot-raise-own", "cg.cannot-leave"}
+"""The host's tree of control groups, to be written by root."""
+PRIVILEGED = {
+    *MOUNTS, *GROUPS, "mnt.open-by-handle-denied", "net.admin-denied", "net.sysctl-ro", "proc.masked-unreadable",
+    "dev.block-unreadable", "dev.nodes-closed",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class WellKnown:
+    page: str
+    options: str
+    """VOLUME, NETWORK and DIRECTORY stand for what this run makes, DBUS for a directory in the host's /run."""
+    breaks: frozenset[str] = frozenset()
+    keeps: frozenset[str] = frozenset()
+    """What a plain container breaks and this does not, or what nobody asked of a plain one."""
+
+
+def known(page: str, options: str, *, breaks: set[str] | None = None, keeps: set[str] | None = None) -> WellKnown:
+    return WellKnown(page, options, frozenset(breaks or ()), frozenset(keeps or ()))
+
+
+BOXES = {
+    "node-exporter": known(
+        "https://github.com/prometheus/node_exporter#docker",
+        "--net=host --pid=host --user=65534:65534 -v /:/host:ro,rslave",
+        breaks={*NETWORK, *SEEN, *ROOT},
+        keeps=CAPABLE,
+    ),
+    # The host's /proc is below /rootfs, and a privileged process may do to what it finds there what it likes.
+    "cadvisor": known(
+        "https://github.com/google/cadvisor#quick-start-running-cadvisor-in-a-docker-container",
+        "-v /:/rootfs:ro -v /var/run:/var/run:ro -v /sys:/sys:ro -v /var/lib/docker/:/var/lib/docker:ro"
+        " -v /dev/disk/:/dev/disk:ro -p 8080 --privileged --device=/dev/kmsg",
+        breaks={*PRIVILEGED, *ROOT, *TRACED, "pid.host-processes-hidden"},
+    ),
+    # /host/sys has the control groups below it, /host/proc the files that are masked in /proc.
+    "netdata": known(
+        "https://learn.netdata.cloud/docs/netdata-agent/installation/docker",
+        "--pid=host --network=host -v VOLUME:/etc/netdata -v /:/host/root:ro,rslave -v /etc/passwd:/host/etc/passwd:ro"
+        " -v /etc/group:/host/etc/group:ro -v /proc:/host/proc:ro -v /sys:/host/sys:ro"
+        " -v /etc/os-release:/host/etc/os-release:ro -v /var/log:/host/var/log:ro"
+        " -v /var/run/docker.sock:/var/run/docker.sock:ro -v DBUS:/run/dbus:ro"
+        " --cap-add SYS_PTRACE --cap-add SYS_ADMIN --security-opt apparmor=unconfined",
+        breaks={*NETWORK, *SEEN, *REACHED, *TRACED, *ROOT, *MOUNTS, *GROUPS, "proc.masked-unreadable"},
+    ),
+    "portainer": known(
+        "https://docs.portainer.io/start/install-ce/server/docker/linux",
+        "-p 8000 -p 9443 -v /var/run/docker.sock:/var/run/docker.sock -v VOLUME:/data",
+        breaks=SOCKET,
+    ),
+    "traefik": known(
+        "https://doc.traefik.io/traefik/getting-started/docker/",
+        "-p 80 -p 8080 -v /var/run/docker.sock:/var/run/docker.sock:ro",
+        breaks=SOCKET,
+    ),
+    # Root of all devices and of its own namespaces; the host's processes and files are not handed in.
+    "docker-in-docker": known(
+        "https://hub.docker.com/_/docker",
+        "--privileged --network NETWORK --network-alias docker -e DOCKER_TLS_CERTDIR=/certs -v VOLUME:/certs/ca",
+        breaks=PRIVILEGED,
+    ),
+    # A directory of data breaks nothing.
+    "pi-hole": known(
+        "https://github.com/pi-hole/docker-pi-hole#quick-start",
+        "-p 53/tcp -p 53/udp -p 80/tcp -v DIRECTORY:/etc/pihole --cap-add NET_ADMIN --cap-add SYS_TIME"
+        " --cap-add SYS_NICE",
+        breaks={"net.admin-denied"},
+    ),
+    "home-assistant": known(
+        "https://www.home-assistant.io/installation/linux#install-home-assistant-container",
+        "--privileged -e TZ=Europe/Berlin -v DIRECTORY:/config -v DBUS:/run/dbus:ro --network=host",
+        breaks={*PRIVILEGED, *NETWORK, *RUN},
+    ),
+    "nginx-unprivileged": known(
+        "https://github.com/nginx/docker-nginx-unprivileged",
+        "--user=101:101 --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp -p 8080",
+        keeps=CAPABLE,
+    ),
+    "postgres": known(
+        "https://docs.docker.com/reference/compose-file/services/#mem_limit",
+        "--network NETWORK -v VOLUME:/var/lib/postgresql/data -e POSTGRES_PASSWORD=example --memory 256m"
+        " --pids-limit 100",
+        keeps={"cg.mem.as-asked", "cg.pids.as-asked"},
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def theirs() -> Iterator[Owner]:
+    with owner("docker") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def plain(theirs: Owner) -> Verdicts:
+    return started(theirs, [])
+
+
+@pytest.fixture
+def made(theirs: Owner, tmp_path: Path) -> Iterator[dict[str, str]]:
+    name = f"well-known-{secrets.token_hex(4)}"
+    dbus = Path("/run", name)
+    dbus.mkdir()
+    try:
+        theirs("volume", "create", name)
+        theirs("network", "create", name)
+        yield {"VOLUME": name, "NETWORK": name, "DIRECTORY": str(tmp_path), "DBUS": str(dbus)}
+    finally:
+        for kind in ("volume", "network"):
+            subprocess.run([*theirs.argv, kind, "rm", name], capture_output=True, timeout=60, check=False)
+        dbus.rmdir()
+
+
+def started(theirs: Owner, options: list[str]) -> Verdicts:
+    with theirs.running(*options) as name, attached(theirs.box + name) as box:
+        return verdicts(box, domains=DOMAINS, examples=EXAMPLES)
+
+
+def rows(found: Verdicts, verdict: str) -> set[str]:
+    return {guarantee for guarantee, one in found.items() if one == verdict}
+
+
+def test_a_plain_container_breaks_what_was_written_down(plain: Verdicts) -> None:
+    assert rows(plain, "violated") == PLAIN
+    assert len(rows(plain, "holds")) > 25
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_a_well_known_box_breaks_what_was_written_down(
+    theirs: Owner, plain: Verdicts, made: dict[str, str], name: str
+) -> None:
+    box = BOXES[name]
+    options = box.options
+    for placeholder, value in made.items():
+        options = options.replace(f" {placeholder}", f" {value}")
+    found = started(theirs, options.split())
+    assert rows(found, "violated") == (PLAIN | box.breaks) - box.keeps
+    assert rows(found, "holds") == (rows(plain, "holds") - box.breaks) | box.keeps
