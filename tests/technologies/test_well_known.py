@@ -36,10 +36,11 @@ BUS = {"net.path-unix-isolated", "daemon.socket-unreachable"} if Path("/run/dbus
 PLAIN = {
     "net.raw-socket", "net.packet-socket",  # NET_RAW is given by default
     "net.host-services-by-gateway", "net.bridge-icc",  # a bridge has the host and its neighbours on it
-    # net.unpublished-unreachable had been written down here, for routes past the ports of Engines before 28: this one's
-    # firewall forwards none of them.
     "cg.ns-root", "cg.path-not-host",  # the host's cgroup namespace is the default on v1
 }  # fmt: skip
+FORWARDED = "net.unpublished-unreachable"
+"""Had been written down for each box on a bridge.  Engines before 28 leave it to the host's policy of forwarding, and
+that is another one from machine to machine (and after each start of a daemon): not compared there."""
 CAPABLE = {"net.raw-socket", "net.packet-socket"}
 """Not broken by a user who is not root."""
 NETWORK = {
@@ -195,7 +196,7 @@ def rows(found: Verdicts, verdict: str) -> set[str]:
 
 
 def test_a_plain_container_breaks_what_was_written_down(plain: Verdicts) -> None:
-    assert rows(plain, "violated") == PLAIN
+    assert rows(plain, "violated") - {FORWARDED} == PLAIN
     assert len(rows(plain, "holds")) > 25
 
 
@@ -219,6 +220,7 @@ def test_a_well_known_box_breaks_what_was_written_down(
     others = {
         one: verdict for one, verdict in found.items() if verdict != plain[one] and one not in box.breaks | box.keeps
     }
+    others.pop(FORWARDED, None)
     if name == "home-assistant":
         others = {one: verdict for one, verdict in others.items() if one not in BUS}
     assert not missing and not others, f"written down and not seen: {missing}; seen and not written down: {others}"
