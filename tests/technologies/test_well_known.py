@@ -19,7 +19,7 @@ from tests.owners import ASKED, Owner, Verdicts, attached, owner, verdicts
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
 DOMAINS = (*ASKED, "fd", "env", "cg")
-EXAMPLES = 10
+EXAMPLES = 5
 PROPAGATION = subprocess.run(["findmnt", "-no", "PROPAGATION", "/"], capture_output=True, text=True).stdout
 """Docker refuses rslave where / is private."""
 AS_PRIVILEGED = [
@@ -37,10 +37,11 @@ PLAIN = {
     "net.raw-socket", "net.packet-socket",  # NET_RAW is given by default
     "net.host-services-by-gateway", "net.bridge-icc",  # a bridge has the host and its neighbours on it
     "cg.ns-root", "cg.path-not-host",  # the host's cgroup namespace is the default on v1
+    "proc.machine-wide-unreadable",  # not yet a guarantee when this was written down: Engine 28 masks more than 20
 }  # fmt: skip
 FORWARDED = "net.unpublished-unreachable"
-"""Had been written down for each box on a bridge.  Engines before 28 leave it to the host's policy of forwarding, and
-that is another one from machine to machine (and after each start of a daemon): not compared there."""
+"""Had been written down for each box on a bridge.  Engines before 28 leave it to the host's policy of forwarding, which
+is another one from machine to machine: not compared there."""
 CAPABLE = {"net.raw-socket", "net.packet-socket"}
 """Not broken by a user who is not root."""
 NETWORK = {
@@ -85,22 +86,23 @@ def known(page: str, options: str, *, breaks: set[str] | None = None, keeps: set
 
 
 BOXES = {
+    # proc.masked-unreadable had not been written down here: /host/proc is the host's, and has no masks.
     # mnt.host-unwritable had been written down here: where /run is no mount of its own, what can be written is root's.
     "node-exporter": known(
         "https://github.com/prometheus/node_exporter#docker",
         "--net=host --pid=host --user=65534:65534 -v /:/host:ro,rslave",
-        breaks={*NETWORK, *SEEN, *(ROOT if os.path.ismount("/run") else READ)},
+        breaks={*NETWORK, *SEEN, *(ROOT if os.path.ismount("/run") else READ), "proc.masked-unreadable"},
         keeps=CAPABLE,
     ),
-    # TRACED had been written down here, for the host's /proc below /rootfs: both rows look in the box's own /proc.
+    # pid.setns-host-refused had been written down here as well, for the host's /proc below /rootfs: setns(2) joins no
+    # PID namespace above one's own.
     "cadvisor": known(
         "https://github.com/google/cadvisor#quick-start-running-cadvisor-in-a-docker-container",
         "-v /:/rootfs:ro -v /var/run:/var/run:ro -v /sys:/sys:ro -v /var/lib/docker/:/var/lib/docker:ro"
         " -v /dev/disk/:/dev/disk:ro -p 8080 --privileged --device=/dev/kmsg",
-        breaks={*PRIVILEGED, *ROOT, "pid.host-processes-hidden"},
+        breaks={*PRIVILEGED, *ROOT, "pid.host-processes-hidden", "pid.ptrace-cross-refused"},
     ),
-    # /host/sys has the control groups below it.  proc.masked-unreadable had been written down here, for /host/proc: the
-    # row looks at the files under their own names.
+    # /host/sys has the control groups below it.
     "netdata": known(
         "https://learn.netdata.cloud/docs/netdata-agent/installation/docker",
         "--pid=host --network=host -v VOLUME:/etc/netdata -v /:/host/root:ro,rslave -v /etc/passwd:/host/etc/passwd:ro"
@@ -108,7 +110,7 @@ BOXES = {
         " -v /etc/os-release:/host/etc/os-release:ro -v /var/log:/host/var/log:ro"
         " -v /var/run/docker.sock:/var/run/docker.sock:ro -v /run/dbus:/run/dbus:ro"
         " --cap-add SYS_PTRACE --cap-add SYS_ADMIN --security-opt apparmor=unconfined",
-        breaks={*NETWORK, *SEEN, *REACHED, *TRACED, *ROOT, *MOUNTS, *GROUPS},
+        breaks={*NETWORK, *SEEN, *REACHED, *TRACED, *ROOT, *MOUNTS, *GROUPS, "proc.masked-unreadable"},
     ),
     "portainer": known(
         "https://docs.portainer.io/start/install-ce/server/docker/linux",
