@@ -157,12 +157,12 @@ class Answer:
 
 
 def box_answer(run: Run, box: BoxRow) -> Answer:
-    """ "64 of 73 hold, 9 violated (2 required: pid.a, pid.b), 1 undecided"; or why the box is not there.
+    """ "64 of 73 hold, 9 violated (2 required: pid.a, pid.b), 1 undecided"; or that the box is not there.
 
     Of the box by itself; a guarantee that was asked through both doors holds where it does through both.
     """
     if not box.available:
-        return Answer(f"not available: {box.reason or 'no reason given'}", bad=False)
+        return Answer("not available: why, and what to do, is below", bad=False)
     worst: dict[str, Sign] = {}
     for row in run.results:
         if row.box == box.name and row.sibling is None:
