@@ -98,11 +98,13 @@ class Kernel:
         return None
 
     def _on_disk(self, name: str) -> bool:
-        return _modules(self.modules).knows(name)
+        listed = self.modules / "modules.dep"
+        return _modules(self.modules, listed.stat().st_mtime_ns if listed.is_file() else 0).knows(name)
 
 
 @cache
-def _modules(directory: Path) -> Modules:
+def _modules(directory: Path, listed_at: int) -> Modules:
+    """`listed_at`: when depmod(8) wrote its list, in nanoseconds: another list is read anew."""
     return Modules(directory)
 
 
