@@ -139,8 +139,8 @@ class Session:
             self._lifetime.close()
             self._tell_what_resisted(self._lifetime.resisted)
         self._pool = self._lifetime = self._controls = None
-        if self.lost_a_worker:
-            clean()
+        if self.lost_a_worker or self.config.pluginmanager.hasplugin("dsession"):
+            clean()  # xdist kills a worker that takes too long to end, and tells nobody
 
     def _tell_what_resisted(self, resisted: list[str]) -> None:
         """After the summary: only now it is known."""
