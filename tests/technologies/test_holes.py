@@ -46,6 +46,7 @@ HOLES = {
         "--volume=/:/host",
         breaks={
             "mnt.host-secret-unreadable", "mnt.host-unwritable", "net.path-unix-isolated", "daemon.socket-unreachable",
+            "pid.host-processes-hidden", "proc.masked-unreadable",  # the host's /proc is below /host
         },
     ),
     "docker-socket": hole(f"--volume={SOCKET}:{SOCKET}", "--group-add=SOCKET", breaks={"daemon.socket-unreachable"}),
