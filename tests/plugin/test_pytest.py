@@ -155,13 +155,15 @@ def test_a_slow_box_is_no_failure(tmp_path: Path) -> None:
 
 def test_a_box_that_does_not_start_is_not_available(tmp_path: Path) -> None:
     """A set-up that fails is said of the box, once."""
-    asked = ("--isolation", "--box", "namespaces:image=/nonexistent", "--isolation-only", "pid.*")
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree/agent").mkdir()  # where the agent's file is to be
+    asked = ("--isolation", "--box", f"namespaces:image={tmp_path}/tree", "--isolation-only", "pid.*")
     done = run(tmp_path / "empty", *asked)
     assert done.code == 5
     assert done.report["results"] == []
     (box,) = done.report["boxes"]
     assert not box["available"]
-    assert "image='/nonexistent' is no directory" in box["reason"]
+    assert box["reason"]
     done.said("nothing was measured")
 
 

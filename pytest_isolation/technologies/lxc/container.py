@@ -158,6 +158,13 @@ class Container:
         os.chown(inner, 0, self.ids.groups)
         return made.rename(inner / "tree")
 
+    def _handed_directory(self, name: str) -> Path:
+        """One that root of the box reaches, whichever user that is outside."""
+        directory = self.lifetime.new_directory(name)
+        directory.chmod(0o755)
+        self.undo.callback(self.lifetime.remove_directory, directory)
+        return self._reachable(directory) if mapped_option(self.ids) else directory
+
     def _make_volume(self, target: str, *, nested: bool) -> None:
         directory = self.lifetime.new_directory("volume")
         directory.chmod(0o777)
@@ -179,7 +186,7 @@ class Container:
             guard=self._guard.path if self._guard is not None else None,
             version=self.version,
             volumes=self.volumes,
-            handed=handed(self.spec, self.lifetime, self.undo),
+            handed=handed(self.spec, self.lifetime, self.undo, self._handed_directory),
         )
 
     def _environ(self) -> list[str]:
