@@ -23,7 +23,7 @@ def test_crun_keeps_its_limits_on_v2(docker_machine: DockerMachine, tmp_path: Pa
     wanted = ["--box=crun", f"--isolation-only={','.join(LIMITS)}", "--isolation-examples=1"]
     code = suite.run_in(docker_machine, [*wanted, "--isolation-report", f"json:{report}"], out=said.append)
     assert code == 0, "".join(said)
-    assert "2 guarantees x 1 boxes: 2 hold" in "".join(said)
+    assert "2 guarantees x 1 box: 2 hold" in "".join(said)
     found = json.loads(report.read_text())
     assert "json:report.json" in found["run"]["argv"], "it was called from the directory of the reports"
     assert found["host"]["cgroup"] == "v2"
@@ -59,7 +59,7 @@ def test_a_delegated_group_is_used_and_left_as_it_was(docker_machine: DockerMach
     line = ["/bin/sh", "-euc", DELEGATED, "sh", "--box=namespaces", only, "--isolation-examples=2"]
     docker_machine.follow(line, env=suite.ENVIRONMENT, directory="/root", timeout=600, out=said.append)
     out = "".join(said)
-    assert "not root" in out and "3 guarantees x 1 boxes: 3 hold" in out, out
+    assert "not root" in out and "3 guarantees x 1 box: 3 hold" in out, out
     _, _, after = out.partition("status 0\n")
     # No group below it, nothing handed down, and the shell and grep are in it again.
     assert after.split() == ["/sys/fs/cgroup/given", "/sys/fs/cgroup/given/one", "2"], out

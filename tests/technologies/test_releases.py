@@ -31,7 +31,14 @@ def written(version: str) -> list[str]:
     """The keys of a configuration for that LXC."""
     spec = BoxSpec(technology="lxc", memory=64 * MIB, pids=20, cpus=0.5).weakened(weaken.drop("devices"))
     text = configuration.Configuration(
-        spec=spec, ids=None, root=Path("/root-of-it"), agent="/agent", guard="guard", version=version, volumes={}
+        handed=(),
+        spec=spec,
+        ids=None,
+        root=Path("/root-of-it"),
+        agent="/agent",
+        guard="guard",
+        version=version,
+        volumes={},
     ).text()
     return re.findall(r"^(lxc\.cgroup2?\.\S+)", text.decode(), re.MULTILINE)
 
