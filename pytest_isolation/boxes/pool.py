@@ -40,7 +40,7 @@ class Pool:
         self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
         known = self.measured.setdefault(spec.name, {})
         if not known:
-            known.update(confinement(box.parts), given=box.outside.handed())
+            known.update(confinement(box.parts), given=box.outside.given())
         known.update(box.parts.facts.get("measured", {}))
         for note in box.parts.facts.get("notes", ()):
             if note not in self.notes.setdefault(spec.name, []):

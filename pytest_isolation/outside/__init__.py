@@ -37,11 +37,11 @@ class Outside:
         made: Standing = kept
         return made.proc
 
-    def handed(self) -> list[dict[str, str | None]]:
-        """What of the host the box was given, as plain data for its report: handed.py.  Never raises."""
-        from pytest_isolation.outside.handed import handed
+    def given(self) -> list[dict[str, str | None]]:
+        """What of the host the box was given, as plain data for its report: given.py.  Never raises."""
+        from pytest_isolation.outside.given import given
 
-        return handed(self._box)
+        return given(self._box)
 
     def process(self) -> Standing:
         """Another process of the host, to be changed and ended."""

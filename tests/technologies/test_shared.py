@@ -13,7 +13,7 @@ from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec, Volume
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.shared import given
+from pytest_isolation.outside.shared.files import files
 from pytest_isolation.technologies import technology
 from tests.support import need
 
@@ -32,18 +32,18 @@ def start(spec: BoxSpec, run: Lifetime) -> Box:
 @pytest.mark.parametrize("name", ["chroot", "namespaces", "bubblewrap", "docker", "podman", "runc", "gvisor"])
 def test_a_plain_box_was_given_nothing(name: str, run: Lifetime) -> None:
     with start(need(name), run) as box:
-        assert given(box) == []
+        assert files(box) == []
 
 
 def test_the_host_has_all_of_itself(run: Lifetime) -> None:
     with start(need("host"), run) as box:
-        assert ("system", "/", "/") in {(one["kind"], one["target"], one["host"]) for one in given(box)}
+        assert ("system", "/", "/") in {(one["kind"], one["target"], one["host"]) for one in files(box)}
 
 
 def test_a_volume_is_no_place_of_the_system(run: Lifetime) -> None:
     spec = need("namespaces")
     with start(BoxSpec(technology=spec.technology, volumes=(Volume(target="/srv", read_only=True),)), run) as box:
-        (one,) = given(box)
+        (one,) = files(box)
         assert (one["kind"], one["target"], one["mode"]) == ("volume", "/srv", "ro")
         assert one["host"] == str(box.parts.volumes["/srv"])
 
@@ -58,7 +58,7 @@ def test_what_docker_was_told_to_hand_in(run: Lifetime, tmp_path: Path) -> None:
         handed = ["/etc:/etc-host:ro", "/:/deep/rootfs", f"{tmp_path}/docker.sock:/s", f"{tmp_path}/file:/etc/file"]
         spec = parse(f"docker:volumes={'+'.join([*handed, f'{tmp_path}/data:/data:ro'])}")
         with start(spec, run) as box:
-            found = {one["target"]: (one["kind"], one["host"], one["mode"]) for one in given(box)}
+            found = {one["target"]: (one["kind"], one["host"], one["mode"]) for one in files(box)}
     assert found == {
         "/etc-host": ("system", "/etc", "ro"),
         "/deep/rootfs": ("system", "/", "rw"),
@@ -70,4 +70,4 @@ def test_what_docker_was_told_to_hand_in(run: Lifetime, tmp_path: Path) -> None:
 
 def test_control_groups_of_the_host(run: Lifetime) -> None:
     with start(need("namespaces").weakened(weaken.expose("/sys/fs/cgroup")), run) as box:
-        assert [one["target"] for one in given(box) if one["kind"] == "system"]  # at a place that is drawn
+        assert [one["target"] for one in files(box) if one["kind"] == "system"]  # at a place that is drawn

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.weakenings import NAMESPACES
 from pytest_isolation.errors import IsolationError
-from pytest_isolation.outside.shared.given import given
+from pytest_isolation.outside.shared.files import files
 from pytest_isolation.technologies.capabilities import NAMES
 
 if TYPE_CHECKING:
@@ -15,10 +16,8 @@ if TYPE_CHECKING:
 
     from pytest_isolation.boxes.box import Box
 
-NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "user", "cgroup", "time")
-
-Handed = dict[str, str | None]
-"""kind, target, host, mode, fstype and why, as shared/given.py has them.  Further kinds:
+Given = dict[str, str | None]
+"""kind, target, host, mode, fstype and why, as shared/files.py has them.  Further kinds:
 
 kernel      the box has a kernel of its own: what follows of namespaces and privileges is that kernel's, and not told
 namespace   target: the type of one that the box shares with its host
@@ -29,11 +28,11 @@ port        target: 80/tcp in the box; host: the address at which the engine pub
 """
 
 
-def handed(box: Box) -> list[Handed]:
+def given(box: Box) -> list[Given]:
     """Never raises: what could not be found out is left out."""
-    found: list[Handed] = []
+    found: list[Given] = []
     with suppress(IsolationError, OSError, ValueError):
-        found += given(box)
+        found += files(box)
     if not box.parts.shares_kernel:
         found.append(_row("kernel", "its own", why="its namespaces and privileges are not the host's"))
     else:
@@ -43,7 +42,7 @@ def handed(box: Box) -> list[Handed]:
     return found
 
 
-def _of_process(box: Box) -> Iterator[Handed]:
+def _of_process(box: Box) -> Iterator[Given]:
     """Of the first process, as the host's kernel tells: man:proc_pid_ns(5), man:proc_pid_status(5)."""
     if box.parts.init_pid is None:
         return
@@ -68,5 +67,5 @@ def _same(one: Path, other: Path) -> bool:
         return False
 
 
-def _row(kind: str, target: str, *, host: str | None = None, why: str = "") -> Handed:
+def _row(kind: str, target: str, *, host: str | None = None, why: str = "") -> Given:
     return {"kind": kind, "target": target, "host": host, "mode": None, "fstype": "", "why": why}

@@ -1,4 +1,4 @@
-"""What a box was given, as plain data for a report."""
+"""The files, sockets and devices of the host that a box was given, as plain data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MADE_BY_ENGINES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.co
 """What a kernel of its own shows without a device that the host knows, gVisor."""
 
 
-def given(box: Box) -> list[dict[str, str | None]]:
+def files(box: Box) -> list[dict[str, str | None]]:
     """What of the host `box` has been handed, as JSON has it: a dict each, none for what was made for the box.
 
     kind    system (a place of the host's system), socket, volume, device or unknown (the files of a network, or of
