@@ -93,6 +93,6 @@ def test_every_report_has_it(tmp_path: Path) -> None:
     assert {"kind": "namespace", "target": "pid"}.items() <= next(
         row for row in box["given"] if row["target"] == "pid"
     ).items()
-    done.said("what each box was given of its host", "namespaces shared with the host: mnt, pid, net")
+    done.said("what each box was given of its host", "namespaces shared with the host: pid, mnt, net")
     assert "## What each box was given of its host" in (tmp_path / "r.md").read_text()
     done.said("cause: the box shares the host's processes")
