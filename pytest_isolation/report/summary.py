@@ -251,4 +251,5 @@ def bottom_line(run: Run) -> str:
         ending = "nothing was measured"
     else:
         ending = "interrupted: FAILED" if run.run.exit == 2 else "FAILED" if failed else "passed"
-    return f"{guarantees} guarantees x {boxes}: {said}: {ending}"
+    many = "guarantee" if guarantees == 1 else "guarantees"
+    return f"{guarantees} {many} x {boxes}: {said}: {ending}"

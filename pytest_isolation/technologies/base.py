@@ -28,6 +28,21 @@ def refuse_unknown_holes(technology: Technology, spec: BoxSpec) -> None:
         raise Unavailable(f"{technology.name} cannot open the hole {hole} here")
 
 
+def refuse_lacking(spec: BoxSpec, *fields: str) -> None:
+    """Raises Unavailable for what a user asked of the box and its technology has not; `fields`: of BoxSpec.
+
+    For check_available, which sees what the user wrote.  A check's own changes to the spec go to launch, where a limit
+    that nothing keeps is what the check is there to find.
+    """
+    plain = BoxSpec(technology=spec.technology)
+    asked = [f"{field}={getattr(spec, field)}" for field in fields if getattr(spec, field) != getattr(plain, field)]
+    if asked:
+        raise Unavailable(
+            f"{spec.technology} cannot give a box {', '.join(asked)}: it has nothing of the kind",
+            "leave that out, or name a technology that has it",
+        )
+
+
 def start_box(spec: BoxSpec, start: Callable[[ExitStack], Parts]) -> Box:
     """What `start` starts, as a box of `spec`; how long that took is measured here.
 

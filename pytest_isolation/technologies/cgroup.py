@@ -20,7 +20,7 @@ from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
+from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -39,6 +39,10 @@ class Cgroup:
         return frozenset(holes | {drop("clean-up"), drop("exec-group")})
 
     def check_available(self, spec: BoxSpec) -> None:
+        refuse_lacking(spec, "network", "read_only", "hostname")
+        self._check(spec)
+
+    def _check(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
         places = cgroups.hierarchies()
         if not places:
@@ -50,7 +54,7 @@ class Cgroup:
         return {"version": platform.release(), "controllers": sorted(cgroups.hierarchies())}
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
-        self.check_available(spec)
+        self._check(spec)
         if spec.image is not None or spec.read_only or spec.volumes:
             raise Unsupported("a control group has no image, no root of its own to make read-only, and no volumes")
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))

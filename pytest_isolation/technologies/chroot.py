@@ -18,7 +18,7 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, lossy
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
+from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
 
 CAP_SYS_CHROOT = 18
 
@@ -35,6 +35,7 @@ class Chroot:
 
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)
+        refuse_lacking(spec, "memory", "pids", "cpus", "network", "read_only", "hostname")
         status = Path("/proc/self/status").read_text()
         effective = int(status.split("CapEff:")[1].split()[0], 16)
         if not effective >> CAP_SYS_CHROOT & 1:

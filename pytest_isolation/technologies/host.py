@@ -16,7 +16,7 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported
-from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
+from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.launcher import new_groups
 
 
@@ -31,7 +31,8 @@ class Host:
         return frozenset()
 
     def check_available(self, spec: BoxSpec) -> None:
-        """Always."""
+        """Always, where nothing is asked for that a process of the host cannot have."""
+        refuse_lacking(spec, "memory", "pids", "cpus", "network", "read_only", "hostname")
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         return {"version": platform.release()}

@@ -17,12 +17,13 @@ from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, join_sibling, lossy, share, unlimited
+from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import holes
 from pytest_isolation.technologies.handed import hand_ins
 from pytest_isolation.technologies.namespaces.clone import CLONE
-from pytest_isolation.technologies.namespaces.start import JOINED, Start
+from pytest_isolation.technologies.namespaces.start import JOINED, Start, kept
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces, root
 
 __all__ = ["Namespaces"]
@@ -64,6 +65,12 @@ class Namespaces:
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)
         refuse_unknown_holes(self, spec)
+        kept(spec)
+        if spec.network not in (None, "none"):
+            raise Unavailable(
+                f"network={spec.network}: namespaces made by hand have a loopback interface and no other",
+                "leave network out, or name a technology that makes networks",
+            )
         if not root() or flag(spec, "userns"):
             check_user_namespaces()
 

@@ -196,18 +196,13 @@ class Start:
     # -- the rest ----------------------------------------------------------------------
 
     def _drop_capabilities(self, child: Proc) -> None:
-        asked = self.spec.option("capabilities", "default")
-        if asked == "all":
+        numbers = kept(self.spec)
+        if numbers is None:
             return
-        names = set() if asked == "none" else CONTAINER_DEFAULT
-        if asked not in ("none", "default"):
-            names = frozenset([asked] if isinstance(asked, str) else asked)
-        names = names | {hole.what for hole in self.spec.weakenings if hole.kind == "grant"}
-        kept = {number_of(name) for name in names}
         last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
         program = Program()
         for capability in range(last + 1):
-            if capability not in kept:
+            if capability not in numbers:
                 program.prctl(PR_CAPBSET_DROP, capability)
         child.run(program)
 
@@ -246,3 +241,17 @@ def _device_rule(name: str) -> str:
 def _only_child(pid: int) -> int:
     """The one process `pid` has made, by the host's number (proc_pid_task(5): children)."""
     return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+
+def kept(spec: BoxSpec) -> set[int] | None:
+    """The capabilities that root of the box keeps, by number; None for all.
+
+    Raises UsageError for a name that capabilities(7) does not have.
+    """
+    asked = spec.option("capabilities", "default")
+    if asked == "all":
+        return None
+    names = set() if asked == "none" else CONTAINER_DEFAULT
+    if asked not in ("none", "default"):
+        names = frozenset([asked] if isinstance(asked, str) else asked)
+    return {number_of(name) for name in names | {hole.what for hole in spec.weakenings if hole.kind == "grant"}}
