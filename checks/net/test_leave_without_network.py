@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.shortcuts import knock
 from pytest_isolation.outside import vsock
 from pytest_isolation.outside.links import link_of_host
-from pytest_isolation.outside.network import bound, received, sockaddr_in
+from pytest_isolation.outside.network import bound, listener, reached, received, sockaddr_in
 
 promise = guarantee(
     "net.none-only-lo",
@@ -36,6 +37,9 @@ def test_nothing_arrives(box: Box, data: bytes, count: int) -> None:
         promise.tried(fd, vain=(EMFILE, ENFILE, ENOBUFS, ENOMEM))
         promise.held("isolated" if any(reply.ok for reply in told) else "refused")
         promise.require(not arrived, *told, arrived=f"{len(arrived)} bytes at {made.address}")
+        with listener(box, socket.AF_INET, address) as service:
+            told = knock(box.proc, socket.AF_INET, sockaddr_in(made.address, service.port))
+            promise.require(not reached(service), *told, arrived=f"a connection at {made.address}")
     _by_virtual_socket(box)
 
 
