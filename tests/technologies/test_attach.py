@@ -125,7 +125,17 @@ def outside_of(box: Box) -> int:
     return found[0]
 
 
+@pytest.fixture
+def heeded() -> Iterator[None]:
+    """A shell's background job ignores SIGINT and SIGQUIT, and what it starts does, too: nothing of a target's own."""
+    before = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGQUIT)}
+    yield
+    for one, handler in before.items():
+        signal.signal(one, handler)
+
+
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.usefixtures("heeded")
 def test_it_is_confined_as_its_target(place: str) -> None:
     with PLACES[place]() as pid:
         before = status(pid)
