@@ -13,6 +13,23 @@ from pytest_isolation.machines import DockerMachine, start, suite
 from pytest_isolation.suite.collect import checks_directory
 from tests.support import REQUIRED
 
+DEAR = ("docker_machine", "wheel", "built")
+"""Fixtures of a session that are made once: the files that use one of them are run by one worker."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What two workers share out (`-n 2 --dist loadgroup`): files, and first those of the machine, the longest."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
+    group = {item.path: str(item.path) for item in items}
+    for item in items:
+        dear = [name for name in DEAR if name in getattr(item, "fixturenames", ())]
+        group[item.path] = dear[0] if dear else group[item.path]
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group[item.path]))
+    items.sort(key=lambda item: group[item.path] != "docker_machine")
+
 
 @pytest.fixture(scope="session")
 def docker_machine() -> Iterator[DockerMachine]:
