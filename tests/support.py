@@ -52,3 +52,8 @@ def built_in_checks() -> list[tuple[Guarantee, Callable[..., Any]]]:
             if (promise := guarantee_of(value)) is not None:
                 found.append((promise, value))
     return found
+
+
+def guarantee_called(id: str) -> Guarantee:
+    """The built-in guarantee of this id."""
+    return next(promise for promise, _ in built_in_checks() if promise.id == id)

@@ -2,14 +2,18 @@
 
     technology = "docker"
     [[claim]]
-    guarantees = ["pid.*"]         ids; "cg.mem.*" for all below, "*" for all: the longest that fits wins
+    defences = ["pid-namespace"]   what a hole takes away (holes.toml): said once for each
+    guarantees = ["pid.x-y"]       ids of guarantees of which something else is said
     claim = "promised"             promised, conditional, disclaimed or silent
     source = "https://..."         where it is written
     says = "..."                   what is written there, in short
     when = {pid_mode = "!host"}    of a conditional claim (conditions.py): promised when true, else disclaimed
 
-What no entry fits is silent.  A technology without a file makes no claims that we know of: its boxes
-are judged by profile `container`.
+An entry names defences, guarantees, or both.  A guarantee without an entry of its own rests on the defences that its
+falsifier takes away.  All of them have to be away before it breaks: so it is promised when one of them is, else
+disclaimed when one is, else silent.  There is no pattern and no entry for the rest: `check` finds what is missing.
+
+A technology without a file makes no claims that we know of: its boxes are judged by profile `container`.
 """
 
 from __future__ import annotations
@@ -18,15 +22,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.guarantees import data
+from pytest_isolation.boxes.words import choice, nearest
+from pytest_isolation.errors import UsageError
+from pytest_isolation.guarantees import data, holes
 from pytest_isolation.guarantees.conditions import agrees
 from pytest_isolation.guarantees.verdicts import Claim
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from pytest_isolation.boxes.spec import BoxSpec
-    from pytest_isolation.boxes.weakenings import Weakenings
+    from pytest_isolation.guarantees.guarantee import Guarantee
+
+KEYS = ("defences", "guarantees", "claim", "source", "says", "when")
+STRONGEST = (Claim.PROMISED, Claim.DISCLAIMED, Claim.SILENT)
+"""Of several defences, each of which keeps the guarantee by itself, the first of these decides."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +47,29 @@ class Statement:
     source: str
     says: str
     when: Mapping[str, Any] = field(default_factory=dict)
+
+    def of(self, spec: BoxSpec, facts: Mapping[str, Any]) -> Claim:
+        """What is claimed of a box made from `spec`: never conditional."""
+        if self.claim is not Claim.CONDITIONAL:
+            return self.claim
+        return Claim.PROMISED if agrees(self.when, spec, facts) else Claim.DISCLAIMED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What one technology's documents say."""
+
+    where: str
+    """The file, for messages."""
+    defences: Mapping[str, Statement]
+    guarantees: Mapping[str, Statement]
+    """Of these it is said otherwise: by id, before the defences."""
+
+    def about(self, promise: Guarantee) -> tuple[Statement, ...]:
+        """The statements of which the strongest decides; none where nothing is said of any of its defences."""
+        if promise.id in self.guarantees:
+            return (self.guarantees[promise.id],)
+        return tuple(self.defences[one] for one in resting_on(promise) if one in self.defences)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,32 +85,96 @@ class Resolved:
     """False: the technology has no file of claims."""
 
 
+def resting_on(promise: Guarantee) -> tuple[str, ...]:
+    """The defences that the guarantee's falsifier takes away, in the order of the table of holes."""
+    taken = {holes.defence_of(str(hole)) for hole in promise.falsified_by}
+    return tuple(one for one in holes.defences() if one in taken)
+
+
 @cache
-def statements(technology: str) -> Mapping[str, Statement] | None:
-    """Pattern -> statement; None for a technology without a file.  Raises ValueError for a malformed file."""
+def claims_of(technology: str) -> Claims | None:
+    """What the technology claims; None for one without a file.
+
+    Raises UsageError for a file that is no list of claims, and for a defence that there is not.
+    """
     document = data.read("claims", technology)
-    if document is None:
-        return None
-    found: dict[str, Statement] = {}
-    for entry in document["claim"]:
-        made = Statement(
-            claim=Claim(entry["claim"]), source=entry["source"], says=entry["says"], when=entry.get("when", {})
-        )
-        if (made.claim is Claim.CONDITIONAL) != bool(made.when):
-            raise ValueError(f"claims/{technology}.toml: {entry['guarantees']}: conditional and `when` go together")
-        for pattern in entry["guarantees"]:
-            if pattern in found:
-                raise ValueError(f"claims/{technology}.toml: {pattern} is there twice")
-            found[pattern] = made
+    return None if document is None else parsed(document, f"claims/{technology}.toml")
+
+
+def parsed(document: Mapping[str, Any], where: str) -> Claims:
+    """The claims of one file.  Raises UsageError, beginning with `where`."""
+    entries = document.get("claim")
+    if not isinstance(entries, list) or not entries:
+        raise UsageError(f"{where}: no [[claim]]; expected a claim for each defence")
+    found = Claims(where=where, defences={}, guarantees={})
+    for entry in entries:
+        made = _statement(entry, where)
+        for key, known in (("defences", found.defences), ("guarantees", found.guarantees)):
+            for name in entry.get(key, ()):
+                if key == "defences":
+                    _known_defence(name, where)
+                if name in known:
+                    raise UsageError(f"{where}: {name} is there twice; keep one of the claims")
+                known[name] = made  # type: ignore[index]
     return found
 
 
-def lookup(technology: str, guarantee: str) -> Statement | None:
-    """The statement whose pattern fits best: the id itself, then the longest prefix.* ."""
-    known = statements(technology) or {}
-    parts = guarantee.split(".")
-    patterns = [guarantee, *(".".join((*parts[:end], "*")) for end in range(len(parts) - 1, 0, -1)), "*"]
-    return next((known[pattern] for pattern in patterns if pattern in known), None)
+def _known_defence(name: object, where: str) -> None:
+    if name in holes.defences():
+        return
+    if (taken := holes.defence_of(str(name))) is not None:
+        raise UsageError(f"{where}: defences: the hole {name} takes away {taken}; name that")
+    raise UsageError(f"{where}: defences: {name!r} is no defence; {choice(str(name), holes.defences())}")
+
+
+def _statement(entry: Mapping[str, Any], where: str) -> Statement:
+    for key in ("defences", "guarantees"):
+        given = entry.get(key, [])
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            raise UsageError(f"{where}: {key} = {given!r}; expected a list of texts")
+    named = [*entry.get("defences", ()), *entry.get("guarantees", ())]
+    where = f"{where}: {named[0]}" if named else where
+    if not named:
+        raise UsageError(f"{where}: a claim of nothing ({entry.get('says')!r}); name its defences or guarantees")
+    if unknown := sorted(set(entry) - set(KEYS)):
+        raise UsageError(f"{where}: the key {unknown[0]!r} is not known; {choice(unknown[0], KEYS)}")
+    words = [str(one) for one in Claim]
+    if entry.get("claim") not in words:
+        raise UsageError(f"{where}: claim = {entry.get('claim')!r}; {choice(str(entry.get('claim')), words)}")
+    for key in ("source", "says"):
+        if not isinstance(entry.get(key), str) or not entry[key]:
+            raise UsageError(f"{where}: {key} = {entry.get(key)!r}; expected a text: a claim is what somebody wrote")
+    made = Statement(
+        claim=Claim(entry["claim"]), source=entry["source"], says=entry["says"], when=entry.get("when", {})
+    )
+    if (made.claim is Claim.CONDITIONAL) != bool(made.when):
+        raise UsageError(
+            f"{where}: claim = {entry['claim']!r}, when = {made.when}: `conditional` and `when` go together"
+        )
+    return made
+
+
+def check(technology: str, guarantees: Collection[Guarantee]) -> None:
+    """Raises UsageError when `technology` has claims that leave a defence out, or name a guarantee there is not.
+
+    `guarantees`: those of the built-in checks and of the packages that are installed.
+    """
+    found = claims_of(technology)
+    if found is None:
+        return
+    known = {promise.id for promise in guarantees}
+    for name in found.guarantees:
+        if name not in known:
+            raise UsageError(f"{found.where}: guarantees: there is no guarantee {name!r}; {nearest(name, known)}")
+    for promise in guarantees:
+        if promise.id in found.guarantees:
+            continue
+        for defence in resting_on(promise):
+            if defence not in found.defences:
+                raise UsageError(
+                    f"{found.where}: nothing is said of the defence {defence}, on which {promise.id} rests; "
+                    "add a claim, silent if the documents say nothing"
+                )
 
 
 def of_all(said: Iterable[Resolved]) -> Resolved:
@@ -89,23 +186,20 @@ def of_all(said: Iterable[Resolved]) -> Resolved:
     return min(found, key=lambda one: (not one.known or one.claim is Claim.PROMISED, one.known))
 
 
-def resolve(
-    guarantee: str, spec: BoxSpec, *, facts: Mapping[str, Any] | None = None, falsified_by: Weakenings = frozenset()
-) -> Resolved:
-    """What `spec`'s technology claims about `guarantee` for a box made from `spec`.
+def resolve(promise: Guarantee, spec: BoxSpec, *, facts: Mapping[str, Any] | None = None) -> Resolved:
+    """What `spec`'s technology claims about the guarantee for a box made from `spec`.
 
     `facts`: the technology's facts(spec).  A box with a hole that belongs to the guarantee's falsifier
     is promised nothing about it: whoever opened the hole took the promise away.
     """
     by = spec.technology
-    if statements(by) is None:
+    known = claims_of(by)
+    if known is None:
         return Resolved(claim=Claim.SILENT, by=by, known=False)
-    said = lookup(by, guarantee)
-    if said is None:
+    said = [(one.of(spec, facts or {}), one) for one in known.about(promise)]
+    if not said:
         return Resolved(claim=Claim.SILENT, by=by)
-    claim = said.claim
-    if claim is Claim.CONDITIONAL:
-        claim = Claim.PROMISED if agrees(said.when, spec, facts or {}) else Claim.DISCLAIMED
-    if opened := sorted(map(str, spec.weakenings & falsified_by)):
+    if opened := sorted(map(str, spec.weakenings & promise.falsified_by)):
         return Resolved(claim=Claim.DISCLAIMED, by=by, source="the box spec", says=f"weakened by {', '.join(opened)}")
-    return Resolved(claim=claim, source=said.source, says=said.says, by=by)
+    claim, one = min(said, key=lambda pair: STRONGEST.index(pair[0]))
+    return Resolved(claim=claim, source=one.source, says=one.says, by=by)

@@ -65,12 +65,7 @@ class Judge:
 
         Of one that somebody else started, its technology knows the less the wider it was opened: a profile judges it.
         """
-        said = claims.resolve(
-            promise.id,
-            replace(one.spec, door=row["door"], **promise.box),
-            facts=one.facts,
-            falsified_by=promise.falsified_by,
-        )
+        said = claims.resolve(promise, replace(one.spec, door=row["door"], **promise.box), facts=one.facts)
         return replace(said, known=said.known and not one.spec.attached)
 
     def notes(self, rows: Iterable[dict[str, Any]]) -> list[str]:

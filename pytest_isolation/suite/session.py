@@ -21,6 +21,7 @@ from pytest_isolation.boxes.lifetime import Lifetime, check_room, clean, state_d
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import NotStarted, UsageError
+from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
 from pytest_isolation.guarantees.property import Check, take_over
 from pytest_isolation.suite.boxes import Chosen, choose
@@ -72,8 +73,12 @@ class Session:
             raise UsageError(FORKED.format(what="--forked"))
         if self.only_built_in:
             config.args = []
-        if self.only_built_in and not self.is_worker:
-            self.judge.check({promise.id for promise in built_in_guarantees()})
+        if not self.is_worker:
+            built_in = built_in_guarantees()
+            for name in dict.fromkeys(one.spec.technology for one in self.chosen):
+                claims.check(name, built_in)
+            if self.only_built_in:
+                self.judge.check({promise.id for promise in built_in})
         self._lifetime: Lifetime | None = None
         self._pool: Pool | None = None
         self._controls: Controls | None = None

@@ -26,7 +26,7 @@ from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.lxc import ids
 from tests.runs import run_as_nobody
-from tests.support import need
+from tests.support import guarantee_called, need
 
 ONE = technology("lxc")
 AT_FDCWD, EPERM, EROFS, S_IFCHR = -100, 1, 30, 0o020000
@@ -86,7 +86,9 @@ def test_privileged_is_root(run: Lifetime) -> None:
         assert namespace(box.parts.init_pid, "user") == namespace("self", "user")
     facts = ONE.facts(parse("lxc"))
     assert (facts["own_users"], facts["idmap"]) == (False, None)
-    assert claims.resolve("pid.signal-out-refused", parse("lxc"), facts=facts).claim is Claim.DISCLAIMED
+    assert (
+        claims.resolve(guarantee_called("pid.signal-out-refused"), parse("lxc"), facts=facts).claim is Claim.DISCLAIMED
+    )
 
 
 @pytest.mark.parametrize("text", [MAPPED, f"{MAPPED},idmap=700000:1000"])
@@ -105,7 +107,7 @@ def test_an_id_map(run: Lifetime, text: str) -> None:
         assert (box.parts.root / "tmp/file").stat().st_uid == 0
         above = box.parts.root.parent.stat()
         assert (above.st_uid, above.st_gid, stat.S_IMODE(above.st_mode)) == (0, int(base), 0o710)
-    assert claims.resolve("pid.signal-out-refused", parse(text), facts=facts).claim is Claim.PROMISED
+    assert claims.resolve(guarantee_called("pid.signal-out-refused"), parse(text), facts=facts).claim is Claim.PROMISED
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
-from tests.support import need
+from tests.support import guarantee_called, need
 
 ONE = technology("nspawn")
 
@@ -58,9 +58,9 @@ def test_network_and_users(run: Lifetime, text: str, network: bool, users: bool)
     with ONE.launch(spec, run) as box:
         assert box.alive
         assert (own(box.parts.init_pid, "net"), own(box.parts.init_pid, "user")) == (network, users)
-    said = claims.resolve("net.only-declared-ports", spec, facts=facts)
+    said = claims.resolve(guarantee_called("net.only-declared-ports"), spec, facts=facts)
     assert (said.claim is Claim.PROMISED) is network
-    said = claims.resolve("pid.signal-out-refused", spec, facts=facts)
+    said = claims.resolve(guarantee_called("pid.signal-out-refused"), spec, facts=facts)
     assert (said.claim is Claim.PROMISED) is users
 
 

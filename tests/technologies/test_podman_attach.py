@@ -16,6 +16,7 @@ from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import lend, technology
 from pytest_isolation.technologies.podman import attach
 from tests.owners import HARDENED, Owner, attached, lent_by_a_killed_run, owner, refusal
+from tests.support import guarantee_called
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
 
@@ -76,7 +77,7 @@ def test_what_its_owner_opened_is_not_promised(options: tuple[str, ...], opened:
         facts = technology("podman").facts(box)
     assert (facts["own_users"], facts["host_loopback"]) == (opened, opened)
     for guarantee in ("port.layer-semantics.owners", "net.host-loopback-unreachable"):
-        claim = claims.resolve(guarantee, box, facts=facts).claim
+        claim = claims.resolve(guarantee_called(guarantee), box, facts=facts).claim
         assert claim is (Claim.DISCLAIMED if opened else Claim.PROMISED)
 
 

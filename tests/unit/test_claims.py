@@ -8,17 +8,21 @@ import pytest
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.weakenings import drop, share
+from pytest_isolation.boxes.weakenings import Weakening, grant, share
+from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees import claims, data
 from pytest_isolation.guarantees.conditions import agrees
+from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.suite.collect import built_in_guarantees
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.docker.daemon import cgroup_of
 from pytest_isolation.technologies.podman.arguments import opted
+from tests.support import guarantee_called
 
 FILES = data.names("claims")
+BUILT_IN = built_in_guarantees()
 
 
 def test_the_five_technologies_have_a_file() -> None:
@@ -31,47 +35,143 @@ def test_the_file_is_sound(technology: str) -> None:
     assert document["technology"] == technology
     assert set(document) == {"technology", "claim"}
     for entry in document["claim"]:
-        assert set(entry) <= {"guarantees", "claim", "source", "says", "when"}
-        assert entry["source"]
-        assert entry["says"]
         assert len(entry["says"]) <= 110, "a paraphrase, not a quotation"
-    assert claims.statements(technology)
-
-
-@pytest.mark.parametrize("technology", FILES)
-def test_every_guarantee_has_a_claim_with_its_source(technology: str) -> None:
-    missing = [one.id for one in built_in_guarantees() if claims.lookup(technology, one.id) is None]
-    assert missing == []
+    claims.check(technology, BUILT_IN)
 
 
 @pytest.mark.parametrize("technology", FILES)
 def test_a_resolved_claim_is_never_conditional(technology: str) -> None:
-    for one in built_in_guarantees():
-        assert claims.resolve(one.id, BoxSpec(technology=technology)).claim is not Claim.CONDITIONAL
+    for one in BUILT_IN:
+        assert claims.resolve(one, BoxSpec(technology=technology)).claim is not Claim.CONDITIONAL
 
 
-def test_the_most_particular_pattern_wins(monkeypatch: pytest.MonkeyPatch) -> None:
-    def said(word: str) -> claims.Statement:
-        return claims.Statement(claim=Claim.PROMISED, source="s", says=word)
-
-    known = {"*": said("all"), "cg.*": said("domain"), "cg.mem.*": said("part"), "cg.mem.enforced": said("one")}
-    monkeypatch.setattr(claims, "statements", {"fake": known}.get)
-    for guarantee, expected in [
-        ("cg.mem.enforced", "one"), ("cg.mem.swap", "part"), ("cg.pids.enforced", "domain"), ("net.x", "all"),
-    ]:  # fmt: skip
-        found = claims.lookup("fake", guarantee)
-        assert found is not None
-        assert found.says == expected
+# -- a file, as its author may get it wrong -------------------------------------------------
 
 
-def test_what_is_not_written_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "statements", {"fake": {}}.get)
-    found = claims.resolve("pid.x", BoxSpec(technology="fake"))
+def said(word: str, claim: str = "promised", **more: Any) -> dict[str, Any]:
+    return {"claim": claim, "source": f"man:{word}(7)", "says": word, **more}
+
+
+def a_promise(id: str, *holes: Weakening) -> Guarantee:
+    return guarantee(id, claim="it is", sources=("man:kill(2)",), falsified_by=holes)
+
+
+SIGNAL = a_promise("pid.signal", share("pid"))
+TRACE = a_promise("pid.trace", share("pid"), grant("SYS_PTRACE"))
+WHOLE = [said("a", defences=["pid-namespace"]), said("b", "silent", defences=["without-cap-sys-ptrace"])]
+
+
+def checked(monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, Any]]) -> None:
+    """As a run checks the claims of a technology `fake`, of which there are the two guarantees above."""
+    monkeypatch.setattr(claims, "claims_of", lambda technology: claims.parsed({"claim": entries}, "claims/fake.toml"))
+    claims.check("fake", [SIGNAL, TRACE])
+
+
+@pytest.mark.parametrize(
+    ("entries", "told"),
+    [
+        (
+            [*WHOLE, said("c", guarantees=["pid.sgnal"])],
+            "claims/fake.toml: guarantees: there is no guarantee 'pid.sgnal'; did you mean 'pid.signal'? "
+            "near it: pid.trace; `pytest --isolation-list` shows all 2",
+        ),
+        (
+            WHOLE[1:],
+            "claims/fake.toml: nothing is said of the defence pid-namespace, on which pid.signal rests; "
+            "add a claim, silent if the documents say nothing",
+        ),
+        (
+            WHOLE[:1],
+            "claims/fake.toml: nothing is said of the defence without-cap-sys-ptrace, on which pid.trace rests; "
+            "add a claim, silent if the documents say nothing",
+        ),
+        (
+            [*WHOLE, said("c", defences=["pid-namespce"])],
+            "claims/fake.toml: defences: 'pid-namespce' is no defence; did you mean 'pid-namespace'? expected one of ",
+        ),
+        ([*WHOLE, said("c", defences=["share-pid"])], "the hole share-pid takes away pid-namespace; name that"),
+        ([*WHOLE, said("c", defences=["*"])], "claims/fake.toml: defences: '*' is no defence; expected one of "),
+        ([*WHOLE, said("c", guarantees=["*"])], "claims/fake.toml: guarantees: there is no guarantee '*'; "),
+        ([*WHOLE, said("c", guarantees=["pid.*"])], "there is no guarantee 'pid.*'; "),
+        ([*WHOLE, WHOLE[0]], "claims/fake.toml: pid-namespace is there twice; keep one of the claims"),
+        ([*WHOLE, said("nobody")], "claims/fake.toml: a claim of nothing ('nobody'); name its defences or guarantees"),
+        ([said("a", defences="pid-namespace")], "defences = 'pid-namespace'; expected a list of texts"),
+        ([said("a", "conditional", defences=["pid-namespace"])], "`conditional` and `when` go together"),
+        ([said("a", defences=["pid-namespace"], when={"a": "b"})], "`conditional` and `when` go together"),
+        ([said("a", "perhaps", defences=["pid-namespace"])], "pid-namespace: claim = 'perhaps'; expected one of"),
+        ([said("a", defences=["pid-namespace"], wen={})], "the key 'wen' is not known; did you mean 'when'?"),
+        ([said("a", defences=["pid-namespace"]) | {"source": ""}], "source = ''; expected a text"),
+        ([], "claims/fake.toml: no [[claim]]; expected a claim for each defence"),
+    ],
+)
+def test_what_is_wrong_in_a_file_is_said_when_it_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, Any]], told: str
+) -> None:
+    checked(monkeypatch, WHOLE)
+    with pytest.raises(UsageError) as caught:
+        checked(monkeypatch, entries)
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_guarantee_with_a_claim_of_its_own_needs_none_of_its_defences(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked(monkeypatch, [said("a", defences=["pid-namespace"]), said("b", guarantees=["pid.trace"])])
+
+
+def test_a_technology_without_a_file_is_asked_for_none() -> None:
+    claims.check("command", BUILT_IN)
+
+
+# -- what follows for a guarantee -----------------------------------------------------------
+
+
+def resolved(monkeypatch: pytest.MonkeyPatch, promise: Guarantee, *entries: dict[str, Any]) -> claims.Resolved:
+    monkeypatch.setattr(
+        claims, "claims_of", lambda technology: claims.parsed({"claim": [*entries]}, "claims/fake.toml")
+    )
+    return claims.resolve(promise, BoxSpec(technology="fake"))
+
+
+@pytest.mark.parametrize(
+    ("pid", "ptrace", "expected"),
+    [
+        ("promised", "promised", "promised"),
+        ("promised", "disclaimed", "promised"),
+        ("silent", "promised", "promised"),
+        ("silent", "disclaimed", "disclaimed"),
+        ("disclaimed", "silent", "disclaimed"),
+        ("disclaimed", "disclaimed", "disclaimed"),
+        ("silent", "silent", "silent"),
+    ],
+)
+def test_one_defence_that_is_promised_is_enough(
+    monkeypatch: pytest.MonkeyPatch, pid: str, ptrace: str, expected: str
+) -> None:
+    entries = said("a", pid, defences=["pid-namespace"]), said("b", ptrace, defences=["without-cap-sys-ptrace"])
+    found = resolved(monkeypatch, TRACE, *entries)
+    assert str(found.claim) == expected
+    assert found.says in [word for word, claim in (("a", pid), ("b", ptrace)) if claim == expected]
+
+
+def test_a_claim_about_the_guarantee_itself_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = [*WHOLE, said("by id", "disclaimed", guarantees=["pid.trace"])]
+    assert resolved(monkeypatch, TRACE, *entries).says == "by id"
+    assert resolved(monkeypatch, SIGNAL, *entries).says == "a"
+
+
+def test_a_guarantee_of_the_users_rests_on_the_defences_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever it is called: it is broken by the hole that breaks those of ours."""
+    assert resolved(monkeypatch, a_promise("our.rule", share("pid")), *WHOLE).claim is Claim.PROMISED
+
+
+@pytest.mark.parametrize("hole", [share("uts"), grant("WAKE_ALARM")])
+def test_what_is_not_written_is_silent(monkeypatch: pytest.MonkeyPatch, hole: Weakening) -> None:
+    found = resolved(monkeypatch, a_promise("our.rule", hole), *WHOLE)
     assert (found.claim, found.known) == (Claim.SILENT, True)
 
 
 def test_a_technology_without_a_file() -> None:
-    found = claims.resolve("pid.x", BoxSpec(technology="command"))
+    found = claims.resolve(SIGNAL, BoxSpec(technology="command"))
     assert (found.claim, found.known) == (Claim.SILENT, False)
 
 
@@ -128,13 +228,19 @@ def test_the_control_groups_are_those_of_the_boxs_own_machine(here: str, monkeyp
     monkeypatch.setattr("pytest_isolation.boxes.cgroups.mode", lambda: here)
     box = BoxSpec(technology="docker")
     there = [cgroup_of({"CgroupVersion": "2"}), cgroup_of({"CgroupVersion": "1"}), cgroup_of({})]
-    told = [claims.resolve("cg.ns-root", box, facts={"cgroup": version}).claim for version in there]
+    told = [claims.resolve(guarantee_called("cg.ns-root"), box, facts={"cgroup": version}).claim for version in there]
     assert told == [Claim.PROMISED, Claim.DISCLAIMED, Claim.DISCLAIMED]
     assert not agrees({"cgroup": here}, SPEC, {})
 
 
 def test_the_fact_is_told_by_who_has_a_claim_that_rests_on_it() -> None:
-    resting = {name for name in names() for said in (claims.statements(name) or {}).values() if "cgroup" in said.when}
+    known = {name: found for name in names() if (found := claims.claims_of(name)) is not None}
+    resting = {
+        name
+        for name, found in known.items()
+        for one in (*found.defences.values(), *found.guarantees.values())
+        if "cgroup" in one.when
+    }
     assert resting == {"docker", "podman", "namespaces"}  # tests/technologies/test_limits_asked.py: each tells it
     assert technology("namespaces").facts(BoxSpec(technology="namespaces"))["cgroup"] == cgroups.mode()
 
@@ -144,8 +250,8 @@ def test_the_fact_is_told_by_who_has_a_claim_that_rests_on_it() -> None:
     [
         ("pid.signal-out-refused", BoxSpec(technology="docker"), {}, Claim.PROMISED),
         ("pid.signal-out-refused", BoxSpec(technology="docker", options=(("pid_mode", "host"),)), {}, Claim.DISCLAIMED),
-        ("net.vsock-not-namespaced", BoxSpec(technology="docker"), {"version": "20.10.24+dfsg1"}, Claim.DISCLAIMED),
-        ("net.vsock-not-namespaced", BoxSpec(technology="docker"), {"version": "28.3.0"}, Claim.PROMISED),
+        ("mnt.bind-rro-recursive", BoxSpec(technology="docker"), {"version": "20.10.24+dfsg1"}, Claim.DISCLAIMED),
+        ("mnt.bind-rro-recursive", BoxSpec(technology="docker"), {"version": "28.3.0"}, Claim.PROMISED),
         ("cg.mem.enforced", BoxSpec(technology="docker", memory=1 << 26), {}, Claim.PROMISED),
         ("cg.mem.enforced", BoxSpec(technology="docker"), {}, Claim.DISCLAIMED),
         ("cg.ns-root", BoxSpec(technology="lxc"), {}, Claim.PROMISED),
@@ -155,40 +261,24 @@ def test_the_fact_is_told_by_who_has_a_claim_that_rests_on_it() -> None:
         ("pid.signal-out-refused", BoxSpec(technology="chroot"), {}, Claim.DISCLAIMED),
         ("pid.signal-out-refused", BoxSpec(technology="host"), {}, Claim.DISCLAIMED),
         ("net.abstract-unix-isolated", BoxSpec(technology="namespaces"), {}, Claim.PROMISED),
-        ("net.vsock-not-namespaced", BoxSpec(technology="namespaces"), {}, Claim.SILENT),
+        ("proc.masked-unreadable", BoxSpec(technology="namespaces"), {}, Claim.SILENT),
     ],
     ids=str,
 )
 def test_claim(guarantee: str, spec: BoxSpec, facts: dict[str, Any], expected: Claim) -> None:
-    assert claims.resolve(guarantee, spec, facts=facts).claim is expected
+    assert claims.resolve(guarantee_called(guarantee), spec, facts=facts).claim is expected
 
 
 def test_who_opens_a_hole_takes_the_promise_away() -> None:
     spec = BoxSpec(technology="docker").weakened(share("pid"))
-    both = frozenset({share("pid"), drop("seccomp")})
-    assert claims.resolve("pid.signal-out-refused", spec, falsified_by=both).claim is Claim.DISCLAIMED
-    assert claims.resolve("mnt.bind-ro", spec, falsified_by=frozenset({drop("read-only")})).claim is Claim.PROMISED
-
-
-@pytest.mark.parametrize(
-    ("entries", "told"),
-    [
-        ([{"guarantees": ["a.b"], "claim": "conditional", "source": "s", "says": "t"}], "go together"),
-        ([{"guarantees": ["a.b"], "claim": "promised", "source": "s", "says": "t", "when": {"a": "b"}}], "go together"),
-        ([{"guarantees": ["a.b", "a.b"], "claim": "promised", "source": "s", "says": "t"}], "twice"),
-        ([{"guarantees": ["a.b"], "claim": "perhaps", "source": "s", "says": "t"}], "perhaps"),
-    ],
-)
-def test_a_malformed_file(monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, Any]], told: str) -> None:
-    monkeypatch.setattr(data, "read", lambda folder, name: {"claim": entries})
-    with pytest.raises(ValueError, match=told):
-        claims.statements.__wrapped__("fake")
+    assert claims.resolve(guarantee_called("pid.signal-out-refused"), spec).claim is Claim.DISCLAIMED
+    assert claims.resolve(guarantee_called("mnt.bind-ro"), spec).claim is Claim.PROMISED
 
 
 def test_a_measured_fact_decides_not_the_keyword_that_left_it_open() -> None:
     asked = BoxSpec(technology="qemu", options=(("accel", "auto"),))
     for accel, claim in (("kvm", Claim.PROMISED), ("tcg", Claim.DISCLAIMED)):
-        assert claims.resolve("pid.signal-out-refused", asked, facts={"accel": accel}).claim is claim
+        assert claims.resolve(guarantee_called("pid.signal-out-refused"), asked, facts={"accel": accel}).claim is claim
 
 
 def test_two_boxes_are_promised_what_both_are() -> None:
@@ -224,12 +314,12 @@ def test_what_the_users_own_options_take_away_of_podman_is_not_promised(
     text: str, guarantee: str, expected: Claim
 ) -> None:
     spec = parse(text)
-    assert claims.resolve(guarantee, spec, facts=opted(spec)).claim is expected
+    assert claims.resolve(guarantee_called(guarantee), spec, facts=opted(spec)).claim is expected
 
 
 @pytest.mark.parametrize("technology", ["docker", "podman", "lxc"])
 def test_an_id_map_is_one_fact_with_one_verdict(technology: str) -> None:
     """Owners that the map has not are nobody's in the box, whoever made the map: none of them promises otherwise."""
     spec = BoxSpec(technology=technology)
-    for guarantee in ("port.layer-semantics.owners", "port.image-config-honoured.identity"):
-        assert claims.resolve(guarantee, spec, facts={"own_users": True}).claim is Claim.DISCLAIMED
+    for id in ("port.layer-semantics.owners", "port.image-config-honoured.identity"):
+        assert claims.resolve(guarantee_called(id), spec, facts={"own_users": True}).claim is Claim.DISCLAIMED

@@ -24,6 +24,11 @@ def test_a_hole_has_a_cause(hole: str) -> None:
     assert hole in holes.table()["hole"], f"holes.toml has no [hole.{hole}]: say the cause, what to do, and the source"
 
 
+@pytest.mark.parametrize("hole", holes.table()["hole"])
+def test_a_hole_takes_a_defence_away(hole: str) -> None:
+    assert holes.defence_of(hole) in holes.defences()
+
+
 def test_every_namespace_can_be_told_of() -> None:
     assert all(f"share-{one}" in holes.table()["hole"] for one in weakenings.NAMESPACES)
 
@@ -31,7 +36,9 @@ def test_every_namespace_can_be_told_of() -> None:
 @pytest.mark.parametrize(("name", "entry"), ENTRIES, ids=[name for name, _ in ENTRIES])
 def test_an_entry(name: str, entry: dict[str, Any]) -> None:
     assert {"cause", "do", "source"} <= set(entry)
-    assert set(entry) - {"cause", "do", "source", "given"} <= set(names()), "words of a technology that is not there"
+    assert set(entry) - {"cause", "do", "source", "given", "defence"} <= set(names()), (
+        "words of a technology that is not there"
+    )
     sentences = [entry["cause"], entry["do"], *(entry[one] for one in names() if one in entry)]
     assert all(text and not text.endswith(".") for text in sentences)
 
