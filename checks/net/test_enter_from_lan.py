@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.outside.neighbour import neighbour_of_host
-from pytest_isolation.outside.network import bound, listening, sockaddr
+from pytest_isolation.outside.network import bound, listening, new_token, sockaddr
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(
@@ -38,6 +38,16 @@ def test_neighbour_gets_no_answer(box: Box, port: int, family: int) -> None:
     if any(neighbour.is_answered(address, port) for address in asked):
         promise.undecided("somebody answers on the port drawn before the box listens there")
     with box.spawn() as proc:
-        told = promise.prepared(listening(proc, family, port), "a listener inside")
-        answered = [address for address in asked if neighbour.is_answered(address, port)]
-        promise.require(not answered, told, answered=", ".join(answered))
+        door = listening(proc, family, port)
+        told = promise.prepared(door.reply, "a listener inside")
+        answered = others = ""
+        for address in asked:
+            token = new_token()
+            with neighbour.calling(address, port, token) as taken:
+                if taken and door.heard(token):
+                    answered += f" {address}"
+                elif taken:
+                    others = address
+        if others and not answered:
+            promise.undecided("somebody of the host has begun to listen on the port drawn: the box did not hear us")
+        promise.require(not answered, told, answered=answered.strip())

@@ -11,7 +11,8 @@ import secrets
 import select
 import socket
 import struct
-from contextlib import ExitStack
+import time
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,16 @@ from pytest_isolation.agent.memory import In
 from pytest_isolation.outside.links import SIOCSIFADDR, Link, index_of, made
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.box import Box
 
-SYN, RST, ACK = 2, 4, 16
+SYN, RST, PSH, ACK = 2, 4, 8, 16
 WAIT_S = 0.15
 """How long an answer may take: it never leaves the machine."""
+MOST_S = 2.0
+"""How long other packets on the link are read past."""
 NEIGHBOURS = "255.255.255.252"
 
 
@@ -37,21 +42,47 @@ class Neighbour:
     own: dict[int, str]
     undo: ExitStack
 
-    def is_answered(self, address: str, port: int) -> bool:
-        """Whether somebody takes a TCP connection there: a SYN is sent, and its SYN-ACK is taken back with a RST."""
+    @contextmanager
+    def calling(self, address: str, port: int, token: bytes = b"") -> Iterator[bool]:
+        """Open a TCP connection and send `token`; whether somebody took it.  At the end it is reset.
+
+        A SYN that is answered with SYN and ACK is acknowledged, so that the listener gets the connection to accept.
+        """
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         source, target = (socket.inet_pton(family, one) for one in (self.own[family], address))
         ours, number = 1024 + secrets.randbelow(30_000), secrets.randbits(32)
+
+        def send(flags: int, ahead: int, acknowledged: int, data: bytes = b"") -> None:
+            at = number + ahead & 0xFFFF_FFFF
+            self.link.proc.write(self.link.fd, packet(source, target, ours, port, at, flags, acknowledged, data))
+
+        send(SYN, 0, 0)
+        theirs = self._taken(port, ours)
+        if theirs is None:
+            yield False
+            return
+        following = theirs + 1 & 0xFFFF_FFFF
+        send(ACK | PSH if token else ACK, 1, following, token)
+        try:
+            yield True
+        finally:
+            send(RST | ACK, 1 + len(token), following)
+
+    def _taken(self, port: int, ours: int) -> int | None:
+        """The number in the SYN-ACK that comes back; None for a refusal, or for no answer in time."""
         proc, fd = self.link.proc, self.link.fd
-        proc.write(fd, packet(source, target, ours, port, number, SYN))
-        while proc.ppoll([(fd, select.POLLIN)], WAIT_S).value > 0:
-            flags = flags_of(proc.read(fd, 2048).data, port, ours)
-            if flags is not None:
-                taken = flags & (SYN | ACK) == SYN | ACK
-                if taken:
-                    proc.write(fd, packet(source, target, ours, port, number + 1 & 0xFFFF_FFFF, RST))
-                return taken
-        return False
+        until = time.monotonic() + MOST_S
+        while time.monotonic() < until and proc.ppoll([(fd, select.POLLIN)], WAIT_S).value > 0:
+            answer = segment_of(proc.read(fd, 2048).data, port, ours)
+            if answer is not None:
+                flags, number = answer
+                return number if flags & (SYN | ACK) == SYN | ACK else None
+        return None
+
+    def is_answered(self, address: str, port: int) -> bool:
+        """Whether anybody takes a TCP connection there."""
+        with self.calling(address, port) as taken:
+            return taken
 
     def close(self) -> None:
         self.undo.close()
@@ -89,9 +120,18 @@ def _takes(proc: Proc, name: str, address: str) -> bool:
     return given.ok
 
 
-def packet(source: bytes, target: bytes, ours: int, theirs: int, number: int, flags: int) -> bytes:
-    """An IP packet with a TCP segment without data."""
-    segment = struct.pack(">HHIIBBHHH", ours, theirs, number, 0, 5 << 4, flags, 65535, 0, 0)
+def packet(
+    source: bytes,
+    target: bytes,
+    ours: int,
+    theirs: int,
+    number: int,
+    flags: int,
+    acknowledged: int = 0,
+    data: bytes = b"",
+) -> bytes:
+    """An IP packet with a TCP segment."""
+    segment = struct.pack(">HHIIBBHHH", ours, theirs, number, acknowledged, 5 << 4, flags, 65535, 0, 0) + data
     length = len(segment)
     six = len(source) == 16
     pseudo = source + target + (struct.pack(">IHBB", length, 0, 0, 6) if six else struct.pack(">BBH", 0, 6, length))
@@ -103,19 +143,22 @@ def packet(source: bytes, target: bytes, ours: int, theirs: int, number: int, fl
 
 
 def checksum(data: bytes) -> bytes:
-    """RFC 1071, of an even number of bytes."""
+    """RFC 1071; of an odd number of bytes, as if a zero followed."""
+    data += bytes(len(data) % 2)
     total = sum(struct.unpack(f">{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return struct.pack(">H", ~total & 0xFFFF)
 
 
-def flags_of(data: bytes, theirs: int, ours: int) -> int | None:
-    """The flags of a TCP segment from port `theirs` to `ours`; None for any other packet."""
+def segment_of(data: bytes, theirs: int, ours: int) -> tuple[int, int] | None:
+    """Flags and sequence number of a TCP segment from port `theirs` to `ours`; None for any other packet."""
     if len(data) >= 60 and data[0] >> 4 == 6 and data[6] == 6:
         segment = data[40:]
     elif len(data) >= 40 and data[0] >> 4 == 4 and data[9] == 6:
         segment = data[4 * (data[0] & 15) :]
     else:
         return None
-    return segment[13] if struct.unpack_from(">HH", segment) == (theirs, ours) else None
+    if struct.unpack_from(">HH", segment) != (theirs, ours):
+        return None
+    return segment[13], int.from_bytes(segment[4:8], "big")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import secrets
 import select
 import socket
 import struct
+import time
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -40,23 +42,70 @@ def loopback(family: int, port: int) -> bytes:
     return sockaddr("::1" if family == socket.AF_INET6 else "127.0.0.1", port)
 
 
-def listening(proc: Proc, family: int, port: int) -> Reply:
-    """Have `proc` listen on all its addresses of the family: the reply of listen(2), or of what was refused before."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A listener that a process of a box has, or was refused: `reply` is listen(2)'s, or of what failed before it.
+
+    A connection to its port is one to the box only if this listener has taken it: a process of the host may listen on
+    the same number, and its answer looks the same from outside.
+    """
+
+    proc: Proc
+    fd: int
+    reply: Reply
+
+    def heard(self, token: bytes, seconds: float = 1.0) -> bool:
+        """Whether a connection that begins with `token` has come, or comes within `seconds`.  Others are dropped."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and self.proc.ppoll([(self.fd, select.POLLIN)], left).value > 0:
+            taken = self.proc.accept4(self.fd, socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
+            if not taken.ok:
+                continue
+            self.proc.ppoll([(taken.value, select.POLLIN)], max(until - time.monotonic(), 0.05))
+            data = self.proc.recvfrom(taken.value, len(token)).data
+            # At once, with a reset: a connection that waits for its last packets keeps the port from the next example.
+            self.proc.setsockopt(taken.value, socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("<ii", 1, 0))
+            self.proc.close(taken.value)
+            if data == token:
+                return True
+        return False
+
+
+def listening(proc: Proc, family: int, port: int) -> Door:
+    """Have `proc` listen on all its addresses of the family."""
     program = Program(stop_on_error=True)
-    fd = program.socket(family, socket.SOCK_STREAM)
+    fd = program.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     program.bind(fd, sockaddr("::" if family == socket.AF_INET6 else "0.0.0.0", port))
     program.listen(fd)
     replies = proc.run(program)
-    return replies[len(replies) - 1]
+    return Door(proc, replies[fd].value, replies[len(replies) - 1])
 
 
-def is_open(proc: Proc, family: int, address: bytes) -> bool:
-    """Whether `proc` gets a connection there, which it closes at once."""
-    program = Program()
-    fd = program.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+@contextmanager
+def calling(proc: Proc, address: bytes, token: bytes = b"") -> Iterator[bool]:
+    """Have `proc` connect to a `sockaddr` and send `token`; whether somebody took it.  It is closed at the end."""
+    program = Program(stop_on_error=True)
+    fd = program.socket(int.from_bytes(address[:2], "little"), socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     connected = program.connect(fd, address)
-    program.close(fd)
-    return proc.run(program)[connected].ok
+    if token:
+        program.sendto(fd, token, socket.MSG_NOSIGNAL)
+    replies = proc.run(program)
+    try:
+        yield replies.ran(connected) and replies[connected].ok
+    finally:
+        if replies[fd].ok:
+            proc.close(replies[fd].value)
+
+
+def is_open(proc: Proc, address: bytes) -> bool:
+    """Whether anybody takes a connection of `proc` there, which it closes at once."""
+    with calling(proc, address) as taken:
+        return taken
+
+
+def new_token() -> bytes:
+    """What tells a connection of ours from everybody else's."""
+    return secrets.token_bytes(8)
 
 
 def sockaddr_un(name: bytes) -> bytes:

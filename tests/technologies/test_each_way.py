@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.errors import Undecided
 from pytest_isolation.outside.neighbour import neighbour_of_host
 from pytest_isolation.outside.network import bound, sockaddr
 from tests.support import built_in_checks, need
@@ -75,6 +77,25 @@ def test_a_launcher_hands_on_what_it_does_not_close(pool: Pool) -> None:
 def test_a_port_is_asked_for_by_both_families_and_from_the_lan(host: Box, id: str, family: int) -> None:
     with pytest.raises(Violation):
         body(id)(host, port=64_321, family=family)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+@pytest.mark.parametrize("id", ["net.only-declared-ports", "net.unpublished-unreachable"])
+def test_a_listener_of_the_hosts_own_is_not_taken_for_the_boxs(
+    pool: Pool, host: Box, monkeypatch: pytest.MonkeyPatch, id: str, family: int
+) -> None:
+    """It comes up when the port was found free: as that of another run does, which has drawn the same port."""
+    check: Any = body(id)
+    inside = check.__globals__["listening"]
+    with ExitStack() as theirs:
+
+        def late(proc: Any, family: int, port: int) -> Any:
+            theirs.enter_context(bound(host, family, sockaddr("::" if family == socket.AF_INET6 else "0.0.0.0", port)))
+            return inside(proc, family, port)
+
+        monkeypatch.setitem(check.__globals__, "listening", late)
+        with pytest.raises(Undecided, match="the host"):
+            check(pool.box(need("namespaces")), port=64_322, family=family)
 
 
 def test_a_host_that_listens_on_loopback_alone_answers_no_neighbour(host: Box) -> None:
