@@ -32,12 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "isolation: a check of pytest-isolation (set by the plugin)")
     if not options.requested(config):
         return
-    with _as_usage_error():
+    with as_usage_error():
         asked = options.resolve(config)
-        if asked.audits is not None:
-            from pytest_isolation.suite.audits import Auditor
-
-            config.pluginmanager.register(Auditor(config, asked), "isolation-audits")
         if not asked.enabled or asked.list or asked.clean or asked.host:
             return
         from pytest_isolation.suite.session import Session
@@ -51,24 +47,13 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
-    """Nothing of a submission is loaded as if it were the user's own."""
-    given = getattr(early_config.known_args_namespace, "inception", None)
-    if given:
-        from pytest_isolation.suite.guard import refuse_to_load
-
-        with _as_usage_error():
-            refuse_to_load(early_config, given)
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     """The options that measure no box: --isolation-list, -clean, -host and -kernel."""
     if not any(getattr(config.option, f"isolation_{name}") for name in ("list", "clean", "host", "kernel")):
         return None
     from pytest_isolation.suite.answers import answer
 
-    with _as_usage_error():
+    with as_usage_error():
         return answer(options.resolve(config))
 
 
@@ -77,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """--box without --isolation is for the fixtures: where no test has one, it would be passed over in silence."""
     if not config.getoption("isolation_boxes") or SESSION in config.stash or hasattr(config, "workerinput"):
         return
-    if config.getoption("inception") or any(
+    if options.others_measure(config) or any(
         name.startswith("isolation_") for item in items for name in getattr(item, "fixturenames", ())
     ):
         return
@@ -102,7 +87,7 @@ def pytest_make_collect_report(
 
 
 @contextmanager
-def _as_usage_error() -> Iterator[None]:
+def as_usage_error() -> Iterator[None]:
     """What was asked wrongly is one paragraph, never a traceback."""
     try:
         yield

@@ -366,9 +366,9 @@ def _undo(run: str, kind: str, handle: str) -> Cleaned:
                 gone = Path(handle).exists()
                 remove_tree(Path(handle))
             case _:
-                from pytest_isolation.technologies import technology
+                from pytest_isolation.technologies import undo
 
-                gone = technology(kind.partition(":")[0]).clean(kind.partition(":")[2], handle)
+                gone = undo(kind, handle)
     except Exception as error:  # one thing that resists must not keep the rest
         return Cleaned(run, kind, handle, f"kept: {error}")
     return Cleaned(run, kind, handle, "removed" if gone else "absent")

@@ -13,8 +13,8 @@ from pytest_isolation.inception.git import read_git
 from pytest_isolation.inception.model import Submission, read_submission
 from pytest_isolation.inception.place import Place, Unreadable
 from pytest_isolation.inception.registry import Rule, every_rule
+from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.inception.tree import read_tree
-from pytest_isolation.report.run import InceptionRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.report.cells import DOMAINS
-from pytest_isolation.report.run import InceptionRow
 from pytest_isolation.technologies.capabilities import NAMES
 
 if TYPE_CHECKING:

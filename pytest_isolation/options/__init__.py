@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from pytest_isolation.options.config import RunConfig
 
-__all__ = ["add_options", "requested", "resolve"]
+__all__ = ["add_options", "others_measure", "requested", "resolve"]
 
 OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--isolation", {
@@ -74,39 +74,6 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "action": "append", "dest": "isolation_kernel", "metavar": "PATH",
         "help": "host support of that kernel image, booted in a VM (repeatable)",
     }),
-    ("--inception", {
-        "action": "append", "dest": "inception", "metavar": "PATH",
-        "help": "audit a 42-school Inception submission (repeatable); nothing of it is executed",
-    }),
-    ("--inception-subject", {
-        "dest": "inception_subject", "metavar": "VERSION",
-        "help": "judge by this version of the subject: 1.1, 1.3, 3, 3.2, 4, 5, 5.2 or 5.4 (default: by the date)",
-    }),
-    ("--inception-date", {
-        "dest": "inception_date", "metavar": "today|commit|YYYY-MM-DD",
-        "help": "judge as of this day (default: today); commit: of the last commit that changed a Dockerfile",
-    }),
-    ("--inception-login", {
-        "dest": "inception_login", "metavar": "LOGIN", "help": "the author's login (default: from the volumes' place)",
-    }),
-    ("--inception-domain", {
-        "dest": "inception_domain", "metavar": "PATTERN",
-        "help": "the site's name, with {login} for the login (default: {login}.42.fr)",
-    }),
-    ("--inception-live", {
-        "dest": "inception_live", "metavar": "vm|host|running", "nargs": "?", "const": "vm",
-        "help": "also build and start a copy, put it through the sheet and take it away: in a machine of its own "
-        "(vm, or no value), or on this machine's Docker (host); running: look at the stack its author started here "
-        "(needs --inception-login)",
-    }),
-    ("--inception-env", {
-        "dest": "inception_env", "metavar": "FILE|DIR",
-        "help": "the .env, or a directory with it and the secrets, for --inception-live (default: made up)",
-    }),
-    ("--inception-strict", {
-        "action": "store_true", "dest": "inception_strict",
-        "help": "where evaluators differ, the hardest one decides; every broken rule fails the run",
-    }),
 )  # fmt: skip
 
 
@@ -122,8 +89,13 @@ def requested(config: pytest.Config) -> bool:
     return any(config.getoption(how["dest"], None) for _, how in OPTIONS)
 
 
+def others_measure(config: pytest.Config) -> bool:
+    """Whether another plugin makes rows of its own in this run."""
+    return any(config.hook.pytest_isolation_measures(config=config))
+
+
 def resolve(config: pytest.Config) -> RunConfig:
     """What the user asked for.  Raises UsageError, before anything is started, for what was asked wrongly."""
     from pytest_isolation.options.config import resolve as resolved
 
-    return resolved(config)
+    return resolved(config, others_measure=others_measure(config))

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.guarantees.expect import Baseline
     from pytest_isolation.guarantees.profiles import Profile
-    from pytest_isolation.options.inception import Audits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +47,6 @@ class RunConfig:
     prove: bool = False
     pairs: bool = False
     """Every two boxes beside each other."""
-    audits: Audits | None = None
-    """Submissions to audit."""
     list: bool = False
     clean: bool = False
     host: bool = False
@@ -69,12 +66,17 @@ class RunConfig:
                 raise UsageError(f"--isolation-only {glob!r}: no guarantee has such an id; {nearest(glob, known)}")
 
 
-def resolve(config: pytest.Config) -> RunConfig:
-    """Raises UsageError for every mistake, before anything is started."""
-    return from_options(vars(config.option), rootdir=config.rootpath, base=config.invocation_params.dir)
+def resolve(config: pytest.Config, *, others_measure: bool = False) -> RunConfig:
+    """Raises UsageError for every mistake, before anything is started.
+
+    `others_measure`: another plugin makes rows of its own in this run.
+    """
+    return from_options(
+        vars(config.option), rootdir=config.rootpath, base=config.invocation_params.dir, others_measure=others_measure
+    )
 
 
-def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> RunConfig:
+def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, others_measure: bool = False) -> RunConfig:
     """As `resolve`, from plain values: argparse's names without pytest.
 
     `rootdir` holds pyproject.toml, `base` is what paths are relative to.
@@ -94,13 +96,12 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path) -> Ru
         examples=_examples(options.get("isolation_examples")),
         prove=bool(options.get("isolation_prove")),
         pairs=bool(options.get("isolation_pairs")) or not options.get("isolation_boxes"),
-        audits=_audits(options, base),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
         host=host,
         kernels=kernels,
     )
-    _check_measures(options, enabled or asked.audits is not None)
+    _check_measures(options, enabled or others_measure)
     return asked
 
 
@@ -244,14 +245,6 @@ def _expect(given: str | None, base: Path) -> Baseline | None:
     from pytest_isolation.guarantees import expect
 
     return expect.load(given, base)
-
-
-def _audits(options: Mapping[str, Any], base: Path) -> Audits | None:
-    if not any(value for name, value in options.items() if name.startswith("inception")):
-        return None
-    from pytest_isolation.options import inception
-
-    return inception.read(options, base)
 
 
 def _examples(given: str | None) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import given, inception, pairs, summary, support
+from pytest_isolation.report import given, pairs, summary, support
 from pytest_isolation.report.cells import DOMAINS, matrix
 from pytest_isolation.report.doors import differences, doors_of, named, places
 from pytest_isolation.report.why import lines as reasons
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     """`width` and `color` mean nothing here; every renderer takes them."""
-    if run.inception and all(box.submission for box in run.boxes):
-        return "\n\n".join(inception.markdown(run.inception, run.notes)) + "\n"
+    if any(one.whole and one.rows for one in run.sections) and all(box.submission for box in run.boxes):
+        return "\n\n".join((*_sections(run), *(f"- {_prose(note)}" for note in run.notes))) + "\n"
     seed = f"; seed {run.run.seed}" if run.run.seed is not None else ""
     parts = [
         "# What these boxes isolate",
@@ -38,9 +38,20 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         *_groups("Vacuous or inconclusive", summary.undecided(run)),
         *_groups("Unsupported", summary.unsupported(run)),
         *_groups("Unproven: no box on this machine could be the control", summary.unproven(run)),
-        *inception.markdown(run.inception),
+        *_sections(run),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _sections(run: Run) -> Iterator[str]:
+    """The pages of other plugins; where there is only what JSON says, its rows."""
+    for one in run.sections:
+        if one.page or not one.rows:
+            yield from one.page
+            continue
+        head = list(dict.fromkeys(key for row in one.rows for key in row))
+        yield f"## {_prose(one.key)}"
+        yield table(head, ([str(row.get(key, "")) for key in head] for row in one.rows))
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -216,3 +227,8 @@ def _cell(text: str) -> str:
 def _line(text: str) -> str:
     """One line without HTML: what came from a box is data."""
     return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _prose(text: str) -> str:
+    """As `_line`, without markup either."""
+    return "".join(f"\\{char}" if char in "*_`[]|" else char for char in _line(text))

@@ -5,8 +5,8 @@ The JSON is a contract (docs/report.md, schema.json): a field may be added, none
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from pytest_isolation.guarantees.verdicts import Claim, Control, How, Oracle, Outcome, Verdict
@@ -219,19 +219,32 @@ class TechnologyRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InceptionRow(Row):
-    """A finding of the submission auditor."""
+class Section:
+    """Rows of another plugin, under a key of their own in the JSON report."""
 
-    path: str
-    rule: str
-    verdict: str
-    severity: str
-    where: str
-    found: str
-    why: str
-    fix: str
-    evidence: tuple[str, ...] = ()
-    """What was measured, a line each; of rows about the containers of a running stack."""
+    key: str
+    """No key of Run's."""
+    rows: tuple[Mapping[str, Any], ...] = ()
+    """As JSON has them."""
+    page: tuple[str, ...] = field(default=(), compare=False)
+    """Paragraphs of the Markdown report; a run that was read from JSON has none, and its rows are shown as a table."""
+    whole: bool = field(default=False, compare=False)
+    """The page is the whole Markdown report where the run measured no box but those of submissions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """The part of a report that another plugin makes: see the hook `pytest_isolation_contribution`."""
+
+    section: Section
+    boxes: tuple[BoxRow, ...] = ()
+    guarantees: tuple[GuaranteeRow, ...] = ()
+    results: tuple[ResultRow, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+ALWAYS = ("inception",)
+"""Sections that a JSON report has even when they are empty: keys are a contract."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,16 +257,43 @@ class Run(Row):
     results: tuple[ResultRow, ...] = ()
     support: tuple[SupportRow, ...] = ()
     technologies: tuple[TechnologyRow, ...] = ()
-    inception: tuple[InceptionRow, ...] = ()
+    sections: tuple[Section, ...] = ()
+    """In the JSON, keys of the report itself."""
     notes: tuple[str, ...] = ()
     """About the run as a whole: a known violation that vanished, a run that was interrupted."""
 
     def to_json(self) -> dict[str, Any]:
-        return {"schema": SCHEMA} | {one.name: plain(getattr(self, one.name)) for one in fields(self)}
+        found: dict[str, Any] = {"schema": SCHEMA}
+        for one in fields(self):
+            if one.name == "sections":
+                found |= {key: [] for key in ALWAYS} | {part.key: plain(part.rows) for part in self.sections}
+            else:
+                found[one.name] = plain(getattr(self, one.name))
+        return found
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Raises ValueError when `data` is not a report of this schema."""
+        """Raises ValueError when `data` is not a report of this schema.  A list under an unknown key is a section."""
         if data.get("schema") != SCHEMA:
             raise ValueError(f"schema {data.get('schema')!r}; expected {SCHEMA!r}: not a report of this version")
-        return super(Run, cls).from_json(data)
+        own = {one.name for one in fields(cls)}
+        found = super(Run, cls).from_json({key: value for key, value in data.items() if key != "sections"})
+        sections = (
+            Section(key=key, rows=tuple(rows))
+            for key, rows in data.items()
+            if key not in own and isinstance(rows, list) and rows
+        )
+        return replace(found, sections=tuple(sections))
+
+    def with_contributions(self, given: Iterable[Contribution]) -> Self:
+        """This run and what other plugins `given` to its report; their guarantees come first, each once."""
+        given = tuple(given)
+        guarantees = {row.id: row for one in given for row in one.guarantees} | {row.id: row for row in self.guarantees}
+        return replace(
+            self,
+            boxes=(*self.boxes, *(row for one in given for row in one.boxes)),
+            guarantees=tuple(guarantees.values()),
+            results=(*self.results, *(row for one in given for row in one.results)),
+            sections=(*self.sections, *(one.section for one in given)),
+            notes=(*self.notes, *(note for one in given for note in one.notes)),
+        )

@@ -14,8 +14,8 @@ from pytest_isolation.report import terminal
 from pytest_isolation.report.run import Run, ToolFacts
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.collect import built_in_guarantees
-from pytest_isolation.suite.gather import host_facts, run_facts
 from pytest_isolation.suite.kept import write_reports
+from pytest_isolation.suite.rows import host_facts, run_facts
 from pytest_isolation.suite.support import failing, of_image, of_this_host
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies.base import Technology
 
-__all__ = ["Technology", "names", "technology"]
+__all__ = ["Technology", "names", "technology", "undo"]
 
 BUILT_IN = {
     "host": "pytest_isolation.technologies.host:Host",
@@ -33,6 +33,12 @@ BUILT_IN = {
 GROUP = "pytest_isolation.technologies"
 """The entry point group through which other packages add a technology."""
 
+UNDOERS = "pytest_isolation.undoers"
+"""The entry point group of those who register what is no technology's: NAME -> `undo(kind, handle) -> bool`.
+
+Called for what a dead run registered as `NAME:KIND`; as `Technology.clean`.
+"""
+
 
 @cache
 def _places() -> dict[str, str]:
@@ -55,3 +61,15 @@ def technology(name: str) -> Technology:
     module, _, attribute = _places()[name].partition(":")
     made: Technology = getattr(import_module(module), attribute)()
     return made
+
+
+def undo(kind: str, handle: str) -> bool:
+    """Remove one thing that a dead run registered as `OWNER:KIND`; returns whether it was there.
+
+    OWNER is a technology, or an entry point in UNDOERS.  Raises UsageError when it is neither; what the owner raises.
+    """
+    owner, _, own = kind.partition(":")
+    if owner not in _places():
+        for found in entry_points(group=UNDOERS, name=owner):
+            return bool(found.load()(own, handle))
+    return technology(owner).clean(own, handle)

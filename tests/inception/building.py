@@ -14,8 +14,8 @@ import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
+from pytest_isolation.inception.live import leftovers
 from pytest_isolation.inception.live.venue import check_host, tools
-from pytest_isolation.technologies.docker import stack
 from pytest_isolation.technologies.docker.daemon import connect
 from tests.inception.support import REFERENCE, apply
 from tests.support import REQUIRED, need
@@ -97,7 +97,7 @@ def small_stack(top: Path, built: Lifetime) -> None:
 def base_image(lifetime: Lifetime, place: Path) -> Iterator[None]:
     """An image called debian:bookworm, made of Debian's packages unless there is one; nothing is pulled."""
     daemon = connect(None)
-    if stack.identity(daemon, BASE) is not None:
+    if leftovers.identity(daemon, BASE) is not None:
         yield
         return
     archive = place / "base.tar"
@@ -106,14 +106,14 @@ def base_image(lifetime: Lifetime, place: Path) -> Iterator[None]:
     made = ["mmdebstrap", "--variant=apt", "--quiet", *words, "bookworm", str(archive), *_sources()]
     done = subprocess.run(made, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    lifetime.register("docker:project-tag", f"{BASE}=")
+    lifetime.register("inception:project-tag", f"{BASE}=")
     try:
         line = ["docker", "import", "--change", 'CMD ["bash"]', str(archive), BASE]
         subprocess.run(line, check=True, capture_output=True)
         archive.unlink()
         yield
     finally:
-        stack.restore_tag(daemon, f"{BASE}=")
+        leftovers.restore_tag(daemon, f"{BASE}=")
 
 
 @contextmanager
@@ -123,12 +123,12 @@ def layers(lifetime: Lifetime) -> Iterator[None]:
     with_names = [(name, f"isolation-layers-{name}:{lifetime.run_id}") for name in SERVICES]
     try:
         for name, tag in with_names:
-            lifetime.register("docker:project-tag", f"{tag}=")
+            lifetime.register("inception:project-tag", f"{tag}=")
             said: list[Any] = list(
                 daemon.api.build(path=str(REFERENCE / f"srcs/requirements/{name}"), tag=tag, rm=True, decode=True)
             )
-            assert stack.identity(daemon, tag) is not None, said[-3:]
+            assert leftovers.identity(daemon, tag) is not None, said[-3:]
         yield
     finally:
         for _, tag in with_names:
-            stack.restore_tag(daemon, f"{tag}=")
+            leftovers.restore_tag(daemon, f"{tag}=")

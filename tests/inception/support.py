@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_isolation.inception.asked import Asked
 from pytest_isolation.inception.audit import audit
-from pytest_isolation.report.inception import ORDER, word
+from pytest_isolation.inception.report.findings import ORDER, word
 
 REFERENCE = Path(__file__).parent / "reference"
 DAY = date(2026, 10, 1)

@@ -18,7 +18,7 @@ import pytest
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes.image import base_image
 from pytest_isolation.inception import contained, services
-from pytest_isolation.report.run import InceptionRow
+from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.technologies.docker import stream
 from pytest_isolation.technologies.docker.daemon import connect
 from tests.inception.support import reference

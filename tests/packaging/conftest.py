@@ -47,7 +47,10 @@ def wheel(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Sequence[str]], Path]:
-    """`install(python, extra)`: the interpreter of an empty environment in which the wheel was installed."""
+    """`install(python, extra)`: the interpreter of an empty environment in which the wheel was installed.
+
+    `extra`: requirements to install with it; one in brackets, "[inception]", is an extra of the wheel.
+    """
     made: dict[tuple[str, tuple[str, ...]], Path] = {}
 
     def environment(python: str, extra: Sequence[str] = ()) -> Path:
@@ -55,7 +58,9 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         if key not in made:
             folder = tmp_path_factory.mktemp("venv")
             call(python, "-m", "venv", folder, cwd=folder)
-            call(folder / "bin" / "pip", "install", "-q", wheel, *extra, cwd=folder)
+            own = "".join(one for one in extra if one.startswith("["))
+            others = [one for one in extra if not one.startswith("[")]
+            call(folder / "bin" / "pip", "install", "-q", f"{wheel}{own}", *others, cwd=folder)
             made[key] = folder / "bin" / "python"
         return made[key]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import sys
 import tarfile
 import tomllib
@@ -14,8 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from tests.packaging.conftest import ROOT, call
+from pytest_isolation.inception.extra import LIBRARIES
+from tests.packaging.conftest import ENVIRONMENT, ROOT, call
 from tests.runs import run
 from tests.support import built_in_checks
 
@@ -175,6 +178,51 @@ def test_the_environment_of_the_developers_is_an_editable_install(tmp_path: Path
         pytest.skip("the package is installed here from a wheel (tox); dev/setup makes an editable install")
     listed = run(tmp_path / "empty", "--isolation", "--box", "host", "--collect-only", "-q", report=False)
     assert len([line for line in listed.out.splitlines() if line.startswith("isolation::")]) == len(CHECKS)
+
+
+# -- the extra -------------------------------------------------------------------------------------------------
+
+
+def test_the_extra_has_the_libraries_of_the_auditor() -> None:
+    """And none of them is the core's; the developers' group has them as well."""
+    whole = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extra = whole["project"]["optional-dependencies"]["inception"]
+    assert {Requirement(one).name for one in extra} == set(LIBRARIES)
+    assert whole["dependency-groups"]["inception"] == extra
+    assert {"include-group": "inception"} in whole["dependency-groups"]["dev"]
+    core = {Requirement(one).name for one in whole["project"]["dependencies"]}
+    assert not core & set(LIBRARIES)
+
+
+@pytest.mark.parametrize("words", [("--inception",), ("audit",)], ids=["pytest", "command"])
+def test_without_the_extra_an_audit_says_what_to_install(
+    words: tuple[str, ...], install: Install, tmp_path: Path
+) -> None:
+    python = install(sys.executable, ())
+    (tmp_path / "submission").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    program = (
+        [str(python), "-m", "pytest"] if words == ("--inception",) else [str(python.with_name("pytest-isolation"))]
+    )
+    done = subprocess.run(
+        [*program, *words, str(tmp_path / "submission")], cwd=tmp_path / "elsewhere", env=ENVIRONMENT,
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 4, done.stdout + done.stderr
+    (line,) = done.stderr.strip().splitlines()
+    assert line == (
+        f"ERROR: --inception needs {', '.join(sorted(LIBRARIES))}, which are not installed; "
+        "install the extra: pip install 'pytest-isolation[inception]'"
+    )
+
+
+def test_with_the_extra_a_submission_is_audited(install: Install, tmp_path: Path) -> None:
+    python = install(sys.executable, ("[inception]",))
+    said = call(
+        python.with_name("pytest-isolation"), "audit", ROOT / "tests" / "inception" / "reference",
+        "--date", "2026-10-01", cwd=tmp_path,
+    )  # fmt: skip
+    assert "goes on" in said, said
 
 
 HEAVY = ("hypothesis", "docker", "pyroute2", "psutil", "qemu", "requests", "system_calls", "pytest_isolation.suite")

@@ -95,21 +95,6 @@ def test_only() -> None:
         (["--isolation-examples", "0"], "above 0"),
         (["--isolation-examples", "many"], "above 0"),
         (["--isolation-host", "--isolation-require", "dokcer"], "did you mean 'docker'?"),
-        (["--inception", "none"], "no directory"),
-        (["--inception", ".", "--inception", "./"], "twice"),
-        (["--inception-strict"], "without --inception"),
-        (["--inception", ".", "--inception-live", "moon"], "expected one of vm, host, running"),
-        (["--inception", ".", "--inception-env", "."], "add --inception-live"),
-        (
-            ["--inception", ".", "--inception-live", "host", "--inception-login", "x", "--inception-env", "nix"],
-            "not there",
-        ),
-        (["--inception", ".", "--inception-live", "host"], "--inception-login"),
-        (["--inception-login", "x"], "without --inception"),
-        (["--inception", ".", "--inception-date", "tomorrow"], "2026-11-25"),
-        (["--inception", ".", "--inception-subject", "6"], "no such version"),
-        (["--inception", ".", "--inception-login", "a/b"], "expected a login"),
-        (["--inception", ".", "--inception-domain", "{user}.42.fr"], "{login}.42.fr"),
     ],
     ids=" ".join,
 )
@@ -205,8 +190,6 @@ def test_every_option_of_the_contract_has_help() -> None:
     assert set(words) == {
         "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
         "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
-        "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--inception",
-        "--inception-subject", "--inception-date", "--inception-login", "--inception-domain", "--inception-strict",
-        "--inception-live", "--inception-env",
+        "--isolation-kernel", "--isolation-clean", "--isolation-pairs",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())

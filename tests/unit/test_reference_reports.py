@@ -12,11 +12,6 @@ from typing import Any
 import jsonschema
 import pytest
 
-from pytest_isolation.inception import contained
-from pytest_isolation.inception.live.judge import ASKS
-from pytest_isolation.report import renderer
-from pytest_isolation.report.run import Run
-
 SCHEMA = json.loads((files("pytest_isolation.report") / "schema.json").read_text())
 ROOT = Path(__file__).parents[2]
 REPORTS = sorted((ROOT / "reports").glob("*.json"))
@@ -84,28 +79,3 @@ def test_the_page_of_a_technology_quotes_its_report(report: str, box: str) -> No
     found = Counter(row["verdict"] for row in load(report)["results"] if row["box"] == box)
     quoted = re.search(r"\b(\d+) hold", text), re.search(r"\b(\d+) (?:is|are) violated", text)
     assert [int(one[1]) for one in quoted if one] == [found["holds"], found["violated"]], text[:200]
-
-
-@pytest.mark.parametrize(
-    "path", [path for path in REPORTS if path.stem.startswith("inception-")], ids=lambda path: path.name
-)
-def test_the_students_page_is_what_is_rendered_now(path: Path) -> None:
-    run = Run.from_json(json.loads(path.read_text()))
-    assert renderer("md")(run) == path.with_suffix(".md").read_text()
-
-
-def test_one_service_passed_in_a_machine_of_its_own() -> None:
-    report = load("inception-vm")
-    assert "host" not in report["run"]["argv"]
-    told = {row["rule"]: row["verdict"] for row in report["inception"] if row["rule"] in ASKS}
-    without = dict.fromkeys(("L03", "L13", "L14"), "unclear")  # it has no WordPress
-    assert told == dict.fromkeys(ASKS, "pass") | without
-
-
-def test_the_reference_passed_and_each_row_of_isolation_has_its_evidence() -> None:
-    rows = load("inception-reference")["inception"]
-    assert {row["verdict"] for row in rows if not row["rule"].startswith("I")} == {"pass", "not-applicable"}
-    told = [row for row in rows if row["rule"] in contained.WHY]
-    assert {row["rule"] for row in told} == set(contained.WHY)
-    assert {row["verdict"] for row in told} == {"pass", "advice"}
-    assert [row["rule"] for row in told if not row["evidence"]] == ["I09"]  # what is not there shows in no call

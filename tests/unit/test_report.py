@@ -15,7 +15,7 @@ import pytest
 
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
 from pytest_isolation.report import FORMATS, cells, markdown, pairs, renderer, summary, terminal
-from pytest_isolation.report.run import InceptionRow, ResultRow, Run, SupportRow, TechnologyRow
+from pytest_isolation.report.run import Contribution, ResultRow, Run, Section, SupportRow, TechnologyRow
 
 DATA = Path(__file__).parents[1] / "data"
 DOCUMENT: dict[str, Any] = json.loads((DATA / "run.json").read_text())
@@ -65,15 +65,44 @@ def test_the_parts_of_later_versions_are_valid() -> None:
             TechnologyRow(kernel="running", as_="user", technology="podman", can_run="no", missing=("ns.user",),
                           remedies=("sysctl ...",)),
         ),
-        inception=(
-            InceptionRow(path=".", rule="C01", verdict="fail", severity="end", where="srcs/docker-compose.yml:12",
-                         found="network: host", why="forbidden", fix="remove it"),
+        sections=(
+            Section(key="inception", rows=(
+                {"path": ".", "rule": "C01", "verdict": "fail", "severity": "end", "where": "srcs/compose.yml:12",
+                 "found": "network: host", "why": "forbidden", "fix": "remove it"},
+            )),
         ),
     )  # fmt: skip
     document = run.to_json()
     VALIDATOR.validate(document)
     assert document["support"][0]["as"] == "user"
     assert Run.from_json(document) == run
+
+
+def test_what_another_plugin_contributes() -> None:
+    """Rows under a key of their own, and boxes, guarantees and results beside the run's."""
+    theirs = Section(key="theirs", rows=({"name": "a|b", "count": 3},), page=("## Theirs", "*three*"))
+    box = replace(RUN.boxes[0], name="another")
+    run = RUN.with_contributions([Contribution(section=theirs, boxes=(box,), guarantees=RUN.guarantees, notes=("n",))])
+    assert run.boxes == (*RUN.boxes, box) and run.notes == (*RUN.notes, "n")
+    assert len(run.guarantees) == len(RUN.guarantees), "each is told once"
+    document = run.to_json()
+    VALIDATOR.validate(document)
+    assert document["theirs"] == [{"name": "a|b", "count": 3}] and document["inception"] == []
+    assert renderer("md")(run).endswith("\n\n## Theirs\n\n*three*\n")
+    again = Run.from_json(json.loads(json.dumps(document)))
+    assert again == run
+    assert "## theirs" in renderer("md")(again) and "| a\\|b | 3 |" in renderer("md")(again), (
+        "as a table: it has no page"
+    )
+
+
+def test_a_page_that_is_the_whole_report() -> None:
+    """Only where the run measured no box of its own."""
+    part = Section(key="theirs", rows=({"a": 1},), page=("# Theirs",), whole=True)
+    run = replace(RUN, boxes=(), sections=(part,), notes=("a *note*",))
+    assert renderer("md")(run) == "# Theirs\n\n- a \\*note\\*\n"
+    assert renderer("md")(replace(RUN, sections=(part,))).startswith("# What these boxes isolate")
+    assert renderer("md")(replace(run, sections=(replace(part, rows=()),))).startswith("# What these boxes isolate")
 
 
 @pytest.mark.parametrize(

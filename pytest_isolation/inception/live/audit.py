@@ -22,8 +22,8 @@ from pytest_isolation.inception.live.stack import Stack
 from pytest_isolation.inception.live.supply import Supplied, copy, supply
 from pytest_isolation.inception.live.venue import Here, Host, TimedOut, check_host, tools
 from pytest_isolation.inception.model import Submission, read_submission
+from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.inception.tree import read_tree
-from pytest_isolation.report.run import InceptionRow
 from pytest_isolation.technologies.docker import daemon as daemons
 
 CONFIG_S = 60

@@ -10,7 +10,7 @@ from pytest_isolation.inception.asked import Asked
 from pytest_isolation.inception.finding import Severity
 from pytest_isolation.inception.live.facts import Container, Facts, Site
 from pytest_isolation.inception.releases import SUBJECTS, number
-from pytest_isolation.report.run import InceptionRow
+from pytest_isolation.inception.row import InceptionRow
 
 ASKS = {
     "L01": ("end", "Every container runs, and none has been started again."),

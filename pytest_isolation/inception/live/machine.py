@@ -69,8 +69,8 @@ class InMachine:
 
     def lend_images(self, tags: Iterable[str]) -> None:
         """Those of them that this machine's Docker has: what is here need not be fetched."""
+        from pytest_isolation.inception.live import leftovers
         from pytest_isolation.technologies.docker import daemon as daemons
-        from pytest_isolation.technologies.docker import stack
 
         try:
             here = daemons.connect(None)
@@ -78,7 +78,7 @@ class InMachine:
         except Unavailable:
             return
         for tag in tags:
-            if stack.identity(here, tag) is not None:
+            if leftovers.identity(here, tag) is not None:
                 self.docker.images.load(b"".join(here.api.get_image(tag)))
 
     def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:

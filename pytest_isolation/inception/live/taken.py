@@ -8,13 +8,14 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.lifetime import Lifetime, remove_tree
 from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.inception.live import leftovers
 from pytest_isolation.inception.live.plan import Plan
-from pytest_isolation.technologies.docker import stack
 from pytest_isolation.technologies.docker.daemon import Daemon
 
 ELSEWHERE = "or audit it in a machine of its own: --inception-live vm"
@@ -44,7 +45,7 @@ def check_free(plan: Plan, daemon: Daemon, home: Path) -> None:
                 f"the stack calls a container {name}, and this machine has one of that name",
                 f"stop your own stack and remove it (docker compose down), {ELSEWHERE}",
             )
-    only = {"label": f"{stack.LABEL}={plan.project}"}
+    only = {"label": f"{leftovers.LABEL}={plan.project}"}
     if api.containers(all=True, filters=only) or api.networks(filters=only) or api.volumes(filters=only)["Volumes"]:
         raise Unavailable(
             f"the Makefile calls its compose project {plan.project}, and this machine has one of that name",
@@ -86,18 +87,17 @@ def write_down(plan: Plan, daemon: Daemon, home: Path, lifetime: Lifetime, undo:
     for path in _topmost_missing([home / "data", *map(Path, plan.stores), *map(Path, plan.binds)]):
         planned("directory", os.fspath(path), lambda path=path: remove_tree(path))  # type: ignore[misc]
     for tag in (*plan.tags, *plan.bases):
-        handle = f"{tag}={stack.identity(daemon, tag) or ''}"
-        planned("docker:project-tag", handle, lambda handle=handle: stack.restore_tag(daemon, handle))  # type: ignore[misc]
+        handle = f"{tag}={leftovers.identity(daemon, tag) or ''}"
+        planned("inception:project-tag", handle, lambda handle=handle: leftovers.restore_tag(daemon, handle))  # type: ignore[misc]
     for number in range(MAKES):
         for kept in _kept(plan, number):
-            planned("docker:project-tag", f"{kept}=", lambda kept=kept: stack.restore_tag(daemon, f"{kept}="))  # type: ignore[misc]
+            planned("inception:project-tag", f"{kept}=", lambda kept=kept: leftovers.restore_tag(daemon, f"{kept}="))  # type: ignore[misc]
     known = {one["Name"] for one in daemon.api.networks()}
     for kind, names in (("volume", plan.volumes), ("network", [one for one in plan.networks if one not in known])):
         for name in names:
-            planned(
-                f"docker:project-{kind}", name, lambda kind=kind, name=name: stack.remove_named(daemon, kind, name)  # type: ignore[misc]
-            )  # fmt: skip
-    planned("docker:project", plan.project, lambda: stack.remove_project(daemon, plan.project))
+            remove = partial(leftovers.remove_named, daemon, kind, name)
+            planned(f"inception:project-{kind}", name, remove)
+    planned("inception:project", plan.project, lambda: leftovers.remove_project(daemon, plan.project))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Before:
 def before(daemon: Daemon) -> Before:
     api = daemon.api
     containers, networks, volumes = api.containers(all=True), api.networks(), api.volumes()["Volumes"] or ()
-    labels = [(one["Labels"] or {}).get(stack.LABEL) for one in (*containers, *networks, *volumes)]
+    labels = [(one["Labels"] or {}).get(leftovers.LABEL) for one in (*containers, *networks, *volumes)]
     return Before(
         frozenset(one["Id"] for one in containers), frozenset(one["Id"] for one in api.images(all=True)),
         frozenset(one["Id"] for one in networks), frozenset(one["Name"] for one in volumes),
@@ -135,8 +135,8 @@ def write_down_others(found: set[str], was: Before, daemon: Daemon, lifetime: Li
                 f"the Makefile started its containers in the compose project {project}, which was there before; "
                 "nothing of it was removed: look with docker compose ls"
             )
-        lifetime.register("docker:project", project)
-        undo.callback(stack.remove_project, daemon, project)
+        lifetime.register("inception:project", project)
+        undo.callback(leftovers.remove_project, daemon, project)
 
 
 def remove_built(was: Before, daemon: Daemon, logs: Path) -> None:
@@ -147,22 +147,22 @@ def remove_built(was: Before, daemon: Daemon, logs: Path) -> None:
     ids = set(BUILT.findall(_said(logs)))
     for one in daemon.api.containers(all=True):
         if one["Id"] not in was.containers and one["Id"][:12] in ids:
-            stack.remove_container(daemon, one["Id"])
+            leftovers.remove_container(daemon, one["Id"])
     for one in daemon.api.images(all=True):
         short = one["Id"].removeprefix("sha256:")[:12]
         if one["Id"] not in was.images and short in ids and not set(one["RepoTags"] or ()) - {"<none>:<none>"}:
-            stack.remove_unnamed(daemon, one["Id"])
+            leftovers.remove_unnamed(daemon, one["Id"])
 
 
 def remove_made(was: Before, daemon: Daemon, logs: Path) -> None:
     """Networks and volumes of a project that was not foreseen and never had a container: compose says their names."""
     names = set(MADE.findall(_said(logs)))
     for one in daemon.api.networks():
-        if one["Id"] not in was.networks and one["Name"] in names and stack.LABEL in (one["Labels"] or {}):
-            stack.remove_network(daemon, one["Id"])
+        if one["Id"] not in was.networks and one["Name"] in names and leftovers.LABEL in (one["Labels"] or {}):
+            leftovers.remove_network(daemon, one["Id"])
     for one in daemon.api.volumes()["Volumes"] or ():
-        if one["Name"] not in was.volumes and one["Name"] in names and stack.LABEL in (one["Labels"] or {}):
-            stack.remove_named(daemon, "volume", one["Name"])
+        if one["Name"] not in was.volumes and one["Name"] in names and leftovers.LABEL in (one["Labels"] or {}):
+            leftovers.remove_named(daemon, "volume", one["Name"])
 
 
 def _said(logs: Path) -> str:
@@ -176,7 +176,7 @@ def keep_built(plan: Plan, daemon: Daemon, number: int) -> None:
     A build that makes another image of it would leave the first without any, and nobody would find it again.
     """
     for tag, kept in zip(plan.tags, _kept(plan, number), strict=True):
-        if number < MAKES and (built := stack.identity(daemon, tag)) is not None:
+        if number < MAKES and (built := leftovers.identity(daemon, tag)) is not None:
             daemon.api.tag(built, *kept.split(":"))
 
 

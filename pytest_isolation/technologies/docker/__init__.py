@@ -27,7 +27,7 @@ from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import number_of
-from pytest_isolation.technologies.docker import attach, image, limits, settings, stack
+from pytest_isolation.technologies.docker import attach, image, limits, settings
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.start import Start
 from pytest_isolation.technologies.handed import hand_ins
@@ -125,8 +125,7 @@ class Docker:
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `volume`, by the names registered before they were made; nothing without our label.
 
-        `lent`: the agent's mount in a container of somebody else's.  Of a compose project that was started: `project`,
-        `project-network` and `project-volume` by name, `project-tag` as stack.restore_tag has it.
+        `lent`: the agent's mount in a container of somebody else's.
         """
         name, _, host = handle.partition(" ")
         daemon = daemons.connect(host or None)
@@ -138,12 +137,6 @@ class Docker:
                 return daemon.remove_container(name)
             if kind == "volume":
                 return daemon.remove_volume(name)
-            if kind == "project":
-                return stack.remove_project(daemon, name)
-            if kind in ("project-network", "project-volume"):
-                return stack.remove_named(daemon, kind.partition("-")[2], name)
-            if kind == "project-tag":
-                return stack.restore_tag(daemon, name)
             if kind == "image":
                 return daemon.remove_image(name)
         raise BoxError(f"docker:{kind} is nothing this version knows how to remove; remove {name} by hand")

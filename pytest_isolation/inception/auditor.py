@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import secrets
-import sys
 import time
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,21 +11,26 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_isolation.errors import IsolationError
+from pytest_isolation.inception import report as reports
 from pytest_isolation.inception.alone import AuditFailed, audit_alone
 from pytest_isolation.inception.releases import stale_note
-from pytest_isolation.report import inception
-from pytest_isolation.report.run import BoxRow, GuaranteeRow, InceptionRow, ResultRow, Run, RunFacts, ToolFacts
+from pytest_isolation.inception.report import findings
+from pytest_isolation.inception.row import InceptionRow
+from pytest_isolation.report.run import BoxRow, Contribution, GuaranteeRow, ResultRow, Run, ToolFacts
 from pytest_isolation.suite.kept import write_reports
+from pytest_isolation.suite.rows import host_facts, run_facts
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pytest_isolation.inception.asked import Asked
+    from pytest_isolation.inception.options import Audits
     from pytest_isolation.options.config import RunConfig
 
 ROWS: pytest.StashKey[list[dict[str, Any]]] = pytest.StashKey()
 STACK: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
-"""What was measured in the containers of a stack: `boxes`, `guarantees` and `results` of the report."""
+"""What was measured in the containers of a stack: OF_STACK of the report."""
+OF_STACK = ("boxes", "guarantees", "results")
 
 
 class SubmissionFailed(Exception):
@@ -57,9 +60,9 @@ class AuditItem(pytest.Item):
         self.stash[ROWS] = rows
         if unseen is not None:
             raise SubmissionFailed(f"--inception-live {self._auditor.asked.live}: {unseen}")
-        bad = inception.failing([InceptionRow.from_json(row) for row in rows], strict=asked.strict)
+        bad = findings.failing([InceptionRow.from_json(row) for row in rows], strict=asked.strict)
         if bad:
-            raise SubmissionFailed("\n".join(inception.line(row) for row in bad))
+            raise SubmissionFailed("\n".join(findings.line(row) for row in bad))
 
     def _live(self, asked: Asked) -> tuple[list[InceptionRow], IsolationError | None]:
         """Rows of the running stack, and why there was none to be seen."""
@@ -88,11 +91,13 @@ class AuditItem(pytest.Item):
 
     def _measure(self, top: Path) -> None:
         """What the containers of the stack that runs from `top` isolate."""
-        from pytest_isolation.suite.stack import measure_stack
+        from pytest_isolation.inception.measured import measure_stack
 
-        measured = measure_stack(top, self.name, self._auditor.options, self._auditor.tell)
-        self._measured = measured.pop("inception")
-        self.stash[STACK] = measured
+        run, rows = measure_stack(
+            top, self.name, self._auditor.options, self._auditor.tell, several=len(self._auditor.asked.paths) > 1
+        )
+        self._measured = [row.to_json() for row in rows]
+        self.stash[STACK] = {key: value for key, value in run.to_json().items() if key in OF_STACK} if run else {}
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         if isinstance(excinfo.value, SubmissionFailed):
@@ -114,11 +119,10 @@ def unfinished(name: str, says: str) -> dict[str, Any]:
 class Auditor:
     """Registered as a plugin, on the controller and on every worker."""
 
-    def __init__(self, config: pytest.Config, options: RunConfig) -> None:
-        assert options.audits is not None
+    def __init__(self, config: pytest.Config, options: RunConfig, asked: Audits) -> None:
         self.config = config
         self.options = options
-        self.asked = options.audits
+        self.asked = asked
         self.is_worker = hasattr(config, "workerinput")
         self._rows: dict[str, list[dict[str, Any]]] = {}
         self._stacks: dict[str, dict[str, Any]] = {}
@@ -161,17 +165,14 @@ class Auditor:
         """In the order the submissions were named in."""
         return tuple(InceptionRow.from_json(row) for name, _ in self.asked.paths for row in self._rows.get(name, ()))
 
-    def boxes(self) -> tuple[BoxRow, ...]:
-        """The services of the stacks that were looked at."""
-        return tuple(BoxRow.from_json(row) for row in self._of_stacks("boxes"))
-
-    def guarantees(self) -> tuple[GuaranteeRow, ...]:
-        """Each once, though every stack is asked the same."""
-        found = {row["id"]: GuaranteeRow.from_json(row) for row in self._of_stacks("guarantees")}
-        return tuple(found.values())
-
-    def results(self) -> tuple[ResultRow, ...]:
-        return tuple(ResultRow.from_json(row) for row in self._of_stacks("results"))
+    def pytest_isolation_contribution(self) -> Contribution:
+        return Contribution(
+            section=reports.section(self.rows()),
+            boxes=tuple(map(BoxRow.from_json, self._of_stacks("boxes"))),
+            guarantees=tuple(map(GuaranteeRow.from_json, self._of_stacks("guarantees"))),
+            results=tuple(map(ResultRow.from_json, self._of_stacks("results"))),
+            notes=tuple(self.notes()),
+        )
 
     def _of_stacks(self, what: str) -> list[dict[str, Any]]:
         return [row for name, _ in self.asked.paths for row in self._stacks.get(name, {}).get(what, ())]
@@ -193,7 +194,7 @@ class Auditor:
         terminalreporter.section("inception")
         width, color = min(terminalreporter._tw.fullwidth, 120), terminalreporter._tw.hasmarkup
         notes = self.notes() + self._unwritten
-        terminalreporter.write_line(inception.terminal(self.rows(), notes, width=width, color=color))
+        terminalreporter.write_line(findings.terminal(self.rows(), notes, width=width, color=color))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -207,27 +208,9 @@ class Auditor:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _run(self, exit_status: int) -> Run:
-        from pytest_isolation.suite.gather import host_facts
-
-        return Run(
+        run = Run(
             tool=ToolFacts(version=version("pytest-isolation")),
-            run=RunFacts(
-                id=secrets.token_hex(6),
-                argv=tuple(sys.argv[1:]),
-                started=datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
-                seconds=round(time.time() - self._started, 1),
-                seed=None,
-                exit=exit_status,
-            ),
+            run=run_facts(secrets.token_hex(6), self._started, None, exit_status),
             host=host_facts(),
-            boxes=self.boxes(),
-            guarantees=self.guarantees(),
-            results=self.results(),
-            inception=self.rows(),
-            notes=tuple(self.notes()),
         )
-
-
-def auditor_of(config: pytest.Config) -> Auditor | None:
-    found = config.pluginmanager.get_plugin("isolation-audits")
-    return found if isinstance(found, Auditor) else None
+        return run.with_contributions(self.config.hook.pytest_isolation_contribution(config=self.config))

@@ -6,12 +6,12 @@ import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import contained
+from pytest_isolation.inception.report import contained
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pytest_isolation.report.run import InceptionRow
+    from pytest_isolation.inception.row import InceptionRow
 
 LETTERS = {
     "T": "Reading it", "P": "Credentials", "S": "Structure", "C": "Compose", "M": "Makefile and scripts",
@@ -149,7 +149,7 @@ def _wrapped(text: str, width: int, indent: str) -> list[str]:
 # -- the student's page ----------------------------------------------------------------
 
 
-def markdown(rows: Iterable[InceptionRow], notes: Iterable[str] = ()) -> Iterator[str]:
+def markdown(rows: Iterable[InceptionRow]) -> Iterator[str]:
     """Paragraphs: a page for each submission."""
     for path, held in by_submission(rows).items():
         of_rules, of_containers = contained.split(held)
@@ -170,7 +170,6 @@ def markdown(rows: Iterable[InceptionRow], notes: Iterable[str] = ()) -> Iterato
         yield from contained.markdown(of_containers, _plain)
         yield "## Every rule"
         yield _table(of_rules)
-    yield from (f"- {_plain(note)}" for note in notes)
 
 
 def _summary(found: Sequence[Told]) -> Iterator[str]:

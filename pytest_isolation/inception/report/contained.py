@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pytest_isolation.report.run import InceptionRow
+    from pytest_isolation.inception.row import InceptionRow
 
 LETTER = "I"
 TITLE = "What its containers do and do not guarantee"

@@ -11,12 +11,32 @@ from contextlib import suppress
 from typing import Any
 
 from pytest_isolation.errors import BoxError
+from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.daemon import Daemon, said
 
 LABEL = "com.docker.compose.project"
 """Compose's own, on everything that it makes: the project's name."""
 TRIES_S = 15.0
 """A network or an image counts as used for a moment after its last container has gone."""
+
+
+def undo(kind: str, handle: str) -> bool:
+    """Remove one thing that a dead run's audit registered; returns whether it was there.
+
+    The entry point `inception` of the group `pytest_isolation.undoers`, so kinds are registered as `inception:KIND`:
+    `project` (a compose project's name), `project-network` and `project-volume` (a name), `project-tag` (as
+    `restore_tag` has it).  Raises Unavailable when no daemon answers, BoxError when it refuses or for another kind.
+    """
+    daemon = daemons.connect(None)
+    daemon.check_answers()
+    with daemons.explained(f"removing the {kind} {handle}"):
+        if kind == "project":
+            return remove_project(daemon, handle)
+        if kind in ("project-network", "project-volume"):
+            return remove_named(daemon, kind.partition("-")[2], handle)
+        if kind == "project-tag":
+            return restore_tag(daemon, handle)
+    raise BoxError(f"inception:{kind} is nothing this version knows how to remove; remove {handle} by hand")
 
 
 def remove_project(daemon: Daemon, project: str) -> bool:

@@ -1,0 +1,73 @@
+"""`pytest-isolation audit PATH…`: an audit from anywhere, with nothing of a submission loaded.
+
+pytest does the work, in a directory and with an ini file of its own: no conftest, no settings of the user or of
+the submission, no plugin but ours, nothing of the submission on sys.path.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+HELP = "audit 42-school Inception submissions; without --live nothing is executed"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("paths", nargs="+", metavar="PATH", help="the top of a submission")
+    parser.add_argument("--subject", metavar="VERSION", help="judge by this version of the subject")
+    parser.add_argument("--date", metavar="today|commit|YYYY-MM-DD", help="judge as of this day")
+    parser.add_argument("--login", help="the author's login")
+    parser.add_argument("--domain", metavar="PATTERN", help="the site's name, with {login} in it")
+    parser.add_argument(
+        "--live", metavar="vm|host|running", nargs="?", const="vm",
+        help="also build and start a copy: in a machine of its own (vm), or on this machine's Docker (host); "
+        "running: look at the stack its author started here",
+    )  # fmt: skip
+    parser.add_argument("--env", metavar="FILE|DIR", help="the .env and the secrets for --live")
+    parser.add_argument("--strict", action="store_true", help="the hardest evaluator decides")
+    parser.add_argument("--report", action="append", default=[], metavar="FORMAT:PATH", help="json:PATH or md:PATH")
+    parser.add_argument("-n", dest="workers", metavar="N", help="in so many processes (needs pytest-xdist)")
+
+
+def run(given: argparse.Namespace) -> int:
+    """pytest's exit status: 1 when a rule that ends the evaluation is broken."""
+    return _pytest(_words(given))
+
+
+def _words(given: argparse.Namespace) -> list[str]:
+    """pytest's words for the same."""
+    words = [f"--inception={os.path.abspath(path)}" for path in given.paths]
+    for name in ("subject", "date", "login", "domain", "live", "env"):
+        if (value := getattr(given, name)) is not None:
+            words.append(f"--inception-{name}={os.path.abspath(value) if name == 'env' else value}")
+    if given.strict:
+        words.append("--inception-strict")
+    for report in given.report:
+        kind, colon, path = report.partition(":")
+        words.append(f"--isolation-report={kind}{colon}{os.path.abspath(path) if path else ''}")
+    if given.workers is not None:
+        words += ["-p", "xdist.plugin", "-n", given.workers]
+    return words
+
+
+def _pytest(words: list[str]) -> int:
+    import pytest
+
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH"):
+        os.environ.pop(name, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    with tempfile.TemporaryDirectory(prefix="pytest-isolation-") as directory:
+        home = Path(directory)
+        (home / "pytest.ini").write_text("[pytest]\n")
+        back = os.getcwd()
+        os.chdir(home)
+        sys.path[:] = [path for path in sys.path if path not in ("", back)]
+        try:
+            ours = ["-c", str(home / "pytest.ini"), "--rootdir", str(home), "--noconftest", "-p", "no:cacheprovider"]
+            plugins = ["-p", "pytest_isolation.plugin", "-p", "pytest_isolation.inception.plugin"]
+            return int(pytest.main([*ours, *plugins, "-q", *words]))
+        finally:
+            os.chdir(back)

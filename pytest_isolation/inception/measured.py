@@ -1,0 +1,96 @@
+"""The containers of an audited stack as boxes of the run: attached to, measured, and left as they were.
+
+running services ──► boxes, named as the services are ──► the guarantees one can ask of a running container
+                 └─► facts of each ──► inception/contained.py: rows I..
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.inception import contained, services
+from pytest_isolation.inception.live import LABEL, running
+from pytest_isolation.suite.measure import Check, built_in, measure
+from pytest_isolation.technologies import names
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.guarantees.guarantee import Guarantee
+    from pytest_isolation.inception.row import InceptionRow
+    from pytest_isolation.options.config import RunConfig
+    from pytest_isolation.report.run import BoxRow, Run
+
+LEFT_OUT = ("port",)
+"""Domains that say nothing about isolation."""
+FACTS = "contained"
+"""The key of a service's facts among those of its box."""
+
+
+def askable() -> Iterator[tuple[Guarantee, Check]]:
+    """The checks a running container can be asked: none that starts another, changes it, or uses it up."""
+    for promise, test in built_in():
+        if promise.domain in LEFT_OUT or promise.intrusive or promise.box:
+            continue
+        if promise.kind != "per-box":
+            yield promise, test
+
+
+def measure_stack(
+    top: Path, path: str, asked: RunConfig, tell: Callable[[str], None], *, several: bool = False
+) -> tuple[Run | None, list[InceptionRow]]:
+    """What the containers of the stack that runs from `top` isolate, and the rows I.. about it.
+
+    `path` is the submission's in the rows; `tell` is told what takes its time; `several`: the run audits more than this
+    one.  The run is None where nothing could be asked.  Never raises for what the daemon, the stack or this user's
+    rights do: the rows say it.
+    """
+    try:
+        found = [services.service_of(attrs, f"{LABEL}service") for attrs in running(top)]
+    except Exception as error:  # the daemon's client raises its own, requests' and the socket's
+        said = " ".join(str(error).split())[:160]
+        return None, contained.unmeasured(path, f"Docker does not answer: {said}", "a running Docker daemon")
+    if not found:
+        return None, []  # L01 says so
+    named = _named(found, path, asked, several)
+    specs = [BoxSpec(technology="docker", name=name, options=(("container", one.id),)) for name, one in named.items()]
+
+    def look(box: Box) -> Mapping[str, Any]:
+        own = named[box.spec.name]
+        return {FACTS: services.facts_of(box, own, [other for other in named.values() if other is not own])}
+
+    def turn(spec: BoxSpec) -> None:
+        tell(f"measuring what {spec.name} is held in ({[*named].index(spec.name) + 1} of {len(named)})")
+
+    run = measure(specs, askable(), options=asked, look=look, tell=turn)
+    run = replace(run, boxes=tuple(replace(box, submission=path) for box in run.boxes))
+    return run, list(_rows(path, run, named))
+
+
+def _rows(path: str, run: Run, named: Mapping[str, services.Service]) -> Iterator[InceptionRow]:
+    facts = {box.name: _facts(box) for box in run.boxes if box.available}
+    claims = {promise.id: promise.claim for promise in run.guarantees}
+    yield from contained.judge(path, facts, run.results, claims)
+    for box in run.boxes:
+        if not box.available:
+            remedy = box.remedy or f"docker logs {named[box.name].name}"
+            yield from contained.unmeasured(path, f"{box.name}: {box.reason}", remedy)
+
+
+def _facts(box: BoxRow) -> dict[str, Any]:
+    found: dict[str, Any] = box.spec["facts"][FACTS]
+    return found
+
+
+def _named(found: list[services.Service], path: str, asked: RunConfig, several: bool) -> dict[str, services.Service]:
+    """A name for the box of each: the service's, and the submission's where there are several."""
+    taken = {*(box.name for box in asked.boxes), *names()} if asked.enabled else set()
+    named: dict[str, services.Service] = {}
+    for one in found:
+        candidates = (one.service, one.name, one.id) if not several else ()
+        free = (name for name in (*candidates, f"{one.service}@{path}", f"{one.name}@{path}"))
+        named[next(name for name in free if name not in taken and name not in named)] = one
+    return named

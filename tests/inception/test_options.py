@@ -1,0 +1,70 @@
+"""--inception and what goes with it: every mistake is a UsageError, in one sentence, before anything is read."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation.errors import UsageError
+from pytest_isolation.inception.options import Audits, read
+from pytest_isolation.inception.plugin import OPTIONS
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "options.md").read_text()
+
+
+def resolved(place: Path, *argv: str) -> Audits | None:
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    for name, how in OPTIONS:
+        parser.add_argument(name, **how)
+    return read(vars(parser.parse_args(argv)), place)
+
+
+def test_nothing_asked(tmp_path: Path) -> None:
+    assert resolved(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["--inception", "none"], "no directory"),
+        (["--inception", ".", "--inception", "./"], "twice"),
+        (["--inception-strict"], "without --inception"),
+        (["--inception", ".", "--inception-live", "moon"], "expected one of vm, host, running"),
+        (["--inception", ".", "--inception-env", "."], "add --inception-live"),
+        (
+            ["--inception", ".", "--inception-live", "host", "--inception-login", "x", "--inception-env", "nix"],
+            "not there",
+        ),
+        (["--inception", ".", "--inception-live", "host"], "--inception-login"),
+        (["--inception-login", "x"], "without --inception"),
+        (["--inception", ".", "--inception-date", "tomorrow"], "2026-11-25"),
+        (["--inception", ".", "--inception-subject", "6"], "no such version"),
+        (["--inception", ".", "--inception-login", "a/b"], "expected a login"),
+        (["--inception", ".", "--inception-domain", "{user}.42.fr"], "{login}.42.fr"),
+    ],
+    ids=" ".join,
+)
+def test_mistake(tmp_path: Path, argv: list[str], told: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        resolved(tmp_path, *argv)
+    message = str(caught.value)
+    assert told in message
+    assert "\n" not in message
+
+
+def test_every_option_of_the_contract_has_help() -> None:
+    words: dict[str, Any] = dict(OPTIONS)
+    assert set(words) == {
+        "--inception", "--inception-subject", "--inception-date", "--inception-login", "--inception-domain",
+        "--inception-strict", "--inception-live", "--inception-env",
+    }  # fmt: skip
+    assert all(how["help"] for how in words.values())
+
+
+@pytest.mark.parametrize("name", [name for name, _ in OPTIONS])
+def test_the_page_of_options_has_it(name: str) -> None:
+    assert re.search(rf"`{name}[` ]", DOCUMENT)
