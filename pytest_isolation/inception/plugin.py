@@ -49,7 +49,9 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
 AUDITS: pytest.StashKey[Audits | None] = pytest.StashKey()
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    if pluginmanager.is_blocked("isolation"):
+        return  # -p no:isolation means this plugin too: it cannot do without the other
     group = parser.getgroup("isolation")
     for name, how in OPTIONS:
         group.addoption(name, **how)

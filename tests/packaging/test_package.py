@@ -198,14 +198,11 @@ def test_the_extra_has_the_libraries_of_the_auditor() -> None:
 def test_without_the_extra_an_audit_says_what_to_install(
     words: tuple[str, ...], install: Install, tmp_path: Path
 ) -> None:
-    python = install(sys.executable, ())
     (tmp_path / "submission").mkdir()
     (tmp_path / "elsewhere").mkdir()
-    program = (
-        [str(python), "-m", "pytest"] if words == ("--inception",) else [str(python.with_name("pytest-isolation"))]
-    )
+    program = install(sys.executable, ()).with_name("pytest" if words == ("--inception",) else "pytest-isolation")
     done = subprocess.run(
-        [*program, *words, str(tmp_path / "submission")], cwd=tmp_path / "elsewhere", env=ENVIRONMENT,
+        [program, *words, str(tmp_path / "submission")], cwd=tmp_path / "elsewhere", env=ENVIRONMENT,
         capture_output=True, text=True, timeout=100,
     )  # fmt: skip
     assert done.returncode == 4, done.stdout + done.stderr
@@ -239,12 +236,17 @@ sys.exit(status)
 """
     with_it, without = (
         set(call(sys.executable, "-c", code, *arguments, *more, cwd=tmp_path).splitlines()[-1].split())
-        for more in ((), ("-p", "no:isolation"))
+        for more in ((), ("-p", "no:isolation", "-p", "no:isolation-inception"))
     )
     added = with_it - without
     assert "pytest_isolation.plugin" in added
     assert not [name for name in added if name.startswith(HEAVY)]
     assert len(added) < 12, sorted(added)
+
+
+def test_without_the_core_plugin_there_is_no_auditor(tmp_path: Path) -> None:
+    assert "--inception" not in call(sys.executable, "-m", "pytest", "-p", "no:isolation", "--help", cwd=tmp_path)
+    assert "--isolation" in call(sys.executable, "-m", "pytest", "-p", "no:isolation-inception", "--help", cwd=tmp_path)
 
 
 def test_the_versions_are_those_tried_here() -> None:

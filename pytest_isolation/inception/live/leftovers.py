@@ -7,6 +7,7 @@ those that nobody had then: so what carries one is the project's.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -27,16 +28,18 @@ def undo(kind: str, handle: str) -> bool:
     `project` (a compose project's name), `project-network` and `project-volume` (a name), `project-tag` (as
     `restore_tag` has it).  Raises Unavailable when no daemon answers, BoxError when it refuses or for another kind.
     """
+    removers: dict[str, Callable[[Daemon], bool]] = {
+        "project": lambda daemon: remove_project(daemon, handle),
+        "project-network": lambda daemon: remove_named(daemon, "network", handle),
+        "project-volume": lambda daemon: remove_named(daemon, "volume", handle),
+        "project-tag": lambda daemon: restore_tag(daemon, handle),
+    }
+    if kind not in removers:
+        raise BoxError(f"inception:{kind} is nothing this version knows how to remove; remove {handle} by hand")
     daemon = daemons.connect(None)
     daemon.check_answers()
     with daemons.explained(f"removing the {kind} {handle}"):
-        if kind == "project":
-            return remove_project(daemon, handle)
-        if kind in ("project-network", "project-volume"):
-            return remove_named(daemon, kind.partition("-")[2], handle)
-        if kind == "project-tag":
-            return restore_tag(daemon, handle)
-    raise BoxError(f"inception:{kind} is nothing this version knows how to remove; remove {handle} by hand")
+        return removers[kind](daemon)
 
 
 def remove_project(daemon: Daemon, project: str) -> bool:
