@@ -1,5 +1,8 @@
 """The index and the history of a submission, read as data: no git program, no hook, no configuration, no alternates.
 
+The repository may begin above the submission: then of all that is in it, the part below the submission is looked at,
+and the .gitignore files on the way to it.
+
 dulwich decodes the formats; which bytes it gets, and how many, is decided here.  Every object is compared with its
 name: one that lies is a problem, not content.
 """
@@ -14,10 +17,11 @@ import stat
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.inception.place import Place
-from pytest_isolation.inception.tree import Tree
+from pytest_isolation.inception.tree import Tree, hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +32,10 @@ MAX_PACK = 512 << 20
 MAX_PACKS = 50
 MAX_COMMITS = 2_000
 MAX_OBJECTS = 30_000
+MAX_ABOVE = 16
+"""Directories above the submission in which a repository is looked for."""
+MAX_IGNORE = 1 << 16
+"""Bytes of a .gitignore above the submission."""
 TYPES = {b"commit": 1, b"tree": 2, b"blob": 3, b"tag": 4}
 
 
@@ -42,10 +50,14 @@ class Past:
 
 @dataclass(slots=True)
 class Git:
-    """`tracked` maps a path, relative to the repository, to the blob the index has."""
+    """`tracked` maps a path, relative to the submission, to the blob the index has."""
 
     tracked: dict[str, str]
     head: str | None
+    prefix: str = ""
+    """Of the submission in its repository, with a / at the end; "" where the submission is the whole of it."""
+    ignores: list[tuple[str, str]] = field(default_factory=list)
+    """(directory, text) of each .gitignore above the submission; directories are relative to the repository."""
     problems: list[tuple[Place, str]] = field(default_factory=list)
     _store: _Store | None = None
 
@@ -77,7 +89,7 @@ class Git:
                 pending += [parent.decode("ascii", "replace") for parent in commit.parents]
 
     def past(self, wanted: Callable[[str], bool]) -> list[Past]:
-        """Every version of every wanted file in the history."""
+        """Every version of every wanted file of the submission in the history."""
         assert self._store is not None
         found: dict[tuple[str, str], Past] = {}
         seen: set[tuple[str, str]] = set()
@@ -90,11 +102,19 @@ class Git:
                 seen.add((prefix, tree))
                 for name, mode, blob in self._store.entries(tree):
                     path = prefix + name
-                    if stat.S_ISDIR(mode):
+                    if stat.S_ISDIR(mode) and self._leads(f"{path}/"):
                         pending.append((f"{path}/", blob))
-                    elif stat.S_ISREG(mode) and wanted(path):
-                        found.setdefault((path, blob), Past(path, blob, sha[:9]))
+                    elif stat.S_ISREG(mode) and (own := self._own(path)) is not None and wanted(own):
+                        found.setdefault((own, blob), Past(own, blob, sha[:9]))
         return list(found.values())
+
+    def _leads(self, directory: str) -> bool:
+        """Whether a directory of the repository, with a / at the end, is on the way to the submission or in it."""
+        return directory.startswith(self.prefix) or self.prefix.startswith(directory)
+
+    def _own(self, path: str) -> str | None:
+        """A path of the repository as the submission's; None when it is not below it."""
+        return path[len(self.prefix) :] if path.startswith(self.prefix) else None
 
     def last_change(self, wanted: Callable[[str], bool]) -> date | None:
         """The day of the last commit, along first parents, that changed a wanted file."""
@@ -107,7 +127,9 @@ class Git:
             if commit is None or commit.type_name != b"commit":
                 break
             files = frozenset(
-                (path, blob) for path, blob in self._store.files(commit.tree.decode("ascii", "replace")) if wanted(path)
+                (path, blob)
+                for path, blob in self._store.files(commit.tree.decode("ascii", "replace"), self._leads)
+                if (own := self._own(path)) is not None and wanted(own)
             )
             if newest is not None and files != newest[0]:
                 return newest[1]
@@ -124,18 +146,48 @@ def _day(seconds: int) -> date:
 
 
 def read_git(tree: Tree) -> Git | None:
-    """None when the submission's directory is not the top of a repository."""
+    """None when the submission is in no repository, or in one that tracks nothing of it."""
+    top = tree.top
+    prefix = ""
+    if ".git" not in tree.directories:
+        if ".git" in tree or (above := _above(tree.top)) is None:
+            return None
+        top, prefix = above
+    git = _read(top, prefix)
+    if prefix and not git.tracked:
+        git.close()
+        return None
+    parts = prefix.split("/")[:-1]
+    for directory in ("/".join(parts[:depth]) for depth in range(len(parts))):
+        data = hidden(top, f"{directory}/.gitignore".lstrip("/"), MAX_IGNORE)
+        if data is not None:
+            git.ignores.append((directory, data.decode("utf-8", "replace")))
+    return git
+
+
+def _above(top: Path) -> tuple[Path, str] | None:
+    """(top of the repository, the submission's prefix in it) of the nearest one above; None where there is none."""
+    real = Path(os.path.realpath(top))
+    for parent in real.parents[:MAX_ABOVE]:
+        git = parent / ".git"
+        if git.is_dir() and not git.is_symlink():
+            return parent, f"{real.relative_to(parent).as_posix()}/"
+        if os.path.lexists(git):
+            return None  # of a worktree or a submodule: its repository is elsewhere
+    return None
+
+
+def _read(top: Path, prefix: str) -> Git:
     from dulwich.index import read_index
 
-    if ".git" not in tree.directories:
-        return None
-    git = Git({}, None)
-    git._store = _Store(tree, git.problems)
-    data = tree.hidden(".git/index", MAX_INDEX)
+    git = Git({}, None, prefix)
+    git._store = _Store(top, git.problems)
+    data = hidden(top, ".git/index", MAX_INDEX)
     if data is not None:
         try:
             for entry in read_index(io.BytesIO(data)):
-                git.tracked[entry.name.decode("utf-8", "replace")] = entry.sha.decode("ascii", "replace")
+                if (own := git._own(entry.name.decode("utf-8", "replace"))) is not None:
+                    git.tracked[own] = entry.sha.decode("ascii", "replace")
         except Exception as error:  # dulwich raises what struct, assert and its own checks raise
             git.problems.append((Place(".git/index"), f"not a git index: {type(error).__name__}"))
     git.head = git._store.head()
@@ -143,8 +195,8 @@ def read_git(tree: Tree) -> Git | None:
 
 
 class _Store:
-    def __init__(self, tree: Tree, problems: list[tuple[Place, str]]) -> None:
-        self._tree = tree
+    def __init__(self, top: Path, problems: list[tuple[Place, str]]) -> None:
+        self._top = top
         self._problems = problems
         self._packs: list[Any] | None = None
         self._left = MAX_OBJECTS
@@ -156,7 +208,7 @@ class _Store:
         self._packs = None
 
     def head(self) -> str | None:
-        data = self._tree.hidden(".git/HEAD", 4096)
+        data = hidden(self._top, ".git/HEAD", 4096)
         if data is None:
             return None
         text = data.decode("utf-8", "replace").strip()
@@ -170,7 +222,7 @@ class _Store:
 
     def _refs(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        packed = self._tree.hidden(".git/packed-refs", 4 << 20) or b""
+        packed = hidden(self._top, ".git/packed-refs", 4 << 20) or b""
         for line in packed.decode("utf-8", "replace").splitlines():
             sha, _, name = line.partition(" ")
             if _is_sha(sha):
@@ -182,14 +234,14 @@ class _Store:
                 if is_directory and directory.count("/") < 8:
                     pending.append(f"{directory}/{name}")
                 elif not is_directory:
-                    text = (self._tree.hidden(f".git/{directory}/{name}", 4096) or b"").decode("ascii", "replace")
+                    text = (hidden(self._top, f".git/{directory}/{name}", 4096) or b"").decode("ascii", "replace")
                     if _is_sha(text.strip()):
                         found[f"{directory}/{name}"] = text.strip()
         return found
 
     def _list(self, directory: str) -> list[tuple[str, bool]]:
         """Directories and files, not links."""
-        path = self._tree.top / ".git"
+        path = self._top / ".git"
         for part in directory.split("/"):
             path = path / part
             if path.is_symlink():
@@ -237,14 +289,15 @@ class _Store:
             for one in tree.iteritems()
         ]
 
-    def files(self, sha: str) -> Iterator[tuple[str, str]]:
+    def files(self, sha: str, leads: Callable[[str], bool]) -> Iterator[tuple[str, str]]:
+        """(path, blob) below a tree, in directories for which `leads` is true."""
         pending = [("", sha)]
         for _ in range(5_000):
             if not pending:
                 return
             prefix, tree = pending.pop()
             for name, mode, blob in self.entries(tree):
-                if stat.S_ISDIR(mode) and prefix.count("/") < 24:
+                if stat.S_ISDIR(mode) and prefix.count("/") < 24 and leads(f"{prefix}{name}/"):
                     pending.append((f"{prefix}{name}/", blob))
                 elif stat.S_ISREG(mode):
                     yield prefix + name, blob
@@ -270,7 +323,7 @@ class _Store:
             self._problems.append((Place(f".git/objects/{sha[:2]}/{sha[2:]}"), says))
 
     def _loose(self, sha: str) -> tuple[int, bytes] | None:
-        data = self._tree.hidden(f".git/objects/{sha[:2]}/{sha[2:]}", MAX_OBJECT)
+        data = hidden(self._top, f".git/objects/{sha[:2]}/{sha[2:]}", MAX_OBJECT)
         if data is None:
             return None
         try:
@@ -306,7 +359,7 @@ class _Store:
             self._packs = []
             names = [name for name, is_directory in self._list("objects/pack") if not is_directory]
             for name in names[: 3 * MAX_PACKS]:
-                base = self._tree.top / ".git/objects/pack" / name.removesuffix(".idx")
+                base = self._top / ".git/objects/pack" / name.removesuffix(".idx")
                 if not name.endswith(".idx") or f"{name[:-4]}.pack" not in names:
                     continue
                 try:

@@ -101,11 +101,7 @@ class Tree:
 
     def hidden(self, path: str, limit: int) -> bytes | None:
         """A file of `.git`, whole; None when it is not there, is a link, or has more than `limit` bytes."""
-        try:
-            data = _read_inside(self.top, path, limit + 1)
-        except (OSError, ValueError):
-            return None
-        return data if len(data) <= limit else None
+        return hidden(self.top, path, limit)
 
     def _load(self, path: str) -> bytes:
         at = Place(path)
@@ -120,6 +116,15 @@ class Tree:
             return _read_inside(self.top, self._links.get(path, path))
         except OSError as error:
             raise Unreadable(f"cannot be read: {error.strerror}", at) from None
+
+
+def hidden(top: Path, path: str, limit: int) -> bytes | None:
+    """A file below `top`, whole; None when it is not there, is behind a link, or has more than `limit` bytes."""
+    try:
+        data = _read_inside(top, path, limit + 1)
+    except (OSError, ValueError):
+        return None
+    return data if len(data) <= limit else None
 
 
 def shortened(text: str) -> str:

@@ -6,13 +6,17 @@ Scalars stay texts (`Text`), whatever a resolver would make of them: `21:21`, `n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 from pytest_isolation.inception.place import Place, Text, Unreadable
 
 MAX_NODES = 20_000
 """After aliases are followed: a document of a thousand lines has about five thousand."""
+BREAKS = "\r\n\x85\u2028\u2029"
+END = f"\0{BREAKS}"
 
 
 class Map(dict[str, Any]):
@@ -48,6 +52,8 @@ def load(text: str, file: str) -> Any:
 
     reader = YAML(typ="safe", pure=True)
     reader.version = (1, 2)
+    reader.Scanner = _scanner()
+    reader.composer.warn_double_anchors = False
     try:
         node = reader.compose(text)
         return _Builder(file).build(node) if node is not None else None
@@ -59,6 +65,96 @@ def load(text: str, file: str) -> Any:
         raise Unreadable(f"not YAML: {' '.join(str(error).split())[:200]}", Place(file)) from None
     except RecursionError:
         raise Unreadable("nested too deep to be a compose file", Place(file)) from None
+
+
+@cache
+def _scanner() -> type[Any]:
+    """ruamel's, with tabs where libyaml and go-yaml (so compose) take them; ruamel takes none outside of flows.
+
+    Source: yaml_parser_scan_to_next_token, yaml_parser_scan_plain_scalar, yaml_parser_scan_block_scalar in scanner.c.
+    """
+    from ruamel.yaml.scanner import Scanner, ScannerError
+
+    class Tabs(Scanner):
+        def scan_to_next_token(self) -> None:
+            """A tab is white space but where a key may begin: at a line's start, behind `-` and `?`."""
+            peek, forward = self.reader.peek, self.reader.forward
+            if self.reader.index == 0 and peek() == "\ufeff":
+                forward()
+            while True:
+                while peek() == " " or (peek() == "\t" and (self.flow_level > 0 or not self.allow_simple_key)):
+                    forward()
+                if peek() == "#":
+                    while peek() not in END:
+                        forward()
+                if not self.scan_line_break():
+                    return
+                if not self.flow_level:
+                    self.allow_simple_key = True
+
+        def scan_plain_spaces(self, indent: int, start_mark: Any) -> list[str] | None:
+            peek, forward = self.reader.peek, self.reader.forward
+            length = 0
+            while peek(length) in " \t":
+                length += 1
+            between = self.reader.prefix(length)
+            forward(length)
+            if peek() not in BREAKS:
+                return [between] if between else []
+            first = self.scan_line_break()
+            self.allow_simple_key = True
+            breaks: list[str] = []
+            while True:
+                if self.reader.prefix(3) in ("---", "...") and self.reader.column == 0 and peek(3) in END + " \t":
+                    return None
+                if peek() == "\t" and self.reader.column < indent:
+                    raise ScannerError(
+                        "while scanning a plain scalar", start_mark, "found a tab that violates the indentation",
+                        self.reader.get_mark(),
+                    )  # fmt: skip
+                if peek() in " \t":
+                    forward()
+                elif peek() in BREAKS:
+                    breaks.append(self.scan_line_break())
+                else:
+                    break
+            return [*([first] if first != "\n" else [] if breaks else [" "]), *breaks]
+
+        def scan_block_scalar_indicators(self, start_mark: Any) -> tuple[bool | None, int | None]:
+            """What is behind `|` and `>`, up to the first blank."""
+            found = ""
+            while self.reader.peek() not in END + " \t#":
+                found += self.reader.peek()
+                self.reader.forward()
+            match = re.fullmatch(r"([+-]?)([1-9]?)|([1-9])([+-])", found)
+            if match is None:
+                says = f"expected chomping or indentation indicators, but found {found!r}"
+                raise ScannerError("while scanning a block scalar", start_mark, says, self.reader.get_mark())
+            sign, digit = match[1] or match[4], match[2] or match[3]
+            return (sign == "+" if sign else None), (int(digit) if digit else None)
+
+        def scan_block_scalar_ignored_line(self, start_mark: Any) -> Any:
+            while self.reader.peek() in " \t":
+                self.reader.forward()
+            return super().scan_block_scalar_ignored_line(start_mark)
+
+        def scan_block_scalar_indentation(self) -> Any:
+            found = super().scan_block_scalar_indentation()
+            self._refuse_tab()
+            return found
+
+        def scan_block_scalar_breaks(self, indent: int) -> Any:
+            found = super().scan_block_scalar_breaks(indent)
+            if self.reader.column < indent:
+                self._refuse_tab()
+            return found
+
+        def _refuse_tab(self) -> None:
+            if self.reader.peek() == "\t":
+                says, mark = "found a tab where an indentation space is expected", self.reader.get_mark()
+                raise ScannerError("while scanning a block scalar", mark, says, mark)
+
+    return Tabs
 
 
 def plain(value: Any) -> Any:

@@ -33,16 +33,24 @@ class Mutant:
     says: dict[str, str]
     edits: tuple[Edit, ...]
     asked: dict[str, Any] = field(default_factory=dict)
+    above: bool = False
+    """The repository begins in the directory above; a file of an edit may begin with `../`."""
 
 
 def breach(
-    rule: str, name: str, *edits: Edit, verdict: str = "fail", also: dict[str, str] | None = None, **asked: Any
+    rule: str,
+    name: str,
+    *edits: Edit,
+    verdict: str = "fail",
+    also: dict[str, str] | None = None,
+    above: bool = False,
+    **asked: Any,
 ) -> Mutant:
-    return Mutant(f"{rule}: {name}", {rule: verdict, **(also or {})}, edits, asked)
+    return Mutant(f"{rule}: {name}", {rule: verdict, **(also or {})}, edits, asked, above)
 
 
-def innocent(rule: str, name: str, *edits: Edit, **asked: Any) -> Mutant:
-    return Mutant(f"{rule}: {name} (innocent)", {}, edits, asked)
+def innocent(rule: str, name: str, *edits: Edit, above: bool = False, **asked: Any) -> Mutant:
+    return Mutant(f"{rule}: {name} (innocent)", {}, edits, asked, above)
 
 
 def wp(command: str) -> tuple[Edit, ...]:

@@ -10,9 +10,10 @@ import pytest
 from pytest_isolation.inception.registry import every_rule
 from tests.inception.mutants import MUTANTS, Mutant
 from tests.inception.mutants_defence import DEFENCE
+from tests.inception.mutants_shapes import SHAPES
 from tests.inception.support import apply, git, judge, reference
 
-EVERY = (*MUTANTS, *DEFENCE)
+EVERY = (*MUTANTS, *DEFENCE, *SHAPES)
 
 
 @pytest.fixture(scope="module")
@@ -22,10 +23,16 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("mutant", EVERY, ids=lambda mutant: mutant.name)
 def test_mutant(mutant: Mutant, original: Path, tmp_path: Path) -> None:
-    top = tmp_path / "mutant"
+    top = tmp_path / "repository" / "inception" if mutant.above else tmp_path / "mutant"
     shutil.copytree(original, top, symlinks=True)
     apply(top, mutant.edits)
-    git(top, "add", "-A")
+    if mutant.above:
+        shutil.rmtree(top / ".git")
+        git(top.parent, "init", "-q")
+        git(top.parent, "add", "-A")
+        git(top.parent, "commit", "-q", "-m", "everything of this year")
+    else:
+        git(top, "add", "-A")
     assert flagged(judge(top, **mutant.asked)) == mutant.says
 
 

@@ -317,15 +317,19 @@ def ignored(s: Submission) -> Iterator[Finding]:
 
 def _is_ignored(s: Submission, path: str) -> bool:
     """Raises Unreadable for a .gitignore that would take minutes to apply."""
-    parts = path.split("/")
+    above = s.git.prefix if s.git is not None else ""
+    files = dict(s.git.ignores) if s.git is not None else {}
+    parts = (above + path).split("/")
     ignored = False
     for depth in range(len(parts)):
         directory = "/".join(parts[:depth])
-        file = f"{directory}/.gitignore".lstrip("/")
-        if file not in s.tree:
+        own = f"{directory}/.gitignore".removeprefix(above).lstrip("/") if f"{directory}/".startswith(above) else ""
+        text = files.get(directory) if not own else s.tree.lenient(own) if own in s.tree else None
+        if text is None:
             continue
+        file = own or f"{'../' * above[len(directory) :].lstrip('/').count('/')}.gitignore"
         below = parts[depth:]
-        rules = _rules(file, s.tree.lenient(file), len("/".join(below)))
+        rules = _rules(file, text, len("/".join(below)))
         for end in range(1, len(below) + 1):
             said = rules.is_ignored("/".join(below[:end]) + ("/" if end < len(below) else ""))
             ignored = ignored if said is None else said
