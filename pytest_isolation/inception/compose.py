@@ -12,7 +12,8 @@ from importlib.resources import files as resources
 from typing import Any
 
 from pytest_isolation.inception import yaml
-from pytest_isolation.inception.place import Place, Text, Unreadable
+from pytest_isolation.inception.place import Broken, Place, Text, Unreadable
+from pytest_isolation.inception.secrets import asks_for_one
 from pytest_isolation.inception.tree import Tree, normal
 from pytest_isolation.inception.variables import ENVIRONMENT, read_env, resolved_map
 from pytest_isolation.inception.yaml import Map, Seq
@@ -156,7 +157,7 @@ def read_compose(tree: Tree, paths: list[str], env_file: str | None = None, proj
                 problems.append(Unreadable(f"more than {MAX_SERVICES} services; the rest was not looked at", name.at))
                 break
             if not isinstance(raw, Map):
-                problems.append(Unreadable(f"the service {str(name)!r} is no mapping", name.at))
+                problems.append(Broken(f"the service {str(name)!r} is no mapping", name.at))
                 continue
             own = bases.get(str(name), base)
             try:
@@ -203,10 +204,21 @@ def _variables(tree: Tree, path: str, problems: list[Unreadable]) -> dict[str, T
     if found is None:
         return {}
     try:  # what the shell sets goes before the file
-        return {key: value for key, value in read_env(tree.text(found), found).items() if key not in ENVIRONMENT}
+        return {key: value for key, value in env_of(tree, found, tree.text(found)).items() if key not in ENVIRONMENT}
     except Unreadable as error:
         problems.append(error)
         return {}
+
+
+def env_of(tree: Tree, path: str, text: str) -> dict[str, Text]:
+    """The variables of an env file with that text.
+
+    Of one that make copies from an example: those whose values do not ask for another.  The author fills them in.
+    """
+    found = read_env(text, path)
+    if path not in tree.made:
+        return found
+    return {key: value for key, value in found.items() if value.strip() and not asks_for_one(value.strip())}
 
 
 def _load(tree: Tree, path: str, opened: list[str], base: str, bases: dict[str, str]) -> Map:
@@ -216,7 +228,7 @@ def _load(tree: Tree, path: str, opened: list[str], base: str, bases: dict[str, 
     opened.append(path)
     document = yaml.load(tree.text(path), path)
     if not isinstance(document, Map):
-        raise Unreadable("no mapping at its top: a compose file has `services:` there", Place(path, 1))
+        raise Broken("no mapping at its top: a compose file has `services:` there", Place(path, 1))
     services = document.get("services")
     bases.update(dict.fromkeys(map(str, services) if isinstance(services, Map) else (), base))
     for included, directory in _included(document):
@@ -270,7 +282,7 @@ def _extended(
     at = raw.key("extends").at
     file = extends.get("file") if isinstance(extends, Map) else None
     if depth > 16 or not isinstance(name, Text):
-        raise Unreadable("extends in a circle, or names no service", at)
+        raise Broken("extends in a circle, or names no service", at)
     if isinstance(file, Text):
         found = tree.find(posixpath.join(base, file))
         if found is None:
@@ -283,7 +295,7 @@ def _extended(
         there = base
     below = services.get(name)
     if not isinstance(below, Map):
-        raise Unreadable(f"extends {str(name)!r}, which is no service there", at)
+        raise Broken(f"extends {str(name)!r}, which is no service there", at)
     rest = _empty(raw.at)
     rest.update({key: value for key, value in raw.items() if key != "extends"})
     below = _extended(tree, below, services, there, known, opened, depth + 1)
@@ -320,7 +332,7 @@ def _moved(service: Map, way: str) -> Map:
 
 def _mapping(value: object, at: Place) -> Map:
     if not isinstance(value, Map):
-        raise Unreadable("expected a mapping here", at)
+        raise Broken("expected a mapping here", at)
     return value
 
 

@@ -18,6 +18,8 @@ MAX_RECIPES = 500_000
 SUB_MAKE = re.compile(r"(?:^|&&|\|\||;|\bthen\s|\bdo\s)[\s@+-]*(?:\$\(MAKE\)|\$\{MAKE\}|make)\s+(?:-\S+\s+)*([\w.-]+)")
 ASSIGNMENT = re.compile(r"^\s*(?:export\s+|override\s+)*([\w.-]+)\s*(\?|\+|:{1,3}|!)?=\s*(.*)$", re.DOTALL)
 RULE = re.compile(r"^([^\t#=:][^=:#]*)(::?)(?!=)\s*(.*)$", re.DOTALL)
+AUTOMATIC = re.compile(r"(?<!\$)\$(?:([@<^*])|[({]([@<^*])([DF]?)[)}])")
+CALL = re.compile(r"\$[({]call\s+([\w.-]+)((?:,[^(){},]*)*)[)}]")
 SPECIAL = frozenset({
     ".PHONY", ".SILENT", ".DEFAULT", ".SUFFIXES", ".PRECIOUS", ".ONESHELL", ".NOTPARALLEL", ".IGNORE",
     ".EXPORT_ALL_VARIABLES", ".DELETE_ON_ERROR", ".SECONDARY", ".INTERMEDIATE", ".POSIX",
@@ -54,7 +56,7 @@ class Makefile:
         pending = [(target, False)]
         while pending:
             name, ready = pending.pop()
-            one = self.targets.get(name)
+            one = self.targets.get(name) or self._by_pattern(name)
             if one is None:
                 continue
             if ready:
@@ -69,12 +71,41 @@ class Makefile:
                 pending += [(need, False) for need in reversed(one.needs)]
         return found
 
+    def _by_pattern(self, name: str) -> Target | None:
+        """The target that a pattern rule makes of `name`: the longest pattern that fits, as make chooses."""
+        best: Target | None = None
+        stem = ""
+        for one in self.targets.values():
+            before, percent, after = one.name.partition("%")
+            if not percent or not name.startswith(before) or not name.endswith(after):
+                continue
+            if len(name) > len(before) + len(after) and (best is None or len(one.name) > len(best.name)):
+                best, stem = one, name[len(before) : len(name) - len(after)]
+        if best is None:
+            return None
+        needs = [need.replace("%", stem, 1) for need in best.needs]
+        recipe = [Text(_automatic(line, name, needs, stem), line.at) for line in best.recipe]
+        return Target(name, needs, recipe, best.at)
+
+
+def _automatic(line: str, target: str, needs: list[str], stem: str = "") -> str:
+    """make's own variables: $@, $<, $^ and $*, with D and F for the directory and the file."""
+    values = {"@": target, "<": needs[0] if needs else "", "^": " ".join(dict.fromkeys(needs)), "*": stem}
+
+    def put(match: re.Match[str]) -> str:
+        value, part = values[match[1] or match[2]], match[3]
+        if part == "D":
+            return posixpath.dirname(value) or "."
+        return posixpath.basename(value) if part == "F" else value
+
+    return AUTOMATIC.sub(put, line)
+
 
 def read_makefile(tree: Tree, path: str) -> Makefile:
     """Raises Unreadable when the file cannot be read; what it includes outside the tree is a problem of it."""
     made = Makefile(path)
     _read(tree, path, made, [])
-    first = next((name for name in made.targets if not name.startswith(".") or "/" in name), None)
+    first = next((one for one in made.targets if "%" not in one and (not one.startswith(".") or "/" in one)), None)
     made.default = made.variables.get(".DEFAULT_GOAL") or first
     if made.default:
         made.default = expand(made.default, made.variables).strip()
@@ -82,24 +113,38 @@ def read_makefile(tree: Tree, path: str) -> Makefile:
     for target in made.targets.values():
         lines, target.recipe = target.recipe, []
         for line in lines:
-            if left < 0:
-                says = f"its recipes have more than {MAX_RECIPES} characters with their variables put in"
-                made.problems.append(Unreadable(says, line.at))
-                return made
-            target.recipe.append(Text(_command(expand(line, made.variables)), line.at))
-            left -= len(target.recipe[-1]) + 20
+            text = expand(line, made.variables)
+            if "%" not in target.name:
+                text = _automatic(text, target.name, target.needs)
+            for part in text.split("\n"):  # a variable of several lines (define) is several commands
+                if left < 0:
+                    says = f"its recipes have more than {MAX_RECIPES} characters with their variables put in"
+                    made.problems.append(Unreadable(says, line.at))
+                    return made
+                if command := _command(part):
+                    target.recipe.append(Text(command, line.at))
+                left -= len(command) + 20
     return made
 
 
 def expand(text: str, variables: dict[str, str]) -> str:
-    """$(NAME) and ${NAME} put in; functions and unknown names stay as they are."""
+    """$(NAME), ${NAME} and $(call NAME,…) put in; other functions and unknown names stay as they are."""
     for _ in range(12):
-        new = re.sub(r"\$[({]([\w.-]+)[)}]", lambda m: variables.get(m[1], m[0]), text)
+        new = CALL.sub(lambda m: _called(m, variables), text)
+        new = re.sub(r"\$[({]([\w.-]+)[)}]", lambda m: variables.get(m[1], m[0]), new)
         new = re.sub(r"\$([A-Za-z])(?![\w(])", lambda m: variables.get(m[1], m[0]), new)
         if new == text or len(new) > MAX_EXPANSION:
             break
         text = new
     return text[:MAX_EXPANSION]
+
+
+def _called(match: re.Match[str], variables: dict[str, str]) -> str:
+    body = variables.get(match[1])
+    if body is None:
+        return match[0]
+    given = [one.strip() for one in (match[2] or "").split(",")[1:]]
+    return re.sub(r"\$[({]?([1-9])[)}]?", lambda m: given[int(m[1]) - 1] if int(m[1]) <= len(given) else "", body)
 
 
 def _command(line: str) -> str:
@@ -127,11 +172,16 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
         return
     opened.append(path)
     current: list[Target] = []
-    define = False
+    define: str | None = None
+    body: list[str] = []
     for number, line in _logical(tree.text(path)):
         at = Place(path, number)
-        if define:
-            define = not re.match(r"\s*endef\b", line)
+        if define is not None:
+            if re.match(r"\s*endef\b", line):
+                made.variables[define] = "\n".join(body)
+                define, body = None, []
+            elif sum(map(len, body)) < MAX_EXPANSION:
+                body.append(line)
             continue
         if line.startswith("\t"):
             for target in current:
@@ -144,8 +194,8 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
         deferred = (match := ASSIGNMENT.match(plain)) and match[2] in (None, "?")
         if re.search(r"\$[({]shell\s", plain) and not deferred:
             made.shells.append(Text(line.strip(), at))
-        if re.match(r"\s*define\b", plain):
-            define = True
+        if match := re.match(r"\s*(?:override\s+|export\s+)*define\s+([\w.-]+)", plain):
+            define = match[1]
         elif match := re.match(r"\s*-?s?include\s+(.*)$", plain):
             _include(tree, path, expand(match[1], made.variables), made, opened, at)
         elif re.match(r"\s*(if(n?eq|n?def)|else|endif|export\s*[\w ]*$|unexport|vpath)\b", plain):

@@ -22,6 +22,7 @@ from pytest_isolation.inception.git import Git
 from pytest_isolation.inception.makefile import Makefile, read_makefile
 from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.releases import SUBJECTS, number
+from pytest_isolation.inception.started import copy_as_make_does, used_by_make
 from pytest_isolation.inception.tree import Tree, normal, shortened
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Submission:
     def published(self) -> list[str]:
         """Files an evaluator gets: those in git's index, else those on disk."""
         if self.git is None:
-            return sorted(self.tree.files)
+            return sorted(self.tree.files.keys() - self.tree.made)
         return sorted(self.git.tracked)
 
     @cached_property
@@ -223,7 +224,8 @@ def read_submission(tree: Tree, asked: Asked, git: Git | None) -> Submission:
         if made.path(name) in tree:
             made.makefile = _or_problem(made, partial(read_makefile, tree, made.path(name)))
             break
-    used, env_file, base = _used_by_make(made)
+    copy_as_make_does(made)
+    used, env_file, base = used_by_make(made)
     paths = choose(tree, made.srcs, used)
     if paths:
         made.compose = _or_problem(made, lambda: read_compose(tree, paths, env_file, base))
@@ -248,58 +250,6 @@ def _or_problem(made: Submission, read: Callable[[], Read]) -> Read | None:
     except Unreadable as error:
         made.problems.append(error)
         return None
-
-
-def _used_by_make(made: Submission) -> tuple[list[str], str | None, str | None]:
-    """The compose files, the env file and the project directory of the first `up` that the default goal reaches."""
-    if made.makefile is None or made.makefile.default is None:
-        return [], None, None
-    for line in compose_calls(made.makefile.lines(made.makefile.default)):
-        words, base = line
-        files, env, at = [], None, 0
-        project = None
-        while at < len(words) - 1:
-            if words[at] in ("-f", "--file"):
-                files.append(words[at + 1])
-            elif words[at] == "--env-file":
-                env = words[at + 1]
-            elif words[at] == "--project-directory":
-                project = words[at + 1]
-            at += 1
-        files += [word.partition("=")[2] for word in words if word.startswith("--file=")]
-        env = next((word.partition("=")[2] for word in words if word.startswith("--env-file=")), env)
-        here = made.path(base)
-        found = [path for one in files if (path := normal(posixpath.join(here, one))) is not None]
-        env_path = normal(posixpath.join(here, env)) if env else None
-        project = next((word.partition("=")[2] for word in words if word.startswith("--project-directory=")), project)
-        return found, env_path, normal(posixpath.join(here, project)) if project else None
-    return [], None, None
-
-
-def compose_calls(lines: list[Text]) -> list[tuple[list[str], str]]:
-    """(words after `docker compose`, directory it runs in) of every call with `up`, `start` or `run` in it."""
-    found = []
-    for line in lines:
-        base = "."
-        for command in shell.parse(str(line), line.at.file, line.at.line or 1).commands:
-            words = list(command.real)
-            if words[:1] == ["cd"] and len(words) > 1:
-                base = posixpath.join(base, words[1])
-            if (rest := after_compose(words)) is not None and {"up", "start"} & set(rest):
-                found.append((rest, base))
-    return found
-
-
-def after_compose(words: list[str]) -> list[str] | None:
-    """What follows `docker compose` or `docker-compose`; None when it is neither."""
-    if not words:
-        return None
-    name = words[0].rpartition("/")[2]
-    if name == "docker-compose":
-        return words[1:]
-    if name == "docker" and "compose" in words:
-        return words[words.index("compose") + 1 :]
-    return None
 
 
 # -- images ----------------------------------------------------------------------------

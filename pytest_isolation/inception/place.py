@@ -37,3 +37,7 @@ class Unreadable(Exception):
     def __init__(self, message: str, at: Place) -> None:
         super().__init__(message)
         self.at = at
+
+
+class Broken(Unreadable):
+    """No program can read it: it is not this audit's limits, nor something that lies elsewhere."""

@@ -12,6 +12,8 @@ from pytest_isolation.inception.place import Place, Unreadable
 
 MAX_ENTRIES = 20_000
 MAX_DEPTH = 24
+MAX_MADE = 20
+"""Files that make copies."""
 MAX_FILE = 1 << 20
 """Bytes: no file that the rules read comes near."""
 MAX_TOTAL = 64 << 20
@@ -47,6 +49,8 @@ class Tree:
     files: dict[str, int] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     oddities: list[Oddity] = field(default_factory=list)
+    made: set[str] = field(default_factory=set)
+    """Those of `files` that are not there yet: make copies them from others."""
     _sorted: list[str] = field(default_factory=list)
     _links: dict[str, str] = field(default_factory=dict)
     _read: dict[str, bytes] = field(default_factory=dict)
@@ -68,6 +72,13 @@ class Tree:
         """A file by its path, whatever dots are in it; None when it is not in the tree."""
         plain = normal(path)
         return plain if plain is not None and plain in self.files else None
+
+    def copy(self, source: str, path: str) -> None:
+        """From now on `path` is a file like `source`, unless there is one."""
+        if path not in self.files and source in self.files and len(self.made) < MAX_MADE:
+            self.files[path] = self.files[source]
+            self._links[path] = self._links.get(source, source)
+            self.made.add(path)
 
     def data(self, path: str) -> bytes:
         """Raises Unreadable for what is too large or cannot be opened."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from pytest_isolation.inception.place import Place, Text, Unreadable
+from pytest_isolation.inception.place import Broken, Place, Text, Unreadable
 
 MAX_NODES = 20_000
 """After aliases are followed: a document of a thousand lines has about five thousand."""
@@ -46,7 +46,7 @@ class Typed(Text):
 
 
 def load(text: str, file: str) -> Any:
-    """The first document.  Raises Unreadable for what is no YAML or grows past MAX_NODES."""
+    """The first document.  Raises Broken for what is no YAML, Unreadable for what grows past MAX_NODES."""
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
@@ -60,9 +60,11 @@ def load(text: str, file: str) -> Any:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         at = Place(file, mark.line + 1 if mark else 0)
-        raise Unreadable(f"not YAML: {error.problem or error.context}", at) from None
+        several = "another document" in str(error.problem)  # of which compose reads each
+        kind = Unreadable if several else Broken
+        raise kind(f"not YAML: {error.problem or error.context}", at) from None
     except YAMLError as error:
-        raise Unreadable(f"not YAML: {' '.join(str(error).split())[:200]}", Place(file)) from None
+        raise Broken(f"not YAML: {' '.join(str(error).split())[:200]}", Place(file)) from None
     except RecursionError:
         raise Unreadable("nested too deep to be a compose file", Place(file)) from None
 
@@ -182,7 +184,7 @@ class _Builder:
         if not isinstance(node, MappingNode | SequenceNode):
             return self.scalar(node, at)
         if id(node) in self.open:
-            raise Unreadable("an alias contains itself", at)
+            raise Broken("an alias contains itself", at)
         self.open.add(id(node))
         made = self.mapping(node, at) if isinstance(node, MappingNode) else self.sequence(node, at)
         self.open.discard(id(node))
@@ -209,7 +211,7 @@ class _Builder:
                 value = self.build(value_node)
                 for one in value if isinstance(value, Seq) else [value]:
                     if not isinstance(one, Map):
-                        raise Unreadable("<< merges something that is no mapping", at)
+                        raise Broken("<< merges something that is no mapping", at)
                     for key, item in one.items():
                         merged.setdefault(key, item)
                 continue

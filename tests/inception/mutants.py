@@ -678,7 +678,6 @@ MUTANTS = (
         (".gitignore", "srcs/.env\n", ""),
         (ENV, None, None),
         verdict="advice",
-        also={"C10": "unclear", "W01": "unclear"},
     ),
     innocent("P08", "a pattern for it", (".gitignore", "srcs/.env\n", "*.env\n")),
     innocent("P08", "a .gitignore deeper", (".gitignore", "srcs/.env\n", ""), ("srcs/.gitignore", None, ".env\n")),

@@ -283,7 +283,9 @@ DEFENCE: tuple[Mutant, ...] = (
         (MAKEFILE, "all: up\n", "IDS := $(shell docker ps -aq)\n\nall: up\n"),
         verdict="advice",
     ),
-    innocent("T05", "a recipe asks Docker", (MAKEFILE, "clean:\n", "clean:\n\tdocker rm $(shell docker ps -aq)\n")),
+    innocent(
+        "T05", "a recipe asks Docker", (MAKEFILE, "clean:\n", "clean:\n\tdocker inspect $(shell docker ps -aq)\n")
+    ),
     innocent(
         "T05",
         "a variable that only a recipe uses",

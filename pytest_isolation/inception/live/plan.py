@@ -12,7 +12,8 @@ from typing import Any
 
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.inception.makefile import expand
-from pytest_isolation.inception.model import Submission, compose_calls
+from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.started import compose_calls
 
 COMPOSE = ("docker", "compose")
 

@@ -20,10 +20,16 @@ MANDATORY = ("nginx", "wordpress", "mariadb")
 
 def host_commands(s: Submission) -> Iterator[shell.Command]:
     """What the Makefile and the host's scripts run."""
+    for commands in host_texts(s):
+        yield from commands
+
+
+def host_texts(s: Submission) -> Iterator[list[shell.Command]]:
+    """The commands of each line of the Makefile, and of each script of the host."""
     for line in s.makefile.lines() if s.makefile else []:
-        yield from shell.parse(str(line), line.at.file, line.at.line).commands
+        yield shell.parse(str(line), line.at.file, line.at.line).commands
     for _, script in s.host_scripts:
-        yield from script.commands
+        yield script.commands
 
 
 def _value_of(text: str) -> str:

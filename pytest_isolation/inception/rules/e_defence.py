@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed
-from pytest_isolation.inception.model import Submission, after_compose
+from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import stores
 from pytest_isolation.inception.secrets import is_example
+from pytest_isolation.inception.started import after_compose
 from pytest_isolation.inception.yaml import Map
 
 OF_DOCKER = ("host", "bridge", "none")

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception import compose, makefile, nginx, shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
-from pytest_isolation.inception.model import Submission, after_compose, compose_calls
+from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.started import after_compose, compose_calls
 
 ROLES = ("nginx", "wordpress", "mariadb")
 ELSEWHERE = ("secrets/", "docs/", "doc/", ".github/", ".git", "vm/", "vagrant/", "test/", "tests/")

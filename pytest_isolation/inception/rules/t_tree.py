@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear
 from pytest_isolation.inception.model import Submission
-from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.place import Broken, Place
 from pytest_isolation.inception.registry import rule
 
 SHOWN = 10
@@ -41,7 +41,7 @@ def bounded(s: Submission) -> Iterator[Finding]:
 )  # fmt: skip
 def parsed(s: Submission) -> Iterator[Finding]:
     dockerfiles = {image.problem for image in s.images.values()}
-    for problem in [one for one in s.problems if one not in dockerfiles][:SHOWN]:
+    for problem in [one for one in s.problems if one not in dockerfiles and not isinstance(one, Broken)][:SHOWN]:
         yield fail(problem.at, str(problem), "correct it: what cannot be read here was not judged")
     scripts = [one.script for image in s.images.values() for one in image.starts]
     scripts += [script for image in s.images.values() for script in image.build_scripts]
@@ -73,3 +73,13 @@ def quiet_makefile(s: Submission) -> Iterator[Finding]:
     for line in (s.makefile.shells if s.makefile else [])[:SHOWN]:
         if any(word in line for word in ("rm ", "curl", "wget", "sudo", "docker", "> ", "sh -c", "eval")):
             yield advice(line.at, f"runs whenever make reads the file: {line[:120]}", "move it into a recipe")
+
+
+@rule(
+    "T06", Severity.END,
+    asks="docker compose can read the compose file.",
+    look="docker compose config",
+)  # fmt: skip
+def compose_reads_it(s: Submission) -> Iterator[Finding]:
+    for problem in [one for one in s.problems if isinstance(one, Broken)][:SHOWN]:
+        yield fail(problem.at, str(problem), "correct it: no version of compose starts a service of this file")

@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 
 from pytest_isolation.inception import shell
+from pytest_isolation.inception.compose import env_of
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
 from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.d_images import _texts
-from pytest_isolation.inception.variables import interpolate, read_env, unresolved
+from pytest_isolation.inception.variables import interpolate, unresolved
 
 
 def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
@@ -57,7 +58,7 @@ def known(s: Submission) -> dict[str, str]:
                 found |= {name: value for name, _, value in (word.partition("=") for word in one.words)}
         for written in image.service.env_files:
             if path := s.tree.find(posixpath.join(image.service.base, written)):
-                found |= {name: str(value) for name, value in read_env(s.tree.lenient(path), path).items()}
+                found |= {name: str(value) for name, value in env_of(s.tree, path, s.tree.lenient(path)).items()}
         for name, value in image.service.environment.items():
             if (given := variables.get(name) if value is None else value) is not None:
                 found[name] = str(given)

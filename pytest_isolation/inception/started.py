@@ -1,0 +1,101 @@
+"""What make does before the stack is there: the env files it copies, the compose files it starts."""
+
+from __future__ import annotations
+
+import posixpath
+from typing import TYPE_CHECKING
+
+from pytest_isolation.inception import shell
+from pytest_isolation.inception.tree import normal
+
+if TYPE_CHECKING:
+    from pytest_isolation.inception.model import Submission
+    from pytest_isolation.inception.place import Text
+
+
+def copy_as_make_does(made: Submission) -> None:
+    """Env files that the default goal, or a script it calls, copies from files of the submission."""
+    if made.makefile is None or made.makefile.default is None:
+        return
+    for line in made.makefile.lines(made.makefile.default):
+        base = made.root
+        commands = shell.parse(str(line), line.at.file, line.at.line or 1).commands
+        for command in commands:
+            words = list(command.real)
+            if words[:1] == ["cd"] and len(words) > 1:
+                base = posixpath.join(base, words[1])
+            called = next((found for word in words[:3] if word.endswith(".sh")
+                           and (found := made.tree.find(posixpath.join(base, word)))), None)  # fmt: skip
+            inner = shell.parse(made.tree.lenient(called), called).commands if called else []
+            for one in (command, *inner):
+                _copy(made, one, base)
+
+
+def _copy(made: Submission, command: shell.Command, base: str) -> None:
+    places = [word for word in command.real[1:] if not word.startswith("-")]
+    if command.name not in ("cp", "install", "ln") or len(places) != 2 or "$" in "".join(places):
+        return
+    source, target = (normal(posixpath.join(base, one)) for one in places)
+    if source is None or target is None or source not in made.tree:
+        return
+    if target in made.tree.directories:
+        target = posixpath.join(target, posixpath.basename(source))
+    if posixpath.basename(target).endswith(".env") and target not in made.tree:
+        made.tree.copy(source, target)
+
+
+def used_by_make(made: Submission) -> tuple[list[str], str | None, str | None]:
+    """The compose files, the env file and the project directory of the first `up` that make reaches.
+
+    By the default goal; where that starts nothing, by the first target that does.
+    """
+    if made.makefile is None or made.makefile.default is None:
+        return [], None, None
+    goals = [made.makefile.default, *made.makefile.targets]
+    calls = next((some for goal in goals if (some := compose_calls(made.makefile.lines(goal)))), [])
+    for line in calls:
+        words, base = line
+        files, env, at = [], None, 0
+        project = None
+        while at < len(words) - 1:
+            if words[at] in ("-f", "--file"):
+                files.append(words[at + 1])
+            elif words[at] == "--env-file":
+                env = words[at + 1]
+            elif words[at] == "--project-directory":
+                project = words[at + 1]
+            at += 1
+        files += [word.partition("=")[2] for word in words if word.startswith("--file=")]
+        env = next((word.partition("=")[2] for word in words if word.startswith("--env-file=")), env)
+        here = made.path(base)
+        found = [path for one in files if (path := normal(posixpath.join(here, one))) is not None]
+        env_path = normal(posixpath.join(here, env)) if env else None
+        project = next((word.partition("=")[2] for word in words if word.startswith("--project-directory=")), project)
+        return found, env_path, normal(posixpath.join(here, project)) if project else None
+    return [], None, None
+
+
+def compose_calls(lines: list[Text]) -> list[tuple[list[str], str]]:
+    """(words after `docker compose`, directory it runs in) of every call with `up`, `start` or `run` in it."""
+    found = []
+    for line in lines:
+        base = "."
+        for command in shell.parse(str(line), line.at.file, line.at.line or 1).commands:
+            words = list(command.real)
+            if words[:1] == ["cd"] and len(words) > 1:
+                base = posixpath.join(base, words[1])
+            if (rest := after_compose(words)) is not None and {"up", "start"} & set(rest):
+                found.append((rest, base))
+    return found
+
+
+def after_compose(words: list[str]) -> list[str] | None:
+    """What follows `docker compose` or `docker-compose`; None when it is neither."""
+    if not words:
+        return None
+    name = words[0].rpartition("/")[2]
+    if name == "docker-compose":
+        return words[1:]
+    if name == "docker" and "compose" in words:
+        return words[words.index("compose") + 1 :]
+    return None
