@@ -40,6 +40,14 @@ class Instruction:
         """The exec form, or the text split as a shell would."""
         return self.exec_form if self.exec_form is not None else tuple(split(self.text))
 
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """(name, value) of ENV and ARG; `ENV NAME VALUE` is one; an ARG without a value has none."""
+        words = self.words
+        if self.name == "ENV" and words and "=" not in words[0] and len(words) > 1:
+            return [(words[0], " ".join(words[1:]))]
+        return [(name, value) for name, equals, value in (word.partition("=") for word in words) if equals]
+
     def __str__(self) -> str:
         return f"{self.name} {self.text}"
 

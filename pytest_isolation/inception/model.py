@@ -24,9 +24,10 @@ from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.releases import SUBJECTS, number
 from pytest_isolation.inception.started import copy_as_make_does, used_by_make
 from pytest_isolation.inception.tree import Tree, normal, shortened
+from pytest_isolation.inception.variables import interpolate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Read = TypeVar("Read")
 
@@ -270,7 +271,7 @@ def _image(made: Submission, service: Service) -> Image:
         return image
     image.stages = image.dockerfile.lineage(image.stage)
     _copies(made, image)
-    _packages(image)
+    _packages(made, image)
     _starts(made, image)
     return image
 
@@ -341,19 +342,41 @@ def run_texts(stage: Stage) -> list[Text]:
     return found
 
 
-def _packages(image: Image) -> None:
+def _packages(made: Submission, image: Image) -> None:
+    """What RUN installs: by name, by a variable of ARG, ENV or the script, and in the scripts that it starts."""
+    known = dict(image.dockerfile.arguments) if image.dockerfile is not None else {}
+    given = image.service.build.args if image.service.build is not None else {}
+    opened: set[str] = set()
     for stage in image.stages:
-        for text in run_texts(stage):
-            script = shell.parse(str(text), text.at.file, text.at.line)
+        for one in stage.every("ARG", "ENV"):
+            for name, value in one.pairs:
+                if one.name == "ARG" and given.get(name):
+                    value = str(given[name])
+                known[name] = Text(interpolate(value, known), one.at)
+        scripts = [shell.parse(str(text), text.at.file, text.at.line) for text in run_texts(stage)]
+        for script in scripts:  # which grows
             image.build_scripts.append(script)
+            own = known | {name: Text(value, at) for name, (value, at) in script.assignments.items()}
             for command in script.commands:
-                words = command.real
-                verb = INSTALLERS.get(command.name)
-                if verb is None or verb not in words:
-                    continue
-                for word in words[words.index(verb) + 1 :]:
-                    if not word.startswith(("-", ".", "$")):
-                        image.packages.setdefault(re.split(r"[=<>~@]", word)[0], command.at)
+                _installs(image, command, own)
+                for word in command.real[:3]:
+                    path = image.copies.get(posixpath.normpath(posixpath.join(image.workdir, word))) if word else None
+                    if path is not None and path not in opened and len(opened) < 20:
+                        opened.add(path)
+                        text = made.tree.lenient(path)
+                        if "\0" not in text and _is_shell(text, path):
+                            scripts.append(shell.parse(text, path))
+
+
+def _installs(image: Image, command: shell.Command, known: Mapping[str, str]) -> None:
+    words = command.real
+    verb = INSTALLERS.get(command.name)
+    if verb is None or verb not in words:
+        return
+    for written in words[words.index(verb) + 1 :]:
+        for word in interpolate(written, known).split():
+            if not word.startswith(("-", ".", "$")):
+                image.packages.setdefault(re.split(r"[=<>~@]", word)[0], command.at)
 
 
 def _starts(made: Submission, image: Image) -> None:
@@ -390,7 +413,7 @@ def _follow(made: Submission, image: Image) -> None:
     """Every script that runs when the container starts, each once."""
     seen: set[str] = set()
     argv = image.argv
-    if len(argv) >= 3 and argv[0].rpartition("/")[2] in SHELLS and argv[1] == "-c":
+    if len(argv) >= 3 and argv[0].rpartition("/")[2] in SHELLS and re.fullmatch(r"-[a-z]*c", argv[1]):
         at = image.started_at
         image.starts.append(Start(at, shell.parse(argv[2], at.file, at.line), None))
     for word in argv:

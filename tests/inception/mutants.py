@@ -691,7 +691,7 @@ MUTANTS = (
         (NGINX, "FROM debian:bookworm", "FROM --platform=linux/amd64 debian:bookworm AS base\nFROM base AS last"),
     ),
     innocent("D01", "lower case", (NGINX, "FROM debian:bookworm", "from debian:bookworm")),
-    breach("D02", "no tag", (NGINX, "debian:bookworm", "debian")),
+    breach("D02", "no tag", (NGINX, "debian:bookworm", "debian"), also={"C06": "fail"}),
     breach("D02", "alpine:3 floats", (NGINX, "debian:bookworm", "alpine:3")),
     breach("D02", "stable moves", (NGINX, "debian:bookworm", "debian:stable")),
     innocent(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_isolation.inception.registry import every_rule
-from tests.inception.mutants import COMPOSE, ENV, MAKEFILE, Edit, breach, innocent
+from tests.inception.mutants import COMPOSE, ENV, MAKEFILE, MARIADB, NGINX, WORDPRESS, Edit, breach, innocent
 
 MKDIR = "\t. ./srcs/.env && mkdir -p $$DATA/mariadb $$DATA/wordpress\n"
 SECRET = "secrets/db_password.txt"
@@ -108,6 +108,49 @@ SHAPES = (
         ("srcs/stack.yml", "  networks: [inception]\n", "  networks: [inception]\n  links: [x]\n"),
         (MAKEFILE, "srcs/docker-compose.yml", "srcs/stack.yml"), also={"S06": "fail"},
     ),
+    # -- images, and what builds and starts them
+    innocent("S08", "the package's name is in an ARG",
+             (MARIADB, "FROM debian:bookworm\n", "FROM debian:bookworm\nARG SERVER=mariadb-server\n"),
+             (MARIADB, "recommends mariadb-server", "recommends $SERVER")),
+    innocent("S08", "the packages are in an ENV, several in one",
+             (NGINX, "FROM debian:bookworm\n", 'FROM debian:bookworm\nENV NEEDED="nginx openssl"\n'),
+             (NGINX, "recommends nginx openssl", "recommends ${NEEDED}")),
+    breach("D04", "NGINX in WordPress by an ARG",
+           (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm\nARG ALSO=nginx\n"),
+           (WORDPRESS, "php8.2-mysql wordpress ", "php8.2-mysql $ALSO wordpress ")),
+    innocent("D04", "an ARG that compose gives another value",
+             (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm\nARG ALSO=nginx\n"),
+             (WORDPRESS, "php8.2-mysql wordpress ", "php8.2-mysql $ALSO wordpress "),
+             (COMPOSE, "build: requirements/wordpress\n", "build: {context: requirements/wordpress, args: {ALSO: less}}\n")),
+    innocent("S08", "a script that RUN starts installs it",
+             (MARIADB, "    && apt-get install -y --no-install-recommends mariadb-server \\\n", "    && sh /tmp/install.sh \\\n"),
+             (MARIADB, "RUN apt-get update", "COPY tools/install.sh /tmp/\nRUN apt-get update"),
+             ("srcs/requirements/mariadb/tools/install.sh", None,
+              "#!/bin/sh\nset -e\napt-get install -y mariadb-server && rm -rf /var/lib/apt/lists/*\n")),
+    breach("D04", "a script that RUN starts installs NGINX in MariaDB",
+           (MARIADB, "RUN apt-get update", "COPY tools/more.sh /tmp/\nRUN sh /tmp/more.sh && apt-get update"),
+           ("srcs/requirements/mariadb/tools/more.sh", None, "#!/bin/sh\napt-get update && apt-get install -y nginx\n")),
+    innocent("D04", "a script that nothing starts installs NGINX in MariaDB",
+             (MARIADB, "RUN apt-get update", "COPY tools/more.sh /tmp/\nRUN apt-get update"),
+             ("srcs/requirements/mariadb/tools/more.sh", None, "#!/bin/sh\napt-get update && apt-get install -y nginx\n")),
+    breach("D06", "a shell's words start a script with an endless loop",
+           (NGINX, 'CMD ["nginx", "-g", "daemon off;"]',
+            'COPY tools/go.sh /go.sh\nCMD ["bash", "-ec", "bash /go.sh && exec nginx -g \'daemon off;\'"]'),
+           ("srcs/requirements/nginx/tools/go.sh", None, "#!/bin/bash\nwhile true; do echo waiting; sleep 1; done\n")),
+    innocent("D06", "a shell's words start a script with a loop that ends",
+             (NGINX, 'CMD ["nginx", "-g", "daemon off;"]',
+              'COPY tools/go.sh /go.sh\nCMD ["bash", "-ec", "bash /go.sh && exec nginx -g \'daemon off;\'"]'),
+             ("srcs/requirements/nginx/tools/go.sh", None, "#!/bin/bash\nfor one in 1 2 3; do echo $one; sleep 1; done\n")),
+    breach("D09", "mysqld_safe by the start script", (MARIADB, '"mariadbd", "--user', '"mysqld_safe", "--user'), verdict="advice"),
+    breach("D09", "mariadbd-safe without a script",
+           (MARIADB, 'ENTRYPOINT ["start"]\nCMD ["mariadbd", "--user=mysql"]', 'CMD ["mariadbd-safe", "--user=mysql"]'),
+           verdict="advice"),
+    innocent("D09", "mysqld itself", (MARIADB, '"mariadbd", "--user', '"mysqld", "--user')),
+    breach("C06", "a base without a tag", (NGINX, "FROM debian:bookworm", "FROM debian"), also={"D02": "fail"}),
+    breach("C06", "an image without a tag", (COMPOSE, "image: nginx:inception", "image: nginx"), verdict="advice"),
+    innocent("C06", "a stage has no tag",
+             (NGINX, "FROM debian:bookworm", "FROM debian:bookworm AS base\nFROM base")),
+    innocent("C06", "a tag by a variable", (NGINX, "FROM debian:bookworm", "ARG RELEASE=debian:bookworm\nFROM $RELEASE")),
     # -- a compose file that nothing reads
     *(
         breach("T06", name, (COMPOSE, old, new), also=also)

@@ -429,6 +429,21 @@ def test_a_credential_in_the_history(top: Path) -> None:
         assert "hunter22" not in str(found)
 
 
+def test_a_credential_in_the_history_of_a_repository_above(top: Path, tmp_path: Path) -> None:
+    """The submission's own past, and not that of the directory beside it."""
+    shutil.rmtree(top / ".git")
+    (tmp_path / "libft").mkdir()
+    (tmp_path / "libft/.env").write_text("DB_PASSWORD=hunter33\n")
+    (top / "srcs/old.env").write_text("DB_PASSWORD=hunter22\n")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-f", "libft", f"{top.name}/srcs/old.env", f"{top.name}/Makefile")
+    git(tmp_path, "commit", "-q", "-m", "oops")
+    git(tmp_path, "rm", "-q", "-r", "libft", f"{top.name}/srcs/old.env")
+    git(tmp_path, "commit", "-q", "-m", "gone")
+    found = told(rows_of(top), "P07")
+    assert len(found) == 1 and found[0].startswith("srcs/old.env") and "DB_PASSWORD" in found[0]
+
+
 @pytest.mark.parametrize("file", ["srcs/old.sh", "srcs/requirements/old/Dockerfile"])
 def test_a_credential_in_a_past_script(top: Path, file: str) -> None:
     (top / file).parent.mkdir(exist_ok=True)

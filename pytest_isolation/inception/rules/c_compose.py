@@ -168,12 +168,23 @@ def no_latest(s: Submission) -> Iterator[Finding]:
     for name, service in s.compose.services.items():
         if service.image is not None and service.image.endswith(":latest"):
             yield fail(service.image.at, f"{name}: image: {service.image}", f"give it a tag: {name}:inception")
+        elif service.image is not None and service.build is not None and _untagged(service.image):
+            says = f"{name}: image: {service.image}: no tag, so docker images shows the tag latest"
+            yield advice(service.image.at, says, f"give it a tag: {name}:inception")
     for image in s.images.values():
+        names: set[str] = {"scratch"}
         for stage in image.dockerfile.stages if image.dockerfile else []:
+            fix = "name the penultimate stable release instead of latest (D03)"
             if stage.base.endswith(":latest"):
-                yield fail(
-                    stage.base.at, f"FROM {stage.base}", "name the penultimate stable release instead of latest (D03)"
-                )
+                yield fail(stage.base.at, f"FROM {stage.base}", fix)
+            elif stage.base.lower() not in names and _untagged(stage.base):
+                yield fail(stage.base.at, f"FROM {stage.base}: no tag is the tag latest", fix)
+            names.add((stage.name or "").lower())
+
+
+def _untagged(image: str) -> bool:
+    """Neither a tag nor a digest, and no variable that may bring one."""
+    return not {":", "@", "$"} & set(posixpath.basename(image)) and "$" not in image
 
 
 @rule(

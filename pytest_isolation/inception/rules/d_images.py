@@ -231,6 +231,15 @@ def no_service_manager(s: Submission) -> Iterator[Finding]:
                 yield advice(command.at, f"{image.service.name}: {command}", "start the daemon itself")
 
 
+WRAPPERS = ("mysqld_safe", "mariadbd-safe")
+"""Scripts that stay the first process, with the daemon below them: a signal does not reach it."""
+
+
+def _wrapped(image: Image, name: str, at: Place) -> Finding:
+    says = f"{image.service.name}: {name} is a shell script that starts the daemon and stays the first process"
+    return advice(at, says, "start mariadbd itself: exec mariadbd --user=mysql")
+
+
 def _last_commands(script: shell.Script) -> list[shell.Command]:
     """Up to the last that runs; where that is a function (`main "$@"`), up to the last of it."""
     function = None
@@ -256,9 +265,17 @@ def daemon_is_first(s: Submission) -> Iterator[Finding]:
         if any(_hack(command.real) for start in image.starts for command in start.script.commands):
             continue
         first = image.starts[0] if image.starts else None
+        if first is None and posixpath.basename(image.argv[0]) in WRAPPERS:
+            yield _wrapped(image, posixpath.basename(image.argv[0]), image.started_at)
         if first is None or _hack(image.argv):
             continue
         commands = _last_commands(first.script)
+        last = commands[-1] if commands else None
+        started = last.name if last is not None else ""
+        if started == "$@" and image.entrypoint and image.command:
+            started = posixpath.basename(image.command[0])
+        if last is not None and last.is_exec and started in WRAPPERS:
+            yield _wrapped(image, started, last.at)
         if commands and not commands[-1].is_exec and not any(one.is_exec for one in commands[-2:]):
             if first.path is None and len(commands) == 1:
                 continue  # the shells of both distributions exec a single simple command themselves

@@ -73,19 +73,17 @@ def makes_directories(s: Submission) -> Iterator[Finding]:
         yield not_applicable("no target starts the stack (S05, S06)")
         return
     makers = [one for one in _commands(s, goal) if one.name == "mkdir" or (one.name == "install" and "-d" in one.words)]
-    if not makers:
-        elsewhere = [
-            one for one in _commands(s, None)
-            if one.name == "mkdir" and (_last_part(devices[0]) in str(one) or "data" in str(one).lower())
-        ]  # fmt: skip
-        where = f"; {elsewhere[0].at} does, in a target that {goal} does not reach" if elsewhere else ""
-        yield fail(devices[0].at, f"nothing that `make {goal}` runs makes {devices[0]}{where}",
-                   f"mkdir -p {devices[0]} before up")  # fmt: skip
-        return
     made = " ".join(str(one) for one in makers)
     for device in devices:
-        if "$" not in made and _last_part(device) not in made:
-            yield fail(device.at, f"nothing that `make {goal}` runs makes {device}", f"mkdir -p {device} before up")
+        if "$" in made or _last_part(device) in made:
+            continue
+        elsewhere = [
+            one for one in _commands(s, None)
+            if one.name == "mkdir" and one not in makers
+            and (_last_part(device) in str(one) or "data" in str(one).lower())
+        ]  # fmt: skip
+        where = f"; {elsewhere[0].at} does, in a target that {goal} does not reach" if elsewhere else ""
+        yield fail(device.at, f"nothing that `make {goal}` runs makes {device}{where}", f"mkdir -p {device} before up")
 
 
 def _last_part(path: str) -> str:
