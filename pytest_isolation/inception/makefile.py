@@ -19,6 +19,7 @@ SUB_MAKE = re.compile(r"(?:^|&&|\|\||;|\bthen\s|\bdo\s)[\s@+-]*(?:\$\(MAKE\)|\$\
 ASSIGNMENT = re.compile(r"^\s*(?:export\s+|override\s+)*([\w.-]+)\s*(\?|\+|:{1,3}|!)?=\s*(.*)$", re.DOTALL)
 RULE = re.compile(r"^([^\t#=:][^=:#]*)(::?)(?!=)\s*(.*)$", re.DOTALL)
 AUTOMATIC = re.compile(r"(?<!\$)\$(?:([@<^*])|[({]([@<^*])([DF]?)[)}])")
+CONDITION = re.compile(r" *(endif|(?:else\s+)?if(?:n?eq|n?def)|else)\b(.*?)(?:\s#.*)?$", re.DOTALL)
 CALL = re.compile(r"\$[({]call\s+([\w.-]+)((?:,[^(){},]*)*)[)}]")
 SPECIAL = frozenset({
     ".PHONY", ".SILENT", ".DEFAULT", ".SUFFIXES", ".PRECIOUS", ".ONESHELL", ".NOTPARALLEL", ".IGNORE",
@@ -174,8 +175,14 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
     current: list[Target] = []
     define: str | None = None
     body: list[str] = []
+    branches: list[Branch] = []
     for number, line in _logical(tree.text(path)):
         at = Place(path, number)
+        if define is None and (match := CONDITION.match(line)) and not line.startswith("\t"):
+            _branch(match, branches, made.variables)
+            continue
+        if any(one.read is False for one in branches):
+            continue
         if define is not None:
             if re.match(r"\s*endef\b", line):
                 made.variables[define] = "\n".join(body)
@@ -198,7 +205,7 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
             define = match[1]
         elif match := re.match(r"\s*-?s?include\s+(.*)$", plain):
             _include(tree, path, expand(match[1], made.variables), made, opened, at)
-        elif re.match(r"\s*(if(n?eq|n?def)|else|endif|export\s*[\w ]*$|unexport|vpath)\b", plain):
+        elif re.match(r"\s*(export\s*[\w ]*$|unexport|vpath)\b", plain):
             continue
         elif (match := RULE.match(plain)) and not ASSIGNMENT.match(plain):
             current = _rule(made, match, at)
@@ -207,6 +214,41 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
             current = []
         else:
             current = current if line.startswith(" ") else []
+
+
+@dataclass(slots=True)
+class Branch:
+    """Of a condition; each is known to be so, known not to be so, or depends on the machine (None)."""
+
+    read: bool | None
+    """make reads its lines."""
+    open: bool | None
+    """None of the branches so far was taken: a later one may be."""
+
+
+def _branch(match: re.Match[str], branches: list[Branch], variables: dict[str, str]) -> None:
+    """Enter or leave a branch."""
+    words = match[1].split()
+    if words[0] == "endif":
+        del branches[-1:]
+        return
+    may = True if words[0] != "else" else branches.pop().open if branches else None
+    condition = _holds(words[-1], match[2].strip(), variables) if words[-1] != "else" else True
+    if may is False or condition is False:
+        branches.append(Branch(False, may))
+    else:
+        branches.append(Branch(True if may and condition else None, False if condition else None))
+
+
+def _holds(word: str, text: str, variables: dict[str, str]) -> bool | None:
+    """Whether a condition holds; None when that depends on the machine."""
+    if word in ("ifdef", "ifndef"):
+        return None if text not in variables else bool(variables[text]) == (word == "ifdef")
+    pair = re.fullmatch(r"\(\s*([^,()]*?)\s*,\s*([^,()]*?)\s*\)", expand(text, variables).strip())
+    pair = pair or re.fullmatch(r"""["']([^"']*)["']\s+["']([^"']*)["']""", expand(text, variables).strip())
+    if pair is None or "$" in pair[0]:
+        return None
+    return (pair[1] == pair[2]) == (word == "ifeq")
 
 
 def _rule(made: Makefile, match: re.Match[str], at: Place) -> list[Target]:

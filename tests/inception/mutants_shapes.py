@@ -99,6 +99,22 @@ SHAPES = (
     innocent("S06", "what starts the stack is a define with parameters",
              (MAKEFILE, "all: up", "define start\nmkdir -p $(1)/mariadb $(1)/wordpress\n-$(COMPOSE) up $(2)\nendef\n\nall: up"),
              (MAKEFILE, MKDIR + "\t$(COMPOSE) up --detach --build\n", "\t$(call start,/home/student/data,-d --build)\n")),
+    innocent("M02", "a branch of a condition that never holds",
+             (MAKEFILE, "re: fclean all", "MODE = quiet\nifeq ($(MODE),loud)\npurge:\n\tdocker system prune -af\nelse\npurge: fclean\nendif\n\nre: fclean all")),
+    breach("M02", "a branch of a condition that holds",
+           (MAKEFILE, "re: fclean all", "MODE = quiet\nifneq ($(MODE), loud)  # now\npurge:\n\tdocker system prune -af\nelse\npurge: fclean\nendif\n\nre: fclean all"),
+           verdict="advice"),
+    innocent("S06", "conditions that depend on the machine",
+             (MAKEFILE, "COMPOSE = docker compose -f srcs/docker-compose.yml\n",
+              "ifeq ($(shell which docker-compose),)\nCOMPOSE = docker compose -f srcs/docker-compose.yml\nelse ifdef OLD\n"
+              "COMPOSE = docker-compose -f srcs/docker-compose.yml\nelse\nCOMPOSE = docker-compose -f srcs/docker-compose.yml\nendif\n")),
+    *(
+        innocent(
+            "S06", f"branch {taken} of three",
+            (MAKEFILE, "all: up", f"A = {taken}\nifeq ($(A),1)\nall: {one}\nelse ifeq ($(A),2)\nall: {two}\nelse\nall: {three}\nendif\n#"),
+        )
+        for taken, one, two, three in ((1, "up", "down", "clean"), (2, "down", "up", "clean"), (3, "down", "clean", "up"))
+    ),
     breach("C07", "a define runs a container by itself",
            (MAKEFILE, "all: up", "define more\ndocker run -d redis:7\nendef\n\nall: up"),
            (MAKEFILE, "\t$(COMPOSE) up --detach --build\n", "\t$(COMPOSE) up --detach --build\n\t$(more)\n"), verdict="advice"),
