@@ -214,3 +214,11 @@ def _json_list(text: str) -> tuple[str, ...] | None:
     except (ValueError, RecursionError):
         return None
     return tuple(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else None
+
+
+def meant(text: str) -> tuple[str, ...]:
+    """The words of a list with a comment behind it, or in single quotes: a shell runs it, and its author means them."""
+    match = re.match(r"\s*(\[[^\[\]]*\])", text)
+    if match is None:
+        return ()
+    return _json_list(match[1]) or _json_list(match[1].replace("'", '"')) or ()

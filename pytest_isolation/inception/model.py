@@ -416,7 +416,8 @@ def _follow(made: Submission, image: Image) -> None:
     if len(argv) >= 3 and argv[0].rpartition("/")[2] in SHELLS and re.fullmatch(r"-[a-z]*c", argv[1]):
         at = image.started_at
         image.starts.append(Start(at, shell.parse(argv[2], at.file, at.line), None))
-    for word in argv:
+    meant = docker.meant(image.broken_json.text) if image.broken_json is not None else ()
+    for word in (*argv, *meant):
         _open(made, image, word, seen)
     number = 0
     while number < len(image.starts) and number < 50:

@@ -157,6 +157,15 @@ SHAPES = (
              (NGINX, 'CMD ["nginx", "-g", "daemon off;"]',
               'COPY tools/go.sh /go.sh\nCMD ["bash", "-ec", "bash /go.sh && exec nginx -g \'daemon off;\'"]'),
              ("srcs/requirements/nginx/tools/go.sh", None, "#!/bin/bash\nfor one in 1 2 3; do echo $one; sleep 1; done\n")),
+    *(
+        breach("D05", f"a list that is none, and a loop behind it: {command}",
+               (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', f"COPY tools/go.sh /go.sh\nCMD {command}"),
+               ("srcs/requirements/nginx/tools/go.sh", None,
+                "#!/bin/bash\nwhile true; do echo waiting; sleep 1; done\nexec nginx -g 'daemon off;'\n"),
+               also={"D06": "fail"})
+        for command in ('["bash", "/go.sh"]  # the site', "['bash', '/go.sh']")
+    ),
+    innocent("D05", "a comment on the line before", (NGINX, 'CMD ["nginx"', '# the site\nCMD ["nginx"')),
     breach("D09", "mysqld_safe by the start script", (MARIADB, '"mariadbd", "--user', '"mysqld_safe", "--user'), verdict="advice"),
     breach("D09", "mariadbd-safe without a script",
            (MARIADB, 'ENTRYPOINT ["start"]\nCMD ["mariadbd", "--user=mysql"]', 'CMD ["mariadbd-safe", "--user=mysql"]'),
