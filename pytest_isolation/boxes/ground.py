@@ -18,6 +18,7 @@ from pytest_isolation.boxes.local import start_local
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
+    from pytest_isolation.boxes.lifetime import Lifetime
 
 AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW = -100, 0x200, 0x100
 PIECE, SMALL = 256 << 10, 16 << 10
@@ -45,6 +46,9 @@ class Ground(Protocol):
     def path(self, *parts: str | os.PathLike[str]) -> Path:
         """A path there, as seen by a process outside."""
 
+    def register_directory(self, lifetime: Lifetime, path: Path) -> None:
+        """Write down a directory that is about to be made there, for one level of files."""
+
     def __hash__(self) -> int: ...
 
 
@@ -57,6 +61,9 @@ class Here:
     def path(self, *parts: str | os.PathLike[str]) -> Path:
         return Path(*parts)
 
+    def register_directory(self, lifetime: Lifetime, path: Path) -> None:
+        lifetime.register("directory", os.fspath(path))
+
 
 HERE = Here()
 
@@ -65,11 +72,15 @@ class Elsewhere:
     """The machine of `proc`, a process there that is in the machine's own namespaces.
 
     `home`: a descriptor, in `proc` and its children, of the mount namespace that `proc` started in, where the agent's
-    file is `agent`; without it the agent cannot be lent to a container there.
+    file is `agent`; without it the agent cannot be lent to a container there.  `reached_by`: the kind of a register and
+    what follows a path in its handle, for which a technology's clean() comes back to this machine; None where it dies
+    with the run.
     """
 
-    def __init__(self, proc: Proc, *, home: int = -1, agent: str = "/agent") -> None:
-        self.proc, self.home, self.agent = proc, home, agent
+    def __init__(
+        self, proc: Proc, *, home: int = -1, agent: str = "/agent", reached_by: tuple[str, str] | None = None
+    ) -> None:
+        self.proc, self.home, self.agent, self._reached_by = proc, home, agent, reached_by
         self._path: type[PathThere] = type("PathThere", (PathThere,), {"proc": proc, "__slots__": ()})
 
     def start(self, name: str = "outside") -> Standing:
@@ -77,6 +88,11 @@ class Elsewhere:
 
     def path(self, *parts: str | os.PathLike[str]) -> Path:
         return self._path(*parts)
+
+    def register_directory(self, lifetime: Lifetime, path: Path) -> None:
+        if self._reached_by is not None:
+            kind, where = self._reached_by
+            lifetime.register(kind, f"{path} {where}".strip())
 
 
 class _Child:
@@ -100,6 +116,16 @@ class _Child:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def remove_directory(path: Path) -> bool:
+    """Remove a directory that has files and sockets in it, and no directory; returns whether it was there."""
+    if not path.exists():
+        return False
+    for one in list(path.iterdir()):
+        one.unlink(missing_ok=True)
+    path.rmdir()
+    return True
 
 
 def _done(reply: Reply, path: PathThere) -> Reply:

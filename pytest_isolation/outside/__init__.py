@@ -9,17 +9,26 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.ground import Standing
+from pytest_isolation.boxes.ground import Standing, remove_directory
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.processes import Canary, canary_for, host_pids
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.box import Box
+
+
+@dataclass(frozen=True, slots=True)
+class _Directory:
+    path: Path
+
+    def close(self) -> None:
+        remove_directory(self.path)
 
 
 class Outside:
@@ -63,19 +72,29 @@ class Outside:
 
     @contextmanager
     def directory(self, above: str = "/var/tmp") -> Iterator[Path]:
-        """A new directory of the host's, for an example; what is in it goes with it.
+        """An empty directory of the host's, for an example; what is in it goes with it.
 
         Open to everybody: its place must hide what is in it, whoever the box's user is.
         """
+        key = f"directory in {above}"
+        kept: _Directory | None = self._box.witnesses.pop(key, None)
+        made = kept if kept is not None and kept.path.is_dir() else self._new_directory(above)
+        try:
+            yield made.path
+        finally:
+            # One serves all examples: each is written down, and a clean-up comes back for each.
+            for one in list(made.path.iterdir()):
+                one.unlink()
+            if self._box.witnesses.setdefault(key, made) is not made:
+                made.close()
+
+    def _new_directory(self, above: str) -> _Directory:
         made = self.path(above, f"pytest-isolation-mark-{secrets.token_hex(6)}")
+        if self._box.lifetime is not None:
+            self._box.parts.ground.register_directory(self._box.lifetime, made)
         made.mkdir(0o700)
         made.chmod(0o755)
-        try:
-            yield made
-        finally:
-            for one in made.iterdir():
-                one.unlink()
-            made.rmdir()
+        return _Directory(made)
 
     @contextmanager
     def canary(self) -> Iterator[Canary]:

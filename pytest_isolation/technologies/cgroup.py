@@ -39,7 +39,7 @@ class Cgroup:
         return frozenset(holes | {drop("clean-up"), drop("exec-group")})
 
     def check_available(self, spec: BoxSpec) -> None:
-        refuse_lacking(spec, "network", "read_only", "hostname")
+        refuse_lacking(spec, "image", "network", "read_only", "hostname")
         self._check(spec)
 
     def _check(self, spec: BoxSpec) -> None:

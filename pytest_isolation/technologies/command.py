@@ -42,6 +42,12 @@ class Command:
         return frozenset()
 
     def check_available(self, spec: BoxSpec) -> None:
+        for key in ("memory", "pids", "cpus", "hostname"):
+            if getattr(spec, key) != getattr(type(spec)(technology=spec.technology), key):
+                raise Unsupported(f"{key}: the command decides that", cause=DECIDED)
+        self._check(spec)
+
+    def _check(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
         words = _words(spec)
         if shutil.which(words[0]) is None:
@@ -58,7 +64,7 @@ class Command:
         return {"version": os.path.realpath(shutil.which(words[0]) or words[0]), "command": shlex.join(words)}
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
-        self.check_available(spec)
+        self._check(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:

@@ -32,7 +32,7 @@ class Host:
 
     def check_available(self, spec: BoxSpec) -> None:
         """Always, where nothing is asked for that a process of the host cannot have."""
-        refuse_lacking(spec, "memory", "pids", "cpus", "network", "read_only", "hostname")
+        refuse_lacking(spec, "image", "memory", "pids", "cpus", "network", "read_only", "hostname")
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         return {"version": platform.release()}

@@ -28,6 +28,11 @@ OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
 SPARE = "/dev/full"
 """In every container, and seldom used: where the engine's own file is not, as in Podman's with a tmpfs on /run."""
 
+AS_IT_IS = (
+    "image", "memory", "pids", "cpus", "network", "read_only", "volumes", "env", "uid", "gid", "workdir", "hostname",
+)  # fmt: skip
+"""What a running container has as it was started."""
+
 WHAT_ENDS_IT = (
     "What ends it: a seccomp profile without the calls it is made of (read, write, mmap, ppoll, prctl, clone), "
     "or no memory or process left in its limits"
@@ -50,7 +55,7 @@ def check_as_it_is(spec: BoxSpec) -> None:
     if spec.weakenings:
         raise Unsupported("a running container has the holes it has; its controls run on boxes of our own")
     plain = BoxSpec(technology=spec.technology)
-    for key in ("image", "memory", "pids", "cpus", "network", "read_only", "volumes", "env", "uid", "gid", "workdir"):
+    for key in AS_IT_IS:
         if getattr(spec, key) != getattr(plain, key):
             raise Unsupported(f"a running container is as it is, and this needs one that is started with {key} set")
 

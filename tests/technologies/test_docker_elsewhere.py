@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from pytest_isolation.errors import Unsupported
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.machines import DockerMachine
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.shared.marks import marks
 from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import lend, technology
 from pytest_isolation.technologies.docker import attach, observer
@@ -182,6 +184,32 @@ def test_what_a_killed_run_lent_there_is_taken_back(theirs: Owner, pool: Pool, d
             assert technology("docker").clean("lent", f"{name} {docker_machine.address}")
         assert not technology("docker").clean("lent", f"{name} {docker_machine.address}")
         assert theirs.trace(name) == before
+
+
+def test_marks_of_a_killed_run_are_removed_there(spec: BoxSpec, docker_machine: DockerMachine) -> None:
+    """Nobody but its register knows of them: it is read as a clean-up reads it, while the marks still lie there."""
+    run_of_another = Lifetime()
+    theirs = Pool(run_of_another)
+    try:
+        with theirs.launch(spec) as box, box.outside.directory() as directory:
+            made = [str(mark.directory) for mark in marks(box)] + [str(directory)]
+            assert len(made) > 5
+            assert all(docker_machine.run(["test", "-d", one]).code == 0 for one in made)
+            rows = [
+                json.loads(row) for row in (run_of_another.directory / "register.jsonl").read_text().split("\n") if row
+            ]
+            written = {row["handle"]: row["kind"] for row in rows}
+            handles = {f"{one} {docker_machine.address}" for one in made}
+            assert handles <= written.keys()
+            for handle in handles:
+                kind, _, rest = written[handle].partition(":")
+                assert technology(kind).clean(rest, handle)
+                assert not technology(kind).clean(rest, handle)
+            assert not any(docker_machine.run(["test", "-e", one]).code == 0 for one in made)
+            docker_machine.run(["mkdir", str(directory)])  # for the end of the block
+    finally:
+        theirs.close()
+        run_of_another.close()
 
 
 # -- a daemon that gives no observer ---------------------------------------------------

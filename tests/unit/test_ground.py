@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path, PosixPath, PurePosixPath
 
 import pytest
 
-from pytest_isolation.boxes.ground import Elsewhere, PathThere
+from pytest_isolation.boxes.ground import HERE, Elsewhere, PathThere
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 
 
@@ -65,3 +67,21 @@ def test_what_a_path_could_do_to_this_machine_is_done_there_or_refused(ground: E
     assert {name for name in acting if getattr(PathThere, name) is getattr(PosixPath, name)} == set()
     with pytest.raises(NotImplementedError, match="touch"):
         ground.path(tmp_path, "x").touch()
+
+
+def test_a_directory_there_is_written_down_for_who_can_come_back(tmp_path: Path) -> None:
+    """By the register alone a clean-up finds it; one that dies with its run is in none."""
+    run = Lifetime()
+    try:
+        with start_local() as local:
+            there = Elsewhere(local.proc, reached_by=("docker:directory", "tcp://192.0.2.1:2376"))
+            there.register_directory(run, there.path("/etc/pytest-isolation-mark-0"))
+            Elsewhere(local.proc).register_directory(run, there.path("/etc/pytest-isolation-mark-1"))
+        HERE.register_directory(run, tmp_path)
+        rows = [json.loads(line) for line in (run.directory / "register.jsonl").read_text().split("\n") if line]
+        assert [(row["kind"], row["handle"]) for row in rows] == [
+            ("docker:directory", "/etc/pytest-isolation-mark-0 tcp://192.0.2.1:2376"),
+            ("directory", str(tmp_path)),
+        ]
+    finally:
+        run.close()

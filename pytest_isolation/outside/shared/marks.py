@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.ground import HERE, remove_directory
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.network import Socket, reached, sockaddr_un
 
@@ -72,8 +72,8 @@ class Marks(Sequence[Mark]):
         """None where this user, or the file system, has no room for it."""
         ground, lifetime = self._box.parts.ground, self._box.lifetime
         directory = ground.path(place, f"pytest-isolation-mark-{secrets.token_hex(6)}")
-        if lifetime is not None and ground is HERE:
-            lifetime.register("directory", str(directory))
+        if lifetime is not None:
+            ground.register_directory(lifetime, directory)
         try:
             directory.mkdir(0o700)
         except OSError:
@@ -167,6 +167,4 @@ def _listener(box: Box, path: str) -> Socket | None:
 
 def _remove(directory: Path) -> None:
     with suppress(OSError):  # somebody has removed it already
-        for one in list(directory.iterdir()):
-            one.unlink()
-        directory.rmdir()
+        remove_directory(directory)

@@ -46,6 +46,7 @@ class Attach:
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
+        lend.check_as_it_is(spec)
         target.find(spec)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:

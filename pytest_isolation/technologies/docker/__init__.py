@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.ground import remove_directory
 from pytest_isolation.boxes.weakenings import (
     LOSSES,
     Weakenings,
@@ -27,7 +28,7 @@ from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import number_of
-from pytest_isolation.technologies.docker import attach, image, limits, settings
+from pytest_isolation.technologies.docker import attach, image, limits, observer, settings
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.start import Start
 from pytest_isolation.technologies.handed import hand_ins
@@ -83,6 +84,7 @@ class Docker:
         daemon.check_answers()
         daemon.check_runtime(spec.option("runtime"))
         if spec.attached:
+            lend.check_as_it_is(spec)
             attach.find(daemon, str(spec.option("container")))
             if daemon.is_ours:
                 lend.check_may_lend(here=True)
@@ -125,7 +127,7 @@ class Docker:
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `volume`, by the names registered before they were made; nothing without our label.
 
-        `lent`: the agent's mount in a container of somebody else's.
+        `lent`: the agent's mount in a container of somebody else's.  `directory`: a witness', on the daemon's machine.
         """
         name, _, host = handle.partition(" ")
         daemon = daemons.connect(host or None)
@@ -133,6 +135,9 @@ class Docker:
         with daemons.explained(f"removing the {kind} {name}"):
             if kind == "lent":
                 return attach.take_back(daemon, name)
+            if kind == "directory":
+                with observer.once(daemon) as there:
+                    return remove_directory(there.path(name))
             if kind == "container":
                 return daemon.remove_container(name)
             if kind == "volume":

@@ -146,9 +146,5 @@ def take_back(daemon: Daemon, identity: str) -> bool:
         found = find(daemon, identity)
     except Unavailable:
         return False
-    lifetime = Lifetime()
-    try:
-        ground = observer.ground_of(daemon, lifetime)
+    with observer.once(daemon) as ground:
         return lend.take_back(int(found["State"]["Pid"]), TARGET, ground)
-    finally:
-        lifetime.close()

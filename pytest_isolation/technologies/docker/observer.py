@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import secrets
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, Unsupported
 from pytest_isolation.technologies.docker import image, stream
@@ -21,7 +23,6 @@ from pytest_isolation.technologies.mounts import CLONE_NEWNS
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
-    from pytest_isolation.boxes.lifetime import Lifetime
 
 NAMESPACES = {"pid_mode": "host", "network_mode": "host", "ipc_mode": "host", "uts_mode": "host", "cgroupns": "host"}
 CAPABILITIES = (
@@ -53,10 +54,20 @@ def ground_of(daemon: Daemon, lifetime: Lifetime) -> Ground:
     return ground
 
 
+@contextmanager
+def once(daemon: Daemon) -> Iterator[Ground]:
+    """The same outside a run: for what a killed one has left there."""
+    lifetime = Lifetime()
+    try:
+        yield ground_of(daemon, lifetime)
+    finally:
+        lifetime.close()
+
+
 def _found(daemon: Daemon, lifetime: Lifetime) -> Ground:
     with ExitStack() as undo:
         agent, home = _observer(daemon, lifetime, undo)
-        ground = Elsewhere(agent.proc, home=home, agent=image.OURS)
+        ground = Elsewhere(agent.proc, home=home, agent=image.OURS, reached_by=("docker:directory", daemon.host or ""))
         if _is_here(ground):
             daemon.is_ours = True
             return HERE

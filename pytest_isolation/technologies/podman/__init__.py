@@ -74,6 +74,7 @@ class Podman:
         arguments.check(spec, engine)
         engine.check(spec)
         if spec.attached:
+            lend.check_as_it_is(spec)
             lend.check_may_lend(here=True)
             attach.find(engine, str(spec.option("container")))
 

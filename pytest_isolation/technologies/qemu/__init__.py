@@ -56,6 +56,7 @@ class Qemu:
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
+        self._check_asked(spec)
         binary()
         found = self._kernel(spec)
         if found.modules.directory is not None and found.why_no_channel(CHANNEL):
@@ -78,7 +79,6 @@ class Qemu:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        self._check_asked(spec)
         machine = Machine(
             kernel=self._kernel(spec), type=spec.option("machine", "q35"), memory=self._memory(spec), processors=1
         )
