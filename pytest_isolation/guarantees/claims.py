@@ -13,7 +13,8 @@ An entry names defences, guarantees, or both.  A guarantee without an entry of i
 falsifier takes away.  All of them have to be away before it breaks: so it is promised when one of them is, else
 disclaimed when one is, else silent.  There is no pattern and no entry for the rest: `check` finds what is missing.
 
-A technology without a file makes no claims that we know of: its boxes are judged by profile `container`.
+A technology of another package has the path of its file in an attribute `claims`.  One without a file makes no claims
+that we know of: its boxes are judged by profile `container`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation import technologies
 from pytest_isolation.boxes.words import choice, nearest
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees import data, holes
@@ -30,6 +32,8 @@ from pytest_isolation.guarantees.verdicts import Claim
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
+    from importlib.resources.abc import Traversable
+    from pathlib import Path
 
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.guarantees.guarantee import Guarantee
@@ -97,8 +101,27 @@ def claims_of(technology: str) -> Claims | None:
 
     Raises UsageError for a file that is no list of claims, and for a defence that there is not.
     """
-    document = data.read("claims", technology)
-    return None if document is None else parsed(document, f"claims/{technology}.toml")
+    document, where = data.read("claims", technology), f"claims/{technology}.toml"
+    if document is None and technology in set(technologies.names()) - set(technologies.BUILT_IN):
+        path = getattr(technologies.technology(technology), "claims", None)
+        document, where = (None, where) if path is None else (_read(path, technology), str(path))
+    return None if document is None else parsed(document, where)
+
+
+def _read(path: Path | Traversable, technology: str) -> dict[str, Any]:
+    """The file that a technology of another package has its claims in.  Raises UsageError."""
+    import tomllib
+
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (AttributeError, OSError, ValueError) as error:
+        raise UsageError(
+            f"the claims of {technology}, {path}: cannot be read as TOML: {error}; correct the file, or the attribute "
+            "`claims` of the technology, which is its pathlib.Path"
+        ) from None
+    if document.get("technology") != technology:
+        raise UsageError(f"{path}: technology = {document.get('technology')!r}; expected {technology!r}")
+    return document
 
 
 def parsed(document: Mapping[str, Any], where: str) -> Claims:
@@ -154,19 +177,19 @@ def _statement(entry: Mapping[str, Any], where: str) -> Statement:
     return made
 
 
-def check(technology: str, guarantees: Collection[Guarantee]) -> None:
+def check(technology: str, owed: Iterable[Guarantee], known: Collection[str]) -> None:
     """Raises UsageError when `technology` has claims that leave a defence out, or name a guarantee there is not.
 
-    `guarantees`: those of the built-in checks and of the packages that are installed.
+    `owed`: the guarantees whose defences must be claimed: those of the built-in checks.  The author of another one can
+    add nothing to the claims of a technology.  `known`: the ids of all there are.
     """
     found = claims_of(technology)
     if found is None:
         return
-    known = {promise.id for promise in guarantees}
     for name in found.guarantees:
         if name not in known:
             raise UsageError(f"{found.where}: guarantees: there is no guarantee {name!r}; {nearest(name, known)}")
-    for promise in guarantees:
+    for promise in owed:
         if promise.id in found.guarantees:
             continue
         for defence in resting_on(promise):

@@ -13,7 +13,7 @@ from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.report import terminal
 from pytest_isolation.report.run import Run, ToolFacts
 from pytest_isolation.suite.boxes import choose
-from pytest_isolation.suite.collect import built_in_guarantees
+from pytest_isolation.suite.collect import all_guarantees
 from pytest_isolation.suite.kept import write_reports
 from pytest_isolation.suite.rows import host_facts, run_facts
 from pytest_isolation.suite.support import failing, of_image, of_this_host
@@ -44,7 +44,7 @@ def listing(asked: RunConfig) -> list[str]:
             lines.append(f"  {spec.name:<{width}} unavailable  {one.reason}")
             if one.remedy:
                 lines.append(f"  {'':<{width}}   to do:     {one.remedy}")
-    promises = [promise for promise in built_in_guarantees() if asked.wants(promise.id)]
+    promises = [promise for promise in all_guarantees() if asked.wants(promise.id)]
     lines += ["", f"guarantees ({len(promises)})"]
     for promise in promises:
         falsifier = ", ".join(sorted(map(str, promise.falsified_by)))

@@ -1,14 +1,15 @@
-"""The built-in checks as pytest items, whatever the user's ini, directory and naming rules are."""
+"""The checks of ours and of other packages as pytest items, whatever the user's ini, directory and naming rules are."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -16,6 +17,8 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
 
 PACKAGE = "pytest_isolation_checks"
+GROUP = "pytest_isolation.guarantees"
+"""The entry point group through which other packages add guarantees to `pytest --isolation`."""
 
 
 def checks_directory() -> Path:
@@ -29,11 +32,21 @@ def checks_directory() -> Path:
     )
 
 
+class CheckFile(NamedTuple):
+    path: Path
+    module: str
+    """The name it is imported by."""
+    node: str
+    """Where its items are, after `isolation::`."""
+
+
 class CheckModule(pytest.Module):
-    """A file of checks/, imported under a name of its own and with our naming rules."""
+    """A file of checks, imported under its own name and with our naming rules."""
+
+    module_name = ""
 
     def _getobj(self) -> ModuleType:
-        return load_check(self.path)
+        return load_check(self.path, self.module_name)
 
     def istestfunction(self, obj: object, name: str) -> bool:
         return name.startswith("test_") and callable(obj)
@@ -42,9 +55,9 @@ class CheckModule(pytest.Module):
         return False
 
 
-def load_check(path: Path) -> ModuleType:
-    """The module of one check file, imported once."""
-    name = f"{PACKAGE}.{path.parent.name}.{path.stem}"
+def load_check(path: Path, name: str = "") -> ModuleType:
+    """The module of one check file, imported once; `name`: of one that is not in checks/."""
+    name = name or f"{PACKAGE}.{path.parent.name}.{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -62,14 +75,68 @@ def check_files() -> list[Path]:
     return sorted(checks_directory().glob("*/test_*.py"))
 
 
+def package_files() -> list[CheckFile]:
+    """Those of other packages: each names a module, or a package of test_*.py, in the entry points GROUP.
+
+    Raises UsageError for a name of which there is no module.
+    """
+    return [file for entry in entry_points(group=GROUP) for file in _files_of(entry)]
+
+
+def _files_of(entry: EntryPoint) -> Iterator[CheckFile]:
+    try:
+        spec = importlib.util.find_spec(entry.value)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or spec.origin is None:
+        raise UsageError(
+            f"{_whose(entry)}: there is no such module; expected a module, or a package with an __init__.py and files "
+            "test_*.py; correct it, or uninstall the package"
+        )
+    if spec.submodule_search_locations is None:
+        yield CheckFile(Path(spec.origin), entry.value, entry.name)
+    for place in spec.submodule_search_locations or ():
+        for path in sorted(Path(place).glob("test_*.py")):
+            yield CheckFile(path, f"{entry.value}.{path.stem}", f"{entry.name}/{path.stem}")
+
+
+def _whose(entry: EntryPoint) -> str:
+    distribution = entry.dist.name if entry.dist is not None else "a package"
+    return f"{distribution} names its guarantees in {GROUP} as {entry.name} = {entry.value!r}"
+
+
+def _load_theirs(file: CheckFile) -> ModuleType:
+    """Raises UsageError where the file cannot be imported."""
+    try:
+        return load_check(file.path, file.module)
+    except UsageError:
+        raise
+    except Exception as error:  # whatever a file of somebody else's raises
+        raise UsageError(
+            f"{file.path}, whose guarantees a package adds: {type(error).__name__}: {error}; mend the package, or "
+            "uninstall it"
+        ) from error
+
+
 def built_in_guarantees() -> list[Guarantee]:
     """Every guarantee of the suite, in the order of a report."""
-    found: dict[str, Guarantee] = {}
-    for path in check_files():
-        for value in vars(load_check(path)).values():
+    return list(_declared(map(load_check, check_files())).values())
+
+
+def all_guarantees() -> list[Guarantee]:
+    """Those of the suite, then those of the packages that are installed.  Raises UsageError for an id that two have."""
+    known = {promise.id: promise for promise in built_in_guarantees()}
+    return list(_declared(map(_load_theirs, package_files()), known).values())
+
+
+def _declared(modules: Iterable[ModuleType], known: dict[str, Guarantee] | None = None) -> dict[str, Guarantee]:
+    """Id -> guarantee, added to `known`."""
+    found = {} if known is None else known
+    for module in modules:
+        for value in vars(module).values():
             if (promise := guarantee_of(value)) is not None:
                 add_guarantee(found, promise)
-    return list(found.values())
+    return found
 
 
 def add_guarantee(known: dict[str, Guarantee], promise: Guarantee) -> None:
@@ -114,10 +181,11 @@ def is_a_copy(promise: Guarantee, built_in: Mapping[str, Guarantee]) -> bool:
 
 
 def collect_built_in(session: pytest.Session) -> Iterator[pytest.Item]:
-    """The built-in checks as items; their ids start with `isolation::`."""
-    for path in check_files():
-        node_id = f"isolation::{path.parent.name}/{path.stem}"
-        module: Any = CheckModule.from_parent(session, path=path, nodeid=node_id)
+    """The built-in checks, and those of other packages, as items; their ids start with `isolation::`."""
+    ours = (CheckFile(path, "", f"{path.parent.name}/{path.stem}") for path in check_files())
+    for file in (*ours, *package_files()):
+        module: Any = CheckModule.from_parent(session, path=file.path, nodeid=f"isolation::{file.node}")
+        module.module_name = file.module
         for item in session.genitems(module):
             _with_nothing_of_the_users(item)
             yield item

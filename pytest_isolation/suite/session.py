@@ -29,6 +29,7 @@ from pytest_isolation.suite.cell import key, measure, unfinished, unless_cut_sho
 from pytest_isolation.suite.collect import (
     FORKED,
     add_guarantee,
+    all_guarantees,
     built_in_guarantees,
     collect_built_in,
     is_a_copy,
@@ -74,11 +75,11 @@ class Session:
         if self.only_built_in:
             config.args = []
         if not self.is_worker:
-            built_in = built_in_guarantees()
+            known = {promise.id for promise in all_guarantees()}
             for name in dict.fromkeys(one.spec.technology for one in self.chosen):
-                claims.check(name, built_in)
+                claims.check(name, built_in_guarantees(), known)
             if self.only_built_in:
-                self.judge.check({promise.id for promise in built_in})
+                self.judge.check(known)
         self._lifetime: Lifetime | None = None
         self._pool: Pool | None = None
         self._controls: Controls | None = None
@@ -180,7 +181,7 @@ class Session:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        built_in = {promise.id: promise for promise in built_in_guarantees()}
+        built_in = {promise.id: promise for promise in all_guarantees()}
         items.extend(collect_built_in(session))
         kept: list[pytest.Item] = []
         left: list[pytest.Item] = []

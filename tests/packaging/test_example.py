@@ -1,4 +1,4 @@
-"""A technology from another package: under 60 lines, found by its entry point, conformant, measured like ours."""
+"""Another package's technology, claims and guarantee: short, found by entry points, conformant, measured like ours."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ def test_it_is_short_and_it_is_the_one_in_the_documents() -> None:
     assert len(text.splitlines()) < 60
     shown = re.findall(r"```(?:python|toml)\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     assert text in shown
-    assert (EXAMPLE / "pyproject.toml").read_text() in shown
-    assert (EXAMPLE / "test_conformance.py").read_text() in shown
+    others = ("pyproject.toml", "test_conformance.py", "pytest_isolation_unshare.toml")
+    for name in (*others, "pytest_isolation_unshare_checks/test_segment_unlisted.py"):
+        assert (EXAMPLE / name).read_text() in shown, name
 
 
 @needs_root
@@ -50,15 +51,46 @@ def test_it_passes_the_published_suite(python: Path, tmp_path: Path) -> None:
 def test_it_is_listed_and_measured(python: Path, tmp_path: Path) -> None:
     listed = run(tmp_path / "list", "--isolation-list", command=(str(python), "-m", "pytest"), report=False)
     assert re.search(r"^  unshare +available", listed.out, re.MULTILINE), listed.out
-    asked = (
-        "--isolation",
-        "--box",
-        "unshare",
-        "--box",
-        "hole=unshare:weaken=share-pid",
-        "--isolation-only",
-        "pid.init-is-one",
-    )
+    boxes = ("--box", "unshare", "--box", "hole=unshare:weaken=share-pid")
+    asked = ("--isolation", *boxes, "--isolation-only", "pid.ppid-zero")
     done = run(tmp_path / "run", *asked, command=(str(python), "-m", "pytest"))
-    assert done.rows["unshare", "pid.init-is-one"]["verdict"] == "holds", done.out
-    assert done.rows["hole", "pid.init-is-one"]["verdict"] == "violated", done.out
+    assert done.rows["unshare", "pid.ppid-zero"]["verdict"] == "holds", done.out
+    assert done.rows["hole", "pid.ppid-zero"]["verdict"] == "violated", done.out
+    claims = {box: done.rows[box, "pid.ppid-zero"]["claim"] for box in ("unshare", "hole")}
+    assert claims == {"unshare": "promised", "hole": "disclaimed"}
+    assert done.rows["unshare", "pid.ppid-zero"]["claim_source"].startswith("man:unshare(1)")
+
+
+@needs_root
+def test_its_guarantee_is_one_of_the_run(python: Path, tmp_path: Path) -> None:
+    command = (str(python), "-m", "pytest")
+    listed = run(tmp_path / "list", "--isolation-list", command=command, report=False)
+    assert re.search(r"^  ipc\.sysv-shm-unlisted ", listed.out, re.MULTILINE), listed.out
+    boxes = [word for box in ("unshare", "host", "namespaces") for word in ("--box", box)]
+    done = run(tmp_path / "run", "--isolation", *boxes, "--isolation-only", "ipc.sysv-*", command=command)
+    for guarantee in ("ipc.sysv-shm-isolated", "ipc.sysv-shm-unlisted"):
+        for box, verdict, claim in (
+            ("unshare", "holds", "promised"), ("namespaces", "holds", "promised"), ("host", "violated", "disclaimed"),
+        ):  # fmt: skip
+            row = done.rows[box, guarantee]
+            assert (row["verdict"], row["claim"], row["control"]) == (verdict, claim, "fired"), (row, done.out)
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"ipc-namespace"', '"ipc-namespce"', r"'ipc-namespce' is no defence; did you mean 'ipc-namespace'\?"),
+        ('"private-root", ', "", r"nothing is said of the defence private-root, on which mnt\.writes-not-shared rests"),
+        ('defences = ["ipc-namespace"]', 'guarantees = ["ipc.invented"]', r"there is no guarantee 'ipc\.invented'"),
+    ],
+)
+def test_a_mistake_in_its_claims_ends_the_run(python: Path, tmp_path: Path, old: str, new: str, told: str) -> None:
+    for module in EXAMPLE.glob("pytest_isolation_unshare.*"):
+        text = module.read_text()
+        (tmp_path / module.name).write_text(text.replace(old, new) if module.suffix == ".toml" else text)
+    command = ("env", f"PYTHONPATH={tmp_path}", str(python), "-m", "pytest")
+    done = run(tmp_path / "run", "--isolation", "--box", "unshare", command=command, report=False)
+    assert done.code == 4, done.out
+    assert re.search(told, done.out), done.out
+    assert "Traceback" not in done.out

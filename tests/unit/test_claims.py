@@ -36,7 +36,7 @@ def test_the_file_is_sound(technology: str) -> None:
     assert set(document) == {"technology", "claim"}
     for entry in document["claim"]:
         assert len(entry["says"]) <= 110, "a paraphrase, not a quotation"
-    claims.check(technology, BUILT_IN)
+    claims.check(technology, BUILT_IN, {one.id for one in BUILT_IN})
 
 
 @pytest.mark.parametrize("technology", FILES)
@@ -64,7 +64,7 @@ WHOLE = [said("a", defences=["pid-namespace"]), said("b", "silent", defences=["w
 def checked(monkeypatch: pytest.MonkeyPatch, entries: list[dict[str, Any]]) -> None:
     """As a run checks the claims of a technology `fake`, of which there are the two guarantees above."""
     monkeypatch.setattr(claims, "claims_of", lambda technology: claims.parsed({"claim": entries}, "claims/fake.toml"))
-    claims.check("fake", [SIGNAL, TRACE])
+    claims.check("fake", [SIGNAL, TRACE], {SIGNAL.id, TRACE.id})
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_guarantee_with_a_claim_of_its_own_needs_none_of_its_defences(monkeypa
 
 
 def test_a_technology_without_a_file_is_asked_for_none() -> None:
-    claims.check("command", BUILT_IN)
+    claims.check("command", BUILT_IN, set())
 
 
 # -- what follows for a guarantee -----------------------------------------------------------

@@ -1,6 +1,7 @@
 """Boxes made by unshare(1) of util-linux: a PID, a mount, an IPC and a UTS namespace, and a root of their own."""
 
 import os
+from pathlib import Path
 
 from pytest_isolation.boxes.box import Parts
 from pytest_isolation.boxes.cgroups import Limits
@@ -17,6 +18,7 @@ class Unshare:
     start_ms = 20
     doors = ("start",)
     keywords = {}
+    claims = Path(__file__).with_name("pytest_isolation_unshare.toml")
 
     def weakenings(self):
         return frozenset({share("pid"), share("ipc"), share("uts")})
