@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.boxes.carried import alike, identity
+from pytest_isolation.boxes.carried import alike, identity, ids_of
 from pytest_isolation.strategies import ids
 
 promise = guarantee(
@@ -18,6 +18,7 @@ promise = guarantee(
 @promise
 @given(uid=ids(), gid=ids())
 def test_identity_arrives(box: Box, uid: int, gid: int) -> None:
+    uid, gid = ids_of(box, uid, gid)
     with alike(box, uid=uid, gid=gid) as fresh:
         users, groups = identity(fresh.proc)
-    promise.require((users, groups) == ({uid}, {gid}), users=users, groups=groups)
+    promise.require((users, groups) == ({uid}, {gid}), asked=f"{uid}:{gid}", users=users, groups=groups)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
 from pytest_isolation.agent.client import Reply
-from pytest_isolation.boxes.carried import alike
+from pytest_isolation.boxes.carried import alike, ids_of
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.strategies import ids
 
@@ -29,9 +29,11 @@ MODES = st.lists(st.tuples(st.integers(0, 0o777), st.booleans(), st.booleans()),
 @promise
 @given(uid=ids(), gid=ids(), files=MODES)
 def test_results_are_the_same(box: Box, uid: int, gid: int, files: list[tuple[int, bool, bool]]) -> None:
+    uid, gid = ids_of(box, uid, gid)
+    others = ids_of(box, uid + 1, gid + 1)
     entries = [Entry(path=b"image", kind="dir", mode=0o755)]
     for number, (mode, mine, group) in enumerate(files):
-        path, owner, owners = f"image/F{number}".encode(), uid if mine else uid + 1, gid if group else gid + 1
+        path, owner, owners = f"image/F{number}".encode(), uid if mine else others[0], gid if group else others[1]
         entries.append(Entry(path=path, kind="file", mode=mode, uid=owner, gid=owners))
     with alike(box, image=Image(tuple(entries)), uid=uid, gid=gid) as fresh:
         proc = fresh.proc

@@ -50,6 +50,32 @@ def alike(box: Box, **changes: Any) -> AbstractContextManager[Box]:
     return box.fresh(network="none", **changes)
 
 
+def ids_of(box: Box, uid: int, gid: int) -> tuple[int, int]:
+    """The two ids, or in the place of one that the box's user namespace does not map another that it maps: not root's.
+
+    Where only root is mapped, or the map cannot be read, as they are: then the start says what it lacks.
+    """
+    return tuple(_mapped(box, kind, one) for kind, one in (("uid", uid), ("gid", gid)))  # type: ignore[return-value]
+
+
+def _mapped(box: Box, kind: str, one: int) -> int:
+    """user_namespaces(7): a line of a map is the first id inside, the first outside, and how many."""
+    try:
+        lines = [list(map(int, line.split())) for line in read_file(box.proc, f"/proc/self/{kind}_map").splitlines()]
+    except (BoxError, ValueError):
+        return one
+    ranges = [range(max(first, 1), first + size) for first, _, size in lines]
+    count = sum(map(len, ranges))
+    if count == 0 or any(one in ids for ids in ranges):
+        return one
+    place = one % count
+    for ids in ranges:
+        if place < len(ids):
+            return ids[place]
+        place -= len(ids)
+    raise AssertionError("a place below the count is in one of the ranges")
+
+
 def carry(box: Box, image: Image) -> Carried:
     """Start a box like `box` from `image` and read its tree there, as root.
 

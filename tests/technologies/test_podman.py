@@ -16,14 +16,17 @@ import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
 from pytest_isolation.boxes import lifetime
+from pytest_isolation.boxes.carried import ids_of
 from pytest_isolation.boxes.image import Entry, Image, base_image
+from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import ProcLost
+from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.limits import hog
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.podman.engine import Engine
 from pytest_isolation.technologies.podman.start import FEW_IDS
-from tests.support import need
+from tests.support import built_in_checks, need
 
 MIB = 1 << 20
 ROOT = os.geteuid() == 0
@@ -242,3 +245,27 @@ def test_what_a_killed_run_left_is_removed(spec: BoxSpec) -> None:
     listed = Engine().command("ps", "--all", "--format", "{{.Names}}")
     assert name not in listed.split()
     assert name.split("-")[2] not in Engine().command("images", "--format", "{{.Tag}}")
+
+
+MAPPED = ("uidmap=0:100000:2000", "gidmap=0:100000:2000")
+
+
+@pytest.mark.parametrize("id", ["port.image-config-honoured.identity", "port.same-image-same-result"])
+def test_ids_that_the_box_does_not_map_are_not_asked_of_it(id: str) -> None:
+    """The engine refuses such a box, which says nothing of what it does with ids that there are."""
+    need("podman")
+    run = lifetime.Lifetime()
+    pool = Pool(run)
+    try:
+        box = pool.box(parse("podman:" + ",".join(MAPPED)))
+        for asked in (1, 1999, 2000, 139_676):
+            uid, gid = ids_of(box, asked, asked)
+            assert 0 < uid == gid < 2000
+        assert ids_of(box, 1999, 7) == (1999, 7)
+        promise, test = next(one for one in built_in_checks() if one[0].id == id)
+        ran = run_property(promise, test, box, examples=2, seed=1)
+        assert (ran.trouble, ran.violation, ran.unsupported) == (None, None, None)
+        assert ran.decided
+    finally:
+        pool.close()
+        run.close()
