@@ -76,7 +76,7 @@ def test_what_its_owner_opened_is_not_promised(options: tuple[str, ...], opened:
         box = parse(theirs.box + name)
         facts = technology("podman").facts(box)
     assert (facts["own_users"], facts["host_loopback"]) == (opened, opened)
-    for guarantee in ("port.layer-semantics.owners", "net.host-loopback-unreachable"):
+    for guarantee in ("port.layer-semantics.owners", "net.host-loopback-unreachable", "net.ipv6-parity"):
         claim = claims.resolve(guarantee_called(guarantee), box, facts=facts).claim
         assert claim is (Claim.DISCLAIMED if opened else Claim.PROMISED)
 

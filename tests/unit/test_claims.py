@@ -308,6 +308,11 @@ def test_two_boxes_are_promised_what_both_are() -> None:
         ),
         ("podman:network='pasta:--map-gw'", "net.host-loopback-unreachable", Claim.DISCLAIMED),
         ("podman:network=host", "net.host-loopback-unreachable", Claim.DISCLAIMED),
+        ("podman:network=slirp4netns", "net.ipv6-parity", Claim.PROMISED),
+        ("podman:network='slirp4netns:allow_host_loopback=true'", "net.ipv6-parity", Claim.DISCLAIMED),
+        ("podman:network='pasta:-T,5000'", "net.ipv6-parity", Claim.DISCLAIMED),
+        ("podman:network='pasta:--tcp-ns,auto'", "net.host-loopback-unreachable", Claim.DISCLAIMED),
+        ("podman:network='pasta:-T,none'", "net.ipv6-parity", Claim.PROMISED),
     ],
 )
 def test_what_the_users_own_options_take_away_of_podman_is_not_promised(

@@ -80,7 +80,7 @@ class Podman:
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         engine = engine_for(spec)
-        found = engine.facts(spec) | arguments.opted(spec)
+        found = engine.facts(spec) | arguments.opted(spec, engine)
         return found | attach.facts(engine, str(spec.option("container"))) if spec.attached else found
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:

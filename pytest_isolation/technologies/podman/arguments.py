@@ -14,11 +14,10 @@ from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.docker.limits import swap_of
 from pytest_isolation.technologies.handed import IN_ITS_OWN_PLACE
-from pytest_isolation.technologies.podman.engine import LABEL
+from pytest_isolation.technologies.podman.engine import LABEL, Engine
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
-    from pytest_isolation.technologies.podman.engine import Engine
 
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 CHOOSING = frozenset({"container", "rootless", "user", "runtime"})
@@ -41,8 +40,6 @@ OURS = {
 """Options that are not the user's, and why."""
 
 ID_MAPS = ("uidmap", "gidmap", "userns", "subuidname", "subgidname")
-LOOPBACK = (r"^slirp4netns:.*\ballow_host_loopback=true\b", r"^pasta:.*--map-(gw|host-loopback)\b")
-"""Network modes by which the user opens the host's own loopback."""
 
 COMMON = {
     "cpus": "cpus",
@@ -95,22 +92,17 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     )
 
 
-def opted(spec: BoxSpec) -> dict[str, bool]:
+def opted(spec: BoxSpec, engine: Engine | None = None) -> dict[str, bool]:
     """What the user's own options take away, or bring: facts that claims rest on.
 
     `own_users`: an id map of the box's own.  That of rootless boxes is this user's: what goes beyond is refused.
-    `host_loopback`: the user mode network hands on to the host's loopback.  Source: podman-run(1).
+    `host_loopback`: the user mode network hands on to the host's loopback (loopback.py).  Source: podman-run(1).
     """
     users = [str(spec.option(key)) for key in ID_MAPS if spec.option(key) is not None]
     return {
         "own_users": any(text != "host" for text in users),
-        "host_loopback": opens_loopback(str(spec.network or "")),
+        "host_loopback": (engine or Engine()).opens_loopback(spec.network),
     }
-
-
-def opens_loopback(network: str) -> bool:
-    """Whether this value of --network does."""
-    return any(re.search(text, network) for text in LOOPBACK)
 
 
 def own(spec: BoxSpec) -> list[str]:

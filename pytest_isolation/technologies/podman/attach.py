@@ -13,7 +13,6 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies import launcher, lend, neighbours
 from pytest_isolation.technologies.podman import door
-from pytest_isolation.technologies.podman.arguments import opens_loopback
 from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
@@ -48,6 +47,7 @@ def facts(engine: Engine, name: str) -> dict[str, Any]:
     """How the container was started, by the words of podman-run(1): what its claims depend on."""
     found = find(engine, name)
     host = found["HostConfig"]
+    networks = _networks(found["Config"].get("CreateCommand") or [])
     return {
         "container": found["Id"],
         "image": found.get("ImageName"),
@@ -57,7 +57,7 @@ def facts(engine: Engine, name: str) -> dict[str, Any]:
         "ipc": _unless_private(host.get("IpcMode")),
         "network": host.get("NetworkMode"),
         "own_users": host.get("UsernsMode") not in (None, "", "host"),
-        "host_loopback": any(map(opens_loopback, _networks(found["Config"].get("CreateCommand") or []))),
+        "host_loopback": any(map(engine.opens_loopback, networks or [host.get("NetworkMode")])),
         "cgroupns": host.get("CgroupMode") or None,
         "cap_add": [name.removeprefix("CAP_") for name in host.get("CapAdd") or ()],
         "cap_drop": [name.removeprefix("CAP_") for name in host.get("CapDrop") or ()],

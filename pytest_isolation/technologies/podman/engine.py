@@ -24,7 +24,7 @@ from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
-from pytest_isolation.technologies.podman import releases
+from pytest_isolation.technologies.podman import loopback, releases
 from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
@@ -97,6 +97,14 @@ class Engine:
         if place.is_dir() and place.stat().st_uid == self.uid:
             found["XDG_RUNTIME_DIR"] = os.fspath(place)
         return found
+
+    @property
+    def home(self) -> str:
+        return os.path.expanduser("~") if self.account is None else self.account.home
+
+    def opens_loopback(self, network: str | None) -> bool:
+        """Whether a box with this --network is let to the host's loopback: by it, or by the owner's configuration."""
+        return loopback.opened(network, rootless=self.rootless, home=self.home, environ=self.environ())
 
     def environ_words(self) -> list[str]:
         """The same as NAME=VALUE."""
