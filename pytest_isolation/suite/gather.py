@@ -316,6 +316,7 @@ class Gatherer:
             return
         self._session.progress.says("looking at what this kernel can do, some seconds")
         try:
-            self._support, self._technologies = of_this_host(self._session.lifetime)
+            vms = any(one.spec.technology == "qemu" for one in self._session.chosen)
+            self._support, self._technologies = of_this_host(self._session.lifetime, guest=vms)
         except BoxError as error:
             self._run_notes.append(f"host support was not finished: {error}")

@@ -33,6 +33,11 @@ def booting(kernel: Kernel, as_: As, lifetime: Lifetime) -> Iterator[Callable[[]
         yield trial.result
 
 
+def not_booted() -> str | None:
+    """The answer of a run that has no use for a guest."""
+    raise Untried("not tried: no box of this run is a VM; --isolation-host boots a guest")
+
+
 def _boot(lifetime: Lifetime) -> str | None:
     try:
         binary()
