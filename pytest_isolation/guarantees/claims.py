@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation import technologies
 from pytest_isolation.boxes.words import choice, nearest
 from pytest_isolation.errors import UsageError
-from pytest_isolation.guarantees import data, holes
+from pytest_isolation.guarantees import data, defences
 from pytest_isolation.guarantees.conditions import agrees
 from pytest_isolation.guarantees.verdicts import Claim
 
@@ -91,8 +91,8 @@ class Resolved:
 
 def resting_on(promise: Guarantee) -> tuple[str, ...]:
     """The defences that the guarantee's falsifier takes away, in the order of the table of holes."""
-    taken = {holes.defence_of(str(hole)) for hole in promise.falsified_by}
-    return tuple(one for one in holes.defences() if one in taken)
+    taken = {defences.by_hole().get(str(hole)) for hole in promise.falsified_by}
+    return tuple(one for one in defences.names() if one in taken)
 
 
 @cache
@@ -143,11 +143,11 @@ def parsed(document: Mapping[str, Any], where: str) -> Claims:
 
 
 def _known_defence(name: object, where: str) -> None:
-    if name in holes.defences():
+    if name in defences.names():
         return
-    if (taken := holes.defence_of(str(name))) is not None:
+    if (taken := defences.by_hole().get(str(name))) is not None:
         raise UsageError(f"{where}: defences: the hole {name} takes away {taken}; name that")
-    raise UsageError(f"{where}: defences: {name!r} is no defence; {choice(str(name), holes.defences())}")
+    raise UsageError(f"{where}: defences: {name!r} is no defence; {choice(str(name), defences.names())}")
 
 
 def _statement(entry: Mapping[str, Any], where: str) -> Statement:

@@ -31,18 +31,6 @@ def table() -> dict[str, dict[str, Any]]:
     return found
 
 
-@cache
-def defences() -> tuple[str, ...]:
-    """What the holes take away, in the order of the table."""
-    return tuple(dict.fromkeys(str(entry["defence"]) for entry in table()["hole"].values()))
-
-
-def defence_of(hole: str) -> str | None:
-    """The defence that the hole of this name takes away; None for one that is not in the table."""
-    entry = table()["hole"].get(hole)
-    return None if entry is None else str(entry["defence"])
-
-
 def why(guarantee: str, holes: Iterable[str], technology: str, given: Mapping[str, str]) -> Why | None:
     """The cause that was seen, else what usually breaks `guarantee`; None where nothing is known of it.
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes import weakenings
-from pytest_isolation.guarantees import holes
+from pytest_isolation.errors import UsageError
+from pytest_isolation.guarantees import defences, holes
 from pytest_isolation.suite.collect import built_in_guarantees
 from pytest_isolation.technologies import names, technology
 
@@ -26,7 +27,7 @@ def test_a_hole_has_a_cause(hole: str) -> None:
 
 @pytest.mark.parametrize("hole", holes.table()["hole"])
 def test_a_hole_takes_a_defence_away(hole: str) -> None:
-    assert holes.defence_of(hole) in holes.defences()
+    assert defences.by_hole()[hole] in defences.names()
 
 
 def test_every_namespace_can_be_told_of() -> None:
@@ -68,3 +69,30 @@ def test_a_box_that_nobody_weakened() -> None:
 def test_a_guarantee_of_the_users_own() -> None:
     assert holes.why("our.rule", [], "docker", {}) is None
     assert holes.why("our.rule", ["drop-nothing"], "docker", {}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "left_out", "told"),
+    [
+        (
+            "shar-pid",
+            "",
+            "[hole.shar-pid]: no hole is called so; did you mean 'share-pid'? expected one of ",
+        ),
+        ("drop-seccmp", "", "[hole.drop-seccmp]: no hole is called so; did you mean 'drop-seccomp'? "),
+        (
+            "share-pid",
+            "defence",
+            "[hole.share-pid] has no defence; expected each of defence, cause, do, source",
+        ),
+        ("share-pid", "source", "holes.toml: [hole.share-pid] has no source; "),
+    ],
+)
+def test_a_mistake_in_the_table_is_said_when_it_is_loaded(name: str, left_out: str, told: str) -> None:
+    entry = dict(holes.table()["hole"]["share-pid"])
+    assert defences.checked({"share-pid": entry})
+    entry.pop(left_out, None)
+    with pytest.raises(UsageError) as caught:
+        defences.checked({name: entry})
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
