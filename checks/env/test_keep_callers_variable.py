@@ -21,6 +21,6 @@ promise = guarantee(
 @promise
 @given(name=callers_names(), token=tokens(), arguments=st.text("ab =", max_size=9))
 def test_callers_variable_stays_outside(box: Box, name: str, token: str, arguments: str) -> None:
-    with box.fresh(caller=Caller(variables=((name, token + arguments),))) as fresh:
+    with box.fresh(awaited=False, caller=Caller(variables=((name, token + arguments),))) as fresh:
         found = [one for one, value in environment(fresh) if one == name or token in value]
     promise.require(not found, found=found, callers=name)

@@ -113,6 +113,8 @@ class Box:
         self.spec, self.parts = spec, parts
         self.launch: Callable[[BoxSpec], Box] | None = view_of.launch if view_of else None
         """Set by whoever owns the box: how another one is started."""
+        self.end: Callable[[Box], None] | None = view_of.end if view_of else None
+        """Set as `launch`: how one is ended whose end nobody waits for."""
         self.lifetime: Lifetime | None = view_of.lifetime if view_of else None
         """Set as `launch`: where a witness writes down what it is about to make."""
         self.witnesses: dict[str, Any] = view_of.witnesses if view_of else {}
@@ -180,15 +182,22 @@ class Box:
         return self._kin
 
     @contextmanager
-    def fresh(self, **changes: Any) -> Iterator[Box]:
+    def fresh(self, *, awaited: bool = True, **changes: Any) -> Iterator[Box]:
         """Another box from the same spec with `changes`, for one example.
 
+        After the block it has ended; not `awaited`, it ends some time before the run does, which is quicker.
         Raises Unsupported in a container we attached to: only its owner can start another.
         """
         if self.spec.attached:
             raise Unsupported("the check needs boxes started for it, and a running container was started by its owner")
-        with self._start(self.spec.changed(**changes)) as box:
+        box = self._start(self.spec.changed(**changes))
+        try:
             yield box
+        finally:
+            if awaited or box.end is None:
+                box.close()
+            else:
+                box.end(box)
 
     @property
     def entered(self) -> Box:
@@ -215,7 +224,7 @@ class Box:
         if self.launch is None:
             raise Unsupported(f"{self.spec.id} was started without a way to start another")
         box = self.launch(spec)
-        box.launch, box.lifetime = self.launch, self.lifetime
+        box.launch, box.end, box.lifetime = self.launch, self.end, self.lifetime
         return box
 
     def enter(self) -> Proc:

@@ -45,9 +45,11 @@ class Carried:
 def alike(box: Box, **changes: Any) -> AbstractContextManager[Box]:
     """A box like `box` with `changes`, and without a network: nothing here needs one, and it starts sooner.
 
+    Its end is not waited for.
+
     Raises Unsupported where such boxes cannot be, BoxError.
     """
-    return box.fresh(network="none", **changes)
+    return box.fresh(awaited=False, network="none", **changes)
 
 
 def ids_of(box: Box, uid: int, gid: int) -> tuple[int, int]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.confinement import confinement
+from pytest_isolation.boxes.ending import Ending
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAway
@@ -25,6 +27,7 @@ class Pool:
         self.measured: dict[str, dict[str, Any]] = {}
         """Facts that only a running box can tell, by its name: its first process', and Parts.facts["measured"]."""
         self._announce = announce or (lambda _: None)
+        self._ending = Ending(lifetime.resists)
         self.starts: dict[str, list[float]] = {}
         self._boxes: dict[BoxSpec, Box] = {}
         self._stood: set[BoxSpec] = set()
@@ -36,7 +39,7 @@ class Pool:
         """A new box that the caller closes.  Raises Unavailable, Unsupported, BoxError."""
         self._announce(spec)
         box = technology(spec.technology).launch(spec, self.lifetime)
-        box.launch, box.lifetime = self.launch, self.lifetime
+        box.launch, box.end, box.lifetime = self.launch, self._ending.end, self.lifetime
         self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
         known = self.measured.setdefault(spec.name, {})
         if not known:
@@ -46,6 +49,15 @@ class Pool:
             if note not in self.notes.setdefault(spec.name, []):
                 self.notes[spec.name].append(note)
         return box
+
+    @contextmanager
+    def passing(self, spec: BoxSpec) -> Iterator[Box]:
+        """A new box for as long as the block; its end is not waited for.  Raises as launch()."""
+        box = self.launch(spec)
+        try:
+            yield box
+        finally:
+            self._ending.end(box)
 
     def box(self, spec: BoxSpec) -> Box:
         """The box of `spec`: the one there is while it answers, else a new one.
@@ -109,7 +121,7 @@ class Pool:
     def discard(self, spec: BoxSpec) -> None:
         """End the box of `spec`, whatever its door, if there is one: the next check gets a new one."""
         if (box := self._boxes.pop(replace(spec, door="start"), None)) is not None:
-            self._end(box)
+            self._ending.end(box)
 
     def keep_only(self, names: Iterable[str]) -> None:
         """End the boxes called otherwise: a run has no use for all its boxes at once."""
@@ -118,16 +130,11 @@ class Pool:
             self.discard(spec)
 
     def close(self) -> None:
+        """End every box, and wait until all have ended."""
         for box in self._boxes.values():
-            self._end(box)
+            self._ending.end(box)
         self._boxes.clear()
-
-    def _end(self, box: Box) -> None:
-        """Close a box.  What it cannot take away now (its daemon was stopped) a later clean-up will."""
-        try:
-            box.close()
-        except Exception as error:  # one thing that resists must not keep the rest
-            self.lifetime.resists(f"{box.spec.id}: {' '.join(str(error).split())}")
+        self._ending.wait()
 
 
 def _again(closed: NotStarted | WentAway) -> NotStarted | WentAway:

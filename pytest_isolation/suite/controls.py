@@ -111,7 +111,7 @@ def prove(
 ) -> tuple[str, str, str | None]:
     """Run a check on a box with its falsifier open: (state of its Control, the technology, why not fired)."""
     try:
-        with pool.launch(replace(spec, **promise.box, **promise.control_box)) as box:
+        with pool.passing(replace(spec, **promise.box, **promise.control_box)) as box:
             ran = run_property(promise, test, box, examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING)
     except Lacking as error:
         return "none", spec.technology, f"{spec.id}: {error}"

@@ -6,6 +6,7 @@ import hashlib
 import io
 import os
 import re
+import secrets
 import tarfile
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,9 @@ def ours(daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> 
     digest = hashlib.sha256(data).hexdigest()[:16]
     # A tag of this process' own: a pytest-xdist worker that ends must not take away its neighbour's image.
     version = f"{digest}-{lifetime.run_id}-{os.getpid()}"
+    if spec.image is not None:
+        # And of the box's own: another with an equal tree may be ending just now.
+        version += f"-{secrets.token_hex(3)}"
     tag = f"{REPOSITORY}:{version}"
     try:
         daemon.api.inspect_image(tag)

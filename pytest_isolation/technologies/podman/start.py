@@ -156,6 +156,8 @@ class Start:
         data = tree.to_tar()
         digest = hashlib.sha256(data).hexdigest()[:16]
         tag = f"{REPOSITORY}:{digest}-{self.lifetime.run_id}-{os.getpid()}"
+        if self.spec.image is not None:
+            tag += f"-{secrets.token_hex(3)}"  # its own: another with an equal tree may be ending just now
         known = f"podman image {self.engine.uid} {tag}"
         if known in self.lifetime.kept:
             return tag
