@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pytest_isolation.boxes.spec import BoxSpec, Volume
@@ -70,6 +70,7 @@ def specs(draw: st.DrawFn) -> BoxSpec:
     )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the first draw builds tables: a second on a busy machine
 @given(spec=specs())
 @example(spec=BoxSpec(technology="docker", options=(("cap_add", ("A",)),)))
 @example(spec=BoxSpec(technology="docker", options=(("runtime", ""),)))
