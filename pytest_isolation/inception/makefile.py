@@ -13,6 +13,7 @@ NAMES = ("GNUmakefile", "makefile", "Makefile")
 """In the order make looks for them."""
 MAX_EXPANSION = 20_000
 """Characters of one line with its variables put in."""
+MAX_PATTERNS = 200
 MAX_RECIPES = 500_000
 """Characters of all of them."""
 SUB_MAKE = re.compile(r"(?:^|&&|\|\||;|\bthen\s|\bdo\s)[\s@+-]*(?:\$\(MAKE\)|\$\{MAKE\}|make)\s+(?:-\S+\s+)*([\w.-]+)")
@@ -45,6 +46,8 @@ class Makefile:
     problems: list[Unreadable] = field(default_factory=list)
     shells: list[Text] = field(default_factory=list)
     """$(shell …) and != : commands that reading this file with make would run."""
+    patterns: list[Target] = field(default_factory=list)
+    """Those of `targets` with a % in their names, up to MAX_PATTERNS."""
     _set_default: str | None = None
 
     def lines(self, target: str | None = None) -> list[Text]:
@@ -76,9 +79,9 @@ class Makefile:
         """The target that a pattern rule makes of `name`: the longest pattern that fits, as make chooses."""
         best: Target | None = None
         stem = ""
-        for one in self.targets.values():
-            before, percent, after = one.name.partition("%")
-            if not percent or not name.startswith(before) or not name.endswith(after):
+        for one in self.patterns:
+            before, _, after = one.name.partition("%")
+            if not name.startswith(before) or not name.endswith(after):
                 continue
             if len(name) > len(before) + len(after) and (best is None or len(one.name) > len(best.name)):
                 best, stem = one, name[len(before) : len(name) - len(after)]
@@ -110,6 +113,7 @@ def read_makefile(tree: Tree, path: str) -> Makefile:
     made.default = made.variables.get(".DEFAULT_GOAL") or first
     if made.default:
         made.default = expand(made.default, made.variables).strip()
+    made.patterns = [one for name, one in made.targets.items() if "%" in name][:MAX_PATTERNS]
     left = MAX_RECIPES
     for target in made.targets.values():
         lines, target.recipe = target.recipe, []

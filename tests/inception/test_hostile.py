@@ -475,6 +475,15 @@ def test_who_makes_the_directories_is_told_right(top: Path) -> None:
     assert re.search(r"; Makefile:\d+ does, in a target that all", told(rows_of(top), "E02")[0])
 
 
+def test_a_makefile_of_patterns(top: Path) -> None:
+    """Each of its needs is looked for among the patterns."""
+    patterns = "".join(f"a{number}%z:\n\ttrue\n" for number in range(20_000))
+    (top / "Makefile").write_text(f"all: {' '.join(f'a{n}bz' for n in range(1_000))}\n" * 20 + patterns)
+    began = time.process_time()
+    rows_of(top)
+    assert time.process_time() - began < 10
+
+
 def test_a_makefile_that_fetches_when_it_is_read(top: Path) -> None:
     text = (top / "Makefile").read_text()
     (top / "Makefile").write_text("X := $(shell curl http://localhost/x)\n" + text)
