@@ -48,7 +48,8 @@ class Makefile:
     """$(shell …) and != : commands that reading this file with make would run."""
     patterns: list[Target] = field(default_factory=list)
     """Those of `targets` with a % in their names, up to MAX_PATTERNS."""
-    _set_default: str | None = None
+    _by_name: dict[str, Target | None] = field(default_factory=dict)
+    """What pattern rules make, as far as it was asked for."""
 
     def lines(self, target: str | None = None) -> list[Text]:
         """Every recipe line, or those that making `target` runs, in order."""
@@ -77,6 +78,11 @@ class Makefile:
 
     def _by_pattern(self, name: str) -> Target | None:
         """The target that a pattern rule makes of `name`: the longest pattern that fits, as make chooses."""
+        if name not in self._by_name:
+            self._by_name[name] = self._made_of(name)
+        return self._by_name[name]
+
+    def _made_of(self, name: str) -> Target | None:
         best: Target | None = None
         stem = ""
         for one in self.patterns:

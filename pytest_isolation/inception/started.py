@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.tree import normal
 
+MAX_GOALS = 200
+"""Targets that are looked at for the one that starts the stack."""
+
 if TYPE_CHECKING:
     from pytest_isolation.inception.model import Submission
     from pytest_isolation.inception.place import Text
@@ -51,7 +54,7 @@ def used_by_make(made: Submission) -> tuple[list[str], str | None, str | None]:
     """
     if made.makefile is None or made.makefile.default is None:
         return [], None, None
-    goals = [made.makefile.default, *made.makefile.targets]
+    goals = [made.makefile.default, *made.makefile.targets][:MAX_GOALS]
     calls = next((some for goal in goals if (some := compose_calls(made.makefile.lines(goal)))), [])
     for line in calls:
         words, base = line
