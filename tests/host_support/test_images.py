@@ -266,3 +266,11 @@ def test_a_user_who_was_given_a_group(lifetime: Lifetime) -> None:
     assert {id: one.cause for id, one in found.items() if one.status != "works"} == {"cg.cpu": found["cg.cpu"].cause}
     assert "are not given cpu" in (found["cg.cpu"].cause or "")
     assert "Delegate=cpu" in (found["cg.cpu"].remedy or "")
+
+
+def test_what_goes_through_the_page_cache_is_counted_for_who_wrote_it_on_v2(lifetime: Lifetime) -> None:
+    """cgroup-v2.rst, "Writeback"."""
+    with booted(str(kernel().path), lifetime) as machine:
+        found = find(machine, {"cg.io"})["cg.io"]
+    assert found.status == "works"
+    assert "buffered writes, too" in (found.cause or "")

@@ -323,38 +323,63 @@ def devices(t: Trial) -> None:
 
 @feature(
     "cg.io",
-    "a limit on disk traffic that bites: direct writes, buffered ones are not tried",
+    "a limit on disk traffic that bites direct writes; whether buffered ones, too, is said beside it",
     config="BLK_CGROUP BLK_DEV_THROTTLING",
     modules="loop",
     switches=_off("io"),
     user=DELEGATE,
 )
 def io(t: Trial) -> str:
-    """a process limited to 1 MiB/s writes 512 KiB past the page cache"""
+    """a process limited to 1 MiB/s writes 512 KiB past the page cache; then through it, and another one flushes it"""
     place = "/var/tmp" if t.exists("/var/tmp") else "/tmp"
     device = struct.unpack_from("<2I", need(t.proc.statx(AT_FDCWD, place)).data, 136)
     if device[0] == 0:
         with loop_device(t) as (number, path), group(t, "io") as made, t.child() as child:
-            return _throttled(made, child, (7, number), t.open(path, os.O_RDWR | os.O_DIRECT, child))
+            done = _throttled(made, child, (7, number), t.open(path, os.O_RDWR | os.O_DIRECT, child))
+            return f"{done}; {_buffered(t, made, child, t.open(path, os.O_RDWR, child))}"
     with group(t, "io") as made, t.child() as child:
         disk = _whole_disk(t, *device)
-        return _throttled(made, child, disk, t.open(place, os.O_RDWR | O_TMPFILE | os.O_DIRECT, child))
+        done = _throttled(made, child, disk, t.open(place, os.O_RDWR | O_TMPFILE | os.O_DIRECT, child))
+        return f"{done}; {_buffered(t, made, child, t.open(place, os.O_RDWR | O_TMPFILE, child))}"
+
+
+RATE, WRITTEN = 1 << 20, 512 << 10
+"""Bytes a second that are allowed, and bytes that are written."""
 
 
 def _throttled(made: ScratchGroup, child: Proc, device: tuple[int, int], fd: int) -> str:
-    rate, size = 1 << 20, 512 << 10
     name = f"{device[0]}:{device[1]}"
     if made.v1:
-        made.trial.write(f"{made.path}/blkio.throttle.write_bps_device", f"{name} {rate}")
+        made.trial.write(f"{made.path}/blkio.throttle.write_bps_device", f"{name} {RATE}")
     else:
-        made.trial.write(f"{made.path}/io.max", f"{name} wbps={rate}")
+        made.trial.write(f"{made.path}/io.max", f"{name} wbps={RATE}")
     made.add(child)
-    memory = need(child.mmap(0, size, 3, 0x22)).value
+    memory = need(child.mmap(0, WRITTEN, 3, 0x22)).value
     begun = time.monotonic()
-    written = need(child._call("write", fd, memory, size)).value
+    written = need(child._call("write", fd, memory, WRITTEN)).value
     took = time.monotonic() - begun
-    check(took > 0.6 * written / rate, f"{written >> 10} KiB were written in {took:.2f} s at a limit of 1 MiB/s")
+    check(took > 0.6 * written / RATE, f"{written >> 10} KiB were written in {took:.2f} s at a limit of 1 MiB/s")
     return f"device {name}"
+
+
+def _buffered(t: Trial, made: ScratchGroup, child: Proc, fd: int) -> str:
+    """Whether what `child` writes through the page cache is counted for it when somebody else has it flushed.
+
+    Version 1 counts it for who flushes; version 2 for who wrote, where memory is accounted and the file system takes
+    part.  Source: kernel cgroup-v2.rst, "Writeback".
+    """
+    if made.v1:
+        return "buffered writes are not limited: version 1 counts them for nobody in the box"
+    memory = need(child.mmap(0, WRITTEN, 3, 0x8022)).value
+    written = need(child._call("write", fd, memory, WRITTEN)).value
+    flusher = t.open(f"/proc/{child.pid}/fd/{fd}", os.O_RDWR)
+    begun = time.monotonic()
+    need(t.proc.fsync(flusher))
+    took = time.monotonic() - begun
+    t.proc.close(flusher)
+    if took > 0.6 * written / RATE:
+        return "buffered writes, too"
+    return f"buffered writes are not limited: {written >> 10} KiB were flushed in {took:.2f} s"
 
 
 def _whole_disk(t: Trial, major: int, minor: int) -> tuple[int, int]:
