@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,10 @@ MADE = re.compile(r"^ *(?:Creating (?:network|volume)|Network|Volume) +\"?([\w.-
 
 MAKES = 3
 """How often an audit makes a stack."""
+
+
+PROXY_S = 3.0
+"""How long a proxy may take to end on a busy machine."""
 
 
 def check_free(plan: Plan, daemon: Daemon, home: Path) -> None:
@@ -68,6 +73,14 @@ def check_free(plan: Plan, daemon: Daemon, home: Path) -> None:
 
 
 def _free(port: int) -> bool:
+    """Whether it is free now or in a moment: Docker's proxy may outlive the container that was just removed."""
+    deadline = time.monotonic() + PROXY_S
+    while not (free := _bindable(port)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return free
+
+
+def _bindable(port: int) -> bool:
     try:
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
