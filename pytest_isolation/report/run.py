@@ -6,7 +6,7 @@ The JSON is a contract (docs/report.md, schema.json): a field may be added, none
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import InitVar, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from pytest_isolation.guarantees.verdicts import Claim, Control, How, Oracle, Outcome, Verdict
@@ -259,13 +259,8 @@ class Run(Row):
     technologies: tuple[TechnologyRow, ...] = ()
     sections: tuple[Section, ...] = ()
     """In the JSON, keys of the report itself."""
-    inception: InitVar[tuple[Section, ...]] = ()
-    """Further sections; a parameter alone."""
     notes: tuple[str, ...] = ()
     """About the run as a whole: a known violation that vanished, a run that was interrupted."""
-
-    def __post_init__(self, inception: tuple[Section, ...]) -> None:
-        object.__setattr__(self, "sections", (*self.sections, *inception))
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"schema": SCHEMA}

@@ -2,101 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import statistics
-import sys
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.report.run import (
-    BoxRow,
-    Cost,
-    GivenRow,
     GuaranteeRow,
-    HostFacts,
     ResultRow,
     Run,
-    RunFacts,
     SupportRow,
     TechnologyRow,
     ToolFacts,
 )
 from pytest_isolation.suite import fewer
-from pytest_isolation.suite.audits import auditor_of
 from pytest_isolation.suite.boxes import Chosen
 from pytest_isolation.suite.demands import Closed, missing, unmet
 from pytest_isolation.suite.joined import joined, worse_proof
 from pytest_isolation.suite.kept import Partial, write_reports
+from pytest_isolation.suite.rows import box_row, guarantee_row, host_facts, run_facts
 from pytest_isolation.suite.support import of_this_host
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pytest_isolation.guarantees.expect import Key
-    from pytest_isolation.guarantees.guarantee import Guarantee
     from pytest_isolation.suite.session import Session
-
-
-def host_facts() -> HostFacts:
-    return HostFacts(
-        kernel=platform.release(),
-        arch=platform.machine(),
-        cgroup=cgroups.mode(),
-        root=os.geteuid() == 0,
-        more={"python": platform.python_version(), "cpus": os.cpu_count() or 0},
-    )
-
-
-def run_facts(id: str, started: float, seed: int | None, exit_status: int) -> RunFacts:
-    """`started` as time.time() has it."""
-    return RunFacts(
-        id=id,
-        argv=tuple(sys.argv[1:]),
-        started=datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
-        seconds=round(time.time() - started, 1),
-        seed=seed,
-        exit=exit_status,
-    )
-
-
-def guarantee_row(promise: Guarantee) -> GuaranteeRow:
-    return GuaranteeRow(
-        id=promise.id,
-        domain=promise.domain,
-        claim=promise.claim,
-        sources=promise.sources,
-        falsified_by=tuple(sorted(map(str, promise.falsified_by))),
-    )
-
-
-def box_row(chosen: Chosen, starts: list[float], notes: list[str]) -> BoxRow:
-    costs = {"start_ms": Cost(median=round(statistics.median(starts), 1), n=len(starts))} if starts else {}
-    facts = {key: value for key, value in chosen.facts.items() if key not in ("version", "given")}
-    return BoxRow(
-        name=chosen.spec.name,
-        technology=chosen.spec.technology,
-        spec=chosen.spec.plain() | ({"facts": facts} if facts else {}),
-        version=chosen.facts.get("version"),
-        available=chosen.available,
-        reason=chosen.reason,
-        remedy=chosen.remedy,
-        cause=chosen.cause,
-        costs=costs,
-        notes=tuple(notes),
-        given=_given(chosen.facts.get("given")),
-    )
-
-
-def _given(rows: list[dict[str, Any]] | None) -> tuple[GivenRow, ...] | None:
-    return tuple(map(GivenRow.from_json, rows)) if rows is not None else None
 
 
 class Gatherer:
@@ -189,7 +121,6 @@ class Gatherer:
 
     def run(self, exit_status: int) -> Run:
         session = self._session
-        audits = auditor_of(session.config)
         order = {one.spec.name: number for number, one in enumerate(session.chosen)}
         rank = {known: number for number, known in enumerate(self._promises)}
 
@@ -217,17 +148,15 @@ class Gatherer:
                     self._notes.get(one.spec.name, []) + self._shut_doors(one),
                 )
                 for one in self._chosen()
-            )
-            + (audits.boxes() if audits else ()),
-            guarantees=tuple(self._with_theirs(audits.guarantees() if audits else ())),
-            results=(*rows, *(audits.results() if audits else ())),
+            ),
+            guarantees=tuple(self._promises.values()),
+            results=tuple(rows),
             support=self._support,
             technologies=self._technologies,
-            inception=audits.rows() if audits else (),
             notes=tuple(
                 self._run_notes + session.judge.notes(list(self._rows.values())) + fewer.notes(self._rows.values())
             ),
-        )
+        ).with_contributions(session.config.hook.pytest_isolation_contribution(config=session.config))
 
     def _chosen(self) -> list[Chosen]:
         """The boxes, with what starting them has shown: one that nobody came into is not available."""
@@ -249,10 +178,6 @@ class Gatherer:
 
     def _missing(self) -> set[Key]:
         return missing(self._planned, self._rows, self._chosen(), self._closed.values())
-
-    def _with_theirs(self, others: tuple[GuaranteeRow, ...]) -> Iterable[GuaranteeRow]:
-        """Those of this run, and those that only the containers of an audited stack were asked."""
-        return ({one.id: one for one in others} | self._promises).values()
 
     def _proofs_of(self, row: dict[str, Any]) -> dict[str, str]:
         state = self._proofs.get((row["box"], row["guarantee"])) if row["sibling"] is None else None
