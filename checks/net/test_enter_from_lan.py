@@ -6,14 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, weaken
-from pytest_isolation.outside.neighbour import neighbour_of_host
-from pytest_isolation.outside.network import bound, listening, new_token, sockaddr
+from pytest_isolation.outside.neighbour import Neighbour, neighbour_of_host
+from pytest_isolation.outside.network import Door, bound, listening, new_token, sockaddr
+from pytest_isolation.outside.published import on_loopback_alone
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(
     "net.unpublished-unreachable",
-    claim="a TCP port on which a process of the box listens answers no neighbour of the host on the LAN: by no address "
-    "of the link, by 127.0.0.1 or by the box's own IPv4 address",
+    claim="a TCP port on which a process of the box listens, published nowhere or on the host's loopback alone, "
+    "answers no neighbour of the host on the LAN: by no address of the link, by 127.0.0.1 or by the box's own IPv4 address",
     sources=("man:network_namespaces(7)", "docker:engine/network/packet-filtering-firewalls, direct routing"),
     falsified_by=weaken.share("net"),
     kind="per-window",
@@ -32,22 +33,46 @@ def test_neighbour_gets_no_answer(box: Box, port: int, family: int) -> None:
         promise.undecided("the host has no IPv6")
     with bound(box, family, sockaddr(neighbour.host[family], 0)) as open_port:
         promise.receipt(neighbour.is_answered(neighbour.host[family], open_port.port), "a listener of the host's own")
-    asked = [neighbour.host[family]]
+    asked = [(neighbour.host[family], port)]
     if family == socket.AF_INET:
-        asked += ["127.0.0.1", *([box.parts.address] if box.parts.address else [])]
-    if any(neighbour.is_answered(address, port) for address in asked):
+        asked += [("127.0.0.1", port), *([(box.parts.address, port)] if box.parts.address else [])]
+    if any(neighbour.is_answered(*one) for one in asked):
         promise.undecided("somebody answers on the port drawn before the box listens there")
     with box.spawn() as proc:
         door = listening(proc, family, port)
-        told = promise.prepared(door.reply, "a listener inside")
-        answered = others = ""
-        for address in asked:
-            token = new_token()
-            with neighbour.calling(address, port, token) as taken:
-                if taken and door.heard(token):
-                    answered += f" {address}"
-                elif taken:
-                    others = address
+        promise.prepared(door.reply, "a listener inside")
+        answered, others = _heard(neighbour, door, asked)
         if others and not answered:
             promise.undecided("somebody of the host has begun to listen on the port drawn: the box did not hear us")
-        promise.require(not answered, told, answered=answered.strip())
+        promise.require(not answered, door.reply, answered=answered)
+    if family == socket.AF_INET:
+        for inside, outside in on_loopback_alone(box.parts.facts.get("published", ())):
+            _published_on_loopback(box, neighbour, inside, outside)
+
+
+def _published_on_loopback(box: Box, neighbour: Neighbour, inside: int, outside: int) -> None:
+    """Such a port is for this machine's own users: routes and filters must not let others come to it."""
+    ways = [(neighbour.host[socket.AF_INET], outside), ("127.0.0.1", outside)]
+    if box.parts.address:
+        ways.append((box.parts.address, inside))
+    with box.spawn() as proc:
+        door = listening(proc, socket.AF_INET, inside)
+        if not door.reply.ok:
+            promise.remark(
+                f"port {inside}, published on the host's loopback, is not asked for: a service listens there"
+            )
+            return
+        answered, _ = _heard(neighbour, door, ways)
+        promise.require(not answered, door.reply, answered=answered, published=f"127.0.0.1:{outside} alone")
+
+
+def _heard(neighbour: Neighbour, door: Door, ways: list[tuple[str, int]]) -> tuple[str, str]:
+    """By which ways a neighbour comes to the listener in the box, and by which to somebody else's."""
+    answered: list[str] = []
+    others: list[str] = []
+    for address, port in ways:
+        token = new_token()
+        with neighbour.calling(address, port, token) as taken:
+            if taken:
+                (answered if door.heard(token) else others).append(f"{address}:{port}")
+    return ", ".join(answered), ", ".join(others)

@@ -13,6 +13,7 @@ from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import Undecided
+from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.neighbour import neighbour_of_host
 from pytest_isolation.outside.network import bound, sockaddr
 from tests.support import built_in_checks, need
@@ -96,6 +97,27 @@ def test_a_listener_of_the_hosts_own_is_not_taken_for_the_boxs(
         monkeypatch.setitem(check.__globals__, "listening", late)
         with pytest.raises(Undecided, match="the host"):
             check(pool.box(need("namespaces")), port=64_322, family=family)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "broken"), [("127.0.0.1:18480", True), ("0.0.0.0:18480", False)], ids=["for loopback", "for everybody"]
+)
+def test_a_port_meant_for_loopback_is_asked_for_from_the_lan(pool: Pool, recorded: str, broken: bool) -> None:
+    """The hole of it: it was to be published on 127.0.0.1 alone and is on every address."""
+    need("docker")
+    box = pool.box(parse("docker:ports=18480/tcp=18480"))
+    recorded_by_engine = box.parts.facts["published"]
+    assert ("18480/tcp", "0.0.0.0:18480") in recorded_by_engine
+    box.parts.facts["published"] = [("18480/tcp", recorded)]
+    try:
+        if broken:
+            with pytest.raises(Violation) as told:
+                body("net.unpublished-unreachable")(box, port=64_323, family=socket.AF_INET)
+            assert ":18480" in str(told.value.observed["answered"])
+        else:
+            body("net.unpublished-unreachable")(box, port=64_324, family=socket.AF_INET)
+    finally:
+        box.parts.facts["published"] = recorded_by_engine
 
 
 def test_a_host_that_listens_on_loopback_alone_answers_no_neighbour(host: Box) -> None:
