@@ -14,7 +14,8 @@ from pytest_isolation.strategies import unprivileged_ports
 promise = guarantee(
     "net.unpublished-unreachable",
     claim="a TCP port on which a process of the box listens, published nowhere or on the host's loopback alone, "
-    "answers no neighbour of the host on the LAN: by no address of the link, by 127.0.0.1 or by the box's own IPv4 address",
+    "answers no neighbour of the host on the LAN: by no address of the link, by 127.0.0.1 or by the box's own "
+    "IPv4 address",
     sources=("man:network_namespaces(7)", "docker:engine/network/packet-filtering-firewalls, direct routing"),
     falsified_by=weaken.share("net"),
     kind="per-window",
