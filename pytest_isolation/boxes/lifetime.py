@@ -206,6 +206,11 @@ class Lifetime:
                 undo.callback(self._try, cgroups.remove, runs)
             undo.callback(self._try, self._exit.close)
 
+    def leave(self) -> None:
+        """In a process that was forked off: this register is not its own, and its lock none that it holds."""
+        self._lock.close()
+        self._register.close()
+
     def _try(self, undo: Callable[..., object], *arguments: object) -> None:
         try:
             undo(*arguments)

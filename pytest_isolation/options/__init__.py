@@ -50,6 +50,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "dest": "isolation_examples", "metavar": "N",
         "help": "examples for each check (default: by its kind: 100 per call, 10 per time window, 5 per fresh box)",
     }),
+    ("--isolation-jobs", {
+        "dest": "isolation_jobs", "metavar": "N",
+        "help": "measure in N processes at a time (default: as many as there are processors); 1 is serial",
+    }),
     ("--isolation-prove", {
         "action": "store_true", "dest": "isolation_prove",
         "help": "run each guarantee's falsifier on every technology that can open it, not only on the cheapest",

@@ -44,6 +44,8 @@ class RunConfig:
     expect: Baseline | None = None
     examples: int | None = None
     """None: by the kind of each guarantee."""
+    jobs: int | None = None
+    """Processes that measure; None: as many as there are processors."""
     prove: bool = False
     pairs: bool = False
     """Every two boxes beside each other."""
@@ -94,6 +96,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         profile=_profile(options.get("isolation_profile"), base),
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
+        jobs=_jobs(options.get("isolation_jobs")),
         prove=bool(options.get("isolation_prove")),
         pairs=bool(options.get("isolation_pairs")) or not options.get("isolation_boxes"),
         list=bool(options.get("isolation_list")),
@@ -111,6 +114,7 @@ MEASURING = {
     "isolation_profile": "--isolation-profile",
     "isolation_expect": "--isolation-expect",
     "isolation_examples": "--isolation-examples",
+    "isolation_jobs": "--isolation-jobs",
     "isolation_prove": "--isolation-prove",
     "isolation_pairs": "--isolation-pairs",
 }
@@ -245,6 +249,14 @@ def _expect(given: str | None, base: Path) -> Baseline | None:
     from pytest_isolation.guarantees import expect
 
     return expect.load(given, base)
+
+
+def _jobs(given: str | None) -> int | None:
+    if given is None:
+        return None
+    if not re.fullmatch(r"[0-9]{1,3}", str(given), re.ASCII) or int(given) == 0:
+        raise UsageError(f"--isolation-jobs {given!r}: expected a whole number above 0, for example 4; 1 is serial")
+    return int(given)
 
 
 def _examples(given: str | None) -> int | None:

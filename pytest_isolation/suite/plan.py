@@ -13,6 +13,8 @@ from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.technologies import technology
 
 if TYPE_CHECKING:
+    import pytest
+
     from pytest_isolation.options.config import RunConfig
 
 LEAST = 2
@@ -73,6 +75,13 @@ def meets_a_sibling(test: Callable[..., Any]) -> bool:
     """Whether the check asks for `box.sibling`: then it is about two boxes."""
     inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
     return "sibling" in _names(inner.__code__)
+
+
+def cell_of(item: pytest.Item) -> Cell | None:
+    """The cell that a test of pytest's measures; None of any other test."""
+    callspec = getattr(item, "callspec", None)
+    found = callspec.params.get("box") if callspec is not None else None
+    return found if isinstance(found, Cell) else None
 
 
 def _doors(spec: BoxSpec) -> Iterator[Cell]:

@@ -37,8 +37,9 @@ from pytest_isolation.suite.collect import (
 )
 from pytest_isolation.suite.controls import BROKEN, Controls, prove
 from pytest_isolation.suite.gather import Gatherer
+from pytest_isolation.suite.jobs import Jobs, helpable, how_many
 from pytest_isolation.suite.judge import Judge
-from pytest_isolation.suite.plan import Cell, cells
+from pytest_isolation.suite.plan import Cell, cell_of, cells
 from pytest_isolation.suite.progress import Progress
 
 if TYPE_CHECKING:
@@ -83,6 +84,9 @@ class Session:
         self._lifetime: Lifetime | None = None
         self._pool: Pool | None = None
         self._controls: Controls | None = None
+        self._jobs: Jobs | None = None
+        self._through = False
+        """All tests were run: nothing ended the run before."""
         self._controls_directory: str | None = shared.get("controls")
         self.gatherer = Gatherer(self)
         self.progress = Progress(config)
@@ -139,14 +143,20 @@ class Session:
 
     def close(self) -> None:
         """End every box; the register goes with them, unless something could not be removed."""
+        if self._jobs is not None:
+            self._jobs.close()
+            self._jobs = None
+        self._end_boxes()
+        if self.lost_a_worker or self.config.pluginmanager.hasplugin("dsession"):
+            clean()  # xdist kills a worker that takes too long to end, and tells nobody
+
+    def _end_boxes(self) -> None:
         if self._pool is not None:
             self._pool.close()
         if self._lifetime is not None:
             self._lifetime.close()
             self._tell_what_resisted(self._lifetime.resisted)
         self._pool = self._lifetime = self._controls = None
-        if self.lost_a_worker or self.config.pluginmanager.hasplugin("dsession"):
-            clean()  # xdist kills a worker that takes too long to end, and tells nobody
 
     def _tell_what_resisted(self, resisted: list[str]) -> None:
         """After the summary: only now it is known."""
@@ -213,14 +223,14 @@ class Session:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Whatever else chose among the items has chosen."""
         for item in session.items:
-            promise, cell = guarantee_of(getattr(item, "function", None)), _cell(item)
+            promise, cell = guarantee_of(getattr(item, "function", None)), cell_of(item)
             if promise is not None and cell is not None and not cell.proof:
                 at = key(promise, cell)
                 self.planned.add((at["box"], at["guarantee"], at["door"], at["sibling"]))
 
     def _order(self, item: pytest.Item) -> tuple[int, int, bool, str]:
         """Box by box, door by door, and there the checks that share a spec together; then pairs, then other tests."""
-        cell = _cell(item)
+        cell = cell_of(item)
         if cell is None:
             return 2, 0, False, ""
         names = [one.spec.name for one in self.chosen]
@@ -232,25 +242,40 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
-        if not self.is_worker and (cell := _cell(item)) is not None:
+        if not self.is_worker and (cell := cell_of(item)) is not None:
             self.progress.measuring(cell, item.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        promise, cell = guarantee_of(pyfuncitem.function), _cell(pyfuncitem)
+        promise, cell = guarantee_of(pyfuncitem.function), cell_of(pyfuncitem)
         if promise is None or cell is None:
             return None
-        # A pair may be any two boxes: while pairs are measured, all stay.
-        self.pool.keep_only({cell.spec.name} if cell.sibling is None else {spec.name for spec in self.specs})
         if cell.proof:
             return self._prove(pyfuncitem, promise, cell.spec)
+        found = self._jobs.measured(pyfuncitem) if self._jobs is not None else self._measured(pyfuncitem)
+        for name, facts in found["measured"].items():
+            self.pool.measured[name] = facts | self.pool.measured.get(name, {})
+        if (closed := found.get("closed")) is not None:
+            pyfuncitem.stash[ROW] = {"box": closed["box"], "closed": closed}
+            pytest.skip(f"{closed['box']} is not available: {found['said']}")
+        row: dict[str, Any] = found["row"]
+        row |= self._outcome(row, promise, cell) | {"test": pyfuncitem.nodeid}
+        pyfuncitem.stash[ROW] = row
+        self._raise(row, promise)
+        return True
+
+    def _measured(self, item: pytest.Function) -> dict[str, Any]:
+        """Measure a cell now, in this process: its `row`, or why its box is `closed`; and what is `measured` of it."""
+        promise, cell = guarantee_of(item.function), cell_of(item)
+        assert promise is not None and cell is not None
+        self._keep_only(cell)
         try:
             row = unless_cut_short(
                 promise,
                 cell,
                 lambda: measure(
                     promise,
-                    _check(pyfuncitem),
+                    _check(item),
                     cell,
                     pool=self.pool,
                     controls=self.controls,
@@ -260,14 +285,33 @@ class Session:
             )
         except NotStarted as error:
             closed = {"box": error.box, "door": error.door, **error.row()}
-            pyfuncitem.stash[ROW] = {"box": error.box, "closed": closed}
-            pytest.skip(f"{error.box} is not available: {error}")
-        row |= self._outcome(row, promise, cell) | {"test": pyfuncitem.nodeid}
-        pyfuncitem.stash[ROW] = row
-        self._raise(row, promise)
-        return True
+            return {"closed": closed, "said": str(error), "measured": {}}
+        names = {cell.spec.name} | ({cell.sibling.name} if cell.sibling is not None else set())
+        return {"row": row, "measured": {name: self.pool.measured[name] for name in names & set(self.pool.measured)}}
+
+    def _keep_only(self, cell: Cell) -> None:
+        """End the boxes that the cell is not about.  A pair may be any two: while pairs are measured, all stay."""
+        self.pool.keep_only({cell.spec.name} if cell.sibling is None else {spec.name for spec in self.specs})
+
+    def _begin_jobs(self, items: list[pytest.Item]) -> None:
+        """Fork the helpers, before anything of this run is started: see jobs.py."""
+        cells = helpable(items)
+        if not (number := how_many(self.options.jobs, len(cells))):
+            return
+        self.controls_directory()  # one for all of them
+        self._jobs = Jobs(self.lifetime.new_directory("cells"), cells, self._measured)
+        self._jobs.fork(number, self._of_helper, self._end_boxes, first=self._become_helper)
+
+    def _become_helper(self) -> None:
+        """From here on, in a process of its own: with a register and boxes of its own."""
+        self.lifetime.leave()
+        self._pool = self._lifetime = self._controls = None
+
+    def _of_helper(self) -> dict[str, Any]:
+        return {"starts": self.pool.starts, "notes": self.pool.notes, "measured": self.pool.measured}
 
     def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
+        self._keep_only(Cell(spec))
         state, _, reason = prove(promise, _check(item), spec, self.pool, self.seed)
         said = "none" if state == BROKEN else state
         item.stash[ROW] = {"proof": said, "box": spec.name, "guarantee": promise.id, "reason": reason}
@@ -309,7 +353,7 @@ class Session:
         return report
 
     def _if_it_dies(self, item: pytest.Item) -> dict[str, Any] | None:
-        promise, cell = guarantee_of(getattr(item, "function", None)), _cell(item)
+        promise, cell = guarantee_of(getattr(item, "function", None)), cell_of(item)
         if promise is None or cell is None or cell.proof:
             return None
         row = unfinished(promise, cell)
@@ -347,7 +391,7 @@ class Session:
             self.gatherer.summarise(terminalreporter)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtestloop(self) -> Generator[None, object, object]:
+    def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
         """SIGTERM (timeout(1), a CI job that is cancelled), SIGHUP: a run ends as by Control-C, with its report."""
         if threading.current_thread() is not threading.main_thread():
             return (yield)
@@ -361,7 +405,11 @@ class Session:
         for one in before:
             signal.signal(one, _interrupt)
         try:
-            return (yield)
+            if not (self.only_collects or self.config.pluginmanager.hasplugin("dsession")):
+                self._begin_jobs(session.items)
+            done = yield
+            self._through = True
+            return done
         finally:
             for one, handler in before.items():
                 signal.signal(one, handler)
@@ -369,6 +417,9 @@ class Session:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Boxes end first: what a worker knows of them is sent, what the controller knows is written."""
+        if self._jobs is not None and self._through:
+            for told in self._jobs.finish():
+                self.gatherer.add_process(told)
         told = self.gatherer.of_this_process()
         if self.is_worker:
             self.config.workeroutput["isolation"] = told  # type: ignore[attr-defined]
@@ -382,12 +433,6 @@ class Session:
 
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
-
-
-def _cell(item: pytest.Item) -> Cell | None:
-    callspec = getattr(item, "callspec", None)
-    found = callspec.params.get("box") if callspec is not None else None
-    return found if isinstance(found, Cell) else None
 
 
 def _check(item: pytest.Function) -> Check:

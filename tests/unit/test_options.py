@@ -94,6 +94,9 @@ def test_only() -> None:
         (["--isolation-expect", "none.toml"], "no such file"),
         (["--isolation-examples", "0"], "above 0"),
         (["--isolation-examples", "many"], "above 0"),
+        (["--isolation", "--isolation-jobs", "0"], "1 is serial"),
+        (["--isolation", "--isolation-jobs", "two"], "'two'"),
+        (["--isolation-jobs", "2"], "add --isolation"),
         (["--isolation-host", "--isolation-require", "dokcer"], "did you mean 'docker'?"),
     ],
     ids=" ".join,
@@ -190,6 +193,6 @@ def test_every_option_of_the_contract_has_help() -> None:
     assert set(words) == {
         "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
         "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
-        "--isolation-kernel", "--isolation-clean", "--isolation-pairs",
+        "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--isolation-jobs",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())

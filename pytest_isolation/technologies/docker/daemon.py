@@ -238,6 +238,10 @@ def _connect(host: str | None, environment: tuple[str | None, ...]) -> Daemon:
     return Daemon(api, host, where)
 
 
+# A connection that two processes read from gives each a part of the other's answers.
+os.register_at_fork(after_in_child=_connect.cache_clear)
+
+
 def _path(where: str) -> str | None:
     """The socket's path; None for another kind of address."""
     for scheme in ("unix://", "http+unix://"):

@@ -1,0 +1,228 @@
+"""Several processes measure the cells of one run: --isolation-jobs.
+
+Most of a run is waiting: for an engine to start a box, for a window to pass.  So the run forks helpers before it has
+started anything.  They begin at the other end of the list; whoever comes to a cell first takes it, and the run asks for
+each in its order, measures what nobody has, and waits for what a helper is at.  A helper is a process of the run as a
+worker of pytest-xdist is: it has a register and boxes of its own, and shares the controls.
+
+What a cell says does not depend on who measures it: the seed is the run's, and the box is made for whoever measures.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import pytest
+
+from pytest_isolation.boxes.lifetime import clean
+from pytest_isolation.suite.plan import cell_of
+
+FEWEST = 8
+"""Cells for each process: for fewer, the boxes that a helper starts for itself cost more than it saves."""
+PATIENCE_S = 30.0
+"""How long a helper may take to end its boxes when the run is cut short."""
+PR_SET_PDEATHSIG = 1
+ASKED = "asked"
+"""In the file of a cell that the run has asked for: a test that is run again is measured again."""
+Measure = Callable[["pytest.Function"], dict[str, Any]]
+
+
+@dataclass(slots=True)
+class _Helper:
+    pid: int
+    told: IO[bytes]
+    """A pipe: what only the helper knows of its boxes, when it is done; closed without a word when it died."""
+    done: bool = False
+
+
+class Jobs:
+    """The helpers of a run; `directory` is the run's own, and holds a file for each cell."""
+
+    def __init__(self, directory: Path, cells: Sequence[pytest.Function], measure: Measure) -> None:
+        """`cells`: in the run's order; `measure`: one of them, in this process: a plain value."""
+        self._directory, self._cells, self._measure = directory, cells, measure
+        self._numbers = {item.nodeid: number for number, item in enumerate(cells)}
+        self._helpers: list[_Helper] = []
+
+    # -- for the run ---------------------------------------------------------------------
+
+    def measured(self, item: pytest.Function) -> dict[str, Any]:
+        """What a helper has measured, else what is measured now.
+
+        While a helper is at it, others of the same box are.
+        """
+        if (number := self._numbers.get(item.nodeid)) is None:
+            return self._measure(item)
+        others = iter([one for one in self._cells[number + 1 :] if box_of(one) == box_of(item)])
+        with self._file(number) as file:
+            while not _locked(file):
+                if (other := next(others, None)) is not None:
+                    self._take(other)
+                else:
+                    fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            known = file.read()
+            file.truncate(0)
+            file.write(ASKED)
+            file.flush()
+            found: dict[str, Any] = json.loads(known) if known not in ("", ASKED) else self._measure(item)
+        return found
+
+    def finish(self) -> Iterator[dict[str, Any]]:
+        """What each helper tells of its boxes; waits until all have come to the end of the list."""
+        for helper in self._helpers:
+            if told := helper.told.read():
+                helper.done = True
+                yield json.loads(told)
+
+    def close(self) -> None:
+        """Wait until the helpers have ended their boxes; those that are not done end what they are at."""
+        for helper in self._helpers:
+            if not helper.done:
+                os.kill(helper.pid, signal.SIGTERM)
+        killed = [helper for helper in self._helpers if not _ended(helper.pid, PATIENCE_S)]
+        for helper in killed:
+            os.kill(helper.pid, signal.SIGKILL)
+            os.waitpid(helper.pid, 0)
+        for helper in self._helpers:
+            helper.told.close()
+        self._helpers.clear()
+        if killed:
+            clean()
+
+    # -- for the helpers -----------------------------------------------------------------
+
+    def fork(
+        self, number: int, tell: Callable[[], dict[str, Any]], end: Callable[[], None], *, first: Callable[[], None]
+    ) -> None:
+        """Start `number` helpers, in which `first` is called first.
+
+        When there is nothing left to measure they `tell`, a plain value, and `end`.
+        """
+        run = os.getpid()
+        for which in range(number):
+            reader, writer = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                os.close(reader)
+                for one in self._helpers:
+                    one.told.close()
+                begin = len(self._cells) * (which + 1) // (number + 1)
+                _be_helper(run, [first, partial(self._help, begin, writer, tell)], end)
+            os.close(writer)
+            self._helpers.append(_Helper(pid, os.fdopen(reader, "rb")))
+
+    def _help(self, first: int, writer: int, tell: Callable[[], dict[str, Any]]) -> None:
+        """From the cell `first` to the end, then those before: in each part, checks that share a box are together."""
+        for item in (*self._cells[first:], *self._cells[:first]):
+            self._take(item)
+        with os.fdopen(writer, "wb") as pipe:
+            pipe.write(json.dumps(tell()).encode())
+
+    def _take(self, item: pytest.Function) -> None:
+        """Measure one cell, unless somebody has, or does so now.  What it raises the run finds for itself."""
+        with self._file(self._numbers[item.nodeid]) as file:
+            if not _locked(file):
+                return
+            file.seek(0)
+            if not file.read():
+                with suppress(Exception):
+                    file.write(json.dumps(self._measure(item)))
+
+    @contextmanager
+    def _file(self, number: int) -> Iterator[IO[str]]:
+        """Its lock is held until it is closed."""
+        with (self._directory / f"{number}.json").open("a+") as file:
+            yield file
+
+
+def how_many(asked: int | None, cells: int) -> int:
+    """Helpers for `asked` processes and so many cells; None: for as many as there are processors.
+
+    And no helper where threads run: a fork would not take them along.
+    """
+    if threading.active_count() > 1:
+        return 0
+    if asked is None:
+        asked = len(os.sched_getaffinity(0))
+    return max(0, min(asked, cells // FEWEST) - 1)
+
+
+def helpable(items: Sequence[pytest.Item]) -> list[pytest.Function]:
+    """The cells that another process may measure as well: of a built-in check, on a box that is started for it.
+
+    A check of the user's own may lean on what his other tests have done; in a box that is there only once two processes
+    would be in each other's way; and for pairs all boxes of the run would stand once for each process.
+    """
+    return [
+        item
+        for item in items
+        if isinstance(item, pytest.Function)
+        and item.nodeid.startswith("isolation::")
+        and (cell := cell_of(item)) is not None
+        and not (cell.proof or cell.spec.attached or cell.sibling is not None)
+    ]
+
+
+def box_of(item: pytest.Item) -> str | None:
+    cell = cell_of(item)
+    return cell.spec.name if cell is not None else None
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take its lock, unless somebody has it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _be_helper(run: int, work: Sequence[Callable[[], None]], end: Callable[[], None]) -> NoReturn:
+    code = 1
+    try:
+        # A run that is killed takes its helpers along: what they had made is in their registers.
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == run:
+            signal.signal(signal.SIGTERM, _interrupt)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for fd in range(3):
+                os.dup2(nowhere, fd)
+            try:
+                for part in work:
+                    part()
+            finally:
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, signal.SIG_IGN)
+                end()
+            code = 0
+    finally:  # what went wrong nobody would read: a cell that a helper has not told is measured by the run
+        os._exit(code)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _ended(pid: int, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        with suppress(ChildProcessError):
+            if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                time.sleep(0.01)
+                continue
+        return True
+    return False

@@ -1,0 +1,96 @@
+"""Several processes measure one run (--isolation-jobs): its rows are those of one, whatever becomes of a helper."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from pytest_isolation.boxes import lifetime
+from tests.runs import Done, Run, run
+
+MANY = ("--isolation", "--box", "namespaces", "--box", "host", "--isolation-only", "pid.*,fd.*,ipc.*,mnt.t*")
+"""Cells enough for four processes, most of them quick."""
+VARY = {"seconds", "evidence", "examples", "decided"}
+"""What depends on the machine's pace (a violation is shrunk for a time) and the run's tokens."""
+
+
+def _rows(done: Done) -> list[dict[str, Any]]:
+    return [{key: value for key, value in row.items() if key not in VARY} for row in done.report["results"]]
+
+
+def _helpers(process: int) -> list[psutil.Process]:
+    """Its children that are no agents: Python, forked off."""
+    try:
+        whole = psutil.Process(process)
+        return [one for one in whole.children() if one.cmdline() == whole.cmdline()]
+    except psutil.Error:
+        return []
+
+
+def _helping(one: Run, number: int = 1) -> list[psutil.Process]:
+    """So many helpers, as soon as each has a register of its own and so begins to start boxes."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        found = _helpers(one.process.pid)
+        if len(found) == number and all(list(one.temporary.glob(f"*/*-{helper.pid}")) for helper in found):
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"expected {number} helpers, found {found}")
+
+
+def test_the_rows_of_several_processes_are_those_of_one(tmp_path: Path) -> None:
+    alone = run(tmp_path / "1", *MANY, "--hypothesis-seed=7", "--isolation-jobs", "1")
+    several = run(tmp_path / "3", *MANY, "--hypothesis-seed=7", "--isolation-jobs", "3")
+    assert alone.code == several.code
+    assert len(_rows(alone)) >= 24
+    assert _rows(several) == _rows(alone)
+    assert [box["given"] for box in several.report["boxes"]] == [box["given"] for box in alone.report["boxes"]]
+    starts = [[box["costs"]["start_ms"]["n"] for box in done.report["boxes"]] for done in (alone, several)]
+    assert all(more > fewer for fewer, more in zip(*starts, strict=True)), "nobody helped"
+
+
+def test_what_a_helper_that_dies_had_not_done_the_run_does(tmp_path: Path) -> None:
+    one = Run(tmp_path, *MANY, "--isolation-jobs", "2")
+    (helper,) = _helping(one)
+    helper.kill()
+    done = one.wait()
+    assert done.code in (0, 1)
+    assert {row["verdict"] for row in done.report["results"]} <= {"holds", "violated", "unsupported"}
+    assert done.report["run"]["missing"] == 0
+    run(tmp_path, "--isolation", "--box", "host", "--isolation-only", "pid.init-is-one")  # removes what it left
+    assert list(one.temporary.glob(f"*/*-{helper.pid}")) == []
+
+
+@pytest.mark.parametrize("to_all", [False, True], ids=["SIGTERM to the run", "Control-C"])
+def test_a_run_that_is_cut_short_takes_its_helpers_along(tmp_path: Path, to_all: bool) -> None:
+    one = Run(tmp_path, *MANY, "--isolation-jobs", "3")
+    helpers = _helping(one, 2)
+    os.killpg(one.process.pid, signal.SIGINT) if to_all else one.process.send_signal(signal.SIGTERM)
+    done = one.wait(60)
+    assert done.code == 2, done.out
+    assert not any(helper.is_running() for helper in helpers)
+    assert one.left_behind(done) == []
+
+
+def test_a_run_that_is_killed_takes_its_helpers_along(tmp_path: Path) -> None:
+    one = Run(tmp_path, *MANY, "--isolation-jobs", "3", report=False)
+    helpers = _helping(one, 2)
+    one.process.kill()  # it alone, not its group
+    one.process.communicate()
+    assert psutil.wait_procs(helpers, timeout=10)[1] == []
+    left = [path for path in one.temporary.glob("pytest-isolation-*/*") if lifetime.RUN.fullmatch(path.name)]
+    assert len(left) == 3
+    run(tmp_path, "--isolation", "--box", "host", "--isolation-only", "pid.init-is-one")
+    assert not any(path.exists() for path in left)
+
+
+def test_for_a_few_cells_nobody_is_asked_to_help(tmp_path: Path) -> None:
+    asked = ("--isolation", "--box", "namespaces", "--isolation-only", "pid.init-is-one,pid.signal*")
+    done = run(tmp_path, *asked, "--isolation-jobs", "4")
+    assert [box["costs"]["start_ms"]["n"] for box in done.report["boxes"]] == [1]
