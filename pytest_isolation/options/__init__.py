@@ -52,7 +52,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     }),
     ("--isolation-jobs", {
         "dest": "isolation_jobs", "metavar": "N",
-        "help": "measure in N processes at a time (default: as many as there are processors); 1 is serial",
+        "help": "measure in N processes at a time (default: two for each processor); 1 is serial",
     }),
     ("--isolation-prove", {
         "action": "store_true", "dest": "isolation_prove",

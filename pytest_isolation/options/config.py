@@ -45,7 +45,7 @@ class RunConfig:
     examples: int | None = None
     """None: by the kind of each guarantee."""
     jobs: int | None = None
-    """Processes that measure; None: as many as there are processors."""
+    """Processes that measure; None: twice as many as there are processors."""
     prove: bool = False
     pairs: bool = False
     """Every two boxes beside each other."""

@@ -31,6 +31,8 @@ from pytest_isolation.suite.plan import cell_of
 
 FEWEST = 8
 """Cells for each process: for fewer, the boxes that a helper starts for itself cost more than it saves."""
+PER_PROCESSOR = 2
+"""Processes, where nobody says how many: each waits more than half of its time."""
 PATIENCE_S = 30.0
 """How long a helper may take to end its boxes when the run is cut short."""
 PR_SET_PDEATHSIG = 1
@@ -149,14 +151,14 @@ class Jobs:
 
 
 def how_many(asked: int | None, cells: int) -> int:
-    """Helpers for `asked` processes and so many cells; None: for as many as there are processors.
+    """Helpers for `asked` processes and so many cells; None: for twice as many as there are processors.
 
     And no helper where threads run: a fork would not take them along.
     """
     if threading.active_count() > 1:
         return 0
     if asked is None:
-        asked = len(os.sched_getaffinity(0))
+        asked = PER_PROCESSOR * len(os.sched_getaffinity(0))
     return max(0, min(asked, cells // FEWEST) - 1)
 
 
