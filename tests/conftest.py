@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -13,22 +14,36 @@ from pytest_isolation.machines import DockerMachine, start, suite
 from pytest_isolation.suite.collect import checks_directory
 from tests.support import REQUIRED
 
-DEAR = ("docker_machine", "wheel", "built")
-"""Fixtures of a session that are made once: the files that use one of them are run by one worker."""
+TOGETHER = (
+    ("technologies/test_docker_elsewhere.py", "machines/"),
+    ("inception/test_started.py", "inception/test_live_mutants.py", "inception/test_in_a_machine.py"),
+    ("packaging/",),
+)
+"""Below tests/, the files of one worker (`-n 2 --dist loadfile`), longest first: one machine, port 443, one wheel."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What two workers share out (`-n 2 --dist loadgroup`): files, and first those of the machine, the longest."""
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    group = {item.path: str(item.path) for item in items}
-    for item in items:
-        dear = [name for name in DEAR if name in getattr(item, "fixturenames", ())]
-        group[item.path] = dear[0] if dear else group[item.path]
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group[item.path]))
-    items.sort(key=lambda item: group[item.path] != "docker_machine")
+def together(path: str) -> str:
+    """What a test file is run with, by its path from the root: its name, where it stands alone."""
+    return next((group[0] for group in TOGETHER if path.removeprefix("tests/").startswith(group)), path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Files as `--dist loadfile` shares them out, some of them as one; `--dist loadgroup` needs a pytest before 9.2."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return together(nodeid.partition("::")[0])
+
+    return Together(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    order = [group[0] for group in TOGETHER]
+    found = [together(item.nodeid.partition("::")[0]) for item in items]
+    ranks = [order.index(name) if name in order else len(order) for name in found]
+    items[:] = [item for _, item in sorted(zip(ranks, items, strict=True), key=lambda pair: pair[0])]
 
 
 @pytest.fixture(scope="session")
