@@ -27,6 +27,7 @@ from typing import IO, Any, NoReturn
 import pytest
 
 from pytest_isolation.boxes.lifetime import clean
+from pytest_isolation.guarantees.guarantee import guarantee_of
 from pytest_isolation.suite.plan import cell_of
 
 FEWEST = 8
@@ -38,6 +39,8 @@ PATIENCE_S = 30.0
 PR_SET_PDEATHSIG = 1
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
+TIMED = ("cg.cpu.",)
+"""Guarantees that are measured in processor time: no other cell of the run is measured meanwhile."""
 Measure = Callable[["pytest.Function"], dict[str, Any]]
 
 
@@ -54,7 +57,7 @@ class Jobs:
 
     def __init__(self, directory: Path, cells: Sequence[pytest.Function], measure: Measure) -> None:
         """`cells`: in the run's order; `measure`: one of them, in this process: a plain value."""
-        self._directory, self._cells, self._measure = directory, cells, measure
+        self._directory, self._cells, self._measure_it = directory, cells, measure
         self._numbers = {item.nodeid: number for number, item in enumerate(cells)}
         self._helpers: list[_Helper] = []
 
@@ -142,6 +145,14 @@ class Jobs:
             if not file.read():
                 with suppress(Exception):
                     file.write(json.dumps(self._measure(item)))
+
+    def _measure(self, item: pytest.Function) -> dict[str, Any]:
+        """Measure one cell, beside those of the other processes unless it is timed."""
+        promise = guarantee_of(item.function)
+        timed = promise is not None and promise.id.startswith(TIMED)
+        with (self._directory / "machine").open("a") as machine:
+            fcntl.flock(machine, fcntl.LOCK_EX if timed else fcntl.LOCK_SH)
+            return self._measure_it(item)
 
     @contextmanager
     def _file(self, number: int) -> Iterator[IO[str]]:
