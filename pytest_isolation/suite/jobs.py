@@ -70,8 +70,13 @@ class Jobs:
         """
         if (number := self._numbers.get(item.nodeid)) is None:
             return self._measure(item)
+        told = self._told(number, item)
+        return self._measure(item) if told is None else told
+
+    def _told(self, number: int, item: pytest.Function) -> dict[str, Any] | None:
+        """What a helper has told of a cell; None: nothing, or not all of it (it died, or the disk is full)."""
         others = iter([one for one in self._cells[number + 1 :] if box_of(one) == box_of(item)])
-        with self._file(number) as file:
+        with suppress(OSError, ValueError), self._file(number) as file:
             while not _locked(file):
                 if (other := next(others, None)) is not None:
                     self._take(other)
@@ -82,15 +87,18 @@ class Jobs:
             file.truncate(0)
             file.write(ASKED)
             file.flush()
-            found: dict[str, Any] = json.loads(known) if known not in ("", ASKED) else self._measure(item)
-        return found
+            if known not in ("", ASKED):
+                found: dict[str, Any] = json.loads(known)
+                return found
+        return None
 
     def finish(self) -> Iterator[dict[str, Any]]:
         """What each helper tells of its boxes; waits until all have come to the end of the list."""
         for helper in self._helpers:
-            if told := helper.told.read():
+            with suppress(ValueError):  # it died before it had told all of it
+                told = json.loads(helper.told.read())
                 helper.done = True
-                yield json.loads(told)
+                yield told
 
     def close(self) -> None:
         """Wait until the helpers have ended their boxes; those that are not done end what they are at."""
@@ -150,9 +158,12 @@ class Jobs:
         """Measure one cell, beside those of the other processes unless it is timed."""
         promise = guarantee_of(item.function)
         timed = promise is not None and promise.id.startswith(TIMED)
-        with (self._directory / "machine").open("a") as machine:
+        machine = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
+        try:
             fcntl.flock(machine, fcntl.LOCK_EX if timed else fcntl.LOCK_SH)
             return self._measure_it(item)
+        finally:
+            os.close(machine)
 
     @contextmanager
     def _file(self, number: int) -> Iterator[IO[str]]:

@@ -1,0 +1,44 @@
+"""The files through which the processes of one run tell each other of cells."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_isolation.suite.jobs import Jobs
+
+CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", function=lambda: None)
+ROW = {"row": {"verdict": "holds"}, "measured": {}}
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A file system on which a file can be made, and nothing be written."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4096", "tmpfs", tmp_path], check=True)
+    try:
+        (tmp_path / "rest").write_bytes(bytes(4096))
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+@pytest.mark.parametrize("left", ["", '{"row": {"verd', "asked"], ids=["nothing", "half a row", "asked before"])
+def test_what_no_helper_has_told_whole_is_measured(tmp_path: Path, left: str) -> None:
+    (tmp_path / "0.json").write_text(left)
+    assert Jobs(tmp_path, [CELL], lambda item: ROW).measured(CELL) == ROW
+
+
+def test_what_a_helper_has_told_is_not_measured_again(tmp_path: Path) -> None:
+    (tmp_path / "0.json").write_text('{"row": {"verdict": "violated"}, "measured": {}}')
+    assert Jobs(tmp_path, [CELL], lambda item: ROW).measured(CELL)["row"] == {"verdict": "violated"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_on_a_full_disk_the_run_measures_by_itself(full: Path) -> None:
+    assert Jobs(full, [CELL], lambda item: ROW).measured(CELL) == ROW
