@@ -21,6 +21,8 @@ enum {
 	SYS_dup3 = 292, SYS_sendto = 44, SYS_socketpair = 53, SYS_clone = 56, SYS_exit = 60,
 	SYS_fcntl = 72, SYS_prctl = 157, SYS_clock_gettime = 228, SYS_openat = 257,
 	SYS_ppoll = 271, SYS_exit_group = 231, SYS_pidfd_open = 434,
+	SYS_setuid = 105, SYS_setgid = 106, SYS_setreuid = 113, SYS_setregid = 114, SYS_setresuid = 117,
+	SYS_setresgid = 119, SYS_setfsuid = 122, SYS_setfsgid = 123, SYS_capset = 126,
 };
 static long sys6(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -42,6 +44,8 @@ enum {
 	SYS_dup3 = 24, SYS_sendto = 206, SYS_socketpair = 199, SYS_clone = 220, SYS_exit = 93,
 	SYS_fcntl = 25, SYS_prctl = 167, SYS_clock_gettime = 113, SYS_openat = 56,
 	SYS_ppoll = 73, SYS_exit_group = 94, SYS_pidfd_open = 434,
+	SYS_setuid = 146, SYS_setgid = 144, SYS_setreuid = 145, SYS_setregid = 143, SYS_setresuid = 147,
+	SYS_setresgid = 149, SYS_setfsuid = 151, SYS_setfsgid = 152, SYS_capset = 91,
 };
 static long sys6(long n, long a, long b, long c, long d, long e, long f)
 {
@@ -94,7 +98,7 @@ enum {
 	SIGCHLD = 17, SIGKILL = 9,
 	F_DUPFD_CLOEXEC = 1030,
 	MSG_NOSIGNAL = 0x4000,
-	POLLIN = 1,
+	POLLIN = 1, POLLHUP = 16,
 	PR_SET_PDEATHSIG = 1,
 	O_RDWR = 2, O_NOCTTY = 0400,
 	TCGETS = 0x5401, TCSETS = 0x5402,
@@ -146,7 +150,7 @@ struct timespec {
 
 /* One process of the agent.  `arena` is the only memory a program can name. */
 struct self {
-	int in, out, kids;
+	int in, out, kids, mortal;	/* mortal: it dies with its parent */
 	struct kid kid[KIDS_MAX];
 	struct pollfd polls[2 * KIDS_MAX + 1];
 	i64 results[OPS_MAX];
@@ -258,10 +262,24 @@ static int high_fd(int fd)
 	return fd;
 }
 
+static void die_with_parent(struct self *me)
+{
+	me->mortal = 1;
+	sys2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* The calls after which the kernel forgets the signal asked for above (commit_creds). */
+static int changes_identity(int nr)
+{
+	return nr == SYS_setuid || nr == SYS_setgid || nr == SYS_setreuid || nr == SYS_setregid ||
+	       nr == SYS_setresuid || nr == SYS_setresgid || nr == SYS_setfsuid || nr == SYS_setfsgid ||
+	       nr == SYS_capset;
+}
+
 __attribute__((noreturn, used)) static void child_main(struct birth *b)
 {
 	struct self *me = b->self;
-	sys2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+	die_with_parent(me);
 	if (!(b->flags & CLONE_FILES)) {
 		/* Our own table: nothing of the parent's channels may stay open here, or a dead
 		 * relative would never be noticed. */
@@ -274,6 +292,11 @@ __attribute__((noreturn, used)) static void child_main(struct birth *b)
 	}
 	me->in = me->out = b->fd;
 	me->kids = 0;
+	/* A parent that died before the line above asked for it sends no signal; it has closed its end. */
+	struct pollfd up = { b->fd, 0, 0 };
+	struct timespec now = { 0, 0 };
+	if (sys6(SYS_ppoll, (long)&up, 1, (long)&now, 0, 0, 0) == 1 && up.revents & POLLHUP)
+		die(0);
 	serve(me);
 }
 
@@ -485,6 +508,8 @@ static void run(struct self *me, struct header *request)
 		}
 		i64 r = op->nr >= 0 ? sys6(op->nr, a[0], a[1], a[2], a[3], a[4], a[5])
 				    : pseudo(me, op, a, at, &next);
+		if (me->mortal && changes_identity(op->nr))
+			die_with_parent(me);
 		me->results[at] = r;
 		if (at + 1 > done)
 			done = at + 1;
@@ -613,7 +638,7 @@ __attribute__((noreturn, used)) void agent_main(long *stack)
 		/* "-d": die with the parent.  Not without being asked: the parent of an exec into a
 		 * container is a runtime that ends at once, and an init has none to lose. */
 		if (argc > 1 && argv[1][0] == '-')
-			sys2(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL);
+			die_with_parent(me);
 		me->in = high_fd(0);
 		me->out = high_fd(1);
 	}

@@ -207,10 +207,59 @@ def test_children_die_with_the_first(how: str) -> None:
         else:
             agent.close()
         process.wait(10)
-        deadline = time.monotonic() + 5
-        while any(_runs(pid) for pid in pids) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert not any(_runs(pid) for pid in pids)
+        assert all([_ends(pid) for pid in pids])
+
+
+@pytest.fixture
+def one_processor() -> Iterator[None]:
+    """This process alone on one processor, ahead of every process without real-time priority."""
+    processors = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(processors)})
+    os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    yield
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    os.sched_setaffinity(0, processors)
+
+
+@pytest.mark.usefixtures("one_processor")
+def test_a_parent_that_dies_before_its_child_has_run_takes_it_along() -> None:
+    """A signal for the parent's death reaches only a child that has asked for it already."""
+    with running(os.uname().machine) as (agent, process):
+        child = agent.proc.spawn()
+        for pid in (process.pid, child.pid):
+            os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        grandchild = child.spawn()
+        program = Program()
+        program.nanosleep(600)
+        grandchild.start(program)
+        for _ in range(20):
+            os.sched_yield()  # the two above hand the program on; the grandchild still waits for the processor
+        os.kill(child.pid, signal.SIGKILL)
+        assert _ends(grandchild.pid)
+
+
+@pytest.mark.parametrize("call", ["setresuid", "setresgid"])
+def test_another_identity_does_not_outlive_the_first(call: str) -> None:
+    """The kernel forgets the signal for the parent's death when a process changes its identity."""
+    with running(os.uname().machine) as (agent, process):
+        child = agent.proc.spawn()
+        assert getattr(child, call)(65534, 65534, 65534).ok
+        program = Program()
+        program.nanosleep(600)
+        child.start(program)
+        process.kill()
+        process.wait(10)
+        assert _ends(child.pid)
+
+
+def _ends(pid: int) -> bool:
+    deadline = time.monotonic() + 5
+    while _runs(pid) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    ended = not _runs(pid)
+    if not ended:
+        os.kill(pid, signal.SIGKILL)
+    return ended
 
 
 def _runs(pid: int) -> bool:
