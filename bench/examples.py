@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from bench.series import Series
 from bench.sides import Side
 from pytest_isolation.boxes.box import Box
+from pytest_isolation.guarantees import severity
 from pytest_isolation.guarantees.guarantee import guarantee
 from pytest_isolation.guarantees.property import MEASURING, OURS, run_property
 from pytest_isolation.strategies import catchable_signals
@@ -43,6 +44,7 @@ def _measured(side: Side, number: int, round_: int) -> float:
         "bench.signal-out-refused",
         claim="no signal from the box reaches a canary outside",
         sources=("man:pid_namespaces(7)",),
+        severity=severity.host("signals processes of the host"),
         falsified_by=_nothing(),
     )
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.image import Entry, Image
     from pytest_isolation.boxes.spec import BoxSpec, Volume
     from pytest_isolation.errors import BoxError, IsolationError, Unavailable, Unsupported, UsageError, Violation
+    from pytest_isolation.guarantees import severity
     from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Violation",
     "Volume",
     "guarantee",
+    "severity",
     "weaken",
 ]
 
@@ -56,6 +58,8 @@ def __getattr__(name: str) -> Any:
 
     if name == "weaken":
         return import_module("pytest_isolation.boxes.weakenings")
+    if name == "severity":
+        return import_module("pytest_isolation.guarantees.severity")
     if name in _PLACES:
         return getattr(import_module(f"pytest_isolation.{_PLACES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

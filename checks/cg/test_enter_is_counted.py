@@ -6,13 +6,14 @@ Counted, not refused: whether a box that is full lets somebody in is `cg.exec-at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.limits import LIMITED, at_rest, group_of, settled
 
 promise = guarantee(
     "cg.exec-joins",
     claim="a process that enters a running box, and its children, are counted in the box's control group",
     sources=("oci:runtime-spec runtime exec", "man:nsenter(1)"),
+    severity=severity.use("has processes by exec that no limit counts"),
     falsified_by=weaken.drop("exec-group"),
     kind="per-window",
     box=LIMITED,

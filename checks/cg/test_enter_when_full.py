@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.limits import LIMITED, at_rest, crowd, group_of, settled
 
@@ -12,6 +12,7 @@ promise = guarantee(
     claim="a process that enters a running box is refused while the box has as many tasks as its limit allows",
     # Not fork(2) alone: to move a process into a group is never refused, however full the group is.
     sources=("kernel:admin-guide/cgroup-v2 PID", "oci:runtime-spec runtime exec"),
+    severity=severity.use("takes in more processes by exec than its limit"),
     falsified_by=weaken.drop("exec-group"),
     kind="per-window",
     oracle="receipt",

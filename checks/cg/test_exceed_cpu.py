@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.limits import burn_against
 
 QUOTA = 0.2
@@ -13,6 +13,7 @@ promise = guarantee(
     "cg.cpu.enforced",
     claim="over a window, the host charges the box no more processor time than its quota allows",
     sources=("kernel:admin-guide/cgroup-v2 cpu.max", "kernel:scheduler/sched-bwc"),
+    severity=severity.use("takes more processor time than its limit"),
     falsified_by=weaken.unlimited("cpu"),
     kind="per-window",
     box={"cpus": QUOTA},

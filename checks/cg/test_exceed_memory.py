@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.outside.limits import LIMITED, hog, memory_ceiling, need_memory_account, refused_early
@@ -12,6 +12,7 @@ promise = guarantee(
     "cg.mem.enforced",
     claim="the host is never charged more memory for the box than its limit",
     sources=("kernel:admin-guide/cgroup-v2 memory.max",),
+    severity=severity.use("takes more memory than its limit"),
     falsified_by=weaken.unlimited("memory"),
     kind="per-window",
     box=LIMITED,

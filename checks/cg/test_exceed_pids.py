@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.limits import LIMITED, crowd, group_of, settled
 
 promise = guarantee(
     "cg.pids.enforced",
     claim="the host never carries more tasks for the box than its limit, and a neighbour can fork meanwhile",
     sources=("kernel:admin-guide/cgroup-v2 pids.max",),
+    severity=severity.use("makes more processes than its limit"),
     falsified_by=weaken.unlimited("pids"),
     kind="per-window",
     box=LIMITED,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR, read
 from pytest_isolation.boxes.cgroups import Group
@@ -13,6 +13,7 @@ promise = guarantee(
     "cg.cannot-leave",
     claim="writing a pid to any cgroup.procs the box can name leaves every process of the box in the box's group",
     sources=("man:cgroups(7)", "cve:CVE-2021-4197"),
+    severity=severity.use("moves its processes out of its limits"),
     falsified_by=(weaken.expose("/sys/fs/cgroup"), weaken.share("cgroup")),
     box=LIMITED,
 )

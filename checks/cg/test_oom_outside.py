@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.outside.limits import LIMITED, hog, need_memory_account, refused_early
@@ -12,6 +12,7 @@ promise = guarantee(
     "cg.mem.oom-contained",
     claim="a process that takes more than the box's memory is ended or refused, and everybody outside lives on",
     sources=("kernel:admin-guide/cgroup-v2 memory.events",),
+    severity=severity.neighbour("has processes outside ended for its memory"),
     falsified_by=weaken.unlimited("memory"),
     kind="per-window",
     box=LIMITED,

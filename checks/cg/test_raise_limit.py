@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.outside.limits import LIMITED, group_of
@@ -16,6 +16,7 @@ promise = guarantee(
     sources=("man:cgroups(7)", "kernel:admin-guide/cgroup-v2 Delegation"),
     # A tree that is writable is not enough where v2 is mounted with nsdelegate: what limits a namespace's root
     # cannot be written from inside it, cgroups(7).
+    severity=severity.use("raises its own limits"),
     falsified_by=(weaken.expose("/sys/fs/cgroup"), weaken.share("cgroup")),
     box=LIMITED,
     distinct="the limit itself, not who is counted under it: each has files, and permissions, of its own",

@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
 
 promise = guarantee(
     "cg.ns-root",
     claim="every line of /proc/self/cgroup ends in :/ for a process of the box",
     sources=("man:cgroup_namespaces(7)",),
+    severity=severity.learns("learns where its control group is on the host"),
     falsified_by=weaken.share("cgroup"),
     distinct="a path may be hidden and still not be the root: a sibling's would show as /../name",
 )

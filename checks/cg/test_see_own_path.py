@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.outside.limits import group_of
 
@@ -11,6 +11,7 @@ promise = guarantee(
     "cg.path-not-host",
     claim="/proc/PID/cgroup shows the box's groups as the root, never their path on the host",
     sources=("man:cgroup_namespaces(7)",),
+    severity=severity.learns("reads its control group's path on the host"),
     falsified_by=weaken.share("cgroup"),
 )
 

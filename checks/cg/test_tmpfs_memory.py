@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
@@ -13,6 +13,7 @@ promise = guarantee(
     "cg.mem.tmpfs-charged",
     claim="what the box writes to memory files is charged to it and bounded by its limit",
     sources=("kernel:admin-guide/cgroup-v2 memory", "man:memfd_create(2)"),
+    severity=severity.use("fills memory through files beyond its limit"),
     falsified_by=weaken.unlimited("memory"),
     kind="per-window",
     box=LIMITED,

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR
 from pytest_isolation.boxes.cgroups import hierarchies
@@ -14,6 +14,7 @@ promise = guarantee(
     "cg.fs-readonly",
     claim="no mkdir(2) from inside makes a control group on the host",
     sources=("man:cgroups(7)", "oci:runtime-spec config-linux cgroup mount"),
+    severity=severity.use("makes control groups on the host"),
     falsified_by=(weaken.drop("cgroup-ro"),),
     distinct="a tree may be writable in its directories and not in its limit files: that is what delegation is",
 )

@@ -2,7 +2,7 @@
 
 import socket
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.errors import NOT_ROOT, unless_root
 from pytest_isolation.outside.shared.marks import marks
 from pytest_isolation.outside.shared.roads import connect_by, is_the_hosts, named, roads
@@ -16,6 +16,7 @@ promise = guarantee(
         "https://docs.docker.com/engine/security/#docker-daemon-attack-surface",
         "man:unix(7)",
     ),
+    severity=severity.host("gives orders to daemons that rule the host"),
     falsified_by=weaken.hand_in("socket"),
     distinct="one socket, mounted by itself, is the host's root, though no directory is shared",
 )

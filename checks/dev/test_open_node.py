@@ -9,7 +9,7 @@ from errno import ENOENT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.shortcuts import listing
 from pytest_isolation.outside.devices import disk_node
@@ -18,6 +18,7 @@ promise = guarantee(
     "dev.nodes-closed",
     claim="no block device of the host can be read through a node in the box's /dev",
     sources=("oci:runtime-spec config-linux default-devices", "kernel:admin-guide/cgroup-v1/devices"),
+    severity=severity.host("reads the host's disks by nodes in its /dev"),
     falsified_by=(weaken.expose("/dev"), weaken.drop("devices")),
     kind="per-window",
     distinct="a node that was handed in needs no mknod(2) and no capability",

@@ -8,7 +8,7 @@ from errno import EACCES, ENOENT, ENOTDIR, EROFS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.devices import disk_with
 from pytest_isolation.strategies import tokens
 
@@ -16,6 +16,7 @@ promise = guarantee(
     "dev.block-unreadable",
     claim="a node made inside with the number of a block device of the host gives nothing of what is on it",
     sources=("man:mknod(2)", "kernel:admin-guide/cgroup-v1/devices", "oci:runtime-spec config-linux devices"),
+    severity=severity.host("reads the host's disks by nodes it makes"),
     falsified_by=weaken.drop("devices"),
     kind="per-window",
 )

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.caller import Caller
 from pytest_isolation.boxes.carried import environment
 from pytest_isolation.strategies import callers_names, tokens
@@ -13,6 +13,7 @@ promise = guarantee(
     claim="no variable of whoever starts or enters the box is in the environment of the process started there unless "
     "asked for; proxy settings are not tried",
     sources=("oci:runtime-spec config.md, process.env", "man:environ(7)"),
+    severity=severity.learns("has the variables of whoever starts it"),
     falsified_by=weaken.drop("clear-env"),
     kind="per-box",
 )

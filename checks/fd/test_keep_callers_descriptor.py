@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.caller import KINDS, Caller, found_open, left_open
 from pytest_isolation.strategies import tokens
 
@@ -12,6 +12,7 @@ promise = guarantee(
     claim="no directory, file, socket or memory file that whoever starts or enters the box has open is open in the "
     "process started there, under any number below 1024",
     sources=("cve:CVE-2024-21626", "man:execve(2), File descriptors", "man:fcntl(2), FD_CLOEXEC"),
+    severity=severity.host("has files open that whoever starts it has open"),
     falsified_by=weaken.drop("close-fds"),
     kind="per-box",
     distinct="what whoever starts the box has open; the other is about what the technology opens and forgets",

@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.ipc import segment
 
 promise = guarantee(
     "ipc.sysv-shm-isolated",
     claim="no process of the box attaches a System V shared memory segment of the host, though everybody there may",
     sources=("man:ipc_namespaces(7)", "man:shmat(2)"),
+    severity=severity.host("attaches shared memory of the host"),
     falsified_by=weaken.share("ipc"),
     kind="per-window",
 )

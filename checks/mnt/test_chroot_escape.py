@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.strategies import tokens
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "mnt.chroot-escape-blocked",
     claim="chroot into a directory, walk up, chroot again: no file of the host can be read there",
     sources=("man:chroot(2)", "man:pivot_root(2)", "man:landlock(7)"),
+    severity=severity.host("walks out of its root to the host's files"),
     falsified_by=weaken.drop("pivot"),
 )
 

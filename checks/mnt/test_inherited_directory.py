@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.strategies import tokens
 
@@ -12,6 +12,7 @@ promise = guarantee(
     claim="no descriptor below 50 that the technology has left open is a directory from which a file of the host can "
     "be opened",
     sources=("cve:CVE-2024-21626", "man:openat(2)"),
+    severity=severity.host("opens files of the host by a leaked directory"),
     falsified_by=weaken.drop("close-fds"),
 )
 NUMBERS = range(50)

@@ -5,13 +5,14 @@ from errno import EINVAL, ENOENT, ENOTDIR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.mounts import CLONE_NEWPID, CLONE_NEWUSER, target
 
 promise = guarantee(
     "mnt.fresh-proc-denied",
     claim="no process of the box mounts a /proc that shows more than processes, in whatever namespaces it may make",
     sources=("man:user_namespaces(7)", "man:mount_namespaces(7)", "man:proc(5) subset="),
+    severity=severity.surface("mounts a /proc without its masks"),
     falsified_by=weaken.grant("SYS_ADMIN"),
     distinct="in a user namespace the kernel allows tmpfs and refuses a /proc that shows more than the one there is",
 )

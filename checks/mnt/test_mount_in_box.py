@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.mounts import MS_REC_BIND, target
 
 promise = guarantee(
     "mnt.mount-denied",
     claim="mount(2) by root in the box adds no mount to what it sees",
     sources=("man:mount(2)", "man:capabilities(7) CAP_SYS_ADMIN"),
+    severity=severity.surface("mounts file systems in itself"),
     falsified_by=weaken.grant("SYS_ADMIN"),
     intrusive=True,
 )

@@ -5,13 +5,14 @@ from errno import EAGAIN, ENOMEM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.mounts import CLONE_NEWNS, CLONE_NEWUSER, MS_REC_BIND, Target, place, take_away
 
 promise = guarantee(
     "mnt.userns-mount-denied",
     claim="no process of the box becomes root of a user namespace and mounts there",
     sources=("man:user_namespaces(7)", "docker:seccomp security profiles"),
+    severity=severity.surface("mounts as root of a user namespace it makes"),
     falsified_by=weaken.drop("seccomp"),
 )
 BOTH = CLONE_NEWUSER | CLONE_NEWNS

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.mounts import MNT_DETACH, place
 from pytest_isolation.strategies import tokens
 
@@ -11,6 +11,7 @@ promise = guarantee(
     "mnt.no-leak-out",
     claim="what a process of the box mounts shows in no mount table of the host",
     sources=("man:mount_namespaces(7)",),
+    severity=severity.host("adds to the host's mounts"),
     falsified_by=(weaken.drop("propagation"), weaken.grant("SYS_ADMIN")),
     intrusive=True,
 )

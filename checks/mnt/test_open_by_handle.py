@@ -7,7 +7,7 @@ from errno import EBADF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.outside.mounts import one_of_each_file_system
 
@@ -15,6 +15,7 @@ promise = guarantee(
     "mnt.open-by-handle-denied",
     claim="open_by_handle_at(2) with the handle of a file outside opens nothing, whatever it is aimed at",
     sources=("man:open_by_handle_at(2)", "man:capabilities(7) CAP_DAC_READ_SEARCH"),
+    severity=severity.host("opens files of the host by handle"),
     falsified_by=weaken.grant("DAC_READ_SEARCH"),
     kind="per-window",
 )

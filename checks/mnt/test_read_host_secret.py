@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.shared.marks import marks
 from pytest_isolation.outside.shared.roads import FIXED, own_file, read_by, roads, the_hosts
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "mnt.host-secret-unreadable",
     claim="a file in the places of the host's system is read by no path from inside, whatever the box calls it",
     sources=("man:mount_namespaces(7)", "man:pivot_root(2)"),
+    severity=severity.host("reads files of the host's system"),
     falsified_by=weaken.expose("/"),
     oracle="receipt",
 )

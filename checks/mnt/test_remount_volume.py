@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Volume, guarantee, weaken
+from pytest_isolation import Box, Volume, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.outside.mounts import CLONE_NEWUSER, kept_flags, private_mounts
 from pytest_isolation.strategies import tokens
@@ -12,6 +12,7 @@ promise = guarantee(
     "mnt.ro-remount-refused",
     claim="no remount from inside leads to a write in a directory that the box was given read-only",
     sources=("man:mount(2) MS_REMOUNT", "man:mount_setattr(2)", "man:mount_namespaces(7)"),
+    severity=severity.host("makes a read-only volume writable"),
     falsified_by=weaken.grant("SYS_ADMIN"),
     box={"volumes": (Volume(target="/volume", read_only=True),)},
     distinct="a mount that is there is changed, none is made",

@@ -4,7 +4,7 @@ import os
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import AT_FDCWD, write
 from pytest_isolation.strategies import payloads, tokens
 
@@ -12,6 +12,7 @@ promise = guarantee(
     "mnt.tmp-private",
     claim="a file made in /tmp on one side does not exist on the other",
     sources=("man:mount_namespaces(7)", "man:systemd.exec(5) PrivateTmp="),
+    severity=severity.host("shares /tmp with the host"),
     falsified_by=weaken.expose("/tmp"),
     intrusive=True,
 )

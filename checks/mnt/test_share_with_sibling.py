@@ -6,7 +6,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.errors import NOT_ROOT, unless_root
 from pytest_isolation.outside.mounts import on_root
@@ -16,6 +16,7 @@ promise = guarantee(
     "mnt.writes-not-shared",
     claim="files a box makes in its root exist in no other box",
     sources=("docker:storage drivers", "man:mount_namespaces(7)"),
+    severity=severity.neighbour("shares files of its root with another box"),
     falsified_by=weaken.drop("private-root"),
     intrusive=True,
 )

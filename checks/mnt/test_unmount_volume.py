@@ -5,13 +5,14 @@ from errno import EBUSY, ENOENT, ENOTDIR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Volume, guarantee, weaken
+from pytest_isolation import Box, Volume, guarantee, severity, weaken
 from pytest_isolation.outside.mounts import CLONE_NEWUSER, mounted, private_mounts
 
 promise = guarantee(
     "mnt.locked-umount-refused",
     claim="no process of the box unmounts what the box was started with and sees what lies beneath",
     sources=("man:umount(2)", "man:mount_namespaces(7) Restrictions on mount namespaces"),
+    severity=severity.surface("unmounts what covers places of its own"),
     falsified_by=weaken.grant("SYS_ADMIN"),
     box={"volumes": (Volume(target="/volume", read_only=True),)},
     distinct="a mount is taken away: what covers a place protects it only while it stays",

@@ -4,7 +4,7 @@ import os
 
 from hypothesis import given
 
-from pytest_isolation import Box, Unsupported, Volume, guarantee, weaken
+from pytest_isolation import Box, Unsupported, Volume, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.strategies import payloads, tokens
 
@@ -12,6 +12,7 @@ promise = guarantee(
     "mnt.bind-rro-recursive",
     claim="no write from inside arrives in a file system mounted below a directory the box was given read-only",
     sources=("man:mount_setattr(2) AT_RECURSIVE", "docker:bind mounts, recursive mounts"),
+    severity=severity.host("writes to mounts below a directory given read-only"),
     falsified_by=weaken.drop("read-only"),
     box={"volumes": (Volume(target="/volume", read_only=True, nested=True),)},
     distinct="the flag is of each mount: one that was set on the top leaves those below writable",

@@ -6,7 +6,7 @@ import stat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.shared.marks import marks
 from pytest_isolation.outside.shared.roads import FIXED, roads, the_hosts, write_by
 
@@ -14,6 +14,7 @@ promise = guarantee(
     "mnt.host-unwritable",
     claim="a file in the places of the host's system is changed by no write from inside, whatever the box calls it",
     sources=("man:mount_namespaces(7)",),
+    severity=severity.host("changes files of the host's system"),
     falsified_by=weaken.expose("/"),
     distinct="a box may see the host's files read-only",
 )

@@ -5,7 +5,7 @@ from errno import EACCES, ENOENT, ENOTDIR, EPERM, EXDEV
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.mounts import on_root
 from pytest_isolation.strategies import tokens
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "mnt.rootfs-readonly",
     claim="with a read-only root nothing can be made, changed or removed on it",
     sources=("oci:runtime-spec config root.readonly", "man:mount(2)"),
+    severity=severity.surface("writes to a root that was to be read-only"),
     falsified_by=weaken.drop("read-only"),
     box={"read_only": True},
 )

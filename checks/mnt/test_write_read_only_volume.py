@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Volume, guarantee, weaken
+from pytest_isolation import Box, Volume, guarantee, severity, weaken
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
     "mnt.bind-ro",
     claim="nothing is made, changed or removed from inside in a directory that the box was given read-only",
     sources=("man:mount(2) MS_RDONLY", "oci:runtime-spec config mounts"),
+    severity=severity.host("writes in directories it was given read-only"),
     falsified_by=weaken.drop("read-only"),
     box={"volumes": (Volume(target="/volume", read_only=True),)},
     distinct="a directory of the host, where a change outlives the box",

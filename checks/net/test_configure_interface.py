@@ -6,13 +6,14 @@ from errno import EBADF, EMFILE, ENFILE, ENOBUFS, ENODEV, ENOMEM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside import links
 
 promise = guarantee(
     "net.admin-denied",
     claim="no ioctl(2) from inside changes an interface: its state, the size of its packets, its queue",
     sources=("man:capabilities(7) CAP_NET_ADMIN", "man:netdevice(7)"),
+    severity=severity.surface("configures network interfaces"),
     falsified_by=weaken.grant("NET_ADMIN"),
 )
 HOW = {

@@ -6,7 +6,7 @@ from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.outside.network import listener, reached, sockaddr_un
 from pytest_isolation.strategies import tokens
@@ -15,6 +15,7 @@ promise = guarantee(
     "net.abstract-unix-isolated",
     claim="no connection from inside arrives at a socket the host bound to an abstract name",
     sources=("man:unix(7)", "man:network_namespaces(7)", "cve:CVE-2020-15257"),
+    severity=severity.host("connects to the host's abstract sockets"),
     falsified_by=weaken.share("net"),
     distinct="a box may be cut off by a firewall and still share the names of sockets",
 )

@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import knock
 from pytest_isolation.outside.links import link_of_host
 from pytest_isolation.outside.network import listener, reached, sockaddr_in
@@ -14,6 +14,7 @@ promise = guarantee(
     "net.host-services-by-gateway",
     claim="no connection from inside arrives at a listener on an address of the host, by whatever gateway",
     sources=("man:network_namespaces(7)", "docker:packet filtering and firewalls"),
+    severity=severity.host("connects to services on the host's addresses"),
     falsified_by=weaken.share("net"),
     kind="per-window",
     distinct="a box with a way out reaches every address of its gateway, though not the gateway's loopback",

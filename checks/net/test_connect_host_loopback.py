@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import knock, read
 from pytest_isolation.outside.network import gateways, listener, reached, sockaddr_in
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "net.host-loopback-unreachable",
     claim="no connection from inside arrives at a listener on the host's 127.0.0.1",
     sources=("man:network_namespaces(7)",),
+    severity=severity.host("connects to the host's 127.0.0.1"),
     falsified_by=weaken.share("net"),
 )
 PLACES = ("127.0.0.1", "0.0.0.0", "the gateway")

@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import knock
 from pytest_isolation.outside.network import listener, reached, sockaddr_in, sockaddr_in6
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "net.ipv6-parity",
     claim="no connection from inside arrives at a listener on the host's ::1",
     sources=("man:network_namespaces(7)", "man:ipv6(7)"),
+    severity=severity.host("connects to the host's ::1"),
     falsified_by=weaken.share("net"),
     distinct="a rule that closes a way in IPv4 may leave the same way open in IPv6",
 )

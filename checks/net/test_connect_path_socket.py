@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.shared.marks import marks
 from pytest_isolation.outside.shared.roads import FIXED, connect_by, roads
 
@@ -11,6 +11,7 @@ promise = guarantee(
     "net.path-unix-isolated",
     claim="no connection from inside arrives at a socket in a place of the host's system, whatever the box calls it",
     sources=("man:unix(7)", "man:mount_namespaces(7)"),
+    severity=severity.host("connects to sockets in the host's directories"),
     falsified_by=weaken.expose("/"),
     distinct="a socket is a file that was handed in: a mount of its own brings one in where no directory is shared",
 )

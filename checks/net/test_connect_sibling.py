@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import knock
 from pytest_isolation.outside.network import sockaddr_in
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "net.bridge-icc",
     claim="no connection from a box arrives at a listener of another box from the same spec",
     sources=("man:network_namespaces(7)", "docker:com.docker.network.bridge.enable_icc"),
+    severity=severity.neighbour("connects to its neighbours"),
     falsified_by=weaken.join_sibling("net"),
 )
 

@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.neighbour import Neighbour, neighbour_of_host
 from pytest_isolation.outside.network import Door, bound, listening, new_token, sockaddr
 from pytest_isolation.outside.published import on_loopback_alone
@@ -17,6 +17,7 @@ promise = guarantee(
     "answers no neighbour of the host on the LAN: by no address of the link, by 127.0.0.1 or by the box's own "
     "IPv4 address",
     sources=("man:network_namespaces(7)", "docker:engine/network/packet-filtering-firewalls, direct routing"),
+    severity=severity.neighbour("answers machines beside the host on unpublished ports"),
     falsified_by=weaken.share("net"),
     kind="per-window",
     oracle="receipt",

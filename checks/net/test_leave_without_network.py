@@ -6,7 +6,7 @@ from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import knock
 from pytest_isolation.outside import vsock
 from pytest_isolation.outside.links import link_of_host
@@ -16,6 +16,7 @@ promise = guarantee(
     "net.none-only-lo",
     claim="with no network asked for, no datagram and no connection from inside arrives at the host",
     sources=("man:network_namespaces(7)", "man:vsock(7)", "docker:none network driver"),
+    severity=severity.host("sends to the host though no network was asked for"),
     falsified_by=weaken.share("net"),
     kind="per-window",
     box={"network": "none"},

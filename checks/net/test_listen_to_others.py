@@ -6,7 +6,7 @@ from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.outside.links import process_in_network_of
 from pytest_isolation.outside.network import sockaddr_in
@@ -16,6 +16,7 @@ promise = guarantee(
     "net.packet-socket",
     claim="no packet socket in the box receives what another process sends to a third",
     sources=("man:packet(7)", "man:capabilities(7) CAP_NET_RAW"),
+    severity=severity.neighbour("listens to packets of others"),
     falsified_by=weaken.grant("NET_RAW"),
     kind="per-window",
     oracle="receipt",

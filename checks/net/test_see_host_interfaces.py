@@ -6,7 +6,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program, Reply
 from pytest_isolation.agent.shortcuts import read, read_records
 from pytest_isolation.outside.links import SIOCGIFINDEX, link_of_host, request
@@ -15,6 +15,7 @@ promise = guarantee(
     "net.host-interfaces-hidden",
     claim="an interface the host has made shows in no list of interfaces that the box can get",
     sources=("man:network_namespaces(7)", "man:netdevice(7)", "man:rtnetlink(7)"),
+    severity=severity.learns("lists the host's network interfaces"),
     falsified_by=weaken.share("net"),
     oracle="receipt",
     distinct="what is seen, not what is reached",

@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, read_records
 from pytest_isolation.outside.network import bound, sockaddr_in, sockaddr_un
 from pytest_isolation.strategies import tokens
@@ -14,6 +14,7 @@ promise = guarantee(
     "net.procnet-own",
     claim="/proc/net/tcp, udp and unix in the box do not show a socket of the host",
     sources=("man:network_namespaces(7)", "man:proc_pid_net(5)"),
+    severity=severity.learns("lists the host's open sockets"),
     falsified_by=weaken.share("net"),
     oracle="receipt",
     distinct="what services the host has, not its interfaces and not whether they answer",

@@ -6,7 +6,7 @@ from errno import EHOSTUNREACH, ENETDOWN, ENETUNREACH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.errors import NOT_ROOT, unless_root
 from pytest_isolation.outside.links import process_in_network_of
 from pytest_isolation.outside.network import sockaddr_in
@@ -16,6 +16,7 @@ promise = guarantee(
     "net.raw-socket",
     claim="no packet of a protocol that only raw sockets speak is sent from inside",
     sources=("man:raw(7)", "man:capabilities(7) CAP_NET_RAW"),
+    severity=severity.neighbour("sends packets it forges"),
     falsified_by=weaken.grant("NET_RAW"),
     kind="per-window",
 )

@@ -5,7 +5,7 @@ import socket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.network import calling, is_open, listening, loopback, new_token
 from pytest_isolation.strategies import unprivileged_ports
 
@@ -14,6 +14,7 @@ promise = guarantee(
     claim="a TCP port on which a process of the box listens, on all addresses, is open on neither 127.0.0.1 nor ::1 of "
     "the host",
     sources=("man:network_namespaces(7)",),
+    severity=severity.host("opens ports on the host's loopback"),
     falsified_by=weaken.share("net"),
     distinct="the way out: what the box opens, not what it reaches",
 )

@@ -5,7 +5,7 @@ from errno import ENOENT, ENOTDIR
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, write
 from pytest_isolation.outside.links import link_in
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "net.sysctl-ro",
     claim="no write from inside changes a setting of a network interface below /proc/sys/net",
     sources=("man:proc_sys_net(5)", "oci:runtime-spec config-linux readonlyPaths"),
+    severity=severity.surface("changes settings of network interfaces"),
     falsified_by=weaken.drop("masks"),
 )
 SETTINGS = ("forwarding", "accept_redirects", "log_martians", "proxy_arp", "rp_filter", "send_redirects")

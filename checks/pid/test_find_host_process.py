@@ -5,7 +5,7 @@ import secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import names_in, set_name
 from pytest_isolation.outside.shared import procs
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "pid.host-processes-hidden",
     claim="no process of the host shows in any /proc that the box has, whatever the box calls it",
     sources=("man:pid_namespaces(7)", "man:proc(5)"),
+    severity=severity.learns("lists the host's processes"),
     falsified_by=weaken.share("pid"),
     oracle="receipt",
     distinct="what /proc shows: one of another namespace shows all of the host, though no call reaches a process of it",

@@ -5,13 +5,14 @@ import secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import process_names, set_name
 
 promise = guarantee(
     "pid.siblings-hidden",
     claim="no process of another box shows in the box's /proc",
     sources=("man:pid_namespaces(7)",),
+    severity=severity.neighbour("lists its neighbours' processes"),
     falsified_by=weaken.join_sibling("pid"),
     oracle="receipt",
 )

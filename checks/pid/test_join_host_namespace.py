@@ -6,7 +6,7 @@ from errno import ENOENT, ENOTDIR, ESRCH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import names_in
 from pytest_isolation.outside.shared import procs
@@ -15,6 +15,7 @@ promise = guarantee(
     "pid.setns-host-refused",
     claim="setns(2) to any namespace file the box can open never gives it processes in the host's PID namespace",
     sources=("man:setns(2)", "man:namespaces(7)"),
+    severity=severity.host("joins the host's PID namespace"),
     falsified_by=(weaken.share("pid"), weaken.grant("SYS_ADMIN"), weaken.grant("SYS_PTRACE")),
 )
 CLONE_NEWPID = 0x2000_0000

@@ -5,13 +5,14 @@ import signal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.errors import AgentLost
 
 promise = guarantee(
     "pid.init-immune-from-inside",
     claim="SIGKILL, SIGSTOP and any signal without a handler, sent to PID 1 from inside, have no effect",
     sources=("man:pid_namespaces(7)", "man:kill(2)"),
+    severity=severity.portability("can end or stop its own first process"),
     falsified_by=weaken.drop("init"),
     kind="per-call",
     distinct="being PID 1 is a number; who traces it brings it signals all the same",

@@ -6,7 +6,7 @@ import secrets
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.agent.shortcuts import read as read_file
@@ -17,6 +17,7 @@ promise = guarantee(
     claim="process_vm_readv(2), process_vm_writev(2), ptrace(2) and /proc/PID/mem neither read nor write the memory "
     "of a process outside",
     sources=("man:ptrace(2)", "man:process_vm_readv(2)", "man:proc_pid_mem(5)"),
+    severity=severity.host("reads or writes memory of processes of the host"),
     falsified_by=(weaken.share("pid"), weaken.grant("SYS_PTRACE")),
 )
 PTRACE_PEEKDATA, PTRACE_POKEDATA, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 2, 5, 17, 0x4206, 0x4207

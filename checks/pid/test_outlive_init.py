@@ -8,7 +8,7 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.limits import group_of
@@ -17,6 +17,7 @@ promise = guarantee(
     "pid.init-death-kills-all",
     claim="when the box's first process ends, every process of the box ends, daemons that left their session included",
     sources=("man:pid_namespaces(7)",),
+    severity=severity.use("has processes that live on after its end"),
     falsified_by=weaken.share("pid"),
     kind="per-box",
     distinct="about what is left when a box ends, not about what a living one can reach",

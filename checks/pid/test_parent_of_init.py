@@ -3,12 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 
 promise = guarantee(
     "pid.ppid-zero",
     claim="getppid(2) of the box's first process is 0: its parent is outside and has no number inside",
     sources=("man:pid_namespaces(7)", "man:getppid(2)"),
+    severity=severity.learns("learns the number of its parent on the host"),
     falsified_by=weaken.share("pid"),
     distinct="the one host process a box could know by heritage: a parent's number may show where no other does",
 )

@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 
 promise = guarantee(
     "pid.pidfd-cross-refused",
     claim="pidfd_open(2) from inside never gives a descriptor that reaches a process outside",
     sources=("man:pidfd_open(2)", "man:pidfd_send_signal(2)", "man:pidfd_getfd(2)"),
+    severity=severity.host("gets hold of processes of the host by pidfd"),
     falsified_by=weaken.share("pid"),
     distinct="another door than kill(2): a filter that knows only kill leaves it open",
 )

@@ -3,12 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 
 promise = guarantee(
     "pid.sched-cross-refused",
     claim="setpriority(2), sched_setscheduler(2), sched_setaffinity(2) and prlimit(2) reach no process outside",
     sources=("man:setpriority(2)", "man:sched(7)", "man:prlimit(2)"),
+    severity=severity.host("changes the priority of processes of the host"),
     falsified_by=weaken.share("pid"),
     distinct="these calls need no capability over a process of one's own user, and no filter knows them",
 )

@@ -7,13 +7,14 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, set_name
 
 promise = guarantee(
     "pid.signal-in-sender-zero",
     claim="a signal sent from outside arrives with si_pid 0: no number of the host gets in",
     sources=("man:sigaction(2)", "man:pid_namespaces(7)"),
+    severity=severity.learns("learns who on the host signals it"),
     falsified_by=weaken.share("pid"),
     distinct="the other way round: what a box learns from a signal it receives, not what it can send",
 )

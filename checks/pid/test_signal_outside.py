@@ -2,13 +2,14 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.strategies import catchable_signals
 
 promise = guarantee(
     "pid.signal-out-refused",
     claim="kill(2) from inside the box never reaches a process outside",
     sources=("man:pid_namespaces(7)", "man:kill(2)"),
+    severity=severity.host("signals processes of the host"),
     falsified_by=weaken.share("pid"),
 )
 

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import AFTER_2262, images
@@ -11,6 +11,7 @@ promise = guarantee(
     "port.layer-semantics.times-after-2262",
     claim="a time of modification from 12 April 2262 to 10 May 2446 is the same time in the box, to the nanosecond",
     sources=("oci:image-spec layer.md, file attributes", "kernel:filesystems/ext4 inode timestamps"),
+    severity=severity.portability("loses times after 2262"),
     falsified_by=weaken.lossy("times"),
     kind="per-box",
     distinct="such a time is too large for 63 bits of nanoseconds: carriers that keep all others lose it",

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import images
@@ -11,6 +11,7 @@ promise = guarantee(
     "port.layer-semantics.holes",
     claim="every file has the image's size and bytes, and one with a hole takes less storage than its size",
     sources=("oci:image-spec layer.md, sparse files", "man:lseek(2), SEEK_HOLE"),
+    severity=severity.portability("fills the holes of sparse files"),
     falsified_by=weaken.lossy("holes"),
     kind="per-box",
 )

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import images
@@ -11,6 +11,7 @@ promise = guarantee(
     "port.layer-semantics.links",
     claim="names of one file in the image are names of one file in the box, and a symbolic link has its own target",
     sources=("oci:image-spec layer.md, hard links", "man:link(2)", "man:symlink(7)"),
+    severity=severity.portability("loses links of the image"),
     falsified_by=weaken.lossy("links"),
     kind="per-box",
 )

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import images
@@ -11,6 +11,7 @@ promise = guarantee(
     "port.layer-semantics.modes",
     claim="every file and directory has, in the box, all twelve mode bits it has in the image",
     sources=("oci:image-spec layer.md, file attributes", "man:inode(7)"),
+    severity=severity.portability("loses mode bits of the image"),
     falsified_by=weaken.lossy("modes"),
     kind="per-box",
 )

@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import images
@@ -12,6 +12,7 @@ promise = guarantee(
     claim="the box has exactly the image's names: case, spaces, line ends and bytes that are no text included; none "
     "that begins with .wh. is asked for",
     sources=("oci:image-spec layer.md", "man:path_resolution(7)"),
+    severity=severity.portability("loses or changes names of the image"),
     falsified_by=weaken.lossy("names"),
     kind="per-box",
 )

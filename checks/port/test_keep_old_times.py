@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import BEFORE_1970, images
@@ -11,6 +11,7 @@ promise = guarantee(
     "port.layer-semantics.times-before-1970",
     claim="a time of modification before 1970 is the same time in the box, to the nanosecond",
     sources=("oci:image-spec layer.md, file attributes", "man:utimensat(2)"),
+    severity=severity.portability("loses times before 1970"),
     falsified_by=weaken.lossy("times"),
     kind="per-box",
     distinct="such a time is a negative number: carriers that keep all others to the nanosecond lose it",

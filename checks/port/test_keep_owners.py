@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import images
@@ -11,6 +11,7 @@ promise = guarantee(
     "port.layer-semantics.owners",
     claim="everything has, in the box, the numeric owner and group it has in the image, large numbers included",
     sources=("oci:image-spec layer.md, file attributes", "man:inode(7)"),
+    severity=severity.portability("loses owners of the image"),
     falsified_by=weaken.lossy("owners"),
     kind="per-box",
 )

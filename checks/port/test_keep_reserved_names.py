@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import TREE, carry
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.strategies import reserved_names
@@ -12,6 +12,7 @@ promise = guarantee(
     "port.layer-semantics.names-reserved",
     claim="a file whose name begins with .wh. in the image is in the box under that name, and so is the file beside it",
     sources=("oci:image-spec layer.md, whiteouts", "man:path_resolution(7)"),
+    severity=severity.portability("loses files named .wh.* in the image"),
     falsified_by=weaken.lossy("names"),
     kind="per-box",
     distinct="in a layer such a name says that another is gone: who carries layers keeps all names but these",

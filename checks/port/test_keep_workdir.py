@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import alike
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.strategies import text_names
@@ -12,6 +12,7 @@ promise = guarantee(
     "port.image-config-honoured.workdir",
     claim="the first process starts in the working directory asked for, whatever its name is",
     sources=("oci:image-spec config.md, WorkingDir", "man:getcwd(3)"),
+    severity=severity.portability("starts in another directory than asked for"),
     falsified_by=weaken.lossy("workdir"),
     kind="per-box",
 )

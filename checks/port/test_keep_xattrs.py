@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.carried import carry
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.strategies import images
@@ -11,6 +11,7 @@ promise = guarantee(
     "port.layer-semantics.xattrs",
     claim="every user attribute and every file capability has, in the box, the bytes it has in the image",
     sources=("oci:image-spec layer.md, file attributes", "man:xattr(7)"),
+    severity=severity.portability("loses attributes or capabilities of files"),
     falsified_by=weaken.lossy("xattrs"),
     kind="per-box",
 )

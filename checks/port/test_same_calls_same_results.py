@@ -6,7 +6,7 @@ from errno import EACCES, EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, EROFS
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Reply
 from pytest_isolation.boxes.carried import alike, ids_of
 from pytest_isolation.boxes.image import Entry, Image
@@ -16,6 +16,7 @@ promise = guarantee(
     "port.same-image-same-result",
     claim="a user who is not root gets, on the image's files, the results that their modes and owners decide",
     sources=("man:path_resolution(7), Permissions", "man:open(2)"),
+    severity=severity.portability("gives a user other rights on the image's files"),
     falsified_by=weaken.lossy("modes"),
     kind="per-box",
     distinct="judges what a process may do, not what stat(2) tells: a capability kept, or a user mapped to root, "

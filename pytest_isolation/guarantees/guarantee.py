@@ -1,7 +1,7 @@
 """A guarantee: the promise a check tests.  At once decorator, asserter and record.
 
 promise = guarantee("pid.signal-out-refused", claim="...", sources=("man:kill(2)",),
-                    falsified_by=weaken.share("pid"))
+                    severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid"))
 
 @promise
 @given(sig=catchable_signals())
@@ -24,6 +24,7 @@ from pytest_isolation.boxes import fields, weakenings
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import BoxError, Undecided, UsageError, Violation
+from pytest_isolation.guarantees.severity import Consequence
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Reply
@@ -67,6 +68,8 @@ class Guarantee:
     id: str
     claim: str
     sources: tuple[str, ...]
+    consequence: Consequence
+    """What a box that breaks it does, and how far that reaches."""
     falsified_by: Weakenings
     kind: Kind
     oracle: Oracle
@@ -157,6 +160,7 @@ def guarantee(
     *,
     claim: str,
     sources: Iterable[str],
+    severity: Consequence | None = None,
     falsified_by: Weakening | Iterable[Weakening],
     kind: Kind = "per-call",
     oracle: Oracle = "witness",
@@ -167,10 +171,12 @@ def guarantee(
 ) -> Guarantee:
     """Declare a guarantee.
 
-    `falsified_by`: the holes that, opened together, must break it.  `box`: changes to the box spec the
-    check needs.  `control_box`: further changes, for the box alone that the falsifier is opened on; the
-    user's own keeps what it was asked to have.  `intrusive`: the check consumes, kills or writes in ways
-    an attached box's owner would mind.  Raises UsageError for what cannot be a guarantee.
+    `severity`, which is required: how far it reaches when this is broken, and what the box then does, for
+    example severity.host("signals processes of the host").  `falsified_by`: the holes that, opened
+    together, must break it.  `box`: changes to the box spec the check needs.  `control_box`: further
+    changes, for the box alone that the falsifier is opened on; the user's own keeps what it was asked to
+    have.  `intrusive`: the check consumes, kills or writes in ways an attached box's owner would mind.
+    Raises UsageError for what cannot be a guarantee.
     """
     import sys
 
@@ -185,6 +191,7 @@ def guarantee(
         id,
         claim,
         _sources(sources, where),
+        _consequence(severity, where),
         _holes(falsified_by, where),
         _word("kind", kind, get_args(Kind), where),
         _word("oracle", oracle, get_args(Oracle), where),
@@ -207,6 +214,17 @@ def _sources(given: Iterable[str], where: str) -> tuple[str, ...]:
         if not isinstance(one, str) or not one.strip():
             raise UsageError(f"{where}: sources has {one!r}; expected texts, for example {example}")
     return found
+
+
+def _consequence(given: Consequence | None, where: str) -> Consequence:
+    """Raises UsageError where there is none: a result has nothing to say of a guarantee whose breach means nothing."""
+    if isinstance(given, Consequence):
+        return given
+    has = "has no severity" if given is None else f"has the severity {given!r}"
+    raise UsageError(
+        f"{where} {has}; say how far it reaches when it is broken, and what the box then does, by one of host, "
+        'neighbour, surface, learns, use, portability: severity=severity.host("signals processes of the host")'
+    )
 
 
 def _holes(given: Weakening | Iterable[Weakening], where: str) -> Weakenings:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
+from pytest_isolation.guarantees.severity import Severity
 from pytest_isolation.guarantees.verdicts import Claim, Control, How, Oracle, Outcome, Verdict
 from pytest_isolation.report.rows import Row, plain
 
@@ -108,6 +109,10 @@ class GuaranteeRow(Row):
     claim: str
     sources: tuple[str, ...]
     falsified_by: tuple[str, ...]
+    severity: Severity | None = None
+    """How far it reaches when it is broken; None in a report of a version that did not say."""
+    consequence: str = ""
+    """What a box that breaks it does: "signals processes of the host"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,6 +47,8 @@ def guarantee_row(promise: Guarantee) -> GuaranteeRow:
         claim=promise.claim,
         sources=promise.sources,
         falsified_by=tuple(sorted(map(str, promise.falsified_by))),
+        severity=promise.consequence.severity,
+        consequence=promise.consequence.phrase,
     )
 
 

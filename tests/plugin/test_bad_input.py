@@ -21,10 +21,11 @@ import os
 import signal
 
 from hypothesis import given, strategies as st
-from pytest_isolation import guarantee, weaken
+from pytest_isolation import guarantee, severity, weaken
 
 promise = guarantee(
-    "pid.broken-on-purpose", claim="it breaks", sources=("man:kill(2)",), falsified_by=weaken.share("pid")
+    "pid.broken-on-purpose", claim="it breaks", sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid")
 )
 
 
@@ -71,8 +72,9 @@ def test_a_check_that_is_declared_wrongly(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "test_mine.py").write_text(
-        "from pytest_isolation import guarantee, weaken\n"
-        'promise = guarantee("pid.mine", claim="x", sources=(), falsified_by=weaken.share("pid"))\n'
+        "from pytest_isolation import guarantee, severity, weaken\n"
+        'promise = guarantee("pid.mine", claim="x", sources=(), '
+        'severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid"))\n'
     )
     done = run(folder, "--isolation", "--box", "host", "--isolation-only", SIGNAL, ".")
     assert done.code == 2

@@ -20,9 +20,10 @@ SIGNAL = "pid.signal-out-refused"
 FEW = "pid.init-is-one,pid.ppid-zero,pid.signal-out-refused"
 GREETS = """greets=command:"sh -c 'echo welcome to the sandbox; exec \\"$0\\"' {agent}\""""
 MINE = """
-from pytest_isolation import guarantee, weaken, Unsupported
+from pytest_isolation import guarantee, severity, weaken, Unsupported
 
-promise = guarantee("pid.mine", claim="x", sources=("man:kill(2)",), falsified_by=weaken.{hole})
+promise = guarantee("pid.mine", claim="x", sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"), falsified_by=weaken.{hole})
 
 @promise
 def test_mine(box):

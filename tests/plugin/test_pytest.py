@@ -12,10 +12,11 @@ from tests.runs import run
 ONE = ("--isolation", "--isolation-only", "pid.signal-out-refused")
 MINE = """
 from hypothesis import given, strategies as st
-from pytest_isolation import guarantee, weaken
+from pytest_isolation import guarantee, severity, weaken
 import pytest
 
-promise = guarantee("pid.mine", claim="x", sources=("man:kill(2)",), falsified_by=weaken.share("pid"))
+promise = guarantee("pid.mine", claim="x", sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid"))
 
 @promise
 @given(number=st.integers())

@@ -9,14 +9,15 @@ from tests.runs import Done, run
 HEAD = """
 import pytest
 from hypothesis import given, strategies as st
-from pytest_isolation import guarantee, weaken
+from pytest_isolation import guarantee, severity, weaken
 from pytest_isolation.errors import Unsupported
 
 def opened(box):
     return bool(box.spec.weakenings)
 
 def declared(id):
-    return guarantee(id, claim="x", sources=("man:kill(2)",), falsified_by=weaken.share("pid"))
+    return guarantee(id, claim="x", sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid"))
 """
 BODIES = {
     "violated": "{p}.require(False, seen='the hole')",

@@ -18,9 +18,10 @@ import time
 
 import pytest
 from hypothesis import given, strategies as st
-from pytest_isolation import guarantee, weaken
+from pytest_isolation import guarantee, severity, weaken
 
-promise = guarantee("{id}", claim="x", sources=("man:kill(2)",), falsified_by=weaken.share("pid"))
+promise = guarantee("{id}", claim="x", sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid"))
 """
 RAISES = """
 @promise
@@ -58,7 +59,10 @@ def test_an_id_that_exists(tmp_path: Path, workers: str) -> None:
 
 
 def test_two_declarations_with_one_id(tmp_path: Path) -> None:
-    again = 'other = guarantee("pid.mine", claim="y", sources=("x",), falsified_by=weaken.share("net"))\n'
+    again = (
+        'other = guarantee("pid.mine", claim="y", sources=("x",), severity=severity.use("runs on"), '
+        'falsified_by=weaken.share("net"))\n'
+    )
     use = "@other\ndef test_other(box):\n    other.require(True)\n"
     done = run(_folder(tmp_path, HEAD.format(id="pid.mine") + RAISES + again + use), *ONE, "pid.mine", ".")
     assert done.code == 4

@@ -57,9 +57,10 @@ def test_the_same_rows_as_a_serial_run(tmp_path: Path, name: str) -> None:
 
 CRASH = """
 import os
-from pytest_isolation import guarantee, weaken
+from pytest_isolation import guarantee, severity, weaken
 
-promise = guarantee("pid.{name}", claim="x", sources=("man:kill(2)",), falsified_by=weaken.share("pid"))
+promise = guarantee("pid.{name}", claim="x", sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid"))
 
 @promise
 def test_{name}(box):

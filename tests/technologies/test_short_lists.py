@@ -6,14 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.guarantees.property import run_property
 from tests.support import need
 
 promise = guarantee(
-    "test.short-lists", claim="no way is the eighth", sources=("man:getpid(2)",), falsified_by=weaken.share("pid")
+    "test.short-lists",
+    claim="no way is the eighth",
+    sources=("man:getpid(2)",),
+    severity=severity.host("signals processes of the host"),
+    falsified_by=weaken.share("pid"),
 )
 
 

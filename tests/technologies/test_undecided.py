@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
@@ -18,7 +18,13 @@ from pytest_isolation.suite.cell import measure
 from pytest_isolation.suite.controls import Controls
 from pytest_isolation.suite.plan import Cell
 
-promise = guarantee("mnt.some", claim="a claim", sources=("a source",), falsified_by=weaken.share("mnt"))
+promise = guarantee(
+    "mnt.some",
+    claim="a claim",
+    sources=("a source",),
+    severity=severity.host("signals processes of the host"),
+    falsified_by=weaken.share("mnt"),
+)
 NOWHERE = "/proc/no-such-place/x"
 
 

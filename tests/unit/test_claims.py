@@ -10,7 +10,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakening, grant, share
 from pytest_isolation.errors import UsageError
-from pytest_isolation.guarantees import claims, data
+from pytest_isolation.guarantees import claims, data, severity
 from pytest_isolation.guarantees.conditions import agrees
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
 from pytest_isolation.guarantees.verdicts import Claim
@@ -53,7 +53,13 @@ def said(word: str, claim: str = "promised", **more: Any) -> dict[str, Any]:
 
 
 def a_promise(id: str, *holes: Weakening) -> Guarantee:
-    return guarantee(id, claim="it is", sources=("man:kill(2)",), falsified_by=holes)
+    return guarantee(
+        id,
+        claim="it is",
+        sources=("man:kill(2)",),
+        severity=severity.host("signals processes of the host"),
+        falsified_by=holes,
+    )
 
 
 SIGNAL = a_promise("pid.signal", share("pid"))

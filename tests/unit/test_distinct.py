@@ -7,6 +7,7 @@ from collections import defaultdict
 import pytest
 
 from pytest_isolation.boxes.weakenings import Weakenings, share, unlimited
+from pytest_isolation.guarantees import severity
 from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
 from pytest_isolation.suite.collect import built_in_guarantees
 
@@ -28,8 +29,21 @@ def test_equal_falsifiers_are_explained() -> None:
     ("hole", "distinct", "told"), [(share("pid"), "", 1), (share("pid"), "why", 0), (unlimited("pids"), "", 0)]
 )
 def test_a_second_one_without_a_reason_is_told(hole: object, distinct: str, told: int) -> None:
-    first = guarantee("a.b", claim="c", sources=("s",), falsified_by=share("pid"))
-    second = guarantee("a.c", claim="c", sources=("s",), falsified_by=hole, distinct=distinct)  # type: ignore[arg-type]
+    first = guarantee(
+        "a.b",
+        claim="c",
+        sources=("s",),
+        severity=severity.host("signals processes of the host"),
+        falsified_by=share("pid"),
+    )
+    second = guarantee(
+        "a.c",
+        claim="c",
+        sources=("s",),
+        severity=severity.host("signals processes of the host"),
+        falsified_by=hole,
+        distinct=distinct,
+    )  # type: ignore[arg-type]
     assert len(unexplained([first, second])) == told
 
 

@@ -8,14 +8,19 @@ from typing import Any
 
 import pytest
 
-from pytest_isolation import weaken
+from pytest_isolation import severity, weaken
 from pytest_isolation.boxes.spec import BoxSpec, Volume
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import guarantee
 from pytest_isolation.options.boxes import changed, from_table, parse
 from pytest_isolation.technologies.docker import settings
 
-GOOD: dict[str, Any] = {"claim": "x", "sources": ("man:kill(2)",), "falsified_by": weaken.share("pid")}
+GOOD: dict[str, Any] = {
+    "claim": "x",
+    "sources": ("man:kill(2)",),
+    "severity": severity.host("signals processes of the host"),
+    "falsified_by": weaken.share("pid"),
+}
 
 
 def declared(**how: Any) -> Any:

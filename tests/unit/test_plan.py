@@ -11,13 +11,20 @@ from hypothesis import strategies as st
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import share
+from pytest_isolation.guarantees import severity
 from pytest_isolation.guarantees.guarantee import EXAMPLES, guarantee
 from pytest_isolation.options.config import RunConfig
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.plan import Cell, cells, meets_a_sibling, pairs
 from tests.support import built_in_checks
 
-PROMISE = guarantee("pid.plan", claim="x", sources=("man:kill(2)",), falsified_by=share("pid"))
+PROMISE = guarantee(
+    "pid.plan",
+    claim="x",
+    sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"),
+    falsified_by=share("pid"),
+)
 DOCKER, HOST = BoxSpec(technology="docker", door="both"), BoxSpec(technology="host")
 
 
@@ -91,7 +98,14 @@ def test_every_two_boxes_are_a_pair(names: list[str]) -> None:
 @pytest.mark.parametrize("asked", [None, 1, 3, 1000])
 def test_how_many_examples(kind: Any, asked: int | None) -> None:
     """The start door has them all, a second door a fifth, a pair a tenth; never none, never more than was asked."""
-    promise = guarantee("pid.many", claim="x", sources=("man:kill(2)",), falsified_by=share("pid"), kind=kind)
+    promise = guarantee(
+        "pid.many",
+        claim="x",
+        sources=("man:kill(2)",),
+        severity=severity.host("signals processes of the host"),
+        falsified_by=share("pid"),
+        kind=kind,
+    )
     whole = Cell(HOST).examples(promise, asked)
     assert whole == (asked if asked is not None and kind == "per-call" else EXAMPLES[kind])
     for cell, part in ((Cell(HOST, again=True), 5), (Cell(HOST, sibling=DOCKER), 10)):

@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.ipc import segment
 
 promise = guarantee(
     "ipc.sysv-shm-unlisted",
     claim="shmctl(2) in the box does not list a shared memory segment of the host",
     sources=("man:ipc_namespaces(7)", "man:shmctl(2)"),
+    severity=severity.learns("lists shared memory of the host"),
     falsified_by=weaken.share("ipc"),
     kind="per-window",
 )

@@ -1,0 +1,63 @@
+"""Every guarantee says how far it reaches when it is broken, in words that a result can use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_isolation import severity, weaken
+from pytest_isolation.errors import UsageError
+from pytest_isolation.guarantees.guarantee import guarantee
+from pytest_isolation.guarantees.severity import LONGEST, MEANINGS, TITLES, Consequence, Severity
+from pytest_isolation.suite.collect import built_in_guarantees
+from pytest_isolation.suite.rows import guarantee_row
+
+PROMISES = built_in_guarantees()
+
+
+def test_every_guarantee_has_one() -> None:
+    told = {promise.id: promise.consequence for promise in PROMISES}
+    assert len(told) >= 83
+    assert all(isinstance(one, Consequence) for one in told.values())
+    assert {one.severity for one in told.values()} == set(Severity), "a severity that no guarantee has"
+
+
+def test_a_phrase_says_one_thing_of_one_guarantee() -> None:
+    """Two guarantees in one list with the same words could not be told apart."""
+    phrases = [promise.consequence.phrase for promise in PROMISES]
+    assert sorted(phrases) == sorted(set(phrases))
+    for phrase in phrases:
+        first = phrase.split()[0]
+        assert first == "can" or (first.islower() and first.endswith("s")), f"{phrase!r} is no verb of a box"
+        assert phrase.isascii() and len(phrase) <= LONGEST
+
+
+def test_it_is_in_the_report() -> None:
+    row = guarantee_row(next(promise for promise in PROMISES if promise.id == "pid.signal-out-refused"))
+    assert (row.severity, row.consequence) == (Severity.HOST, "signals processes of the host")
+
+
+def test_every_severity_has_its_words() -> None:
+    assert set(TITLES) == set(MEANINGS) == set(Severity)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({}, "guarantee pid.mine has no severity; say how far it reaches when it is broken"),
+        ({"severity": "host"}, "guarantee pid.mine has the severity 'host'; say how far"),
+    ],
+    ids=["none", "a word"],
+)
+def test_none_is_an_error_of_one_sentence(how: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words) as caught:
+        guarantee("pid.mine", claim="x", sources=("man:kill(2)",), falsified_by=weaken.share("pid"), **how)
+    assert 'severity=severity.host("signals processes of the host")' in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("phrase", ["", "  ", "signals it.", "x" * (LONGEST + 1), None], ids=repr)
+def test_what_is_no_phrase(phrase: Any) -> None:
+    with pytest.raises(UsageError, match="as a verb in the third person"):
+        severity.host(phrase)
