@@ -30,6 +30,7 @@ SOUND = {
     "container": f"docker:cgroupns=private,{LIMITS}",
     "sandbox": f"docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private,{LIMITS}",
     "vm": "qemu",
+    "agent": f"docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private,{LIMITS}",
 }
 
 
@@ -54,6 +55,21 @@ def test_a_sound_box_passes(profile: str, tmp_path: Path) -> None:
     done = run(tmp_path, profile, SOUND[profile], LISTED[profile])
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(LISTED[profile])} hold" in done.stdout
+
+
+def test_a_launcher_around_a_process_can_be_an_agents_sandbox(tmp_path: Path) -> None:
+    """It has no limits, and no PID 1, masks or mounts of the kind that profile container asks for."""
+    need("bubblewrap")
+    done = run(tmp_path, "agent", "bubblewrap", LISTED["agent"])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "violated" not in done.stdout.rpartition("guarantees x")[2].partition("\n\n")[0]
+
+
+def test_a_container_on_a_network_is_no_agents_sandbox(tmp_path: Path) -> None:
+    need("docker")
+    done = run(tmp_path, "agent", SOUND["container"], ("net.host-services-by-gateway", "net.raw-socket"))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "2 violated (2 required)" in done.stdout
 
 
 def test_a_container_is_no_sandbox(tmp_path: Path) -> None:
@@ -104,5 +120,5 @@ def broken(pool: Pool) -> Callable[[str], tuple[BoxSpec, Verdict]]:
 def test_a_box_with_the_hole_fails(profile: str, guarantee: str, broken: Any) -> None:
     spec, verdict = broken(guarantee)
     required = profiles.built_in(profile)
-    made = judge(verdict, resolve(guarantee, spec), box=spec.name, guarantee=guarantee, profile=required)
+    made = judge(verdict, resolve(CHECKS[guarantee][0], spec), box=spec.name, guarantee=guarantee, profile=required)
     assert (made.outcome, made.required_by) == (Outcome.FAILED, f"profile:{profile}")

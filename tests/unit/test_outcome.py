@@ -154,7 +154,7 @@ def test_a_malformed_baseline(tmp_path: Path, name: str, text: str, told: str) -
     assert str(caught.value).startswith("--isolation-expect")
 
 
-@pytest.mark.parametrize("name", ["container", "sandbox", "vm"])
+@pytest.mark.parametrize("name", ["agent", "container", "sandbox", "vm"])
 def test_a_built_in_profile(name: str) -> None:
     from pytest_isolation.suite.collect import built_in_guarantees
 
@@ -166,7 +166,7 @@ def test_a_built_in_profile(name: str) -> None:
 
 
 def test_the_profiles_there_are() -> None:
-    assert profiles.names() == ("container", "sandbox", "vm")
+    assert profiles.names() == ("agent", "container", "sandbox", "vm")
 
 
 def test_a_profile_of_the_users(tmp_path: Path) -> None:
