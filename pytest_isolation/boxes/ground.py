@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import entries, set_name
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
@@ -49,6 +50,9 @@ class Ground(Protocol):
     def register_directory(self, lifetime: Lifetime, path: Path) -> None:
         """Write down a directory that is about to be made there, for one level of files."""
 
+    def register_ipc(self, lifetime: Lifetime, handle: str) -> None:
+        """Write down an IPC object that is about to be made there: objects.py.  Raises Unsupported where we cannot."""
+
     def __hash__(self) -> int: ...
 
 
@@ -63,6 +67,9 @@ class Here:
 
     def register_directory(self, lifetime: Lifetime, path: Path) -> None:
         lifetime.register("directory", os.fspath(path))
+
+    def register_ipc(self, lifetime: Lifetime, handle: str) -> None:
+        lifetime.register("ipc", handle)
 
 
 HERE = Here()
@@ -93,6 +100,10 @@ class Elsewhere:
         if self._reached_by is not None:
             kind, where = self._reached_by
             lifetime.register(kind, f"{path} {where}".strip())
+
+    def register_ipc(self, lifetime: Lifetime, handle: str) -> None:
+        if self._reached_by is not None:
+            raise Unsupported("an IPC object on another machine would outlive a killed run: nobody comes back for it")
 
 
 class _Child:

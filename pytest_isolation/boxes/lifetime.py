@@ -35,7 +35,7 @@ from typing import IO, Any
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, UsageError
 
-OF_THIS_BOOT = ("process", "mount", "cgroup")
+OF_THIS_BOOT = ("process", "mount", "cgroup", "ipc")
 """Kinds that a reboot ends: what has their name now is somebody else's."""
 
 
@@ -157,9 +157,9 @@ class Lifetime:
     def register(self, kind: str, handle: str, **details: Any) -> None:
         """Write down what is about to be made, so that a later run can remove it.
 
-        Kinds: `process` (pid:start, see `started`), `cgroup`, `mount`, `file`, `directory`, and a technology's own as
-        `technology:kind`, which its `clean` understands.  Raises BoxError when it cannot be written:
-        then it must not be made.
+        Kinds: `process` (pid:start, see `started`), `cgroup`, `mount`, `file`, `directory`, `ipc` (see objects.py), and
+        a technology's own as `technology:kind`, which its `clean` understands.  Raises BoxError when it cannot be
+        written: then it must not be made.
         """
         line = json.dumps({"kind": kind, "handle": handle, **details})
         with _told(f"write down the {kind} it was about to make, so it was not made"):
@@ -370,6 +370,10 @@ def _undo(run: str, kind: str, handle: str) -> Cleaned:
             case "directory":
                 gone = Path(handle).exists()
                 remove_tree(Path(handle))
+            case "ipc":
+                from pytest_isolation.boxes.objects import remove
+
+                gone = remove(handle)
             case _:
                 from pytest_isolation.technologies import undo
 

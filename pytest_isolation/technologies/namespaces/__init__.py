@@ -59,7 +59,7 @@ class Namespaces:
         opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")} | hand_ins()
         opened |= holes(("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE"))
         if root():
-            opened |= {drop("propagation"), drop("clean-up"), drop("devices")}
+            opened |= {drop("propagation"), drop("clean-up"), drop("devices"), share("user")}
         return frozenset(opened)
 
     def check_available(self, spec: BoxSpec) -> None:

@@ -45,7 +45,7 @@ class Start:
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.spec, self.lifetime, self.undo = spec, lifetime, undo
-        self.userns = not root() or flag(spec, "userns")
+        self.userns = not root() or (flag(spec, "userns") and not spec.has(share("user")))
         beside = "sibling" in spec.extra
         self.joined = frozenset(kind for kind in JOINED if beside and spec.has(join_sibling(kind)))
         self.own = frozenset(kind for kind in CLONE if kind != "user" and not spec.has(share(kind))) - self.joined

@@ -1,0 +1,28 @@
+"""/proc/keys shows the box no key of the host."""
+
+from hypothesis import given
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.shortcuts import read_records
+from pytest_isolation.outside import machine
+from pytest_isolation.outside.keys import key
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "key.proc-keys-hidden",
+    claim="no line of /proc/keys, as the box reads it, is a key that everybody on the host may see",
+    sources=("man:proc_keys(5)", "moby:oci/defaults.go (defaultMaskedPaths)"),
+    falsified_by=weaken.drop("masks"),
+    oracle="receipt",
+    kind="per-window",
+)
+
+
+@promise
+@given(token=tokens())
+def test_key_is_not_listed(box: Box, token: str) -> None:
+    promise.receipt(*machine.sees_proc(box, 64))
+    with key(box, token):
+        read = read_records(box.proc, "/proc/keys")
+    found = [line for reply in read for line in reply.data.decode(errors="replace").splitlines() if token in line]
+    promise.require(not found, *read, listed="; ".join(found))

@@ -1,0 +1,29 @@
+"""A key of the host cannot be read from inside by its number."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation.agent.memory import OutBuffer
+from pytest_isolation.outside.keys import KEYCTL_DESCRIBE, KEYCTL_LINK, KEYCTL_READ, PROCESS_KEYRING, key
+from pytest_isolation.strategies import tokens
+
+promise = guarantee(
+    "key.host-key-unreadable",
+    claim="no process of the box reads, or reads about, a key that everybody on the host may read, by its number",
+    sources=("man:keyrings(7)", "man:keyctl(2)", "docker:seccomp security profiles"),
+    falsified_by=weaken.drop("seccomp"),
+    kind="per-window",
+)
+
+
+@promise
+@given(link=st.booleans(), token=tokens())
+def test_key_gives_nothing(box: Box, link: bool, token: str) -> None:
+    with key(box, token) as theirs, box.spawn() as proc:
+        if link:
+            proc.keyctl(KEYCTL_LINK, theirs.serial, PROCESS_KEYRING)
+        read = proc.keyctl(KEYCTL_READ, theirs.serial, OutBuffer(200), 200)
+        about = proc.keyctl(KEYCTL_DESCRIBE, theirs.serial, OutBuffer(200), 200)
+        got = read.data + about.data
+        promise.require(token.encode() not in got, read, about, got=got.rstrip(b"\0").decode(errors="replace"))
