@@ -14,6 +14,7 @@ promise = guarantee(
     sources=("man:proc_keys(5)", "moby:oci/defaults.go (defaultMaskedPaths)"),
     falsified_by=weaken.drop("masks"),
     oracle="receipt",
+    distinct="one file of those that are masked, and what of the host's users it tells",
     kind="per-window",
 )
 
