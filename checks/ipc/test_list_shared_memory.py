@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read_records
 from pytest_isolation.outside.ipc import segment
 
@@ -11,6 +11,7 @@ promise = guarantee(
     "ipc.proc-sysvipc-own",
     claim="no line of /proc/sysvipc/shm, as the box reads it, is a shared memory segment of the host",
     sources=("man:proc_sysvipc(5)", "man:ipc_namespaces(7)"),
+    severity=severity.learns("lists the host's shared memory segments"),
     falsified_by=weaken.share("ipc"),
     kind="per-window",
     distinct="what is listed, not what can be attached: a segment of mode 0 is listed all the same",

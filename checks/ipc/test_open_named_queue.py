@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.outside.ipc import named_queue
 from pytest_isolation.strategies import tokens
@@ -14,6 +14,7 @@ promise = guarantee(
     "ipc.posix-mq-isolated",
     claim="no process of the box opens a POSIX message queue of the host by its name, though everybody there may",
     sources=("man:mq_overview(7)", "man:ipc_namespaces(7)"),
+    severity=severity.host("opens message queues of the host"),
     falsified_by=weaken.share("ipc"),
     kind="per-window",
     distinct="names in a file system of the kernel's, not System V identifiers",

@@ -5,7 +5,7 @@ import os
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.strategies import tokens
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "ipc.posix-shm-isolated",
     claim="no file of the host's /dev/shm, where shm_open(3) makes its objects, can be opened in the box's /dev/shm",
     sources=("man:shm_overview(7)", "docker:run --ipc"),
+    severity=severity.host("opens the host's memory files in /dev/shm"),
     falsified_by=(weaken.share("ipc"), weaken.expose("/dev")),
     kind="per-window",
     distinct="a mount, not a namespace: a box can have either without the other",

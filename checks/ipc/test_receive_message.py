@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.ipc import IPC_NOWAIT, queue
 from pytest_isolation.strategies import tokens
 
@@ -11,6 +11,7 @@ promise = guarantee(
     "ipc.sysv-msg-isolated",
     claim="no process of the box receives a message from a System V queue of the host, though everybody there may",
     sources=("man:ipc_namespaces(7)", "man:msgrcv(2)"),
+    severity=severity.host("takes messages from queues of the host"),
     falsified_by=weaken.share("ipc"),
     kind="per-window",
     distinct="message queues, not shared memory: a filter may know the one call and not the other",

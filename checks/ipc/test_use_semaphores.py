@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.outside.ipc import GETALL, semaphores
 
@@ -11,6 +11,7 @@ promise = guarantee(
     "ipc.sysv-sem-isolated",
     claim="no process of the box reads or finds System V semaphores of the host, though everybody there may",
     sources=("man:ipc_namespaces(7)", "man:semctl(2)"),
+    severity=severity.host("reaches semaphores of the host"),
     falsified_by=weaken.share("ipc"),
     kind="per-window",
     distinct="semaphores, not shared memory: a filter may know the one call and not the other",

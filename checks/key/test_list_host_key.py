@@ -2,7 +2,7 @@
 
 from hypothesis import given
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read_records
 from pytest_isolation.outside import machine
 from pytest_isolation.outside.keys import key
@@ -12,6 +12,7 @@ promise = guarantee(
     "key.proc-keys-hidden",
     claim="no line of /proc/keys, as the box reads it, is a key that everybody on the host may see",
     sources=("man:proc_keys(5)", "moby:oci/defaults.go (defaultMaskedPaths)"),
+    severity=severity.learns("lists the host's keys"),
     falsified_by=weaken.drop("masks"),
     oracle="receipt",
     distinct="one file of those that are masked, and what of the host's users it tells",

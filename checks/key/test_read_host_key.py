@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.outside.keys import KEYCTL_DESCRIBE, KEYCTL_LINK, KEYCTL_READ, PROCESS_KEYRING, key
 from pytest_isolation.strategies import tokens
@@ -12,6 +12,7 @@ promise = guarantee(
     "key.host-key-unreadable",
     claim="no process of the box reads, or reads about, a key that everybody on the host may read, by its number",
     sources=("man:keyrings(7)", "man:keyctl(2)", "docker:seccomp security profiles"),
+    severity=severity.host("reads keys of the host by their numbers"),
     falsified_by=weaken.drop("seccomp"),
     kind="per-window",
     distinct="another call that a filter has to refuse: a key has no namespace that hides it",

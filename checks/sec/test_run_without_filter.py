@@ -5,12 +5,13 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 
 promise = guarantee(
     "sec.filter-in-force",
     claim="every thread of the box's first process and of those it makes runs under a seccomp filter",
     sources=("man:seccomp(2)", "man:proc_pid_status(5), Seccomp", "docker:seccomp security profiles"),
+    severity=severity.surface("makes system calls that nothing filters"),
     falsified_by=weaken.drop("seccomp"),
     kind="per-window",
     distinct="that there is a filter; what it refuses is for those that try a call",

@@ -5,7 +5,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.agent.memory import In, OutBuffer
 
@@ -13,6 +13,7 @@ promise = guarantee(
     "time.settime-denied",
     claim="no process of the box sets the clock of its machine: not its time zone, its rate or its status",
     sources=("man:capabilities(7) CAP_SYS_TIME", "man:adjtimex(2)", "man:settimeofday(2)"),
+    severity=severity.host("sets the host's clock"),
     falsified_by=weaken.grant("SYS_TIME"),
     kind="per-window",
     oracle="errno",

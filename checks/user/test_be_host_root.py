@@ -5,13 +5,14 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Unsupported, guarantee, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 
 promise = guarantee(
     "user.root-not-host-root",
     claim="no process of the box has, in the first user namespace, root's user id or group id: not its real one, its "
     "effective, its saved, nor that for files",
     sources=("man:user_namespaces(7)", "man:proc_pid_status(5), Uid"),
+    severity=severity.surface("is root on the host if it gets out"),
     falsified_by=weaken.share("user"),
     kind="per-window",
 )

@@ -5,13 +5,14 @@ from errno import EAGAIN, ENOMEM
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.mounts import CLONE_NEWUSER
 
 promise = guarantee(
     "user.namespace-denied",
     claim="neither clone(2) nor unshare(2) gives a process of the box a user namespace, and with it every capability",
     sources=("man:user_namespaces(7)", "docker:seccomp security profiles"),
+    severity=severity.surface("becomes root of a user namespace it makes"),
     falsified_by=weaken.drop("seccomp"),
     distinct="the namespace itself, with all that opens there; the other asks whether one mounts in it",
 )

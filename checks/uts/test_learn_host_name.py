@@ -3,13 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
 
 promise = guarantee(
     "uts.host-name-hidden",
     claim="neither uname(2) nor /proc/sys/kernel/hostname gives the box the name of its machine",
     sources=("man:uts_namespaces(7)", "man:uname(2)"),
+    severity=severity.learns("reads the host's name"),
     falsified_by=weaken.share("uts"),
     oracle="receipt",
     kind="per-window",

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, weaken
+from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Reply
 from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.strategies import tokens
@@ -12,6 +12,7 @@ promise = guarantee(
     "uts.host-name-unchangeable",
     claim="no call from inside sets the host name or the NIS domain name of the machine",
     sources=("man:uts_namespaces(7)", "man:sethostname(2)"),
+    severity=severity.host("renames the host"),
     falsified_by=(weaken.share("uts"), weaken.grant("SYS_ADMIN")),
 )
 HOST, DOMAIN, LENGTH = 65, 325, 65  # struct new_utsname: the second and the last of six fields
