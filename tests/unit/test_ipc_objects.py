@@ -14,9 +14,9 @@ KEY = 1 + secrets.randbelow(2**31 - 1)
 NAME = f"pytest-isolation-{secrets.token_hex(6)}"
 
 
-@pytest.mark.parametrize("handle", [f"sem {KEY}", f"msg {KEY}", f"mq {NAME}"])
-def test_what_was_left_is_removed(handle: str) -> None:
-    kind = handle.split()[0]
+@pytest.mark.parametrize("kind", ["sem", "msg", "mq"])
+def test_what_was_left_is_removed(kind: str) -> None:
+    handle = f"{kind} {NAME if kind == 'mq' else KEY}"
     with start_local() as local:
         made = {
             "sem": lambda: local.proc.semget(KEY, 1, 0o1666),
