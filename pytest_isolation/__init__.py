@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec, Volume
     from pytest_isolation.errors import BoxError, IsolationError, Unavailable, Unsupported, UsageError, Violation
     from pytest_isolation.guarantees import severity
+    from pytest_isolation.guarantees.family import family
     from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "UsageError",
     "Violation",
     "Volume",
+    "family",
     "guarantee",
     "severity",
     "weaken",
@@ -42,6 +44,7 @@ _PLACES = {
     "Image": "boxes.image",
     "BoxSpec": "boxes.spec",
     "Volume": "boxes.spec",
+    "family": "guarantees.family",
     "Guarantee": "guarantees.guarantee",
     "guarantee": "guarantees.guarantee",
     "BoxError": "errors",

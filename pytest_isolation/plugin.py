@@ -137,3 +137,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             None, id="not-measured", marks=pytest.mark.skip("a check: run it with pytest --isolation")
         )
         metafunc.parametrize("box", [skipped])
+        for name in ("promise", "entry"):  # of a family (guarantees/family.py)
+            if name in metafunc.fixturenames and hasattr(metafunc.function._pytest_isolation_guarantee, "members"):
+                metafunc.parametrize(name, [pytest.param(None, id="-")])

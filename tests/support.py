@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+from pytest_isolation.guarantees.family import checks_of
+from pytest_isolation.guarantees.guarantee import Guarantee
+from pytest_isolation.guarantees.property import Check
 from pytest_isolation.suite.collect import check_files, load_check
 from pytest_isolation.technologies import technology
 
@@ -44,14 +44,9 @@ def need(name: str) -> BoxSpec:
     return spec
 
 
-def built_in_checks() -> list[tuple[Guarantee, Callable[..., Any]]]:
-    """Every guarantee with its test function."""
-    found = []
-    for path in check_files():
-        for value in vars(load_check(path)).values():
-            if (promise := guarantee_of(value)) is not None:
-                found.append((promise, value))
-    return found
+def built_in_checks() -> list[tuple[Guarantee, Check]]:
+    """Every guarantee with its check."""
+    return [found for path in check_files() for value in vars(load_check(path)).values() for found in checks_of(value)]
 
 
 def guarantee_called(id: str) -> Guarantee:

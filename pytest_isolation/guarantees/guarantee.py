@@ -37,6 +37,8 @@ Oracle = Literal["witness", "receipt", "errno"]
 How = Literal["isolated", "refused", "absent"]
 
 ATTRIBUTE = "_pytest_isolation_guarantee"
+PROMISE, ENTRY = "promise", "entry"
+"""Parameters of a check over a family: the member that is measured, and its entry of the table."""
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -80,6 +82,10 @@ class Guarantee:
     distinct: str
     """Why this is a guarantee of its own although another gives equal rows; empty when none does."""
     file: str
+    family: str = ""
+    """The name of the family that it is a member of (family.py); empty for a guarantee by itself."""
+    entry: Any = None
+    """Of a member: the entry of the family's table that it was made from."""
     notes: Notes = field(default_factory=Notes)
 
     @property
@@ -180,7 +186,40 @@ def guarantee(
     """
     import sys
 
-    file = sys._getframe(1).f_code.co_filename
+    return declared(
+        id,
+        file=sys._getframe(1).f_code.co_filename,
+        claim=claim,
+        sources=sources,
+        severity=severity,
+        falsified_by=falsified_by,
+        kind=kind,
+        oracle=oracle,
+        box=box,
+        control_box=control_box,
+        intrusive=intrusive,
+        distinct=distinct,
+    )
+
+
+def declared(
+    id: str,
+    *,
+    file: str,
+    claim: str,
+    sources: Iterable[str],
+    severity: Consequence | None = None,
+    falsified_by: Weakening | Iterable[Weakening],
+    kind: Kind = "per-call",
+    oracle: Oracle = "witness",
+    box: Mapping[str, Any] | None = None,
+    control_box: Mapping[str, Any] | None = None,
+    intrusive: bool = False,
+    distinct: str = "",
+    family: str = "",
+    entry: object = None,
+) -> Guarantee:
+    """As `guarantee`, of the check in `file`: checked, and made.  Raises UsageError."""
     where = Path(file).name
     if not isinstance(id, str) or not re.fullmatch(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*)+", id):
         raise UsageError(f"{where}: guarantee id {id!r}; expected domain.slug, for example pid.signal-out-refused")
@@ -200,6 +239,8 @@ def guarantee(
         intrusive,
         distinct,
         file,
+        family,
+        entry,
     )
 
 

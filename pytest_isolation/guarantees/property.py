@@ -18,7 +18,7 @@ from hypothesis.strategies import just
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.errors import AgentLost, BoxError, Lacking, ProcLost, Undecided, Unsupported, Violation
 from pytest_isolation.guarantees import lists
-from pytest_isolation.guarantees.guarantee import Guarantee, Notes
+from pytest_isolation.guarantees.guarantee import ENTRY, PROMISE, Guarantee, Notes
 
 E = TypeVar("E", bound=BaseException)
 
@@ -191,12 +191,13 @@ def _count(
     to fail is run again.
     """
     signature = inspect.signature(inner)
+    hidden = {"box", PROMISE, ENTRY} if promise.family else {"box"}
     failing: list[dict[str, str]] = []
     until = 0.0
 
     def shown(*args: Any, **kwargs: Any) -> dict[str, str]:
         given = signature.bind(*args, **kwargs).arguments
-        return {key: repr(value) for key, value in given.items() if key != "box"}
+        return {key: repr(value) for key, value in given.items() if key not in hidden}
 
     def example(*args: Any, **kwargs: Any) -> Any:
         nonlocal until

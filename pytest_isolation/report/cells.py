@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
+from pytest_isolation.report.families import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from pytest_isolation.report.families import Line
     from pytest_isolation.report.run import GuaranteeRow, ResultRow, Run
 
 
@@ -104,6 +106,14 @@ class Matrix:
     def sign(self, guarantee: str, column: str) -> Sign:
         signs = self.cells.get((guarantee, column), (UNMEASURED,))
         return signs[0] if len(signs) == 1 else _both(*signs)
+
+    def lines(self, rows: Iterable[GuaranteeRow]) -> Iterator[Line]:
+        """Those of a domain's guarantees: see families.py."""
+        return lines(rows, lambda row: tuple(self.sign(row.id, column) for column in self.columns))
+
+    def of(self, line: Line, column: str) -> Sign:
+        """What a line says of a box: all that it stands for say the same."""
+        return self.sign(line.members[0].id, column)
 
     def used(self) -> tuple[Sign, ...]:
         """The signs that occur, in the legend's order."""

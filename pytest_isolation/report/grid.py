@@ -11,6 +11,8 @@ from pytest_isolation.report.lines import Paint, wrapped
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pytest_isolation.report.families import Line
+
 SHORT = 4
 """Letters of a name at most, where names do not fit."""
 
@@ -20,8 +22,9 @@ class Grid:
 
     def __init__(self, shown: Matrix, width: int) -> None:
         self._shown, self._width = shown, width
-        self._first = max((len(one.id.partition(".")[2]) for _, rows in shown.domains for one in rows), default=0) + 2
-        self._first = max(self._first, len(self._foot()))
+        self._lines = [(domain, list(shown.lines(rows))) for domain, rows in shown.domains]
+        named = [_name(line) for _, lines in self._lines for line in lines]
+        self._first = max(*map(len, named), len(self._foot())) if named else len(self._foot())
         self.labels: Mapping[str, str] = {column: column for column in shown.columns}
         """Column -> its head."""
         self._letters = False
@@ -48,7 +51,7 @@ class Grid:
             column: max(
                 len(self.labels[column]),
                 len(str(shown.held(column))),
-                *(len(self._text(shown.sign(one.id, column))) for _, rows in shown.domains for one in rows),
+                *(len(self._text(shown.of(one, column))) for _, lines in self._lines for one in lines),
             )
             + (1 if self._letters else 2)
             for column in shown.columns
@@ -66,12 +69,12 @@ class Grid:
             )
 
         lines = [line("guarantee", {column: (self.labels[column], "bold") for column in columns})]
-        for domain, rows in shown.domains:
+        for domain, rows in self._lines:
             lines.append(paint(f"{domain}: {DOMAINS[domain]}" if domain in DOMAINS else domain, "bold"))
             for one in rows:
-                signs = {column: shown.sign(one.id, column) for column in columns}
+                signs = {column: shown.of(one, column) for column in columns}
                 cells = {column: (self._text(sign), sign.colour) for column, sign in signs.items()}
-                lines.append(line(f"  {one.id.partition('.')[2]}", cells))
+                lines.append(line(_name(one), cells))
         return [*lines, "", line(self._foot(), {column: (str(shown.held(column)), "bold") for column in columns})]
 
     def _legend(self) -> Iterator[str]:
@@ -79,6 +82,11 @@ class Grid:
         across = max(len(self._text(sign)) for sign in used)
         for sign in used:
             yield from wrapped(f"{self._text(sign):<{across}}  {sign.meaning}", self._width, " " * (across + 2))
+
+
+def _name(line: Line) -> str:
+    """As the first column has it: without the domain; below its family's line, a member is set in further."""
+    return f"  {'  ' if line.open else ''}{line.id.partition('.')[2]}"
 
 
 def _short(names: Sequence[str]) -> dict[str, str]:

@@ -89,8 +89,8 @@ def _matrix(run: Run) -> Iterator[str]:
     for domain, guarantees in shown.domains:
         yield f"### {domain}: {DOMAINS[domain]}" if domain in DOMAINS else f"### {domain}"
         rows = [
-            [f"`{one.id}`", one.claim, *(shown.sign(one.id, column).word for column in shown.columns)]
-            for one in guarantees
+            [f"`{one.id}`", one.claim, *(shown.of(one, column).word for column in shown.columns)]
+            for one in shown.lines(guarantees)
         ]
         yield table(["id", "guarantee", *shown.columns], rows)
     yield "\n".join(f"- `{sign.word}`: {sign.meaning}" for sign in shown.used())

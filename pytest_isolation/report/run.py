@@ -113,6 +113,8 @@ class GuaranteeRow(Row):
     """How far it reaches when it is broken; None in a report of a version that did not say."""
     consequence: str = ""
     """What a box that breaks it does: "signals processes of the host"."""
+    family: str | None = None
+    """The pattern of the ids of its family, `cap.*-dropped`: guarantees that one check decides over a table."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

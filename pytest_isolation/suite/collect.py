@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_isolation.errors import UsageError
-from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+from pytest_isolation.guarantees.family import guarantees_of
+from pytest_isolation.guarantees.guarantee import Guarantee
 
 PACKAGE = "pytest_isolation_checks"
 GROUP = "pytest_isolation.guarantees"
@@ -57,7 +58,7 @@ class CheckModule(pytest.Module):
 
 def load_check(path: Path, name: str = "") -> ModuleType:
     """The module of one check file, imported once; `name`: of one that is not in checks/."""
-    name = name or f"{PACKAGE}.{path.parent.name}.{path.stem}"
+    name = name or ".".join((PACKAGE, *_below_checks(path)))
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -72,7 +73,13 @@ def load_check(path: Path, name: str = "") -> ModuleType:
 
 
 def check_files() -> list[Path]:
-    return sorted(checks_directory().glob("*/test_*.py"))
+    """Every test_*.py in a domain's directory, or in one below it."""
+    return sorted(checks_directory().glob("*/**/test_*.py"))
+
+
+def _below_checks(path: Path) -> tuple[str, ...]:
+    """("cg", "mem", "test_exceed")."""
+    return path.relative_to(checks_directory()).with_suffix("").parts
 
 
 def package_files() -> list[CheckFile]:
@@ -134,7 +141,7 @@ def _declared(modules: Iterable[ModuleType], known: dict[str, Guarantee] | None 
     found = {} if known is None else known
     for module in modules:
         for value in vars(module).values():
-            if (promise := guarantee_of(value)) is not None:
+            for promise in guarantees_of(value):
                 add_guarantee(found, promise)
     return found
 
@@ -182,7 +189,7 @@ def is_a_copy(promise: Guarantee, built_in: Mapping[str, Guarantee]) -> bool:
 
 def collect_built_in(session: pytest.Session) -> Iterator[pytest.Item]:
     """The built-in checks, and those of other packages, as items; their ids start with `isolation::`."""
-    ours = (CheckFile(path, "", f"{path.parent.name}/{path.stem}") for path in check_files())
+    ours = (CheckFile(path, "", "/".join(_below_checks(path))) for path in check_files())
     for file in (*ours, *package_files()):
         module: Any = CheckModule.from_parent(session, path=file.path, nodeid=f"isolation::{file.node}")
         module.module_name = file.module

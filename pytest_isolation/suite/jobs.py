@@ -27,8 +27,7 @@ from typing import IO, Any, NoReturn
 import pytest
 
 from pytest_isolation.boxes.lifetime import clean
-from pytest_isolation.guarantees.guarantee import guarantee_of
-from pytest_isolation.suite.plan import cell_of
+from pytest_isolation.suite.plan import cell_of, promise_of
 
 FEWEST = 8
 """Cells for each process: for fewer, the boxes that a helper starts for itself cost more than it saves."""
@@ -156,7 +155,7 @@ class Jobs:
 
     def _measure(self, item: pytest.Function) -> dict[str, Any]:
         """Measure one cell, beside those of the other processes unless it is timed."""
-        promise = guarantee_of(item.function)
+        promise = promise_of(item)
         timed = promise is not None and promise.id.startswith(TIMED)
         machine = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -14,7 +14,9 @@ from pytest_isolation.boxes.lifetime import Lifetime, clean
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Lacking, NotStarted
-from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+from pytest_isolation.guarantees.family import checks_of
+from pytest_isolation.guarantees.guarantee import Guarantee
+from pytest_isolation.guarantees.property import Check as Bound
 from pytest_isolation.guarantees.property import take_over
 from pytest_isolation.options.config import RunConfig
 from pytest_isolation.report.run import ResultRow, Run, ToolFacts
@@ -31,18 +33,17 @@ if TYPE_CHECKING:
 
 __all__ = ["built_in", "measure"]
 
-Check = Callable[..., Any]
-"""A test function that `guarantee()` declares."""
+Check = Callable[..., Any] | Bound
+"""A test function that `guarantee()` declares; one of a family with its member bound."""
 
 
 def built_in() -> Iterator[tuple[Guarantee, Check]]:
     """Every check of this installation, with the guarantee it decides."""
     for path in check_files():
         for test in list(vars(load_check(path)).values()):
-            promise = guarantee_of(test) if callable(test) else None
-            if promise is not None:
+            if checks := checks_of(test):
                 take_over(test)
-                yield promise, test
+            yield from checks
 
 
 def measure(

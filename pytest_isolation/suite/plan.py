@@ -9,7 +9,9 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
+from pytest_isolation.guarantees.family import family_of
+from pytest_isolation.guarantees.guarantee import EXAMPLES, PROMISE, Guarantee, guarantee_of
+from pytest_isolation.guarantees.property import Check
 from pytest_isolation.technologies import technology
 
 if TYPE_CHECKING:
@@ -71,10 +73,21 @@ def pairs(boxes: Iterable[BoxSpec]) -> Iterator[tuple[BoxSpec, BoxSpec]]:
     return permutations(boxes, 2)
 
 
-def meets_a_sibling(test: Callable[..., Any]) -> bool:
+def meets_a_sibling(test: Callable[..., Any] | Check) -> bool:
     """Whether the check asks for `box.sibling`: then it is about two boxes."""
-    inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
+    function = test.test if isinstance(test, Check) else test
+    inner = getattr(getattr(function, "hypothesis", None), "inner_test", function)
     return "sibling" in _names(inner.__code__)
+
+
+def promise_of(item: pytest.Item) -> Guarantee | None:
+    """The guarantee that a test of pytest's decides; of a family, the member; None of any other test."""
+    test = getattr(item, "function", None)
+    if family_of(test) is None:
+        return guarantee_of(test)
+    callspec = getattr(item, "callspec", None)
+    found = callspec.params.get(PROMISE) if callspec is not None else None
+    return found if isinstance(found, Guarantee) else None
 
 
 def cell_of(item: pytest.Item) -> Cell | None:

@@ -49,6 +49,7 @@ def guarantee_row(promise: Guarantee) -> GuaranteeRow:
         falsified_by=tuple(sorted(map(str, promise.falsified_by))),
         severity=promise.consequence.severity,
         consequence=promise.consequence.phrase,
+        family=promise.family or None,
     )
 
 

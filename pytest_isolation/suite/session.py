@@ -22,7 +22,8 @@ from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees import claims
-from pytest_isolation.guarantees.guarantee import Guarantee, guarantee_of
+from pytest_isolation.guarantees.family import family_of, guarantees_of, parameters
+from pytest_isolation.guarantees.guarantee import ENTRY, PROMISE, Guarantee
 from pytest_isolation.guarantees.property import Check, take_over
 from pytest_isolation.suite.boxes import Chosen, choose
 from pytest_isolation.suite.cell import key, measure, unfinished, unless_cut_short
@@ -39,7 +40,7 @@ from pytest_isolation.suite.controls import BROKEN, Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many
 from pytest_isolation.suite.judge import Judge
-from pytest_isolation.suite.plan import Cell, cell_of, cells
+from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
 
 if TYPE_CHECKING:
@@ -173,16 +174,23 @@ class Session:
         return [one.spec for one in self.chosen if one.available]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        promise = guarantee_of(metafunc.function)
-        if promise is None:
+        promises = guarantees_of(metafunc.function)
+        if not promises:
             return
+        promise = promises[0]
         if "box" not in metafunc.function.__code__.co_varnames and "box" not in metafunc.fixturenames:
             raise UsageError(f"{promise.file}: the check of {promise.id} takes no `box`; add it as its first parameter")
         take_over(metafunc.function)
-        planned = list(cells(promise, metafunc.function, self.specs, self.options))
         # Never an empty set: what becomes of one is for the user's settings to say.
-        nowhere = pytest.param(None, id="no-box", marks=pytest.mark.skip("no box is available; the header says why"))
-        metafunc.parametrize("box", [pytest.param(cell, id=str(cell)) for cell in planned] or [nowhere])
+        nowhere = pytest.mark.skip("no box is available; the header says why")
+        found = []
+        for one in promises:
+            given, member = parameters(one, metafunc.function).values(), f":{one.id}" if one.family else ""
+            planned = list(cells(one, metafunc.function, self.specs, self.options))
+            found += [pytest.param(cell, *given, id=f"{cell}{member}") for cell in planned] or [
+                pytest.param(None, *given, id=f"no-box{member}", marks=nowhere)
+            ]
+        metafunc.parametrize(["box", *parameters(promise, metafunc.function)], found)
 
     def _chosen(self, spec: BoxSpec) -> Chosen:
         return next(one for one in self.chosen if one.spec.name == spec.name)
@@ -197,7 +205,7 @@ class Session:
         left: list[pytest.Item] = []
         wrong: list[str] = []
         for item in items:
-            promise = guarantee_of(getattr(item, "function", None))
+            promise = promise_of(item)
             if promise is not None and not (copied := is_a_copy(promise, built_in)):
                 try:
                     add_guarantee(self.guarantees, promise)
@@ -223,7 +231,7 @@ class Session:
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Whatever else chose among the items has chosen."""
         for item in session.items:
-            promise, cell = guarantee_of(getattr(item, "function", None)), cell_of(item)
+            promise, cell = promise_of(item), cell_of(item)
             if promise is not None and cell is not None and not cell.proof:
                 at = key(promise, cell)
                 self.planned.add((at["box"], at["guarantee"], at["door"], at["sibling"]))
@@ -234,7 +242,7 @@ class Session:
         if cell is None:
             return 2, 0, False, ""
         names = [one.spec.name for one in self.chosen]
-        promise = guarantee_of(getattr(item, "function", None))
+        promise = promise_of(item)
         changes = repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
         return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, changes
 
@@ -247,7 +255,7 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        promise, cell = guarantee_of(pyfuncitem.function), cell_of(pyfuncitem)
+        promise, cell = promise_of(pyfuncitem), cell_of(pyfuncitem)
         if promise is None or cell is None:
             return None
         if cell.proof:
@@ -266,7 +274,7 @@ class Session:
 
     def _measured(self, item: pytest.Function) -> dict[str, Any]:
         """Measure a cell now, in this process: its `row`, or why its box is `closed`; and what is `measured` of it."""
-        promise, cell = guarantee_of(item.function), cell_of(item)
+        promise, cell = promise_of(item), cell_of(item)
         assert promise is not None and cell is not None
         self._keep_only(cell)
         try:
@@ -353,7 +361,7 @@ class Session:
         return report
 
     def _if_it_dies(self, item: pytest.Item) -> dict[str, Any] | None:
-        promise, cell = guarantee_of(getattr(item, "function", None)), cell_of(item)
+        promise, cell = promise_of(item), cell_of(item)
         if promise is None or cell is None or cell.proof:
             return None
         row = unfinished(promise, cell)
@@ -438,8 +446,9 @@ def _interrupt(number: int, frame: object) -> None:
 def _check(item: pytest.Function) -> Check:
     """The item's function with the parameters and fixtures it asks for, `box` aside."""
     given = {name: item.funcargs[name] for name in item._fixtureinfo.argnames if name != "box"}
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    shown = ", ".join(f"{name}={value!r}" for name, value in sorted(parameters.items()) if name != "box")
+    given_by = item.callspec.params if hasattr(item, "callspec") else {}
+    hidden = {"box", PROMISE, ENTRY} if family_of(item.function) is not None else {"box"}
+    shown = ", ".join(f"{name}={value!r}" for name, value in sorted(given_by.items()) if name not in hidden)
     return Check(item.function, given, item.instance, shown)
 
 

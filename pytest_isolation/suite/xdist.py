@@ -18,7 +18,8 @@ class ByBox(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         if "::" in nodeid and nodeid.endswith("]") and nodeid.startswith("isolation::"):
             cell = nodeid[nodeid.rindex("[") + 1 : -1]
-            return "pairs" if "+" in cell else re.split("[~@]", cell)[0]  # see Cell.__str__
+            # See Cell.__str__; of a family, the member's id is behind a colon.
+            return "pairs" if "+" in cell else re.split("[~@:]", cell)[0]
         return str(super()._split_scope(nodeid))
 
 
