@@ -1,8 +1,10 @@
-"""What is shared by tests of different folders because it is dear: a machine takes half a minute to start."""
+"""What is shared by tests of different folders: which of the long ones run, and a machine that takes long to start."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.machines import DockerMachine, start, suite
 from pytest_isolation.suite.collect import checks_directory
+from tests.shares import SHARES, Long, drawn, expected, seed_of_commit, share_of
 from tests.support import REQUIRED
 
 TOGETHER = (
@@ -19,7 +22,76 @@ TOGETHER = (
     ("inception/test_started.py", "inception/test_live_mutants.py", "inception/test_in_a_machine.py"),
     ("packaging/",),
 )
-"""Below tests/, the files of one worker (`-n 2 --dist loadfile`), longest first: one machine, port 443, one wheel."""
+"""Below tests/, the files of one worker (`-n 2 --dist loadfile`): one machine, port 443, one wheel."""
+SEED = "PYTEST_ISOLATION_SEED"
+"""The environment variable that says which share of the long tests is drawn; without it the commit does."""
+
+
+# -- long tests ------------------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    told = "which tests marked long: a share, all, or only them; a share without paths, else all"
+    parser.addoption("--long", choices=("share", "all", "only"), help=told)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        config.option.long, config.option.long_seed = config.workerinput["long"]
+        return
+    if config.option.long is None:
+        config.option.long = "all" if config.args_source is pytest.Config.ArgsSource.ARGS else "share"
+    config.option.long_seed = os.environ.get(SEED) or seed_of_commit()
+    try:
+        share_of(config.option.long_seed)
+    except ValueError:
+        message = f"{SEED} is {config.option.long_seed!r}; expected a hexadecimal number, as a commit's name is one"
+        raise pytest.UsageError(message) from None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """A worker is told: it does not know whether paths were named."""
+    node.workerinput["long"] = node.config.option.long, node.config.option.long_seed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.option.long == "share":
+        seed = config.option.long_seed
+        which = f"share {share_of(seed) + 1} of {SHARES}, drawn by {seed}; the same again: {SEED}={seed}"
+        terminalreporter.write_line(f"long tests: {which}; all: --long=all")
+
+
+def long_test(item: pytest.Item, seconds: float) -> Long | None:
+    mark = item.get_closest_marker("long")
+    return None if mark is None else Long(item.nodeid, *mark.args, **{"seconds": seconds, **mark.kwargs})
+
+
+def file_of(item: pytest.Item) -> str:
+    return item.nodeid.partition("::")[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves the long tests of this run, and puts what takes longest first: so two workers end together."""
+    seconds = expected({file_of(item) for item in items})
+    if config.option.long != "all":
+        found = {item: long_test(item, seconds[file_of(item)]) for item in items}
+        tests = [test for test in found.values() if test is not None]
+        ids = {test.id for test in tests}
+        if config.option.long == "share":
+            ids = drawn(tests, share_of(config.option.long_seed))
+        kept = [one for one in items if (found[one].id in ids if found[one] else config.option.long == "share")]
+        if len(kept) < len(items):
+            config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+            items[:] = kept
+    groups: dict[str, float] = defaultdict(float)
+    for item in items:
+        groups[together(file_of(item))] += seconds[file_of(item)]
+    items.sort(key=lambda item: -groups[together(file_of(item))])
+
+
+# -- two workers -----------------------------------------------------------------------------------------------
 
 
 def together(path: str) -> str:
@@ -37,13 +109,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return together(nodeid.partition("::")[0])
 
     return Together(config, log) if config.getoption("dist") == "loadfile" else None
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    order = [group[0] for group in TOGETHER]
-    found = [together(item.nodeid.partition("::")[0]) for item in items]
-    ranks = [order.index(name) if name in order else len(order) for name in found]
-    items[:] = [item for _, item in sorted(zip(ranks, items, strict=True), key=lambda pair: pair[0])]
 
 
 @pytest.fixture(scope="session")

@@ -1,15 +1,26 @@
-"""One run that several tests look at: this host and every kernel image, side by side."""
+"""Runs that several tests look at: this host, and a kernel image beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+
 import pytest
 
-from tests.host_support.images import images, need_vm
+from tests.host_support.images import need_vm
 from tests.runs import Done, run
 
 
 @pytest.fixture(scope="package")
-def side_by_side(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    need_vm()
-    asked = [word for image in images() for word in ("--isolation-kernel", image)]
-    return run(tmp_path_factory.mktemp("side-by-side") / "here", *asked, timeout=600)
+def run_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
+    """What was found of this host ("running"), or of it and an image beside it: one run for each image."""
+
+    @cache
+    def found(kernel: str) -> Done:
+        asked = ("--isolation-host",)
+        if kernel != "running":
+            need_vm()
+            asked = ("--isolation-kernel", kernel)
+        return run(tmp_path_factory.mktemp("support") / "here", *asked, timeout=600)
+
+    return found

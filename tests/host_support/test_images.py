@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,8 +35,10 @@ def lifetime() -> Iterator[Lifetime]:
     made.close()
 
 
+@pytest.mark.long("kernels")
 @pytest.mark.parametrize("image", images(), ids=lambda path: path.rpartition("/")[2])
-def test_side_by_side_with_this_host(image: str, side_by_side: Done) -> None:
+def test_side_by_side_with_this_host(image: str, run_on: Callable[[str], Done]) -> None:
+    side_by_side = run_on(image)
     assert side_by_side.code == 0, side_by_side.out
     side_by_side.said("host support: which technologies this kernel can run", image.rpartition("/")[2])
     report = side_by_side.report
@@ -52,8 +54,12 @@ def test_side_by_side_with_this_host(image: str, side_by_side: Done) -> None:
     assert set(runs.values()) <= {"yes", "partly"}, runs
 
 
-def test_a_feature_that_nothing_needs_fails_no_run(side_by_side: Done) -> None:
-    """Features that do not work, on every kernel here; and the run passed."""
+@pytest.mark.long(seconds=150)
+def test_a_feature_that_nothing_needs_fails_no_run(tmp_path: Path) -> None:
+    """Features that do not work, on every kernel here, side by side; and the run passed."""
+    need_vm()
+    asked = [word for image in images() for word in ("--isolation-kernel", image)]
+    side_by_side = run(tmp_path / "here", *asked, timeout=600)
     assert side_by_side.code == 0, side_by_side.out
     needless = [row for row in side_by_side.report["support"] if row["status"] != "works" and not row["needed_by"]]
     assert {row["kernel"] for row in needless} == {"running", *images()}
@@ -108,6 +114,7 @@ def test_an_image_that_this_user_may_not_read(tmp_path: Path) -> None:
     assert {(row["kernel"], row["as"]) for row in done.report["support"]} == {("running", "user")}
 
 
+@pytest.mark.long("kernel images")
 def test_a_kernel_that_hangs_without_a_word(lifetime: Lifetime, tmp_path: Path) -> None:
     """Its first instruction: cli, hlt, and again."""
     code = bytearray(8192)
@@ -119,6 +126,7 @@ def test_a_kernel_that_hangs_without_a_word(lifetime: Lifetime, tmp_path: Path) 
         pass
 
 
+@pytest.mark.long("kernel images")
 def test_a_kernel_that_hangs(lifetime: Lifetime) -> None:
     """Debian's waits for ever for a root that does not come."""
     hang = ("rdinit=/nothing", "root=/dev/nothing", "rootwait")
@@ -127,6 +135,7 @@ def test_a_kernel_that_hangs(lifetime: Lifetime) -> None:
         pass
 
 
+@pytest.mark.long("kernel images")
 def test_a_kernel_that_panics(lifetime: Lifetime) -> None:
     with (
         pytest.raises(BootError, match=r"(?s)console's last lines.*panic"),
@@ -150,6 +159,7 @@ def asked_for(*names: str) -> set[str]:
     return {id for one in wishes for wish in (*one.needs, *one.wants) for id in wish.split("|")}
 
 
+@pytest.mark.long("kernel images")
 @pytest.mark.parametrize("parameter", sorted({one[0] for one in SWITCHED_OFF}))
 def test_switched_off_at_boot(parameter: str, lifetime: Lifetime) -> None:
     expected = [one for one in SWITCHED_OFF if one[0] == parameter]
@@ -183,6 +193,7 @@ def without_modules(folder: Path, *names: str) -> str:
     return str(target)
 
 
+@pytest.mark.long("kernel images")
 @pytest.mark.parametrize(
     ("left_out", "feature", "can_run", "missing"),
     [
@@ -205,6 +216,7 @@ def test_modules_that_are_not_there(
     assert judged["bubblewrap"].can_run == "yes"
 
 
+@pytest.mark.long("kernel images")
 def test_without_the_new_mount_api_and_clone3(lifetime: Lifetime) -> None:
     """An agent under a filter: what stands on those calls turns off, the filter is named, the rest goes on."""
     off = ("fs.new-mount-api", "fs.mount-setattr", "fs.idmap", "call.clone3")
@@ -235,6 +247,7 @@ def judged_on(machine: Kernel, asked: set[str]) -> dict[str, Judged]:
     return {one.technology: one for one in judge(find(machine, asked), "root", programs=False)}
 
 
+@pytest.mark.long("kernel images")
 def test_nothing_of_a_host_on_v2_is_changed(lifetime: Lifetime) -> None:
     """What this host has not: all controllers in one tree with none handed down, and modules loaded when asked for."""
     asked = {one.id for one in features() if one.modules or one.id.startswith("cg.")}
@@ -248,6 +261,7 @@ def test_nothing_of_a_host_on_v2_is_changed(lifetime: Lifetime) -> None:
     assert changed == {}
 
 
+@pytest.mark.long("kernel images")
 def test_a_user_who_was_given_a_group(lifetime: Lifetime) -> None:
     """As `systemd-run --user --scope -p Delegate=yes` does: what was handed down bites, and all is put back."""
     wanted = {"cg.group", "cg.memory", "cg.swap", "cg.pids", "cg.cpuset", "cg.freezer", "cg.delegation"}
@@ -268,6 +282,7 @@ def test_a_user_who_was_given_a_group(lifetime: Lifetime) -> None:
     assert "Delegate=cpu" in (found["cg.cpu"].remedy or "")
 
 
+@pytest.mark.long("kernel images")
 def test_what_goes_through_the_page_cache_is_counted_for_who_wrote_it_on_v2(lifetime: Lifetime) -> None:
     """cgroup-v2.rst, "Writeback"."""
     with booted(str(kernel().path), lifetime) as machine:

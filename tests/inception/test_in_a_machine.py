@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.inception.live.judge import ASKS
 from tests.inception.building import small_stack
@@ -16,6 +18,7 @@ from tests.inception.test_started import machine
 from tests.support import need
 
 
+@pytest.mark.long(seconds=500)
 def test_a_small_stack(built: Lifetime, tmp_path: Path) -> None:
     need("qemu")
     top = tmp_path / "small"

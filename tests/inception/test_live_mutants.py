@@ -111,6 +111,7 @@ def down(stack: Stack, *, forget: bool) -> None:
             shutil.rmtree(one) if one.is_dir() else one.unlink()
 
 
+@pytest.mark.long("live mutants")
 @pytest.mark.parametrize("name", MUTANTS)
 def test_mutant(name: str, running: Stack) -> None:
     mutant = MUTANTS[name]

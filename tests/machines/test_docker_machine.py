@@ -68,6 +68,7 @@ def test_its_disk_is_not_written_to(docker_machine: DockerMachine) -> None:
     assert disk.stat().st_mtime_ns == before
 
 
+@pytest.mark.long(seconds=60)
 def test_it_ends_with_its_owner_however_that_ends() -> None:
     line = [sys.executable, "-m", "pytest_isolation.cli", "docker-vm"]
     with subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as owner:

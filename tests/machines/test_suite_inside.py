@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(sys.version_info[:2] != suite.PYTHON, reason="th
 LIMITS = ("cg.mem.enforced", "cg.cannot-raise-own")
 
 
+@pytest.mark.long(seconds=180)
 def test_crun_keeps_its_limits_on_v2(docker_machine: DockerMachine, tmp_path: Path) -> None:
     """crun refuses a hybrid host: here is where it is measured."""
     said: list[str] = []
@@ -52,6 +53,7 @@ grep -c . /sys/fs/cgroup/given/one/cgroup.procs
 """As systemd gives a user a group: the directory and two of its files."""
 
 
+@pytest.mark.long(seconds=120)
 def test_a_delegated_group_is_used_and_left_as_it_was(docker_machine: DockerMachine) -> None:
     suite.mount(docker_machine)
     said: list[str] = []

@@ -95,6 +95,7 @@ def _contents(wheel: Path) -> dict[str, str]:
 # -- that it works ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long("Pythons")
 @pytest.mark.parametrize("minor", MINORS)
 def test_it_measures_in_an_empty_folder(minor: int, install: Install, tmp_path: Path) -> None:
     """An empty environment, an empty folder, two boxes; pytest-xdist is not there.
@@ -151,6 +152,7 @@ def box():
 }
 
 
+@pytest.mark.long("foreign projects")
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["serial", "workers"])
 def test_it_measures_in_a_project_with_rules_of_its_own(
     workers: tuple[str, ...], install: Install, tmp_path: Path

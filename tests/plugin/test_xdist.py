@@ -36,7 +36,7 @@ def _facts(done: Done) -> dict[str, Any]:
     return {"results": _comparable(done), "boxes": boxes, "guarantees": done.report["guarantees"]}
 
 
-@pytest.mark.parametrize("name", ["some", "docker"])
+@pytest.mark.parametrize("name", ["some", pytest.param("docker", marks=pytest.mark.long(seconds=120))])
 def test_the_same_rows_as_a_serial_run(tmp_path: Path, name: str) -> None:
     """A few guarantees on two boxes, and everything on Docker."""
     if name == "docker":

@@ -23,6 +23,7 @@ def pool() -> Iterator[Pool]:
     lifetime.close()
 
 
+@pytest.mark.long("power")
 @pytest.mark.parametrize(("promise", "test"), [pytest.param(*one, id=one[0].id) for one in built_in_checks()])
 def test_falsifier_is_caught_every_time(promise: Guarantee, test: Callable[..., Any], pool: Pool) -> None:
     spec = serving(promise)

@@ -49,6 +49,7 @@ def run(directory: Path, profile: str, box: str, only: Iterable[str]) -> subproc
     return subprocess.run(argv, cwd=directory, capture_output=True, text=True, timeout=500)
 
 
+@pytest.mark.long("sound boxes")
 @pytest.mark.parametrize("profile", SOUND)
 def test_a_sound_box_passes(profile: str, tmp_path: Path) -> None:
     need(SOUND[profile].partition(":")[0])
@@ -114,6 +115,7 @@ def broken(pool: Pool) -> Callable[[str], tuple[BoxSpec, Verdict]]:
     return measured
 
 
+@pytest.mark.long("profiles")
 @pytest.mark.parametrize(
     ("profile", "guarantee"), [(profile, guarantee) for profile, listed in LISTED.items() for guarantee in listed]
 )

@@ -12,6 +12,7 @@ from pytest_isolation.outside.fingerprint import fingerprint, settled_difference
 from tests.support import need
 
 
+@pytest.mark.long("host unchanged")
 @pytest.mark.parametrize("name", ["host", "chroot", "namespaces", "docker"])
 def test_a_run_leaves_the_host_as_it_found_it(name: str, tmp_path: Path) -> None:
     """Every check on this technology, falsifiers included: what they opened is closed again."""

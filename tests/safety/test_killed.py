@@ -241,6 +241,7 @@ def _container() -> Iterator[Living]:
         client.close()
 
 
+@pytest.mark.long(seconds=200)
 def test_killed_at_random_moments(killed: Killed, bystanders: dict[str, Living]) -> None:
     choose = random.Random(SEED)
     boxes = available(KILLED)

@@ -91,6 +91,7 @@ def test_stopped_and_paused(door: Door) -> None:
         door.theirs("start", name)
 
 
+@pytest.mark.long("no writable place")
 def test_no_writable_place(door: Door) -> None:
     options = [option for option in HARDENED if not option.startswith("--tmpfs")] + ["--ipc=none"]
     if door.kind == "podman":
@@ -126,6 +127,7 @@ def test_a_user_without_any_permission(door: Door) -> None:
         assert not box.proc.openat(-100, "/etc/new", os.O_WRONLY | os.O_CREAT).ok
 
 
+@pytest.mark.long("narrow filters")
 @pytest.mark.parametrize("action", ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"])
 def test_a_filter_of_little_more_than_the_agent(door: Door, action: str, tmp_path: Path) -> None:
     options = profile(tmp_path, action, NEEDED)
@@ -146,6 +148,7 @@ def test_a_filter_of_little_more_than_the_agent(door: Door, action: str, tmp_pat
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the owner's small program is for x86-64")
+@pytest.mark.long("filters without the agent")
 @pytest.mark.parametrize("action", ["SCMP_ACT_ERRNO", "SCMP_ACT_KILL_PROCESS"])
 def test_a_filter_without_what_the_agent_is_made_of(door: Door, action: str, tmp_path: Path) -> None:
     without = (*(set(NEEDED) - {"mmap", "ppoll"}), "pause")

@@ -96,6 +96,7 @@ def test_a_hardened_container_is_measured_and_left_as_it_was(image: str) -> None
         assert trace(name) == before
 
 
+@pytest.mark.long("holes, attached")
 @pytest.mark.parametrize(("hole", "broken"), HOLES)
 def test_each_hole_breaks_what_it_opens(image: str, hole: dict[str, Any], broken: str, tmp_path: Path) -> None:
     with running(image) as sound, running(image, **hole) as open_:

@@ -29,6 +29,8 @@ from tests.owners import ASKED, HARDENED, ROOT, TODAYS_MASKS, Owner, Verdicts, c
 from tests.runs import run
 from tests.support import built_in_checks, need
 
+pytestmark = pytest.mark.long("docker elsewhere")
+
 EXAMPLES_THERE = 5
 """At most, of a check: each of its calls is a round trip to a translated processor."""
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}

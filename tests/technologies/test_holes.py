@@ -119,6 +119,7 @@ def sound(theirs: Owner) -> dict[tuple[str, ...], Verdicts]:
     return found
 
 
+@pytest.mark.long("holes")
 @pytest.mark.parametrize("name", HOLES)
 def test_each_hole_breaks_what_was_written_down(
     theirs: Owner, sound: dict[tuple[str, ...], Verdicts], disk: str, name: str

@@ -202,6 +202,7 @@ def test_a_plain_container_breaks_what_was_written_down(plain: Verdicts) -> None
     assert len(rows(plain, "holds")) > 25
 
 
+@pytest.mark.long("well-known boxes")
 @pytest.mark.parametrize("name", BOXES)
 def test_a_well_known_box_breaks_what_was_written_down(
     theirs: Owner, plain: Verdicts, made: dict[str, str], name: str
