@@ -35,9 +35,9 @@ class Severity(StrEnum):
 TITLES = {
     Severity.HOST: "reaches the host",
     Severity.NEIGHBOUR: "reaches a neighbour",
-    Severity.SURFACE: "has more of the kernel within reach",
+    Severity.SURFACE: "opens more of the kernel",
     Severity.LEARNS: "learns of the host",
-    Severity.USE: "uses more than its share",
+    Severity.USE: "exceeds its share",
     Severity.PORTABILITY: "behaves differently",
 }
 MEANINGS = {

@@ -20,21 +20,24 @@ SHORT = 4
 class Grid:
     """With words and names where they fit, else with letters, else with letters and short names."""
 
-    def __init__(self, shown: Matrix, width: int) -> None:
-        self._shown, self._width = shown, width
+    def __init__(
+        self, shown: Matrix, width: int, *, totals: bool = True, labels: Mapping[str, str] | None = None
+    ) -> None:
+        """`totals`: how many hold, at the foot; not of a part of the rows.  `labels`: heads that others use, too."""
+        self._shown, self._width, self._totals = shown, width, totals
         self._lines = [(domain, list(shown.lines(rows))) for domain, rows in shown.domains]
         named = [_name(line) for _, lines in self._lines for line in lines]
         self._first = max(*map(len, named), len(self._foot())) if named else len(self._foot())
-        self.labels: Mapping[str, str] = {column: column for column in shown.columns}
+        self.labels: Mapping[str, str] = labels or {column: column for column in shown.columns}
         """Column -> its head."""
         self._letters = False
         for self._letters in (False, True):
             if self._first + sum(self._widths().values()) <= width:
                 return
-        self.labels = _short(shown.columns)
+        self.labels = labels or _short(shown.columns)
 
     def tables(self, paint: Paint) -> Iterator[list[str]]:
-        if not self._shown.columns:
+        if not self._shown.columns or not self._shown.domains:
             return
         yield list(self._legend())
         widths = self._widths()
@@ -75,11 +78,13 @@ class Grid:
                 signs = {column: shown.of(one, column) for column in columns}
                 cells = {column: (self._text(sign), sign.colour) for column, sign in signs.items()}
                 lines.append(line(_name(one), cells))
+        if not self._totals:
+            return lines
         return [*lines, "", line(self._foot(), {column: (str(shown.held(column)), "bold") for column in columns})]
 
     def _legend(self) -> Iterator[str]:
         used = self._shown.used()
-        across = max(len(self._text(sign)) for sign in used)
+        across = max((len(self._text(sign)) for sign in used), default=0)
         for sign in used:
             yield from wrapped(f"{self._text(sign):<{across}}  {sign.meaning}", self._width, " " * (across + 2))
 

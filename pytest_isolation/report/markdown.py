@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import given, pairs, summary, support
+from pytest_isolation.report import answer, given, pairs, summary, support
 from pytest_isolation.report.cells import DOMAINS, matrix
 from pytest_isolation.report.doors import differences, doors_of, named, places
 from pytest_isolation.report.why import lines as reasons
@@ -13,6 +13,7 @@ from pytest_isolation.report.why import together
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from pytest_isolation.report.cells import Matrix
     from pytest_isolation.report.run import ResultRow, Run
 
 
@@ -27,17 +28,20 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         f"{run.run.seconds:g} s. Run as `{' '.join(('pytest', *run.run.argv))}`.",
         f"**{summary.bottom_line(run)}**",
         *([f"- {_line(note)}" for note in (*run.notes, *summary.silent_proofs(run))]),
-        *_boxes(run),
-        *_given(run),
-        *_matrix(run),
+        *_answer(run),
+        *_counts(run),
+        *_matrix(run, "What does not hold", answer.deviating(matrix(run))),
         *_doors(run),
         *_pairs(run),
-        *_support(run),
         *_broken(run),
-        *_accepted(run),
         *_groups("Vacuous or inconclusive", summary.undecided(run)),
+        *_boxes(run),
+        *_given(run),
+        *_accepted(run),
         *_groups("Unsupported", summary.unsupported(run)),
         *_groups("Unproven: no box on this machine could be the control", summary.unproven(run)),
+        *_matrix(run, "Guarantees", matrix(run)),
+        *_support(run),
         *_sections(run),
     ]
     return "\n\n".join(parts) + "\n"
@@ -81,11 +85,36 @@ def _given(run: Run) -> Iterator[str]:
         yield "\n".join(f"- {_line(line)}" for line in lines)
 
 
-def _matrix(run: Run) -> Iterator[str]:
-    shown = matrix(run)
-    if not shown.columns:
+def _answer(run: Run) -> Iterator[str]:
+    """As the terminal begins."""
+    told = answer.answers(run)
+    if told:
+        yield "\n".join(f"- **{_prose(one.box)}**: {_line(one.text)}" for one in told)
+    found = answer.most_serious(told)
+    if found:
+        yield "## What matters most, and what to do about it"
+        yield "\n".join(
+            line
+            for boxes, cause in found
+            for line in (
+                f"- {_line(', '.join(boxes))}: {_line(cause.head)}",
+                *(f"  - {label}: {_line(text)}" for label, text in cause.lines),
+            )
+        )
+
+
+def _counts(run: Run) -> Iterator[str]:
+    found = answer.counts(matrix(run))
+    if found.lines:
+        yield "## How many hold, of what could be asked"
+        lines = [[DOMAINS.get(domain, domain), *cells] for domain, cells in found.lines]
+        yield table(["", *found.columns], [*lines, ["all", *found.total]])
+
+
+def _matrix(run: Run, title: str, shown: Matrix) -> Iterator[str]:
+    if not shown.columns or not shown.domains:
         return
-    yield "## Guarantees"
+    yield f"## {title}"
     for domain, guarantees in shown.domains:
         yield f"### {domain}: {DOMAINS[domain]}" if domain in DOMAINS else f"### {domain}"
         rows = [

@@ -8,27 +8,12 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
 from pytest_isolation.report import support
-from pytest_isolation.report.cells import (
-    BY_BADNESS,
-    HELD,
-    INCONCLUSIVE,
-    KNOWN,
-    NOT_PROMISED,
-    UNSUPPORTED,
-    VACUOUS,
-    VIOLATED,
-    Sign,
-    sign_of,
-)
 from pytest_isolation.report.doors import differences, doors_of, places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_isolation.report.run import BoxRow, ResultRow, Run
-
-FEW = 4
-"""Names in a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,46 +132,6 @@ def host_line(run: Run) -> str:
     who = "root" if host.root else "not root"
     more = [f"{key} {value}" for key, value in host.more.items() if isinstance(value, str | int | float)]
     return ", ".join([f"Linux {host.kernel} {host.arch}", f"cgroup {host.cgroup}", who, *more])
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    text: str
-    bad: bool
-    """Something required is broken, or was not decided."""
-
-
-def box_answer(run: Run, box: BoxRow) -> Answer:
-    """ "64 of 73 hold, 9 violated (2 required: pid.a, pid.b), 1 undecided"; or that the box is not there.
-
-    Of the box by itself; a guarantee that was asked through both doors holds where it does through both.
-    """
-    if not box.available:
-        return Answer("not available: why, and what to do, is below", bad=False)
-    worst: dict[str, Sign] = {}
-    for row in run.results:
-        if row.box == box.name and row.sibling is None:
-            sign = sign_of(row)
-            worst[row.guarantee] = min(worst.get(row.guarantee, sign), sign, key=BY_BADNESS.index)
-    if not worst:
-        return Answer("nothing was measured", bad=False)
-    signs = list(worst.values())
-    required = [guarantee for guarantee, sign in worst.items() if sign is VIOLATED]
-    violated = sum(sign in (VIOLATED, NOT_PROMISED, KNOWN) for sign in signs)
-    said = [f"{sum(sign in HELD for sign in signs)} of {len(signs)} hold"]
-    if violated:
-        said.append(f"{violated} violated ({_named(required)})")
-    undecided = sum(sign in (VACUOUS, INCONCLUSIVE) for sign in signs)
-    cannot = sum(sign is UNSUPPORTED for sign in signs)
-    said += [f"{number} {word}" for number, word in ((undecided, "undecided"), (cannot, "cannot be asked")) if number]
-    return Answer(", ".join(said), bad=bool(required or undecided))
-
-
-def _named(required: list[str]) -> str:
-    if not required:
-        return "none required"
-    more = f" and {len(required) - FEW} more" if len(required) > FEW else ""
-    return f"{len(required)} required: {', '.join(required[:FEW])}{more}"
 
 
 def box_line(box: BoxRow) -> str:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report import given, pairs, proof, summary, support
-from pytest_isolation.report.cells import matrix
+from pytest_isolation.guarantees.verdicts import Control, Verdict
+from pytest_isolation.report import answer, given, pairs, proof, summary, support
+from pytest_isolation.report.cells import DOMAINS, matrix
 from pytest_isolation.report.doors import differences
 from pytest_isolation.report.grid import Grid, fitting
 from pytest_isolation.report.lines import Paint, cut, painted, plain, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from pytest_isolation.report.answer import Answer
+    from pytest_isolation.report.cells import Matrix
     from pytest_isolation.report.run import Run
+
+TALLY = "hold, of what could be asked"
 
 
 def header(run: Run, *, width: int = 100) -> list[str]:
@@ -31,25 +36,30 @@ def header(run: Run, *, width: int = 100) -> list[str]:
     return lines
 
 
-def render(run: Run, *, width: int = 100, color: bool = False) -> str:
-    """Everything a person wants to know at the end of a run: the answer first, the result last."""
+def render(run: Run, *, width: int = 100, color: bool = False, verbose: bool = False) -> str:
+    """What a person wants to know at the end of a run: the answer first, the result last; all of it where `verbose`."""
     paint = painted if color else plain
-    grid = Grid(matrix(run), width)
+    whole = matrix(run)
+    part = whole if verbose else answer.deviating(whole)
+    told = answer.answers(run)
+    grid = Grid(whole, width)
+    shown = grid if verbose else Grid(part, width, totals=False, labels=grid.labels)
     sections = [
-        list(_answer(run, grid, width, paint)),
-        *grid.tables(paint),
+        list(_answers(told, grid, width, paint)),
+        *_most_serious(told, width, paint),
+        *_counts(whole, grid, width, paint),
+        *shown.tables(paint),
         _doors(run, width),
         list(_pairs(run, width, paint)),
         *proof.required(run, width, paint),
-        proof.accepted(run, width, paint),
+        proof.accepted(run, width, paint) if verbose else [],
         _groups("vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run), width),
-        _groups("unsupported: the box cannot be asked", summary.unsupported(run), width),
-        _groups("unproven: no box on this machine could be the control", summary.unproven(run), width),
-        list(_given(run, width)),
+        *(_on_request(run, width, paint) if verbose else ()),
         header(run, width=width),
-        *_support(run, width, paint),
+        *_support(run, width, paint, verbose=verbose),
         [line for proof in summary.silent_proofs(run) for line in wrapped(f"proof: {proof}", width, "       ")],
         [line for note in run.notes for line in _note(note, width)],
+        [] if verbose else _left_out(run, whole, part, width),
     ]
     text = "\n\n".join("\n".join(section) for section in sections if section)
     bottom = summary.bottom_line(run)
@@ -58,14 +68,74 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     return f"{text}\n\n{last}\n"
 
 
-def _answer(run: Run, grid: Grid, width: int, paint: Paint) -> Iterator[str]:
-    """A line for each box: what it holds, and what it breaks of what was required of it."""
+def _on_request(run: Run, width: int, paint: Paint) -> Iterator[list[str]]:
+    yield _groups("unsupported: the box cannot be asked", summary.unsupported(run), width)
+    yield _groups("unproven: no box on this machine could be the control", summary.unproven(run), width)
+    yield list(_given(run, width))
+
+
+def _left_out(run: Run, whole: Matrix, part: Matrix, width: int) -> list[str]:
+    """What -v says more."""
+    rows = sum(len(one) for _, one in whole.domains) - sum(len(one) for _, one in part.domains)
+    held = [row for row in run.results if row.verdict is Verdict.HOLDS and row.sibling is None]
+    counts = {
+        f"{rows} guarantees that hold or cannot be asked": rows,
+        "the proof of each violation": bool(summary.accepted(run)),
+        "why some could not be asked": any(row.verdict is Verdict.UNSUPPORTED for row in run.results),
+        "which hold unproven": any(row.control is Control.NONE for row in held),
+        "what each box was given of its host": any(box.given for box in run.boxes),
+    }
+    said = [words for words, number in counts.items() if number]
+    return wrapped(f"pytest -v says more: {', '.join(said)}.", width, "    ") if said else []
+
+
+def _answers(told: Iterable[Answer], grid: Grid, width: int, paint: Paint) -> Iterator[str]:
+    """A verdict a box; of many boxes the verdict alone."""
+    listed = list(told)
     names = {box: label if label == box else f"{label} = {box}" for box, label in grid.labels.items()}
-    across = max((len(names.get(box.name, box.name)) for box in run.boxes), default=0)
-    for box in run.boxes:
-        told = summary.box_answer(run, box)
-        first, *more = wrapped(f"{names.get(box.name, box.name):<{across}}  {told.text}", width, " " * (across + 2))
-        yield from (paint(first, "red" if told.bad else "green" if box.available else "dim"), *more)
+    across = max((len(names.get(one.box, one.box)) for one in listed), default=0)
+    for one in listed:
+        text = f"{names.get(one.box, one.box):<{across}}  {one.head if len(listed) > answer.MANY else one.text}"
+        first, *more = wrapped(text, width, " " * (across + 2))
+        yield from (paint(line, one.colour) for line in (first, *more))
+
+
+def _most_serious(told: Sequence[Answer], width: int, paint: Paint) -> Iterator[list[str]]:
+    found = answer.most_serious(told)
+    if not found:
+        return
+    lines = [paint("what matters most, and what to do about it", "bold")]
+    for boxes, cause in found:
+        lines += wrapped(f"  {', '.join(boxes)}: {cause.head}", width, "    ")
+        lines += [
+            line for label, text in cause.lines for line in wrapped(f"      {label}: {text}", width, "          ")
+        ]
+    yield lines
+
+
+def _counts(shown: Matrix, grid: Grid, width: int, paint: Paint) -> Iterator[list[str]]:
+    """A line a domain: how many hold of what could be asked."""
+    found = answer.counts(shown)
+    if not found.lines:
+        return
+    names = {domain: DOMAINS.get(domain, domain) for domain, _ in found.lines}
+    first = max(len(TALLY), *map(len, names.values()))
+    cells = dict(zip(found.columns, zip(*(line for _, line in found.lines), found.total, strict=True), strict=True))
+    widths = {column: max(len(grid.labels[column]), *map(len, cells[column])) + 2 for column in found.columns}
+    for some in fitting(found.columns, widths, width - first):
+        heads = [*names.values(), "all"]
+        lines = [paint(f"{TALLY:<{first}}" + "".join(f"{grid.labels[one]:>{widths[one]}}" for one in some), "bold")]
+        for number, head in enumerate(heads):
+            lines.append(
+                f"{head:<{first}}"
+                + "".join(paint(f"{cells[one][number]:>{widths[one]}}", _tone(cells[one][number])) for one in some)
+            )
+        yield lines
+
+
+def _tone(cell: str) -> str:
+    held, _, asked = cell.partition("/")
+    return "dim" if not asked else "green" if held == asked else "yellow"
 
 
 def _given(run: Run, width: int) -> Iterator[str]:
@@ -97,13 +167,14 @@ def _pairs(run: Run, width: int, paint: Paint) -> Iterator[str]:
 # -- host support ----------------------------------------------------------------------
 
 
-def _support(run: Run, width: int, paint: Paint) -> Iterator[list[str]]:
+def _support(run: Run, width: int, paint: Paint, *, verbose: bool) -> Iterator[list[str]]:
     """Where boxes were measured, what the kernel lacks for them; else what can run, every feature, and why not."""
     columns = support.columns(run)
     if not columns:
         return
     if run.boxes:
-        yield list(_lacking(run, width))
+        if verbose:
+            yield list(_lacking(run, width))
         return
     lines = [paint("host support: which technologies this kernel can run", "bold")]
     lines += [line for one in support.legend(run) for line in wrapped(f"  {one}", width, "    ")]

@@ -195,7 +195,10 @@ class Gatherer:
             return
         reporter.section("isolation")
         text = terminal.render(
-            self.run(self._exit), width=min(reporter._tw.fullwidth, 120), color=reporter._tw.hasmarkup
+            self.run(self._exit),
+            width=min(reporter._tw.fullwidth, 120),
+            color=reporter._tw.hasmarkup,
+            verbose=reporter.config.get_verbosity() > 0,
         )
         reporter.write_line(text)
 

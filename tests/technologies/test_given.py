@@ -86,7 +86,7 @@ def test_a_kernel_of_its_own(pool: Pool) -> None:
 
 def test_every_report_has_it(tmp_path: Path) -> None:
     done = run(
-        tmp_path / "run", "--isolation", "--box", "host", "--isolation-only", "pid.signal-out-refused",
+        tmp_path / "run", "-v", "--isolation", "--box", "host", "--isolation-only", "pid.signal-out-refused",
         "--isolation-report", f"md:{tmp_path / 'r.md'}",
     )  # fmt: skip
     (box,) = done.report["boxes"]

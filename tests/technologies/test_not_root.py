@@ -63,6 +63,7 @@ def done() -> Done:
             need(name)
     boxes = [f"--box={name}" for name in (*STARTED, *NOT_STARTED) if name != "command"]
     return as_user(
+        "-v",
         "--isolation",
         *boxes,
         f'--box=command:"{COMMAND}"',
