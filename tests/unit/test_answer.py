@@ -178,3 +178,11 @@ def test_an_unproven_row_is_on_request() -> None:
     assert "no box can" not in terminal.render(run)
     assert "which hold unproven" in terminal.render(run)
     assert "no box can" in terminal.render(run, verbose=True)
+
+
+def test_a_family_is_one_way_out() -> None:
+    run = made({"host1": W, "host2": W, "host3": W})
+    family = replace(run, guarantees=tuple(replace(row, family="pid.*", consequence="does") for row in run.guarantees))
+    (told,) = answer.answers(family)
+    assert told.text == "not for strangers' code: 1 way to the host"
+    assert told.causes[0].head == "does (pid.host1 and 2 more)"

@@ -123,7 +123,7 @@ def reported(broken: Callable[[str], bool] = lambda id: False) -> Run:
 
 
 def test_a_family_is_one_line() -> None:
-    said = terminal.render(reported(), width=100, color=False)
+    said = terminal.render(reported(), width=100, color=False, verbose=True)
     assert "  *-dropped (3)   holds\n" in said
     assert "sys-admin-dropped" not in said
     assert "hold, of 3            3\n" in said
@@ -133,7 +133,7 @@ def test_a_family_is_one_line() -> None:
 
 def test_it_opens_where_its_members_differ() -> None:
     run = reported(lambda id: id == "cap.net-raw-dropped")
-    said = terminal.render(run, width=100, color=False)
+    said = terminal.render(run, width=100, color=False, verbose=True)
     table = said[said.index("guarantee ") :].splitlines()
     assert table[2].startswith("  *-dropped (2 of 3)") and table[2].endswith("holds")
     assert table[3].startswith("    net-raw-dropped ") and table[3].endswith("VIOLATED")
