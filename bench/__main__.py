@@ -16,6 +16,8 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)} (default: all)")
     parser.add_argument("--rounds", type=int, default=10, help="values of each series; whole runs take a fifth")
     parser.add_argument("--out", type=Path, default=Path("bench.json"))
+    parser.add_argument("--against", metavar="REF", help="suite: beside the same runs of this commit, in turn")
+    parser.add_argument("--box", action="append", default=[], help="suite, against: of these boxes (repeatable)")
     asked = parser.parse_args()
     wanted = asked.only.split(",")
     if unknown := set(wanted) - set(PARTS):
@@ -50,7 +52,11 @@ def main() -> int:
         from bench.runs import plugin
 
         measured(plugin(asked.rounds * 2))
-    if "suite" in wanted:
+    if "suite" in wanted and asked.against:
+        from bench import against
+
+        measured(against.suite(max(1, asked.rounds // 2), asked.against, asked.box))
+    elif "suite" in wanted:
         from bench.runs import suite
 
         measured(suite(max(1, asked.rounds // 5)))
@@ -69,6 +75,8 @@ RATIOS = (
     ("examples", "agent in docker", "pytest-testinfra", 50.0),
     ("examples", "agent in docker", "Hypothesis alone", 0.4),
 )
+SHARES = {"docker": 0.33, "namespaces": 0.33, "qemu": 0.45}
+"""Of the time of commit 501c5ca: --against."""
 CEILINGS = (
     ("plugin.cost", {"time": "processor"}, 15.0),
     ("suite", {"box": "docker"}, 60.0),
@@ -87,6 +95,9 @@ def targets(series: list[Series]) -> list[str]:
         if over and under:
             ratio = over.median / under.median
             lines.append(f"{_met(ratio >= wanted)} {metric}: {ours} / {theirs} = {ratio:.2f}, wanted {wanted:g}")
+    for box, wanted in SHARES.items():
+        if one := find(series, "suite.ratio", box=box, against="501c5ca"):
+            lines.append(f"{_met(one.median <= wanted)} suite of {box}: {one.median:.2f} of 501c5ca, wanted {wanted:g}")
     for metric, dimensions, wanted in CEILINGS:
         if one := find(series, metric, **dimensions):
             what = " ".join((metric, *dimensions.values()))

@@ -7,7 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.runs import _run
+from bench.runs import run
 from bench.series import Series
 from pytest_isolation.inception.alone import audit_alone
 from pytest_isolation.inception.asked import Asked
@@ -34,10 +34,10 @@ def audits(rounds: int) -> list[Series]:
         ]
         together = []
         for _ in range(rounds):
-            wall, _, status = _run(words, folder)
-            if status != 1:
-                raise RuntimeError(f"pytest on {MANY} submissions ended with {status}; expected 1: some must fail")
-            together.append(wall / 1e3)
+            one = run(words, folder)
+            if one.status != 1:
+                raise RuntimeError(f"pytest on {MANY} submissions ended with {one.status}; expected 1: some must fail")
+            together.append(one.wall_ms / 1e3)
         alone = []
         for path in paths[: max(5, rounds)]:
             started = time.perf_counter()

@@ -7,19 +7,30 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.series import Series
 from bench.sides import available
 
 
-def _run(arguments: list[str], folder: Path) -> tuple[float, float, int]:
-    """Milliseconds of wall time, of processor time, and the exit status."""
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A run of pytest: `memory_mib` is the most that one process of it had (getrusage(2), ru_maxrss)."""
+
+    wall_ms: float
+    processor_ms: float
+    memory_mib: float
+    status: int
+
+
+def run(arguments: list[str], folder: Path, python: Path | str = sys.executable) -> Ended:
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=folder, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([python, "-m", "pytest", *arguments], cwd=folder, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return (time.perf_counter() - started) * 1e3, (used.ru_utime + used.ru_stime) * 1e3, process.returncode
+    wall = (time.perf_counter() - started) * 1e3
+    return Ended(wall, (used.ru_utime + used.ru_stime) * 1e3, used.ru_maxrss / 1024, process.returncode)
 
 
 def plugin(rounds: int) -> list[Series]:
@@ -30,7 +41,10 @@ def plugin(rounds: int) -> list[Series]:
         common = ["-q", "-p", "no:cacheprovider"]
         pairs = []
         for number in range(rounds + 1):
-            sides = [_run(common, folder), _run([*common, "-p", "no:isolation"], folder)]
+            sides = [
+                (one.wall_ms, one.processor_ms)
+                for one in (run(common, folder), run([*common, "-p", "no:isolation"], folder))
+            ]
             if number:  # the first writes byte code
                 pairs.append(sides)
     found = []
@@ -51,10 +65,10 @@ def suite(rounds: int) -> list[Series]:
         seconds = []
         for _ in range(rounds):
             with tempfile.TemporaryDirectory() as name:
-                wall, _, status = _run(["-q", "--isolation", "--box", box], Path(name))
-                if status not in (0, 1):
-                    raise RuntimeError(f"pytest --isolation --box {box} ended with {status}")
-                seconds.append(wall / 1e3)
+                one = run(["-q", "--isolation", "--box", box], Path(name))
+                if one.status not in (0, 1):
+                    raise RuntimeError(f"pytest --isolation --box {box} ended with {one.status}")
+                seconds.append(one.wall_ms / 1e3)
                 print(f"suite on {box}: {seconds[-1]:.1f} s", flush=True)
         found.append(Series("suite", "s", seconds, {"box": box}))
     return found
