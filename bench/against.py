@@ -55,6 +55,8 @@ def suite(rounds: int, ref: str, boxes: Sequence[str]) -> list[Series]:
             words += ["--isolation-only", ",".join(sorted(both))]
             seconds: dict[Path, list[float]] = {here: [], there: []}
             memory: dict[Path, list[float]] = {here: [], there: []}
+            for python in (here, there):  # the first writes byte code
+                run(["-q", "--isolation", "--box", "host", "--isolation-only", "pid.init-is-one"], Path(name), python)
             for number in range(rounds):
                 for python in (here, there) if number % 2 else (there, here):
                     one = run(words, Path(name), python)
