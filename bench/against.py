@@ -1,7 +1,9 @@
-"""Whole runs of this tree beside those of another commit, in turn, so that both meet the same machine."""
+"""Whole runs of this tree and of another commit, in turn, so that both meet the same machine."""
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,7 +15,10 @@ from bench.runs import run
 from bench.series import Series
 from bench.sides import available
 
-IDS = "from pytest_isolation.suite.collect import built_in_guarantees as all; print(*(one.id for one in all()))"
+LISTED = (
+    "import json; from pytest_isolation.suite.collect import built_in_guarantees as all;"
+    " print(json.dumps({one.id: one.claim for one in all()}))"
+)
 
 
 @contextmanager
@@ -40,40 +45,64 @@ def built(ref: str) -> Iterator[Path]:
         yield python
 
 
-def suite(rounds: int, ref: str, boxes: Sequence[str]) -> list[Series]:
-    """`pytest --isolation --box X` here and at `ref`: the guarantees that both have; who is first, changes.
+def suite(rounds: int, ref: str, boxes: Sequence[str], options: Sequence[str] = ()) -> list[Series]:
+    """`pytest --isolation --box X` here and at `ref`: the guarantees that both have; which side is first, changes.
 
-    `suite.ratio` is time here over time there, of each pair; `suite.memory` the most that the run itself had.
+    `suite.ratio` is the time here over the time there, of each pair.  `suite.memory`: the most that all processes of
+    the run had together.  `load`: of the machine, just before each run.  `options`: for the runs here alone.
     """
     here = Path(sys.executable)
     with built(ref) as there, tempfile.TemporaryDirectory() as name:
-        both = set(_ids(here, name)) & set(_ids(there, name))
-        print(f"{len(both)} guarantees, here and at {ref}", flush=True)
-        found = []
+        ours, theirs = _claims(here, name), _claims(there, name)
+        both = sorted(ours.keys() & theirs.keys())
+        changed = [one for one in both if ours[one] != theirs[one]]
+        print(
+            f"compared: the {len(both)} guarantees that both have, of {len(ours)} here and {len(theirs)} at {ref}; "
+            f"{len(changed)} of them have another claim here than there",
+            flush=True,
+        )
+        found: list[Series] = []
         for box in boxes or available():
-            words = ["-q", "-p", "no:cacheprovider", "--isolation", "--box", box]
-            words += ["--isolation-only", ",".join(sorted(both))]
-            seconds: dict[Path, list[float]] = {here: [], there: []}
-            memory: dict[Path, list[float]] = {here: [], there: []}
             for python in (here, there):  # the first writes byte code
-                run(["-q", "--isolation", "--box", "host", "--isolation-only", "pid.init-is-one"], Path(name), python)
-            for number in range(rounds):
-                for python in (here, there) if number % 2 else (there, here):
-                    one = run(words, Path(name), python)
-                    if one.status not in (0, 1):
-                        raise RuntimeError(f"pytest --isolation --box {box} of {python} ended with {one.status}")
-                    seconds[python].append(one.wall_ms / 1e3)
-                    memory[python].append(one.memory_mib)
-                ours, theirs = seconds[here][-1], seconds[there][-1]
-                print(f"suite on {box}: {ours:.1f} s, {theirs:.1f} s at {ref}: {ours / theirs:.2f}", flush=True)
-            for python, side in ((here, "here"), (there, ref)):
-                found.append(Series("suite", "s", seconds[python], {"box": box, "at": side}))
-                found.append(Series("suite.memory", "MiB", memory[python], {"box": box, "at": side}))
-            ratios = [ours / theirs for ours, theirs in zip(seconds[here], seconds[there], strict=True)]
-            found.append(Series("suite.ratio", "x", ratios, {"box": box, "against": ref}))
+                run(["-q", "--isolation", "--box", "host", "--isolation-only", both[0]], Path(name), python)
+            words = ["-q", "-p", "no:cacheprovider", "--isolation", "--box", box, "--isolation-only", ",".join(both)]
+            found += _pairs(rounds, box, {"here": (here, [*words, *options]), ref: (there, words)}, Path(name), ref)
     return found
 
 
-def _ids(python: Path, folder: str) -> list[str]:
-    done = subprocess.run([python, "-c", IDS], cwd=folder, check=True, capture_output=True, text=True)
-    return done.stdout.split()
+def _pairs(rounds: int, box: str, sides: dict[str, tuple[Path, list[str]]], folder: Path, ref: str) -> Iterator[Series]:
+    """So many runs of each side, in turn.  Raises RuntimeError where one did not come to its end."""
+    seconds: dict[str, list[float]] = {side: [] for side in sides}
+    memory: dict[str, list[float]] = {side: [] for side in sides}
+    load: dict[str, list[float]] = {side: [] for side in sides}
+    for number in range(rounds):
+        order = list(sides) if number % 2 else list(reversed(sides))
+        for side in order:
+            python, words = sides[side]
+            load[side].append(os.getloadavg()[0])
+            one = run(words, folder, python, memory=True)
+            if one.status not in (0, 1):
+                raise RuntimeError(f"pytest --isolation --box {box} of {python} ended with {one.status}")
+            seconds[side].append(one.wall_ms / 1e3)
+            memory[side].append(one.memory_mib)
+        ours, theirs = seconds["here"][-1], seconds[ref][-1]
+        print(
+            f"suite of {box}, {number + 1} of {rounds}: {ours:.1f} s here (load before: {load['here'][-1]:.1f}), "
+            f"{theirs:.1f} s at {ref} (load before: {load[ref][-1]:.1f}): {ours / theirs:.2f}",
+            flush=True,
+        )
+    for side in sides:
+        of = {"box": box, "at": side}
+        yield Series("suite", "s", seconds[side], of)
+        yield Series("suite.memory", "MiB", memory[side], of)
+        yield Series("load", "", load[side], of)
+    for metric, values in (("suite.ratio", seconds), ("suite.memory.ratio", memory)):
+        ratios = [ours / theirs for ours, theirs in zip(values["here"], values[ref], strict=True)]
+        yield Series(metric, "x", ratios, {"box": box, "against": ref})
+
+
+def _claims(python: Path, folder: str) -> dict[str, str]:
+    """The built-in guarantees of the package that `python` has: their claims, by id."""
+    done = subprocess.run([python, "-c", LISTED], cwd=folder, check=True, capture_output=True, text=True)
+    claims: dict[str, str] = json.loads(done.stdout)
+    return claims

@@ -7,16 +7,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 from bench.series import Series
 from bench.sides import available
 
+LOOK_S = 0.5
+"""Between two looks at the memory of a run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A run of pytest: `memory_mib` is the most that one process of it had (getrusage(2), ru_maxrss)."""
+    """A run of pytest: `memory_mib` is the most that its Python processes had together, as far as was looked at.
+
+    `processor_ms`: of the run and of what it has waited for, not of a daemon's work.
+    """
 
     wall_ms: float
     processor_ms: float
@@ -24,17 +32,54 @@ class Ended:
     status: int
 
 
-def run(arguments: list[str], folder: Path, python: Path | str = sys.executable) -> Ended:
-    """Run pytest; byte code is kept, as it is for everybody: else each run compiles all of what it imports."""
+def run(arguments: list[str], folder: Path, python: Path | str = sys.executable, *, memory: bool = False) -> Ended:
+    """Run pytest; byte code is kept, as it is for everybody: else each run compiles all of what it imports.
+
+    With `memory` it is looked at twice a second, else `memory_mib` is 0.
+    """
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
     started = time.perf_counter()
     process = subprocess.Popen(
         [python, "-m", "pytest", *arguments], cwd=folder, env=environment, stdout=subprocess.DEVNULL
     )
-    _, status, used = os.wait4(process.pid, 0)
+    most, ended = 0.0, Event()
+    watch = Thread(target=lambda: None)
+    if memory:
+
+        def look() -> None:
+            nonlocal most
+            while not ended.wait(LOOK_S):
+                most = max(most, together(process.pid))
+
+        watch = Thread(target=look)
+    watch.start()
+    try:
+        _, status, used = os.wait4(process.pid, 0)
+    finally:
+        ended.set()
+        watch.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     wall = (time.perf_counter() - started) * 1e3
-    return Ended(wall, (used.ru_utime + used.ru_stime) * 1e3, used.ru_maxrss / 1024, process.returncode)
+    return Ended(wall, (used.ru_utime + used.ru_stime) * 1e3, most, process.returncode)
+
+
+def together(pid: int) -> float:
+    """MiB that a process and those of its descendants that run the same program have now.
+
+    The sum of their proportional shares (Pss of proc_pid_smaps_rollup(5)): a page that a fork shares counts once.
+    """
+    program, total = os.path.realpath(f"/proc/{pid}/exe"), 0
+    waiting = [pid]
+    while waiting:
+        base = Path("/proc", str(waiting.pop()))
+        with suppress(OSError):  # it has ended meanwhile
+            if os.path.realpath(base / "exe") == program:
+                for line in (base / "smaps_rollup").read_text().splitlines():
+                    if line.startswith("Pss:"):
+                        total += int(line.split()[1])
+            for task in (base / "task").iterdir():
+                waiting += map(int, (task / "children").read_text().split())
+    return total / 1024
 
 
 def plugin(rounds: int) -> list[Series]:

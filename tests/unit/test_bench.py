@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from bench import compare
 from bench.__main__ import targets
+from bench.runs import together
 from bench.series import Series, read, write
 
 
@@ -52,3 +54,23 @@ def test_two_results_are_told_apart_by_rank(
     assert "no difference seen" in b
     assert "too few values to tell" in c
     assert sorted(line.split(":")[0] for line in only) == ["only in after", "only in before"]
+
+
+def test_the_share_of_another_commit_is_told_with_how_often_it_was_measured() -> None:
+    of = {"box": "docker", "against": "501c5ca"}
+    series = [Series("suite.ratio", "x", [0.4, 0.2, 0.3], of), Series("suite.memory.ratio", "x", [1.3, 1.5, 1.4], of)]
+    assert targets(series) == [
+        "reached: suite of docker: 0.30 of 501c5ca (n = 3), wanted 0.33",
+        "MISSED:  memory of suite of docker: 1.40 of 501c5ca, wanted 1.2 at most",
+    ]
+    assert targets([Series("suite.ratio", "x", [0.4], {"box": "docker", "against": "HEAD"})]) == []
+
+
+def test_the_memory_of_a_run_is_that_of_all_its_processes() -> None:
+    child = "import os, sys; held = os.urandom(64 << 20); print(flush=True); sys.stdin.read()"
+    program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stdin is not None
+        process.stdout.readline()
+        assert 64 < together(process.pid) < 256
+        process.stdin.close()
