@@ -68,12 +68,13 @@ def together(pid: int) -> float:
 
     The sum of their proportional shares (Pss of proc_pid_smaps_rollup(5)): a page that a fork shares counts once.
     """
-    program, total = os.path.realpath(f"/proc/{pid}/exe"), 0
-    waiting = [pid]
+    program, total, waiting = "", 0, [pid]
     while waiting:
         base = Path("/proc", str(waiting.pop()))
         with suppress(OSError):  # it has ended meanwhile
-            if os.path.realpath(base / "exe") == program:
+            runs = os.readlink(base / "exe")
+            program = program or runs
+            if runs == program:
                 for line in (base / "smaps_rollup").read_text().splitlines():
                     if line.startswith("Pss:"):
                         total += int(line.split()[1])

@@ -14,6 +14,7 @@ promise = guarantee(
     severity=severity.portability("fills the holes of sparse files"),
     falsified_by=weaken.lossy("holes"),
     kind="per-box",
+    inputs="port.layer-semantics",
 )
 
 

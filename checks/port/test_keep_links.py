@@ -14,6 +14,7 @@ promise = guarantee(
     severity=severity.portability("loses links of the image"),
     falsified_by=weaken.lossy("links"),
     kind="per-box",
+    inputs="port.layer-semantics",
 )
 
 

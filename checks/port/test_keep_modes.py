@@ -14,6 +14,7 @@ promise = guarantee(
     severity=severity.portability("loses mode bits of the image"),
     falsified_by=weaken.lossy("modes"),
     kind="per-box",
+    inputs="port.layer-semantics",
 )
 
 

@@ -15,6 +15,7 @@ promise = guarantee(
     severity=severity.portability("loses or changes names of the image"),
     falsified_by=weaken.lossy("names"),
     kind="per-box",
+    inputs="port.layer-semantics",
 )
 
 

@@ -14,6 +14,7 @@ promise = guarantee(
     severity=severity.portability("loses owners of the image"),
     falsified_by=weaken.lossy("owners"),
     kind="per-box",
+    inputs="port.layer-semantics",
 )
 
 

@@ -15,6 +15,7 @@ promise = guarantee(
     severity=severity.portability("loses times of the image"),
     falsified_by=weaken.lossy("times"),
     kind="per-box",
+    inputs="port.layer-semantics",
 )
 
 

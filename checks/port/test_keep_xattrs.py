@@ -14,6 +14,7 @@ promise = guarantee(
     severity=severity.portability("loses attributes or capabilities of files"),
     falsified_by=weaken.lossy("xattrs"),
     kind="per-box",
+    inputs="port.layer-semantics",
 )
 
 

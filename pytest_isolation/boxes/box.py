@@ -119,6 +119,8 @@ class Box:
         """Set as `launch`: where a witness writes down what it is about to make."""
         self.witnesses: dict[str, Any] = view_of.witnesses if view_of else {}
         """What the outside keeps for this box between examples; closed with it."""
+        self.carried: dict[Any, Any] = view_of.carried if view_of else {}
+        """What boxes like this one have shown of images: see carried.py."""
         self._view_of = view_of
         self._entered_view: Box | None = None
         self._beside: Box | None = None

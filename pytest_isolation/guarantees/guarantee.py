@@ -86,6 +86,8 @@ class Guarantee:
     """The name of the family that it is a member of (family.py); empty for a guarantee by itself."""
     entry: Any = None
     """Of a member: the entry of the family's table that it was made from."""
+    inputs: str = ""
+    """Of the guarantees that are asked for the same inputs; the id where there are no others."""
     notes: Notes = field(default_factory=Notes)
 
     @property
@@ -174,6 +176,7 @@ def guarantee(
     control_box: Mapping[str, Any] | None = None,
     intrusive: bool = False,
     distinct: str = "",
+    inputs: str = "",
 ) -> Guarantee:
     """Declare a guarantee.
 
@@ -182,6 +185,8 @@ def guarantee(
     together, must break it.  `box`: changes to the box spec the check needs.  `control_box`: further
     changes, for the box alone that the falsifier is opened on; the user's own keeps what it was asked to
     have.  `intrusive`: the check consumes, kills or writes in ways an attached box's owner would mind.
+    `inputs`: guarantees with the same word here that draw from equal strategies are tried with the same
+    examples: what one has found of an input can then serve the others.
     Raises UsageError for what cannot be a guarantee.
     """
     import sys
@@ -199,6 +204,7 @@ def guarantee(
         control_box=control_box,
         intrusive=intrusive,
         distinct=distinct,
+        inputs=inputs,
     )
 
 
@@ -216,6 +222,7 @@ def declared(
     control_box: Mapping[str, Any] | None = None,
     intrusive: bool = False,
     distinct: str = "",
+    inputs: str = "",
     family: str = "",
     entry: object = None,
 ) -> Guarantee:
@@ -241,6 +248,7 @@ def declared(
         file,
         family,
         entry,
+        inputs or id,
     )
 
 

@@ -166,7 +166,7 @@ def _generate(
     examples = lists.number(drawn, examples)
     ours = settings(OURS, max_examples=examples, phases=phases)
     handle._hypothesis_internal_use_settings = ours
-    handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.id.encode())
+    handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.inputs.encode())
     handle.hypothesis.inner_test = counted
     try:
         check.call(check.test, box)

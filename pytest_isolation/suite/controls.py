@@ -50,6 +50,8 @@ class Controls:
 
     def __init__(self, pool: Pool, directory: Path, seed: int) -> None:
         self._pool, self._directory, self._seed = pool, directory, seed
+        self._unavailable: dict[str, str | None] = {}
+        """By technology, why none of its boxes can be a control here; None where one can."""
 
     def of(self, promise: Guarantee, test: Callable[..., Any] | Check, technology_name: str) -> Control:
         """The control for a box of `technology_name`; run now unless it was before."""
@@ -72,9 +74,7 @@ class Controls:
             one = technology(name)
             if not promise.falsified_by <= one.weakenings():
                 continue
-            try:
-                one.check_available(BoxSpec(technology=name))
-            except IsolationError as error:
+            if (error := self._why_not(name)) is not None:
                 reasons.append(f"{name}: {error}")
                 continue
             able.append(name)
@@ -84,6 +84,16 @@ class Controls:
         if not able and not reasons:
             reasons.append("no technology has that weakening")
         return able, reasons
+
+    def _why_not(self, name: str) -> str | None:
+        """Why a technology cannot be started here, asked once: most ask a daemon, or run a program, to know."""
+        if name not in self._unavailable:
+            try:
+                technology(name).check_available(BoxSpec(technology=name))
+                self._unavailable[name] = None
+            except IsolationError as error:
+                self._unavailable[name] = str(error)
+        return self._unavailable[name]
 
     def _once(self, promise: Guarantee, test: Callable[..., Any] | Check, name: str) -> Control:
         # A control is one test's: another test of the same guarantee, or other parameters, need not fire with it.

@@ -58,6 +58,13 @@ class Jobs:
         """`cells`: in the run's order; `measure`: one of them, in this process: a plain value."""
         self._directory, self._cells, self._measure_it = directory, cells, measure
         self._numbers = {item.nodeid: number for number, item in enumerate(cells)}
+        self._alike: dict[str, list[pytest.Function]] = {}
+        """Cells by the first of those that one process measures together: what it finds of an input serves them all."""
+        self._firsts: dict[str, str] = {}
+        firsts: dict[tuple[str | None, ...], str] = {}
+        for item in cells:
+            first = self._firsts[item.nodeid] = firsts.setdefault(_inputs_of(item), item.nodeid)
+            self._alike.setdefault(first, []).append(item)
         self._helpers: list[_Helper] = []
 
     # -- for the run ---------------------------------------------------------------------
@@ -75,17 +82,18 @@ class Jobs:
     def _told(self, number: int, item: pytest.Function) -> dict[str, Any] | None:
         """What a helper has told of a cell; None: nothing, or not all of it (it died, or the disk is full)."""
         others = iter([one for one in self._cells[number + 1 :] if box_of(one) == box_of(item)])
-        with suppress(OSError, ValueError), self._file(number) as file:
-            while not _locked(file):
+        with suppress(OSError, ValueError), self._turn(item) as turn:
+            while not _locked(turn):
                 if (other := next(others, None)) is not None:
                     self._take(other)
                 else:
-                    fcntl.flock(file, fcntl.LOCK_EX)
-            file.seek(0)
-            known = file.read()
-            file.truncate(0)
-            file.write(ASKED)
-            file.flush()
+                    fcntl.flock(turn, fcntl.LOCK_EX)
+            if len(self._alike[self._firsts[item.nodeid]]) > 1:
+                self._measure_alike(item)
+            with self._file(number) as file:
+                known = file.read()
+                file.truncate(0)
+                file.write(ASKED)
             if known not in ("", ASKED):
                 found: dict[str, Any] = json.loads(known)
                 return found
@@ -144,14 +152,18 @@ class Jobs:
             pipe.write(json.dumps(tell()).encode())
 
     def _take(self, item: pytest.Function) -> None:
-        """Measure one cell, unless somebody has, or does so now.  What it raises the run finds for itself."""
-        with self._file(self._numbers[item.nodeid]) as file:
-            if not _locked(file):
-                return
-            file.seek(0)
-            if not file.read():
-                with suppress(Exception):
-                    file.write(json.dumps(self._measure(item)))
+        """Measure one cell and those like it, unless somebody has, or does so now."""
+        with self._turn(item) as turn:
+            if _locked(turn):
+                self._measure_alike(item)
+
+    def _measure_alike(self, item: pytest.Function) -> None:
+        """Those of a cell and the cells like it that nobody has measured.  What one raises the run finds for itself."""
+        for one in self._alike[self._firsts[item.nodeid]]:
+            with self._file(self._numbers[one.nodeid]) as file:
+                if not file.read():
+                    with suppress(Exception):
+                        file.write(json.dumps(self._measure(one)))
 
     def _measure(self, item: pytest.Function) -> dict[str, Any]:
         """Measure one cell, beside those of the other processes unless it is timed."""
@@ -165,9 +177,16 @@ class Jobs:
             os.close(machine)
 
     @contextmanager
+    def _turn(self, item: pytest.Function) -> Iterator[IO[str]]:
+        """Whoever has locked it measures the cell and those like it; the lock is held until it is closed."""
+        with (self._directory / f"{self._numbers[self._firsts[item.nodeid]]}.lock").open("a+") as file:
+            yield file
+
+    @contextmanager
     def _file(self, number: int) -> Iterator[IO[str]]:
-        """Its lock is held until it is closed."""
+        """Of one cell, at its beginning: for whoever has its turn."""
         with (self._directory / f"{number}.json").open("a+") as file:
+            file.seek(0)
             yield file
 
 
@@ -202,6 +221,14 @@ def helpable(items: Sequence[pytest.Item]) -> list[pytest.Function]:
 def box_of(item: pytest.Item) -> str | None:
     cell = cell_of(item)
     return cell.spec.name if cell is not None else None
+
+
+def _inputs_of(item: pytest.Function) -> tuple[str | None, ...]:
+    """Equal for cells that are asked for the same inputs on the same box, through the same door."""
+    promise, cell = promise_of(item), cell_of(item)
+    if promise is None or cell is None or promise.inputs == promise.id:
+        return (item.nodeid,)
+    return promise.inputs, cell.spec.name, cell.spec.door, repr(sorted(promise.box.items()))
 
 
 def _locked(file: IO[str]) -> bool:

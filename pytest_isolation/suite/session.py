@@ -12,6 +12,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ from pytest_isolation.suite.jobs import Jobs, helpable, how_many
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
+from pytest_isolation.technologies import names, technology
 
 if TYPE_CHECKING:
     from pytest_isolation.guarantees.expect import Key
@@ -278,19 +280,20 @@ class Session:
         assert promise is not None and cell is not None
         self._keep_only(cell)
         try:
-            row = unless_cut_short(
-                promise,
-                cell,
-                lambda: measure(
+            with _unwritten_failures(item):
+                row = unless_cut_short(
                     promise,
-                    _check(item),
                     cell,
-                    pool=self.pool,
-                    controls=self.controls,
-                    seed=self.seed,
-                    examples=self.options.examples,
-                ),
-            )
+                    lambda: measure(
+                        promise,
+                        _check(item),
+                        cell,
+                        pool=self.pool,
+                        controls=self.controls,
+                        seed=self.seed,
+                        examples=self.options.examples,
+                    ),
+                )
         except NotStarted as error:
             closed = {"box": error.box, "door": error.door, **error.row()}
             return {"closed": closed, "said": str(error), "measured": {}}
@@ -404,6 +407,8 @@ class Session:
         if threading.current_thread() is not threading.main_thread():
             return (yield)
         if self.is_worker:
+            if self.planned:
+                _import_technologies()
             # execnet ends a worker by a SIGINT to itself; nohup(1) and background jobs hand that down ignored.
             if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -414,6 +419,8 @@ class Session:
             signal.signal(one, _interrupt)
         try:
             if not (self.only_collects or self.config.pluginmanager.hasplugin("dsession")):
+                if self.planned:
+                    _import_technologies()
                 self._begin_jobs(session.items)
             done = yield
             self._through = True
@@ -441,6 +448,30 @@ class Session:
 
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
+
+
+def _import_technologies() -> None:
+    """All of them, before anything is drawn: each control asks each whether it can serve.
+
+    Hypothesis draws constants of the modules that it finds imported and takes for the user's own, ours in a checkout
+    among them: what is imported between two checks would give the second other inputs than the seed says.
+    """
+    for name in names():
+        with suppress(Exception):  # one of another package: whoever needs it is told
+            technology(name)
+
+
+@contextmanager
+def _unwritten_failures(item: pytest.Item) -> Generator[None]:
+    """Hypothesis has pytest write out each violation that it sees, and nobody reads that: the row has the evidence.
+
+    To write one takes longer than most examples, and a control sees nothing but violations.
+    """
+    item.repr_failure = lambda excinfo, style=None: str(excinfo.value)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del item.repr_failure
 
 
 def _check(item: pytest.Function) -> Check:

@@ -55,6 +55,19 @@ def test_the_rows_of_several_processes_are_those_of_one(tmp_path: Path) -> None:
     assert all(more > fewer for fewer, more in zip(*starts, strict=True)), "nobody helped"
 
 
+def test_one_image_serves_every_guarantee_that_is_asked_for_it(tmp_path: Path) -> None:
+    asked = ("--isolation", "--box", "namespaces", "--hypothesis-seed=7", "--isolation-only")
+    alone = run(tmp_path / "alone", *asked, "port.layer-semantics.modes")
+    several = run(tmp_path / "several", *asked, "port.layer-semantics.[mol]*")
+    assert [row["guarantee"].rpartition(".")[2] for row in _rows(several)] == ["links", "modes", "owners"]
+    assert [row["verdict"] for row in _rows(several)] == ["holds"] * 3
+    assert all(row["examples"] == row["decided"] == 5 for row in several.report["results"])
+    starts = [done.report["boxes"][0]["costs"]["start_ms"]["n"] for done in (alone, several)]
+    # The box, and one for each image.  Not to the number: what Hypothesis draws depends a little on what is imported.
+    assert starts[0] == 6
+    assert starts[1] <= 9, "each guarantee was tried with images of its own"
+
+
 def test_what_a_helper_that_dies_had_not_done_the_run_does(tmp_path: Path) -> None:
     one = Run(tmp_path, *MANY, "--isolation-jobs", "2")
     (helper,) = _helping(one)

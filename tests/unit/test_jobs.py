@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation import guarantee, weaken
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.guarantees import severity
 from pytest_isolation.suite.jobs import Jobs
+from pytest_isolation.suite.plan import Cell
 
 CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", function=lambda: None)
 ROW = {"row": {"verdict": "holds"}, "measured": {}}
@@ -42,3 +46,36 @@ def test_what_a_helper_has_told_is_not_measured_again(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_on_a_full_disk_the_run_measures_by_itself(full: Path) -> None:
     assert Jobs(full, [CELL], lambda item: ROW).measured(CELL) == ROW
+
+
+def _alike(name: str) -> Any:
+    """A cell of a guarantee that is asked for the same inputs as others."""
+    promise = guarantee(
+        f"pid.{name}",
+        claim="c",
+        sources=("man:kill(2)",),
+        severity=severity.host("signals processes of the host"),
+        falsified_by=weaken.share("pid"),
+        inputs="pid.all",
+    )
+    cell = Cell(BoxSpec(technology="host", name="host"))
+    return SimpleNamespace(
+        nodeid=f"isolation::{name}", function=promise(lambda box: None), callspec=SimpleNamespace(params={"box": cell})
+    )
+
+
+def test_cells_of_the_same_inputs_are_measured_by_one_process(tmp_path: Path) -> None:
+    first, second = _alike("a"), _alike("b")
+    measured: list[tuple[str, str]] = []
+
+    def by(who: str) -> Jobs:
+        def measure(item: Any) -> dict[str, Any]:
+            measured.append((who, item.nodeid))
+            return {"row": {"verdict": item.nodeid}, "measured": {}}
+
+        return Jobs(tmp_path, [first, CELL, second], measure)
+
+    one, other = by("one"), by("other")
+    assert one.measured(first)["row"] == {"verdict": first.nodeid}
+    assert other.measured(second)["row"] == {"verdict": second.nodeid}
+    assert measured == [("one", first.nodeid), ("one", second.nodeid)]
