@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
@@ -25,6 +26,9 @@ TOGETHER = (
 """Below tests/, the files of one worker (`-n 2 --dist loadfile`): one machine, port 443, one wheel."""
 SEED = "PYTEST_ISOLATION_SEED"
 """The environment variable that says which share of the long tests is drawn; without it the commit does."""
+
+settings.register_profile("tests", deadline=None)  # no test of ours is about its own pace on a busy machine
+settings.load_profile("tests")
 
 
 # -- long tests ------------------------------------------------------------------------------------------------
