@@ -1,0 +1,258 @@
+"""Two runs beside each other: what got weaker, stronger, came or went, and what else differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_isolation.guarantees.severity import Severity
+from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.report.lines import Paint, cut, painted, plain, wrapped
+from pytest_isolation.report.markdown import table
+from pytest_isolation.report.proof import in_short
+from pytest_isolation.report.why import lines as reasons
+
+if TYPE_CHECKING:
+    from pytest_isolation.report.run import BoxRow, GuaranteeRow, ResultRow, Run
+
+DECIDED = (Verdict.HOLDS, Verdict.VIOLATED)
+CLASSES = {
+    "weaker": "held, and is violated now",
+    "stronger": "was violated, and holds now",
+    "new": "was not decided, and is now",
+    "gone": "was decided, and is not now",
+}
+Key = tuple[str, str, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Of one guarantee on one box, through one door or through both alike."""
+
+    kind: str
+    """One of CLASSES."""
+    place: str
+    """ "docker", "docker -> weak", "docker@exec", "docker beside podman"."""
+    guarantee: GuaranteeRow
+    before: str
+    """The verdict, or "not measured"."""
+    after: str
+    row: ResultRow
+    """The later one; of what was not measured later, the earlier one."""
+
+    @property
+    def says(self) -> str:
+        """ "docker: signals processes of the host (pid.signal-out-refused): holds -> violated"."""
+        told = (
+            f"{self.guarantee.consequence} ({self.guarantee.id})" if self.guarantee.consequence else self.guarantee.id
+        )
+        return f"{self.place}: {told}: {self.before} -> {self.after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    changes: tuple[Change, ...]
+    """By class in the order of CLASSES, then the worst first."""
+    same: int
+    """Rows that were decided in both, alike."""
+    differs: tuple[str, ...]
+    """What else is another in the two runs: the kernel, a box's version or keywords."""
+    unpaired: tuple[str, ...] = ()
+    """Boxes of one run that the other has not."""
+    later: Run | None = None
+    earlier: Run | None = None
+
+    def of(self, kind: str) -> tuple[Change, ...]:
+        return tuple(one for one in self.changes if one.kind == kind)
+
+    @property
+    def headline(self) -> str:
+        """ "WEAKER: 2 weaker, 1 stronger, 3 new, 0 gone; 60 the same"."""
+        counts = ", ".join(f"{len(self.of(kind))} {kind}" for kind in CLASSES)
+        return f"{'WEAKER' if self.of('weaker') else 'not weaker'}: {counts}; {self.same} the same"
+
+
+def compare(before: Run, after: Run, names: Mapping[str, str] | None = None) -> Comparison:
+    """`names`: box of `before` -> its name in `after`, where that is another.
+
+    Boxes are paired by name; where each run has a single one, those two.
+    """
+    pairs = paired(before, after, names or {})
+    ours = {_renamed(row, pairs): row for row in before.results}
+    theirs = {row.key: row for row in after.results}
+    known = {row.id: row for row in (*before.guarantees, *after.guarantees)}
+    missing = [name for name in _boxes(before) if pairs.get(name, name) not in _boxes(after)]
+    added = [name for name in _boxes(after) if name not in {pairs.get(one, one) for one in _boxes(before)}]
+    shown = {new: f"{old} -> {new}" for old, new in pairs.items() if old != new}
+    found: list[tuple[Key, Change]] = []
+    same = 0
+    for key in dict.fromkeys((*ours, *theirs)):
+        old, new = ours.get(key), theirs.get(key)
+        kind = _kind(old, new)
+        same += kind == "same"
+        if kind not in CLASSES or key[0] in (*missing, *added):  # one line says it of the whole box
+            continue
+        row = new or old
+        assert row is not None  # the key is of one of them
+        place = shown.get(key[0], key[0]) + (f" beside {key[3]}" if key[3] is not None else "")
+        found.append((key, Change(kind, place, known[key[1]], _word(old), _word(new), row)))
+    order = list(CLASSES)
+    changes = sorted(_by_door(found), key=lambda one: (order.index(one.kind), _rank(one.guarantee)))
+    unpaired = [f"{name} was measured before, and is not now" for name in missing]
+    unpaired += [f"{name} was not measured before" for name in added]
+    return Comparison(tuple(changes), same, tuple(_differs(before, after, pairs)), tuple(unpaired), after, before)
+
+
+def paired(before: Run, after: Run, names: Mapping[str, str]) -> dict[str, str]:
+    """Box of `before` -> its name in `after`.  Raises ValueError for a name that its run does not have."""
+    ours, theirs = _boxes(before), _boxes(after)
+    for old, new in names.items():
+        for name, held, which in ((old, ours, "first"), (new, theirs, "second")):
+            if name not in held:
+                raise ValueError(f"the {which} report has no box {name!r}; it has {', '.join(held) or 'none'}")
+    if names:
+        return dict(names)
+    return {ours[0]: theirs[0]} if len(ours) == len(theirs) == 1 else {}
+
+
+def _boxes(run: Run) -> list[str]:
+    """Those that were measured."""
+    return list(dict.fromkeys(row.box for row in run.results))
+
+
+def _renamed(row: ResultRow, pairs: Mapping[str, str]) -> Key:
+    sibling = pairs.get(row.sibling, row.sibling) if row.sibling is not None else None
+    return pairs.get(row.box, row.box), row.guarantee, row.door, sibling
+
+
+def _kind(old: ResultRow | None, new: ResultRow | None) -> str:
+    """One of CLASSES; "same"; "" where neither was decided."""
+    was, now = (row is not None and row.verdict in DECIDED for row in (old, new))
+    if was and now and old is not None and new is not None:
+        if old.verdict is new.verdict:
+            return "same"
+        return "weaker" if new.verdict is Verdict.VIOLATED else "stronger"
+    return "new" if now else "gone" if was else ""
+
+
+def _word(row: ResultRow | None) -> str:
+    return str(row.verdict) if row is not None else "not measured"
+
+
+def _by_door(found: Iterable[tuple[Key, Change]]) -> Iterator[Change]:
+    """One for both doors where both say the same."""
+    grouped: dict[tuple[str, str, str | None], list[tuple[str, Change]]] = {}
+    for (box, guarantee, door, sibling), change in found:
+        grouped.setdefault((box, guarantee, sibling), []).append((door, change))
+    for held in grouped.values():
+        alike = len({(one.kind, one.before, one.after) for _, one in held}) == 1
+        if len(held) > 1 and alike:
+            yield held[0][1]
+            continue
+        for door, one in held:
+            place = f"{one.place}@{door}" if door == "exec" else one.place
+            yield Change(one.kind, place, one.guarantee, one.before, one.after, one.row)
+
+
+def _rank(row: GuaranteeRow) -> int:
+    return list(Severity).index(row.severity) if row.severity is not None else len(Severity)
+
+
+def _differs(before: Run, after: Run, pairs: Mapping[str, str]) -> Iterator[str]:
+    for what, old, new in (
+        ("pytest-isolation", before.tool.version, after.tool.version),
+        ("Linux", before.host.kernel, after.host.kernel),
+        ("architecture", before.host.arch, after.host.arch),
+        ("control groups", before.host.cgroup, after.host.cgroup),
+        ("root", before.host.root, after.host.root),
+    ):
+        if old != new:
+            yield f"{what}: {_said(old)} -> {_said(new)}"
+    theirs = {box.name: box for box in after.boxes}
+    for box in before.boxes:
+        other = theirs.get(pairs.get(box.name, box.name))
+        if other is not None:
+            yield from _box_differs(box, other)
+
+
+def _box_differs(old: BoxRow, new: BoxRow) -> Iterator[str]:
+    pairs = [("technology", old.technology, new.technology), ("version", old.version, new.version)]
+    mine, theirs = (_flat(box.spec) for box in (old, new))
+    pairs += [(key, mine.get(key), theirs.get(key)) for key in dict.fromkeys((*mine, *theirs))]
+    for what, one, other in pairs:
+        if one != other:
+            yield f"{new.name} {what}: {_said(one)} -> {_said(other)}"
+
+
+def _flat(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """The facts of a box beside what it was asked to have."""
+    return {key: value for key, value in spec.items() if key != "facts"} | dict(spec.get("facts") or {})
+
+
+def _said(value: object) -> str:
+    if value is None or value == "":
+        return "not given"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "+".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+# -- in words ----------------------------------------------------------------------------------
+
+
+def text(found: Comparison, *, width: int = 100, color: bool = False) -> str:
+    """For a terminal: the answer in the first line; of what is violated the call that proves it, cause and remedy."""
+    paint: Paint = painted if color else plain
+    lines = [paint(found.headline, "red" if found.of("weaker") else "green")]
+    for one in (*found.differs, *found.unpaired):
+        lines += wrapped(f"  {one}", width, "    ")
+    for kind, meaning in CLASSES.items():
+        changes = found.of(kind)
+        if not changes:
+            continue
+        lines += ["", paint(f"{kind}: {meaning}", "bold")]
+        for change in changes:
+            lines += wrapped(f"  {change.says}", width, "    ")
+            lines += [line for told in _because(found, change) for line in _fitted(*told, width)]
+    return "\n".join(lines) + "\n"
+
+
+def _fitted(label: str, said: str, width: int) -> list[str]:
+    if label == "proof":
+        return [cut(f"      {label}: {said}", width)]
+    return wrapped(f"      {label}: {said}", width, "          ")
+
+
+def _because(found: Comparison, change: Change) -> Iterator[tuple[str, str]]:
+    """("proof", ...), ("cause", ...), ("do", ...) of what is violated now; why the rest was not decided."""
+    if change.kind == "weaker" or (change.kind == "new" and change.row.verdict is Verdict.VIOLATED):
+        if said := in_short(change.row):
+            yield "proof", said
+        if found.later is not None:
+            yield from reasons(found.later, change.row)
+    elif change.kind == "gone" and change.row.verdict not in DECIDED and change.row.reason:
+        yield "why", change.row.reason
+
+
+def markdown(found: Comparison) -> str:
+    """Of the same words."""
+    parts = [f"**{found.headline}**"]
+    if told := (*found.differs, *found.unpaired):
+        parts.append("\n".join(f"- {_line(one)}" for one in told))
+    for kind, meaning in CLASSES.items():
+        if changes := found.of(kind):
+            parts += [f"## {kind.capitalize()}: {meaning}", table(_HEAD, (_cells(found, one) for one in changes))]
+    return "\n\n".join(parts) + "\n"
+
+
+_HEAD = ("box", "guarantee", "a box that breaks it", "before", "after", "")
+
+
+def _cells(found: Comparison, one: Change) -> list[str]:
+    because = "; ".join(f"{label}: {said}" for label, said in _because(found, one))
+    return [one.place, f"`{one.guarantee.id}`", one.guarantee.consequence, one.before, one.after, because]
+
+
+def _line(said: str) -> str:
+    return " ".join(said.split()).replace("&", "&amp;").replace("<", "&lt;")

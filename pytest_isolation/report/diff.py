@@ -1,0 +1,56 @@
+"""`pytest-isolation diff A.json B.json`: what the second run has weaker, stronger, new or gone.  1 on weaker."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+HELP = "compare two JSON reports; exits with 1 when something got weaker"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("before", metavar="A.json", help="a JSON report, of --isolation-report json:A.json")
+    parser.add_argument("after", metavar="B.json", help="the later one")
+    parser.add_argument("--format", choices=("text", "md"), default="text", help="default: text")
+    parser.add_argument(
+        "--pair",
+        action="append",
+        default=[],
+        metavar="OLD=NEW",
+        help="compare box OLD of the first with NEW of the second (repeatable); without it boxes of one name, "
+        "and two reports of one box each",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="1 also for a new violation and for what is no longer decided"
+    )
+
+
+def run(given: argparse.Namespace) -> int:
+    """0; 1 when something is weaker; 2, with one sentence, when a report cannot be compared."""
+    from pytest_isolation.errors import UsageError
+    from pytest_isolation.report import compare, read
+
+    try:
+        names = dict(_pair(text) for text in given.pair)
+        found = compare.compare(read.report(Path(given.before)), read.report(Path(given.after)), names)
+    except (UsageError, ValueError) as error:
+        print(f"pytest-isolation diff: {error}", file=sys.stderr)
+        return 2
+    if given.format == "md":
+        print(compare.markdown(found), end="")
+    else:
+        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        print(compare.text(found, width=width, color=sys.stdout.isatty()), end="")
+    lost = any(one.after == "violated" for one in found.of("new")) or found.of("gone") or found.unpaired
+    return 1 if found.of("weaker") or (given.strict and lost) else 0
+
+
+def _pair(text: str) -> tuple[str, str]:
+    from pytest_isolation.errors import UsageError
+
+    old, equals, new = text.partition("=")
+    if not (old and equals and new):
+        raise UsageError(f"--pair {text!r}: expected OLD=NEW, the names of a box in the first and the second report")
+    return old, new

@@ -1,0 +1,173 @@
+"""Two reports compared: every kind of change, what else differs, and the exit status."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation import cli
+from pytest_isolation.guarantees.verdicts import Outcome, Verdict
+from pytest_isolation.report import compare
+from pytest_isolation.report.run import ResultRow, Run
+
+RUN = Run.from_json(json.loads((Path(__file__).parents[1] / "data" / "run.json").read_text()))
+HELD = next(row for row in RUN.results if row.box == "docker" and row.verdict is Verdict.HOLDS)
+BROKEN = next(row for row in RUN.results if row.box == "docker" and row.verdict is Verdict.VIOLATED and row.evidence)
+OUTCOMES = {
+    Verdict.HOLDS: Outcome.PASSED,
+    Verdict.VIOLATED: Outcome.XFAILED,
+    Verdict.INCONCLUSIVE: Outcome.FAILED,
+    Verdict.UNSUPPORTED: Outcome.SKIPPED,
+}
+
+
+def of(
+    verdict: Verdict | None, id: str = BROKEN.guarantee, box: str = "docker", door: str = "start"
+) -> list[ResultRow]:
+    if verdict is None:
+        return []
+    return [replace(BROKEN, verdict=verdict, outcome=OUTCOMES[verdict], guarantee=id, box=box, door=door, known=False)]
+
+
+def made(*rows: list[ResultRow]) -> Run:
+    return replace(RUN, results=tuple(row for held in rows for row in held))
+
+
+KINDS = [
+    (Verdict.HOLDS, Verdict.VIOLATED, "weaker", "holds -> violated"),
+    (Verdict.VIOLATED, Verdict.HOLDS, "stronger", "violated -> holds"),
+    (None, Verdict.VIOLATED, "new", "not measured -> violated"),
+    (Verdict.UNSUPPORTED, Verdict.HOLDS, "new", "unsupported -> holds"),
+    (Verdict.HOLDS, None, "gone", "holds -> not measured"),
+    (Verdict.VIOLATED, Verdict.INCONCLUSIVE, "gone", "violated -> inconclusive"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "kind", "words"), KINDS, ids=lambda one: str(one))
+def test_each_kind_of_change(old: Verdict | None, new: Verdict | None, kind: str, words: str) -> None:
+    other = of(Verdict.HOLDS, HELD.guarantee)  # the box is in both
+    found = compare.compare(made(of(old), other), made(of(new), other))
+    assert [(one.kind, f"{one.before} -> {one.after}") for one in found.changes] == [(kind, words)]
+    assert found.same == 1 and not found.unpaired
+    head = ("WEAKER" if kind == "weaker" else "not weaker") + ": "
+    counts = ", ".join(f"{int(one == kind)} {one}" for one in compare.CLASSES)
+    assert found.headline == f"{head}{counts}; 1 the same"
+    for said in (compare.text(found), compare.markdown(found)):
+        assert found.headline in said
+        assert BROKEN.guarantee in said and compare.CLASSES[kind] in said
+
+
+def test_a_run_is_the_same_as_itself() -> None:
+    found = compare.compare(RUN, RUN)
+    assert not (found.changes or found.differs or found.unpaired) and found.same
+    assert compare.text(found).startswith("not weaker: 0 weaker, 0 stronger, 0 new, 0 gone; ")
+
+
+def test_what_is_weaker_has_its_proof_and_its_remedy() -> None:
+    said = compare.text(compare.compare(made(of(Verdict.HOLDS)), made(of(Verdict.VIOLATED))))
+    assert "reaches the host's AF_VSOCK (net.vsock-not-namespaced): holds -> violated" in " ".join(said.split())
+    assert f"proof: {BROKEN.evidence[0].proving[-1]}" in said
+    assert " cause: " in said and "\n      do: " in said
+
+
+def test_doors_that_agree_are_one_change() -> None:
+    both = [*of(Verdict.HOLDS), *of(Verdict.HOLDS, door="exec")]
+    worse = [*of(Verdict.VIOLATED), *of(Verdict.VIOLATED, door="exec")]
+    assert [one.place for one in compare.compare(made(both), made(worse)).changes] == ["docker"]
+    one = [*of(Verdict.HOLDS), *of(Verdict.VIOLATED, door="exec")]
+    assert [one.place for one in compare.compare(made(both), made(one)).changes] == ["docker@exec"]
+
+
+def test_two_reports_of_one_box_each_are_compared_whatever_its_name() -> None:
+    weak = made(of(Verdict.VIOLATED, box="weak"))
+    found = compare.compare(made(of(Verdict.HOLDS)), weak)
+    assert [one.place for one in found.changes] == ["docker -> weak"]
+    more = made(of(Verdict.HOLDS), of(Verdict.HOLDS, box="host"))
+    assert compare.compare(more, weak).unpaired == (
+        "docker was measured before, and is not now",
+        "host was measured before, and is not now",
+        "weak was not measured before",
+    )
+    assert [one.kind for one in compare.compare(more, weak, {"docker": "weak"}).changes] == ["weaker"]
+
+
+def test_what_else_differs_is_said() -> None:
+    box = next(one for one in RUN.boxes if one.name == "docker")
+    newer = replace(box, version="28.0.2", spec={**box.spec, "network": "none", "cap_drop": ("ALL", "X")})
+    after = replace(
+        RUN,
+        host=replace(RUN.host, kernel="7.0"),
+        boxes=tuple(newer if one.name == "docker" else one for one in RUN.boxes),
+    )
+    assert compare.compare(RUN, after).differs == (
+        f"Linux: {RUN.host.kernel} -> 7.0",
+        f"docker version: {box.version} -> 28.0.2",
+        "docker network: not given -> none",
+        "docker cap_drop: not given -> ALL+X",
+    )
+
+
+def test_no_line_is_wider_than_the_terminal() -> None:
+    rows = made(*(of(Verdict.VIOLATED, one.id) for one in RUN.guarantees))
+    for width in (60, 100):
+        said = compare.text(
+            compare.compare(made(*(of(Verdict.HOLDS, one.id) for one in RUN.guarantees)), rows), width=width
+        )
+        assert max(map(len, said.splitlines())) <= width
+
+
+# -- the command -------------------------------------------------------------------------------
+
+
+def written(path: Path, run: Run) -> str:
+    path.write_text(json.dumps(run.to_json()))
+    return str(path)
+
+
+@pytest.mark.parametrize(("old", "new", "kind", "words"), KINDS, ids=lambda one: str(one))
+def test_the_exit_status(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    old: Verdict | None,
+    new: Verdict | None,
+    kind: str,
+    words: str,
+) -> None:
+    other = of(Verdict.HOLDS, HELD.guarantee)
+    a, b = (written(tmp_path / f"{n}.json", made(of(verdict), other)) for n, verdict in (("a", old), ("b", new)))
+    assert cli.main(["diff", a, b]) == (kind == "weaker")
+    assert words in " ".join(capsys.readouterr().out.split())
+    strict = kind in ("weaker", "gone") or (kind == "new" and new is Verdict.VIOLATED)
+    assert cli.main(["diff", "--strict", "--format", "md", a, b]) == strict
+    assert capsys.readouterr().out.startswith("**")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "cannot be read"),
+        ("{", "is no JSON"),
+        ("[]", "holds list"),
+        ('{"schema": "x/2"}', "not a report of this version"),
+        ('{"schema": "pytest-isolation/report/1"}', "expected a JSON report"),
+    ],
+)
+def test_what_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str | None, words: str) -> None:
+    good, bad = written(tmp_path / "good.json", RUN), tmp_path / "bad.json"
+    if text is not None:
+        bad.write_text(text)
+    assert cli.main(["diff", good, str(bad)]) == 2
+    said = capsys.readouterr().err
+    assert words in said and said.count("\n") == 1 and "--isolation-report json:FILE" in said
+
+
+@pytest.mark.parametrize(
+    ("pair", "words"), [("docker", "expected OLD=NEW"), ("dokcer=docker", "the first report has no box 'dokcer'")]
+)
+def test_a_pair_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str], pair: str, words: str) -> None:
+    good = written(tmp_path / "good.json", RUN)
+    assert cli.main(["diff", "--pair", pair, good, good]) == 2
+    assert words in capsys.readouterr().err
