@@ -1,0 +1,55 @@
+"""No datagram of a box arrives at a sibling: sent to it, to everybody or to a group."""
+
+import socket
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.client import Program
+from pytest_isolation.outside.netlink import NO_SOCKET
+from pytest_isolation.outside.network import new_token, sockaddr_in
+
+promise = guarantee(
+    "net.sibling-datagrams",
+    claim="no UDP datagram from a box arrives at another box from the same spec: by its address, as a broadcast or to "
+    "a multicast group that it has joined",
+    sources=("man:network_namespaces(7)", "man:udp(7)", "man:ip(7) IP_ADD_MEMBERSHIP"),
+    severity=severity.neighbour("sends datagrams to its neighbour"),
+    falsified_by=weaken.join_sibling("net"),
+    distinct="discovery and name services speak so: a rule for connections does not hold a broadcast back",
+)
+GROUP = "239.255.77.77"
+"""Of the organisation-local scope (RFC 2365), which no router sends on."""
+IP_MULTICAST_IF, IP_ADD_MEMBERSHIP = 32, 35
+
+
+@promise
+@given(to=st.sampled_from(["address", "broadcast", "group"]))
+def test_datagram_does_not_arrive(box: Box, to: str) -> None:
+    token = new_token()
+    here, there = (socket.inet_aton(one.parts.address or "127.0.0.1") for one in (box, box.sibling))
+    with box.sibling.spawn() as sibling, box.spawn() as proc:
+        ear = sibling.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        promise.prepared(ear, "a socket in the sibling")
+        promise.prepared(sibling.bind(ear.value, sockaddr_in("0.0.0.0", 0)), "a port in the sibling")
+        port = int.from_bytes(sibling.getsockname(ear.value).data[2:4], "big")
+        if to == "group":
+            joined = sibling.setsockopt(
+                ear.value, socket.IPPROTO_IP, IP_ADD_MEMBERSHIP, socket.inet_aton(GROUP) + there
+            )
+            promise.prepared(joined, "a sibling in a multicast group")
+        target = {"address": socket.inet_ntoa(there), "broadcast": "255.255.255.255", "group": GROUP}[to]
+        program = Program()
+        fd = program.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+        program.setsockopt(fd, socket.SOL_SOCKET, socket.SO_BROADCAST, struct.pack("<i", 1))
+        program.setsockopt(fd, socket.IPPROTO_IP, IP_MULTICAST_IF, here)
+        sent = program.sendto(fd, token, address=sockaddr_in(target, port))
+        program.close(fd)
+        replies = proc.run(program)
+        promise.tried(replies[fd], vain=NO_SOCKET)
+        told = replies[sent] if replies[fd].ok else replies[fd]
+        sibling.ppoll([(ear.value, 1)], 0.01)
+        arrived = token in sibling.recvfrom(ear.value, 200).data
+        promise.require(not arrived, told, by=f"{to} {target}:{port}")
