@@ -185,13 +185,17 @@ class Start:
             launcher.loopback_up(child)
 
     def _enter_root(self, child: Proc, root: str) -> None:
-        must(child.chdir(root), "entering the root")
+        program = Program(stop_on_error=True)
+        steps = [(program.chdir(root), "entering the root")]
         if self.spec.has(drop("pivot")):
-            must(child.chroot("."), "chroot")
+            steps.append((program.chroot("."), "chroot"))
         else:
-            must(child.pivot_root(".", "."), "pivot_root")
-            must(child.umount2(".", MNT_DETACH), "leaving the old root")
-        must(child.chdir("/"), "chdir")
+            steps.append((program.pivot_root(".", "."), "pivot_root"))
+            steps.append((program.umount2(".", MNT_DETACH), "leaving the old root"))
+        steps.append((program.chdir("/"), "chdir"))
+        replies = child.run(program)
+        for step, doing in steps:
+            must(replies[step], doing)
 
     # -- the rest ----------------------------------------------------------------------
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from glob import glob
 from pathlib import Path
 
-from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.client import Proc, Program, Replies
+from pytest_isolation.agent.memory import Step
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
@@ -47,6 +48,10 @@ class Tree:
     ) -> None:
         self.child, self.root, self.spec = child, root, spec
         self.own, self.joined, self.userns = own, joined, userns
+        self._program = Program()
+        """Calls that are to be made: some ninety for a box, and a round trip of each costs more than it does."""
+        self._musts: list[tuple[Step, str]] = []
+        """Those of them that may not be refused, and what each does."""
 
     def mount(self, volumes: Mapping[str, Path], handed: Sequence[Handed], *, group: bool) -> None:
         """All of it; `group`: the box has a control group of its own.  Raises BoxError."""
@@ -69,6 +74,7 @@ class Tree:
                 self._hand_in(one)
         if spec.read_only and not spec.has(drop("read-only")):
             self._mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY)
+        self._made()
 
     def _hand_in(self, one: Handed) -> None:
         *above, _ = Path(one.target.lstrip("/")).parents
@@ -84,7 +90,8 @@ class Tree:
         else:
             self._mount("/proc", "/proc", None, MS_BIND | MS_REC)
         if "net" in self.own:
-            if not self._tried("sysfs", "/sys", "sysfs", INERT | MS_RDONLY):
+            fresh = self._try("sysfs", "/sys", "sysfs", INERT | MS_RDONLY)
+            if not self._made()[fresh].ok:
                 self._mount("/sys", "/sys", None, MS_BIND | MS_REC)
         else:
             self._mount("/sys", "/sys", None, MS_BIND)
@@ -94,15 +101,15 @@ class Tree:
         """The tree of the box's own group, read-only."""
         flags = INERT | (0 if self.spec.has(drop("cgroup-ro")) else MS_RDONLY)
         if cgroups.mode() == "v2":
-            self._tried("cgroup2", "/sys/fs/cgroup", "cgroup2", flags)
+            self._try("cgroup2", "/sys/fs/cgroup", "cgroup2", flags)
             return
         self._mount("tmpfs", "/sys/fs/cgroup", "tmpfs", INERT, "mode=755,size=64k")
         for controller in cgroups.hierarchies():
             self._directory(f"/sys/fs/cgroup/{controller}")
             if controller == "unified":
-                self._tried("cgroup2", "/sys/fs/cgroup/unified", "cgroup2", flags)
+                self._try("cgroup2", "/sys/fs/cgroup/unified", "cgroup2", flags)
             else:
-                self._tried("cgroup", f"/sys/fs/cgroup/{controller}", "cgroup", flags, _together(controller))
+                self._try("cgroup", f"/sys/fs/cgroup/{controller}", "cgroup", flags, _together(controller))
         self._mount(None, "/sys/fs/cgroup", None, MS_REMOUNT | MS_RDONLY | INERT)
 
     def _volumes(self, directories: Mapping[str, Path]) -> None:
@@ -112,57 +119,69 @@ class Tree:
             if volume.nested:
                 self._mount("tmpfs", f"{target}/nested", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=777")
             if volume.read_only and not self.spec.has(drop("read-only")):
-                made = self.child.mount_setattr(AT_FDCWD, f"{self.root}{target}", AT_RECURSIVE, set_=MOUNT_ATTR_RDONLY)
-                must(made, f"making {target} read-only")
+                path = f"{self.root}{target}"
+                made = self._program.mount_setattr(AT_FDCWD, path, AT_RECURSIVE, set_=MOUNT_ATTR_RDONLY)
+                self._musts.append((made, f"making {target} read-only"))
 
     def _devices(self) -> None:
         """The nodes every container has; bound from the host where mknod(2) is not for us."""
-        for name in DEVICES:
-            node, number = f"{self.root}/dev/{name}", os.stat(f"/dev/{name}").st_rdev
-            if not self.userns and self.child.mknodat(AT_FDCWD, node, 0o020666, number).ok:
-                self.child.fchmodat(AT_FDCWD, node, 0o666)
-            else:
-                self._file(f"/dev/{name}")
-                self._mount(f"/dev/{name}", f"/dev/{name}", None, MS_BIND)
+        lacking = list(DEVICES)
+        if not self.userns:
+            nodes = []
+            for name in DEVICES:
+                node, number = f"{self.root}/dev/{name}", os.stat(f"/dev/{name}").st_rdev
+                nodes.append(self._program.mknodat(AT_FDCWD, node, 0o020666, number))
+                self._program.fchmodat(AT_FDCWD, node, 0o666)
+            replies = self._made()
+            lacking = [name for name, node in zip(DEVICES, nodes, strict=True) if not replies[node].ok]
+        for name in lacking:
+            self._file(f"/dev/{name}")
+            self._mount(f"/dev/{name}", f"/dev/{name}", None, MS_BIND)
         for name in ("pts", "shm", "mqueue"):
             self._directory(f"/dev/{name}")
-        self._tried("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
-        self.child.symlinkat("pts/ptmx", AT_FDCWD, f"{self.root}/dev/ptmx")
+        self._try("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+        self._program.symlinkat("pts/ptmx", AT_FDCWD, f"{self.root}/dev/ptmx")
         self._mount("tmpfs", "/dev/shm", "tmpfs", INERT, "mode=1777,size=64m")
-        self._tried("mqueue", "/dev/mqueue", "mqueue", INERT)
+        self._try("mqueue", "/dev/mqueue", "mqueue", INERT)
         for link, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
-            self.child.symlinkat(target, AT_FDCWD, f"{self.root}/dev/{link}")
+            self._program.symlinkat(target, AT_FDCWD, f"{self.root}/dev/{link}")
 
     def _masks(self) -> None:
-        for path in MASKED:
-            status = self.child.statx(AT_FDCWD, f"{self.root}{path}")
-            if not status.ok:
-                continue
-            if struct.unpack_from("<H", status.data, 28)[0] & 0o170000 == 0o040000:
+        asked = [(path, self._program.statx(AT_FDCWD, f"{self.root}{path}")) for path in (*MASKED, *READ_ONLY)]
+        replies = self._made()
+        found = {path: replies[step].data for path, step in asked if replies[step].ok}
+        for path in filter(found.__contains__, MASKED):
+            if struct.unpack_from("<H", found[path], 28)[0] & 0o170000 == 0o040000:
                 self._mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0")
             else:
                 self._mount(f"{self.root}/dev/null", path, None, MS_BIND)
-        for path in READ_ONLY:
-            if self.child.statx(AT_FDCWD, f"{self.root}{path}").ok:
-                self._mount(f"{self.root}{path}", path, None, MS_BIND | MS_REC)
-                self._mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | INERT)
+        for path in filter(found.__contains__, READ_ONLY):
+            self._mount(f"{self.root}{path}", path, None, MS_BIND | MS_REC)
+            self._mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | INERT)
 
-    # -- one call ----------------------------------------------------------------------
+    # -- calls that are made together ----------------------------------------------------
+
+    def _made(self) -> Replies:
+        """Make the calls that are waiting.  Raises BoxError where one was refused that may not be."""
+        replies, musts = self.child.run(self._program), self._musts
+        self._program, self._musts = Program(), []
+        for step, doing in musts:
+            must(replies[step], doing)
+        return replies
 
     def _mount(self, source: str | None, target: str, fstype: str | None, flags: int, data: str | None = None) -> None:
-        must(self.child.mount(source, f"{self.root}{target}", fstype, flags, data), f"mounting {target}")
+        made = self._program.mount(source, f"{self.root}{target}", fstype, flags, data)
+        self._musts.append((made, f"mounting {target}"))
 
-    def _tried(self, source: str, target: str, fstype: str, flags: int, data: str | None = None) -> bool:
-        return self.child.mount(source, f"{self.root}{target}", fstype, flags, data).ok
+    def _try(self, source: str, target: str, fstype: str, flags: int, data: str | None = None) -> Step:
+        return self._program.mount(source, f"{self.root}{target}", fstype, flags, data)
 
     def _directory(self, target: str) -> None:
-        self.child.mkdirat(AT_FDCWD, f"{self.root}{target}", 0o755)
+        self._program.mkdirat(AT_FDCWD, f"{self.root}{target}", 0o755)
 
     def _file(self, target: str) -> None:
-        program = Program()
-        fd = program.openat(AT_FDCWD, f"{self.root}{target}", os.O_CREAT | os.O_WRONLY, 0o644)
-        program.close(fd)
-        self.child.run(program)
+        fd = self._program.openat(AT_FDCWD, f"{self.root}{target}", os.O_CREAT | os.O_WRONLY, 0o644)
+        self._program.close(fd)
 
 
 def _together(controller: str) -> str:
