@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.strategies import just
+from hypothesis.control import current_build_context
+from hypothesis.strategies import DrawFn, SearchStrategy, composite, just
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.errors import AgentLost, BoxError, Lacking, ProcLost, Undecided, Unsupported, Violation
@@ -125,7 +126,7 @@ def run_property(
         if check.hypothesis is not None:
             _generate(promise, check, box, ran, examples, seed, phases)
         else:
-            check.call(_count(promise, ran, box, check.test), box)
+            check.call(_count(promise, ran, box, check.test, _Pace()), box)
             ran.exhausted = True
     except BaseException as error:
         if isinstance(error, (KeyboardInterrupt, SystemExit)):
@@ -162,16 +163,20 @@ def _generate(
     inner = handle.hypothesis.inner_test
     drawn = handle.hypothesis._given_kwargs
     seen: list[dict[str, Any]] = []
-    counted = _count(promise, ran, box, inner, seen)
+    pace = _Pace()
+    counted = _count(promise, ran, box, inner, pace, seen)
     examples = lists.number(drawn, examples)
     ours = settings(OURS, max_examples=examples, phases=phases)
     handle._hypothesis_internal_use_settings = ours
     handle._hypothesis_internal_use_seed = seed ^ zlib.crc32(promise.inputs.encode())
     handle.hypothesis.inner_test = counted
+    strategies = dict(drawn)
+    drawn.update({name: _in_time(one, pace) for name, one in strategies.items() if isinstance(one, SearchStrategy)})
     try:
         check.call(check.test, box)
     finally:
         handle.hypothesis.inner_test = inner
+        drawn.update(strategies)
     # Without a failure Hypothesis stops early for one reason: every input was tried.
     ran.exhausted = ran.examples < examples
     short = lists.lists(drawn)
@@ -182,8 +187,45 @@ def _generate(
         check.call(one, box)
 
 
+@dataclass(slots=True)
+class _Pace:
+    """How long a smaller failure is looked for."""
+
+    until: float | None = None
+    """A time of time.monotonic(); None: nothing has failed yet."""
+    failed: int = 0
+    """Examples that did, so far."""
+
+    def fail(self) -> None:
+        if self.until is None:
+            self.until = time.monotonic() + SHRINK_S
+        self.failed += 1
+
+    @property
+    def over(self) -> bool:
+        return self.until is not None and time.monotonic() > self.until
+
+
+@composite
+def _in_time(draw: DrawFn, strategy: SearchStrategy[Any], pace: _Pace) -> Any:
+    """What `strategy` draws; nothing when the time to shrink is over, for some inputs take longer than their example.
+
+    The first failure is always run again, and the last: without them Hypothesis takes the check for a flaky one.  To it
+    an example that is left out was too large, which says nothing of what it has drawn.
+    """
+    context = current_build_context()
+    if pace.over and pace.failed > 1 and not context.is_final:
+        context.data.mark_overrun()
+    return draw(strategy)
+
+
 def _count(
-    promise: Guarantee, ran: Ran, box: Box, inner: Callable[..., Any], seen: list[dict[str, Any]] | None = None
+    promise: Guarantee,
+    ran: Ran,
+    box: Box,
+    inner: Callable[..., Any],
+    pace: _Pace,
+    seen: list[dict[str, Any]] | None = None,
 ) -> Callable[..., Any]:
     """`inner`, counted; what each example was given is added to `seen`.
 
@@ -193,15 +235,13 @@ def _count(
     signature = inspect.signature(inner)
     hidden = {"box", PROMISE, ENTRY} if promise.family else {"box"}
     failing: list[dict[str, str]] = []
-    until = 0.0
 
     def shown(*args: Any, **kwargs: Any) -> dict[str, str]:
         given = signature.bind(*args, **kwargs).arguments
         return {key: repr(value) for key, value in given.items() if key not in hidden}
 
     def example(*args: Any, **kwargs: Any) -> Any:
-        nonlocal until
-        if failing and time.monotonic() > until and shown(*args, **kwargs) not in failing:
+        if pace.over and shown(*args, **kwargs) not in failing:
             return None
         ran.examples += 1
         if seen is not None:
@@ -218,7 +258,9 @@ def _count(
                 promise.notes.become(before)
                 return None
             except Lacking:
-                failing.append(shown(*args, **kwargs))  # what it lacks it lacks for any input: the first is enough
+                failing.append(shown(*args, **kwargs))
+                pace.fail()
+                pace.until = 0.0  # what it lacks it lacks for any input: the first is enough
                 raise
             except (Violation, BoxError) as error:
                 arguments = shown(*args, **kwargs)
@@ -227,8 +269,7 @@ def _count(
                     ran.program = tuple(trace.calls())
                     ran.arguments = arguments
                 # Trouble is shrunk no longer than a violation: it is not the answer.
-                if not failing:
-                    until = time.monotonic() + SHRINK_S
+                pace.fail()
                 failing.append(arguments)
                 raise
             finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ast import literal_eval
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -114,3 +115,23 @@ def test_the_witness_comes_first(pool: Pool) -> None:
         promise.require(number < 5)
 
     assert ran(pool, seen).violation is not None
+
+
+def test_when_the_time_to_shrink_is_over_nothing_more_is_drawn(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some inputs take longer to draw than their example: shrinking would go on by drawing what is then not tried."""
+    monkeypatch.setattr("pytest_isolation.guarantees.property.SHRINK_S", 0.0)
+    drawn: list[bytes] = []
+
+    def seen(data: bytes) -> bytes:
+        drawn.append(data)
+        return data
+
+    @given(data=st.lists(st.binary(min_size=3, max_size=8), min_size=4).map(b"".join).map(seen))
+    def long(box: Box, data: bytes) -> None:
+        promise.require(len(data) < 30, box.proc.getpid())
+
+    made = ran(pool, long, 100)
+    assert made.violation is not None
+    assert made.trouble is None
+    assert literal_eval(made.arguments["data"]) == drawn[-1]
+    assert len(drawn) <= made.examples + 2
