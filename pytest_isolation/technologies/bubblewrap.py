@@ -18,6 +18,7 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, 
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.capabilities import tried
 from pytest_isolation.technologies.handed import hand_ins, handed
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 KINDS = ("user", "ipc", "pid", "net", "uts", "cgroup")
 """What --unshare-all unshares."""
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE")
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 
 
@@ -45,7 +47,7 @@ class Bubblewrap:
         opened |= {expose(path) for path in EXPOSED} | hand_ins()
         opened |= {drop(what) for what in ("init", "read-only", "close-fds", "private-root", "clear-env")}
         if os.geteuid() == 0:
-            opened |= {grant(name) for name in ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE")}
+            opened |= {grant(name) for name in {*GRANTED, *tried()}}
             opened |= {drop("clean-up")}
         else:
             opened -= {share("user")}  # it is what lets such a user unshare the others

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
 
 from pytest_isolation.boxes.weakenings import CAPABILITIES, Weakening, grant
 from pytest_isolation.boxes.words import choice
@@ -29,6 +31,27 @@ CONTAINER_DEFAULT = frozenset(
     ]
 )
 """containers.conf(5), default_capabilities, and three more of moby oci/caps/defaults.go; without its NET_RAW."""
+
+
+TRIED = (
+    "SYS_BOOT", "SYS_RAWIO", "SYS_PACCT", "SYSLOG", "SYS_TTY_CONFIG", "SYS_NICE", "IPC_LOCK", "IPC_OWNER",
+    "LINUX_IMMUTABLE", "WAKE_ALARM", "PERFMON", "BPF", "CHECKPOINT_RESTORE", "CHOWN", "DAC_OVERRIDE", "SETUID",
+    "SETGID", "SETPCAP", "SETFCAP", "SYS_CHROOT", "MKNOD", "NET_BIND_SERVICE",
+)  # fmt: skip
+"""What a family of guarantees tries, one by one (outside/capable.py)."""
+
+FILTERED = frozenset({"BPF", "PERFMON"})
+"""Of those what filters refuse whatever the capabilities are: bpf(2), perf_event_open(2).
+
+Of nspawn, and of containers-common and moby before 24 (moby#43988): there one has SYS_ADMIN, or neither.
+"""
+
+
+@cache
+def tried() -> frozenset[str]:
+    """Those of TRIED that a box here could have: a machine that is itself a container has not all of them to grant."""
+    bounding = int(Path("/proc/self/status").read_text().split("CapBnd:")[1].split()[0], 16)
+    return frozenset(name for name in TRIED if bounding >> number_of(name) & 1)
 
 
 IN_A_USER_NAMESPACE = frozenset({"SYS_ADMIN", "NET_ADMIN", "NET_RAW"})

@@ -22,6 +22,7 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, 
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.capabilities import FILTERED, tried
 from pytest_isolation.technologies.handed import hand_ins, handed
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ class Nspawn:
 
     def weakenings(self) -> Weakenings:
         opened = set(VARIABLES) | {share("net")} | {lossy(aspect) for aspect in LOSSES if aspect not in UNSEEN}
-        opened |= {expose(path) for path in EXPOSED} | hand_ins() | {grant(name) for name in GRANTED}
+        opened |= (
+            {expose(path) for path in EXPOSED} | hand_ins() | {grant(name) for name in {*GRANTED, *tried() - FILTERED}}
+        )
         return frozenset(opened | {drop(what) for what in ("init", "read-only", "private-root", "clean-up")})
 
     def check_available(self, spec: BoxSpec) -> None:

@@ -27,7 +27,7 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
-from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.capabilities import FILTERED, number_of, tried
 from pytest_isolation.technologies.docker import attach, image, limits, observer, settings
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.start import Start
@@ -46,8 +46,8 @@ GRANTED = (
     "SYS_MODULE",
     "SYSLOG", "LINUX_IMMUTABLE",
 )  # fmt: skip
-
-
+UNGRANTED = FILTERED | {"CHECKPOINT_RESTORE"}
+"""Engine 20.10 knows no capability of the last name."""
 DROPPED = ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "private-root")
 
 
@@ -68,7 +68,7 @@ class Docker:
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
         opened |= {drop(what) for what in DROPPED}
         opened |= {expose(path) for path in settings.EXPOSED} | hand_ins()
-        opened |= {grant(name) for name in GRANTED if _machine_has(name)}
+        opened |= {grant(name) for name in {*GRANTED, *tried() - UNGRANTED} if _machine_has(name)}
         if os.geteuid() == 0:
             # Opened from the host's side, by a mount the daemon is not asked for.
             opened |= {drop("cgroup-ro"), drop("propagation")}

@@ -29,7 +29,7 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
-from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.capabilities import number_of, tried
 from pytest_isolation.technologies.handed import hand_ins
 from pytest_isolation.technologies.lxc import limits, state
 from pytest_isolation.technologies.lxc.configuration import EXPOSED, INCLUDED, NAMESPACES
@@ -62,7 +62,8 @@ class Lxc:
         opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in EXPOSED} | hand_ins()
         opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root", "close-fds", "init")}
         if os.geteuid() == 0:
-            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}
+            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")}
+            opened |= {grant(name) for name in {*GRANTED, *tried()}}
             opened |= {drop(what) for what in ("clean-up", "exec-group", "cgroup-ro", "devices")}
         return frozenset(opened)
 

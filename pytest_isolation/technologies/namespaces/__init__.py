@@ -20,13 +20,15 @@ from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, 
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
-from pytest_isolation.technologies.capabilities import holes
+from pytest_isolation.technologies.capabilities import holes, tried
 from pytest_isolation.technologies.handed import hand_ins
 from pytest_isolation.technologies.namespaces.clone import CLONE
 from pytest_isolation.technologies.namespaces.start import JOINED, Start, kept
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces, root
 
 __all__ = ["Namespaces"]
+
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
 
 
 class Namespaces:
@@ -57,7 +59,7 @@ class Namespaces:
             )
         }
         opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")} | hand_ins()
-        opened |= holes(("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE"))
+        opened |= holes({*GRANTED, *tried()})
         if root():
             opened |= {drop("propagation"), drop("clean-up"), drop("devices"), share("user")}
         return frozenset(opened)

@@ -30,6 +30,7 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
+from pytest_isolation.technologies.capabilities import tried
 from pytest_isolation.technologies.handed import Handed, hand_ins, handed
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
@@ -90,7 +91,8 @@ class OciRuntime:
         opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in bundle.EXPOSED} | hand_ins()
         opened |= {drop(what) for what in ("masks", "read-only", "close-fds", "private-root")}
         if os.geteuid() == 0:
-            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {grant(name) for name in GRANTED}
+            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")}
+            opened |= {grant(name) for name in {*GRANTED, *tried()}}
             opened |= {drop(what) for what in ("cgroup-ro", "propagation", "clean-up")}
         return frozenset(opened)
 

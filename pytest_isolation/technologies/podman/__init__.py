@@ -22,7 +22,7 @@ from pytest_isolation.boxes.weakenings import (
 )
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
-from pytest_isolation.technologies.capabilities import holes
+from pytest_isolation.technologies.capabilities import FILTERED, holes, tried
 from pytest_isolation.technologies.docker.limits import check_swap
 from pytest_isolation.technologies.handed import hand_ins
 from pytest_isolation.technologies.podman import arguments, attach
@@ -57,7 +57,7 @@ class Podman:
         opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
         opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
         opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root")}
-        opened |= {expose(path) for path in arguments.EXPOSED} | hand_ins() | holes(GRANTED)
+        opened |= {expose(path) for path in arguments.EXPOSED} | hand_ins() | holes({*GRANTED, *tried() - FILTERED})
         if arguments.euid_is_root():
             # Opened from the host's side, by a mount that Podman is not asked for.
             opened |= {drop("cgroup-ro"), drop("propagation")}

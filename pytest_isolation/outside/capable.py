@@ -1,0 +1,222 @@
+"""What each capability lets a process do, tried by the least harmful call that asks for it: capabilities(7).
+
+Each is made by a child of the box's own, on things of its own (a memory file, its own limits, nothing at all), and so
+that it has no effect where it is allowed: with arguments that are refused *after* the kernel has looked for the
+capability, or with the value that is there.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Program, Replies, Reply
+from pytest_isolation.agent.memory import In, Step
+from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD
+from pytest_isolation.outside.network import sockaddr_in
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc
+
+IDS = 1, 2**31 - 2
+"""Users and groups that are drawn."""
+NAME = "pytest-isolation-nothing"
+"""A file that is not there."""
+
+LOG_CONSOLE_LEVEL, TOO_LONG = 8, 9  # syslog(2)
+FIBMAP, FS_IOC_SETFLAGS, FS_APPEND_FL = 1, 0x4008_6602, 0x20  # ioctl(2), ioctl_iflags(2)
+RLIMIT_MEMLOCK = 8  # getrlimit(2)
+CLOCK_REALTIME_ALARM = 8  # timerfd_create(2)
+PERF_TYPE_SOFTWARE, PERF_ATTR_SIZE = 1, 112  # perf_event_open(2)
+BPF_MAP_CREATE, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC = 0, 11, 1  # bpf(2)
+IPC_STAT, IPC_RMID, IPC_PRIVATE, IPC_CREAT = 2, 0, 0, 0o1000
+PR_CAPBSET_DROP = 24  # prctl(2)
+VFS_CAP_REVISION_2 = 0x0200_0000
+ANONYMOUS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    name: str
+    """capabilities(7), without CAP_."""
+    does: str
+    """What a process with it does: completes "no process of the box ..."."""
+    act: Callable[[Proc, int], Reply]
+    """By a child of the box, with a number from IDS: the reply of the call that asks for the capability."""
+    past: frozenset[int] = frozenset()
+    """Errnos by which the kernel refuses what it was asked for, once it has found the capability."""
+    host: bool = False
+    """It acts on the machine; else it takes a layer of defence away."""
+
+    @property
+    def slug(self) -> str:
+        return self.name.lower().replace("_", "-")
+
+    def had(self, reply: Reply) -> bool:
+        """Whether the reply is one of a process that has the capability."""
+        return reply.ok or reply.errno in self.past
+
+
+REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
+"""How a kernel, or a filter, says no."""
+
+
+def _memory_file(proc: Proc, last: Callable[[Program, Step], Step]) -> Reply:
+    """The reply of the last call of a program that begins with a memory file; a file's refusal where there is none."""
+    program = Program(stop_on_error=True)
+    last(program, program.memfd_create("pytest-isolation"))
+    return _last(proc.run(program))
+
+
+def _last(replies: Replies) -> Reply:
+    return replies[len(replies) - 1]
+
+
+def _ioctl(request: int, argument: bytes) -> Callable[[Proc, int], Reply]:
+    return lambda proc, _: _memory_file(proc, lambda program, fd: program.ioctl(fd, request, In(argument)))
+
+
+def _hang_up(proc: Proc, _: int) -> Reply:
+    proc.setsid()  # without a terminal there is nothing to hang up
+    return proc._call("vhangup")
+
+
+def _lock_memory(proc: Proc, _: int) -> Reply:
+    program = Program(stop_on_error=True)
+    program.prlimit64(0, RLIMIT_MEMLOCK, (0, 0))
+    program.mlock(program.mmap(0, 4096, 3, ANONYMOUS), 4096)
+    return _last(proc.run(program))
+
+
+def _stat_segment(proc: Proc, _: int) -> Reply:
+    """Its owner may not look at a segment of mode 0, but for the capability."""
+    program = Program()
+    made = program.shmget(IPC_PRIVATE, 4096, IPC_CREAT)
+    asked = program.shmctl(made, IPC_STAT)
+    program.shmctl(made, IPC_RMID)
+    replies = proc.run(program)
+    return replies[asked] if replies[made].ok else replies[made]
+
+
+def _perf(proc: Proc, _: int) -> Reply:
+    attributes = struct.pack("<2I", PERF_TYPE_SOFTWARE, PERF_ATTR_SIZE).ljust(PERF_ATTR_SIZE, b"\0")
+    return proc.perf_event_open(attributes, -1, 0)
+
+
+def _bpf(proc: Proc, _: int) -> Reply:
+    attributes = struct.pack("<5I", BPF_MAP_TYPE_LPM_TRIE, 8, 4, 1, BPF_F_NO_PREALLOC).ljust(120, b"\0")
+    return proc.bpf(BPF_MAP_CREATE, attributes)
+
+
+def _open_map(proc: Proc, _: int) -> Reply:
+    """A file in map_files, which only a process that saves and restores others may follow: proc_pid_map_files(5)."""
+    program = Program(stop_on_error=True)
+    fd = program.openat(AT_FDCWD, "/proc/self/map_files", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    names = program.getdents64(fd, 4096)
+    replies = proc.run(program)
+    if not replies.ran(names) or not replies[names].data:
+        return _last(replies)
+    data, at, found = replies[names].data, 0, ""
+    while at < len(data):
+        length = int.from_bytes(data[at + 16 : at + 18], "little")
+        found = os.fsdecode(data[at + 19 : at + length].split(b"\0", 1)[0])
+        at += length
+    return proc.openat(AT_FDCWD, f"/proc/self/map_files/{found}", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _open_closed(proc: Proc, _: int) -> Reply:
+    """A file of mode 0 of one's own, opened again."""
+    fd = proc.memfd_create("pytest-isolation")
+    proc.fchmod(fd.value, 0)
+    return proc.openat(AT_FDCWD, f"/proc/self/fd/{fd.value}", os.O_RDWR | os.O_CLOEXEC)
+
+
+def _bind_low(proc: Proc, number: int) -> Reply:
+    fd = proc.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    return proc.bind(fd.value, sockaddr_in("127.0.0.1", 512 + number % 512)) if fd.ok else fd
+
+
+def _make_node(proc: Proc, number: int) -> Reply:
+    """A node of /dev/null's number, removed in the same round trip."""
+    name = f"/tmp/pytest-isolation-{number}"
+    program = Program()
+    made = program.mknodat(AT_FDCWD, name, 0o020600, os.makedev(1, 3))
+    program.unlinkat(AT_FDCWD, name)
+    return proc.run(program)[made]
+
+
+_CAPABILITY = struct.pack("<5I", VFS_CAP_REVISION_2 | 1, 1 << 10, 0, 0, 0)
+
+TABLE = (
+    Capability(
+        "SYS_BOOT", "asks for a reboot", lambda proc, _: proc.reboot(0, 0, 0), frozenset({errno.EINVAL}), host=True
+    ),
+    Capability(
+        "SYS_RAWIO",
+        "asks where on the disk a file lies",
+        _ioctl(FIBMAP, bytes(4)),
+        frozenset({errno.EINVAL}),
+        host=True,
+    ),
+    Capability(
+        "SYS_PACCT",
+        "switches the accounting of processes",
+        lambda proc, _: proc.acct(f"/{NAME}"),
+        frozenset({errno.ENOENT}),
+        host=True,
+    ),
+    Capability(
+        "SYSLOG",
+        "sets what of the kernel's log the console shows",
+        lambda proc, _: proc.syslog(LOG_CONSOLE_LEVEL, TOO_LONG),
+        frozenset({errno.EINVAL}),
+        host=True,
+    ),
+    Capability("SYS_TTY_CONFIG", "hangs up a terminal", _hang_up),
+    Capability("SYS_NICE", "takes precedence over others", lambda proc, n: proc.setpriority(0, 0, -1 - n % 19)),
+    Capability("IPC_LOCK", "locks memory beyond its limit", _lock_memory),
+    Capability("IPC_OWNER", "looks at a shared memory segment that nobody may look at", _stat_segment),
+    Capability("LINUX_IMMUTABLE", "makes a file append-only", _ioctl(FS_IOC_SETFLAGS, struct.pack("<Q", FS_APPEND_FL))),
+    Capability(
+        "WAKE_ALARM",
+        "sets an alarm that wakes the machine",
+        lambda proc, _: proc.timerfd_create(CLOCK_REALTIME_ALARM, os.O_CLOEXEC),
+    ),
+    Capability("PERFMON", "counts events of a whole processor", _perf, host=True),
+    Capability("BPF", "makes a BPF map that only the privileged make", _bpf),
+    Capability("CHECKPOINT_RESTORE", "opens what a process has mapped by its place in memory", _open_map),
+    Capability(
+        "CHOWN",
+        "gives a file away",
+        lambda proc, n: _memory_file(proc, lambda program, fd: program.fchownat(fd, "", n, -1, AT_EMPTY_PATH)),
+    ),
+    Capability("DAC_OVERRIDE", "opens a file whose mode lets nobody", _open_closed),
+    Capability("SETUID", "becomes another user", lambda proc, n: proc.setresuid(n, n, n)),
+    Capability("SETGID", "becomes another group", lambda proc, n: proc.setresgid(n, n, n)),
+    Capability(
+        "SETPCAP",
+        "changes its bounding set",
+        lambda proc, n: proc.prctl(PR_CAPBSET_DROP, n % 40),
+    ),
+    Capability(
+        "SETFCAP",
+        "gives a file capabilities",
+        lambda proc, _: _memory_file(
+            proc,
+            lambda program, fd: program._call(
+                "fsetxattr", fd, "security.capability", In(_CAPABILITY), len(_CAPABILITY), 0
+            ),
+        ),
+    ),
+    Capability("SYS_CHROOT", "changes its root directory", lambda proc, _: proc.chroot("/")),
+    Capability("MKNOD", "makes a device node", _make_node),
+    Capability("NET_BIND_SERVICE", "takes a port below 1024", _bind_low),
+)
+"""In no order that matters.  Not here: what other guarantees try (SYS_ADMIN, SYS_PTRACE, SYS_TIME, NET_ADMIN, NET_RAW,
+DAC_READ_SEARCH), what needs a second user or a module to be tried (KILL, FOWNER, FSETID, LEASE, SYS_MODULE), and what
+would leave a trace (AUDIT_*)."""
