@@ -2,6 +2,7 @@
 
 `pytest-isolation in-vm [ARGUMENT…]`: `pytest --isolation ARGUMENT…` inside such a machine.
 `pytest-isolation diff A.json B.json`: what a later run has weaker, stronger, new or gone.
+`pytest-isolation report A.json FORMAT:PATH`: a report that is there in another format.
 
 Other packages, and inception/, add commands by the entry point group COMMANDS.
 """
@@ -12,7 +13,7 @@ import argparse
 import sys
 from importlib.metadata import entry_points
 
-from pytest_isolation.report import diff
+from pytest_isolation.report import convert, diff
 
 COMMANDS = "pytest_isolation.commands"
 """Entry point group: NAME -> a module with `HELP`, `add_arguments(parser)` and `run(arguments) -> exit status`."""
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     """The exit status of the command."""
     parser = argparse.ArgumentParser(prog="pytest-isolation", description="Measures what isolates.")
     commands = parser.add_subparsers(dest="command", required=True)
-    others = {"diff": diff} | {found.name: found.load() for found in entry_points(group=COMMANDS)}
+    others = {"diff": diff, "report": convert} | {found.name: found.load() for found in entry_points(group=COMMANDS)}
     for name, command in others.items():
         command.add_arguments(commands.add_parser(name, help=command.HELP))
     machine = commands.add_parser("docker-vm", help="a Docker daemon in a virtual machine, for as long as COMMAND runs")

@@ -359,6 +359,11 @@ class Session:
                 for key in ("box", "guarantee", "door", "sibling", "verdict", "claim", "control", "proof")
                 if row.get(key) is not None
             ]
+            if (promise := promise_of(item)) is not None:
+                item.user_properties += [
+                    ("isolation.severity", str(promise.consequence.severity)),
+                    ("isolation.consequence", promise.consequence.phrase),
+                ]
         if row is not None and call.when in ("setup", "call"):
             report.isolation = row  # type: ignore[attr-defined]
         return report

@@ -87,6 +87,8 @@ def test_junit(tmp_path: Path, workers: str) -> None:
     for value in found.values():
         assert value["isolation.guarantee"] == "pid.signal-out-refused"
         assert value["isolation.control"] == "fired"
+        assert value["isolation.severity"] == "host"
+        assert value["isolation.consequence"] == "signals processes of the host"
         assert value["isolation.verdict"] == ("violated" if value["isolation.box"] == "host" else "holds")
     (host,) = [case for name, case in cases.items() if name.endswith("[host]")]
     skipped = host.find("skipped")
