@@ -39,7 +39,10 @@ PR_SET_PDEATHSIG = 1
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
 TIMED = ("cg.cpu.",)
-"""Guarantees that are measured in processor time: no other cell of the run is measured meanwhile."""
+"""Guarantees that are measured in processor time: no other cell of the run is measured meanwhile.
+
+They come last of their box, when there are few others that have to wait.
+"""
 Measure = Callable[["pytest.Function"], dict[str, Any]]
 
 
@@ -152,7 +155,12 @@ class Jobs:
             pipe.write(json.dumps(tell()).encode())
 
     def _take(self, item: pytest.Function) -> None:
-        """Measure one cell and those like it, unless somebody has, or does so now."""
+        """Measure one cell and those like it, unless somebody has, or does so now.
+
+        The run measures what is timed: when it comes to it there is little left that would have to wait.
+        """
+        if is_timed(item):
+            return
         with self._turn(item) as turn:
             if _locked(turn):
                 self._measure_alike(item)
@@ -167,14 +175,13 @@ class Jobs:
 
     def _measure(self, item: pytest.Function) -> dict[str, Any]:
         """Measure one cell, beside those of the other processes unless it is timed."""
-        promise = promise_of(item)
-        timed = promise is not None and promise.id.startswith(TIMED)
-        machine = os.open(self._directory, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(machine, fcntl.LOCK_EX if timed else fcntl.LOCK_SH)
+        how = fcntl.LOCK_EX if is_timed(item) else fcntl.LOCK_SH
+        with (self._directory / "gate").open("a") as gate, (self._directory / "machine").open("a") as machine:
+            # Whoever waits for the machine keeps the gate, else one after the other of the rest would go before it.
+            fcntl.flock(gate, how)
+            fcntl.flock(machine, how)
+            fcntl.flock(gate, fcntl.LOCK_UN)
             return self._measure_it(item)
-        finally:
-            os.close(machine)
 
     @contextmanager
     def _turn(self, item: pytest.Function) -> Iterator[IO[str]]:
@@ -216,6 +223,12 @@ def helpable(items: Sequence[pytest.Item]) -> list[pytest.Function]:
         and (cell := cell_of(item)) is not None
         and not (cell.proof or cell.spec.attached or cell.sibling is not None)
     ]
+
+
+def is_timed(item: pytest.Item) -> bool:
+    """Whether the cell of an item is measured in processor time."""
+    promise = promise_of(item)
+    return promise is not None and promise.id.startswith(TIMED)
 
 
 def box_of(item: pytest.Item) -> str | None:

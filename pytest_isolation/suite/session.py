@@ -39,7 +39,7 @@ from pytest_isolation.suite.collect import (
 )
 from pytest_isolation.suite.controls import BROKEN, Controls, prove
 from pytest_isolation.suite.gather import Gatherer
-from pytest_isolation.suite.jobs import Jobs, helpable, how_many
+from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_timed
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
@@ -238,15 +238,18 @@ class Session:
                 at = key(promise, cell)
                 self.planned.add((at["box"], at["guarantee"], at["door"], at["sibling"]))
 
-    def _order(self, item: pytest.Item) -> tuple[int, int, bool, str]:
-        """Box by box, door by door, and there the checks that share a spec together; then pairs, then other tests."""
+    def _order(self, item: pytest.Item) -> tuple[int, int, bool, bool, str]:
+        """Box by box, door by door, and there the checks that share a spec together, but what is timed after the rest.
+
+        Then pairs, then other tests.
+        """
         cell = cell_of(item)
         if cell is None:
-            return 2, 0, False, ""
+            return 2, 0, False, False, ""
         names = [one.spec.name for one in self.chosen]
         promise = promise_of(item)
         changes = repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
-        return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, changes
+        return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, is_timed(item), changes
 
     # -- measuring ------------------------------------------------------------------------
 

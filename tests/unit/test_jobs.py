@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Event, Thread
 from types import SimpleNamespace
 from typing import Any
 
@@ -48,24 +50,24 @@ def test_on_a_full_disk_the_run_measures_by_itself(full: Path) -> None:
     assert Jobs(full, [CELL], lambda item: ROW).measured(CELL) == ROW
 
 
-def _alike(name: str) -> Any:
+def _alike(id: str, inputs: str = "pid.all") -> Any:
     """A cell of a guarantee that is asked for the same inputs as others."""
     promise = guarantee(
-        f"pid.{name}",
+        id,
         claim="c",
         sources=("man:kill(2)",),
         severity=severity.host("signals processes of the host"),
         falsified_by=weaken.share("pid"),
-        inputs="pid.all",
+        inputs=inputs,
     )
     cell = Cell(BoxSpec(technology="host", name="host"))
     return SimpleNamespace(
-        nodeid=f"isolation::{name}", function=promise(lambda box: None), callspec=SimpleNamespace(params={"box": cell})
+        nodeid=f"isolation::{id}", function=promise(lambda box: None), callspec=SimpleNamespace(params={"box": cell})
     )
 
 
 def test_cells_of_the_same_inputs_are_measured_by_one_process(tmp_path: Path) -> None:
-    first, second = _alike("a"), _alike("b")
+    first, second = _alike("pid.a"), _alike("pid.b")
     measured: list[tuple[str, str]] = []
 
     def by(who: str) -> Jobs:
@@ -79,3 +81,53 @@ def test_cells_of_the_same_inputs_are_measured_by_one_process(tmp_path: Path) ->
     assert one.measured(first)["row"] == {"verdict": first.nodeid}
     assert other.measured(second)["row"] == {"verdict": second.nodeid}
     assert measured == [("one", first.nodeid), ("one", second.nodeid)]
+
+
+def test_what_is_timed_is_left_to_the_run(tmp_path: Path) -> None:
+    quick, timed = _alike("pid.a", inputs=""), _alike("cg.cpu.b", inputs="")
+    measured: list[str] = []
+
+    def measure(item: Any) -> dict[str, Any]:
+        measured.append(item.nodeid)
+        return {"row": {}, "measured": {}}
+
+    jobs = Jobs(tmp_path, [timed, quick], measure)
+    reader, writer = os.pipe()
+    with os.fdopen(reader):
+        jobs._help(0, writer, dict)
+    assert measured == [quick.nodeid]
+    assert jobs.measured(timed) == {"row": {}, "measured": {}}
+    assert measured == [quick.nodeid, timed.nodeid]
+
+
+def test_who_waits_for_the_machine_comes_before_those_that_begin_later(tmp_path: Path) -> None:
+    """A shared lock is given to whoever asks: with three helpers one of them always has it."""
+    quick, timed = _alike("pid.a", inputs=""), _alike("cg.cpu.b", inputs="")
+    begun, may_end = Event(), Event()
+    order: list[str] = []
+
+    def measure(item: Any) -> dict[str, Any]:
+        if not begun.is_set():
+            begun.set()
+            may_end.wait(10)
+        order.append(item.nodeid)
+        return {}
+
+    jobs = Jobs(tmp_path, [quick, timed], measure)
+    threads = [Thread(target=jobs._measure, args=(item,)) for item in (quick, timed, quick)]
+    for waiting, thread in enumerate(threads):
+        thread.start()
+        begun.wait(10)
+        while waiting and len(_waiting(tmp_path)) < waiting:
+            time.sleep(0.01)
+    may_end.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == [quick.nodeid, timed.nodeid, quick.nodeid]
+
+
+def _waiting(directory: Path) -> list[str]:
+    """The lines of /proc/locks of locks in `directory` that are waited for: proc_locks(5)."""
+    files = {f":{path.stat().st_ino} " for path in directory.iterdir()}
+    lines = Path("/proc/locks").read_text().splitlines()
+    return [line for line in lines if "->" in line and any(file in line for file in files)]
