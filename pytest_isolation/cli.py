@@ -43,8 +43,8 @@ def main(argv: list[str] | None = None) -> int:
 def run_machine(given: argparse.Namespace) -> int:
     """The command's exit status, or pytest's; 2, with one paragraph, when the machine did not start."""
     from pytest_isolation.errors import IsolationError
+    from pytest_isolation.guarantees.domains import checks_directory
     from pytest_isolation.machines import command
-    from pytest_isolation.suite.collect import checks_directory
 
     words = given.program[1:] if given.program[:1] == ["--"] else given.program
     try:

@@ -20,6 +20,7 @@ from pytest_isolation import Box, BoxSpec, Unavailable
 from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
 from pytest_isolation.boxes.image import Entry, Image, base_image
+from pytest_isolation.guarantees.domains import domains
 from pytest_isolation.guarantees.guarantee import EXAMPLES
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.machines import DockerMachine
@@ -35,8 +36,13 @@ HARDENED = (
 
 ROOT = tuple(option for option in HARDENED if not option.startswith("--user"))
 """The same, as root without a capability."""
-ASKED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon")
-"""The domains that can be asked of a box nobody started for the check; the limits cannot."""
+ASKED = tuple(one.name for one in domains().values() if one.attached and one.name not in ("cg", "cap", "nnp"))
+"""The domains that can be asked of a box nobody started for the check.
+
+Without its limits, which are asked where a test says so, and its rights, of which no prediction is written.
+"""
+PREDICTED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon")
+"""Those of which it was written down what the containers of other people break."""
 EXAMPLES_MAX = 60
 Verdicts = dict[str, str]
 

@@ -57,11 +57,13 @@ class Unlike:
     """A way in which our process in somebody else's box is not as the box's own are.
 
     `spoils`: the verdicts that it takes away from the `guarantees`, which are ids with * for any text.
+    `rests_on`: instead of them, the property that is not alike; the domains of guarantees say which rest on it.
     """
 
     what: str
     guarantees: tuple[str, ...] = ("*",)
     spoils: frozenset[str] = VIOLATED | HOLDS
+    rests_on: str = ""
 
     def spoiling(self, guarantee: str, verdict: str) -> bool:
         return verdict in self.spoils and any(fnmatchcase(guarantee, pattern) for pattern in self.guarantees)
@@ -90,6 +92,8 @@ class Parts:
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
     unlike: tuple[Unlike, ...] = ()
+    unseen: tuple[Unlike, ...] = ()
+    """Ways in which nobody can see whether our process is as the box's own are."""
     beside: tuple[Unlike, ...] = ()
     """Ways in which the box beside this one is not as its real neighbours are."""
     facts: dict[str, Any] = field(default_factory=dict)

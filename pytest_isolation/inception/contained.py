@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.guarantees.domains import Domain, domains
 from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.inception.row import InceptionRow
-from pytest_isolation.report.cells import DOMAINS
 from pytest_isolation.technologies.capabilities import NAMES
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ WHY = {
     "I14": "A container has no disk of the machine.",
 }
 """Rule -> what a student should know of it; the `why` of its rows."""
-MEASURED = {"I10": "pid", "I11": "mnt", "I12": "net", "I13": "cg", "I14": "dev"}
-"""Rule -> the domain of the guarantees it sums up."""
 KERNEL_CAPABILITIES = len(NAMES)
 COUNT = "violating_examples"
 """What every violation's evidence has beside what was seen."""
@@ -51,7 +49,7 @@ Said = tuple[str, str, Iterable[str], str, str, Sequence[str]]
 def judge(path: str, facts: Facts, results: Sequence[ResultRow], claims: Mapping[str, str]) -> Iterator[InceptionRow]:
     """Rows of every rule in WHY; `claims` says what each guarantee promises."""
     said = [*_owned(facts), *_privileges(facts), *_written(facts), *_network(facts), *_taken(facts)]
-    said += [one for rule, domain in MEASURED.items() for one in _domain(rule, domain, results, claims)]
+    said += [one for rule, domain in measured().items() for one in _domain(rule, domain, results, claims)]
     for rule, verdict, services, says, fix, evidence in said:
         yield _row(path, rule, verdict, f"{_and(services)}: {says}", fix, evidence)
 
@@ -203,13 +201,18 @@ def _taken(facts: Facts) -> Iterator[Said]:
         yield "I09", "pass", sound, "without Docker's socket, and not privileged", "", ()
 
 
-def _domain(rule: str, domain: str, results: Sequence[ResultRow], claims: Mapping[str, str]) -> Iterator[Said]:
+def measured() -> Mapping[str, Domain]:
+    """Rule -> the domain of the guarantees it sums up."""
+    return {one.inception: one for one in domains().values() if one.inception is not None}
+
+
+def _domain(rule: str, domain: Domain, results: Sequence[ResultRow], claims: Mapping[str, str]) -> Iterator[Said]:
     """One row of what holds, and one for each guarantee that does not."""
     held: dict[str, list[str]] = {}
     broken: dict[str, list[ResultRow]] = {}
     undecided: dict[str, list[ResultRow]] = {}
     for row in results:
-        if not row.guarantee.startswith(f"{domain}."):
+        if not row.guarantee.startswith(f"{domain.name}."):
             continue
         if row.verdict is Verdict.HOLDS:
             held.setdefault(row.guarantee, []).append(row.box)
@@ -220,7 +223,7 @@ def _domain(rule: str, domain: str, results: Sequence[ResultRow], claims: Mappin
     if held:
         seen = [f"{id} holds in {_and(names)}: {claims[id]}" for id, names in held.items()]
         names = [name for names in held.values() for name in names]
-        yield rule, "pass", names, f"{_number(len(held))} about {DOMAINS[domain]}", "", seen
+        yield rule, "pass", names, f"{_number(len(held))} about {domain.title}", "", seen
     for id, rows in broken.items():
         seen = []
         for row in rows:

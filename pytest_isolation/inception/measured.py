@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.guarantees.domains import domains
 from pytest_isolation.inception import contained, services
 from pytest_isolation.inception.live import LABEL, running
 from pytest_isolation.suite.measure import Check, built_in, measure
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
     from pytest_isolation.report.run import BoxRow, Run
 
-LEFT_OUT = ("port",)
-"""Domains that say nothing about isolation."""
 FACTS = "contained"
 """The key of a service's facts among those of its box."""
 
@@ -33,7 +32,7 @@ FACTS = "contained"
 def askable() -> Iterator[tuple[Guarantee, Check]]:
     """The checks a running container can be asked: none that starts another, changes it, or uses it up."""
     for promise, test in built_in():
-        if promise.domain in LEFT_OUT or promise.intrusive or promise.box:
+        if not domains()[promise.domain].attached or promise.intrusive or promise.box:
             continue
         if promise.kind != "per-box":
             yield promise, test

@@ -52,27 +52,6 @@ LEGEND = (
 
 HELD = (HOLDS, HOLDS_UNPROVEN, UNPROMISED, UNPROMISED_UNPROVEN)
 
-DOMAINS = {
-    "pid": "processes",
-    "mnt": "mounts and files",
-    "net": "network",
-    "ipc": "shared memory, semaphores, message queues",
-    "uts": "host name",
-    "user": "users and user namespaces",
-    "cap": "capabilities",
-    "nnp": "privileges gained by a program",
-    "sec": "system call filter",
-    "key": "keys of the kernel",
-    "time": "clocks",
-    "proc": "what the kernel shows",
-    "cg": "resource limits",
-    "dev": "devices",
-    "daemon": "daemons of the host",
-    "fd": "open descriptors",
-    "env": "environment",
-    "port": "portability",
-}
-
 
 def sign_of(row: ResultRow) -> Sign:
     if row.verdict is Verdict.HOLDS:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from pytest_isolation.report.cells import DOMAINS, Matrix, Sign
+from pytest_isolation.guarantees.domains import title_of
+from pytest_isolation.report.cells import Matrix, Sign
 from pytest_isolation.report.lines import Paint, wrapped
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class Grid:
 
         lines = [line("guarantee", {column: (self.labels[column], "bold") for column in columns})]
         for domain, rows in self._lines:
-            lines.append(paint(f"{domain}: {DOMAINS[domain]}" if domain in DOMAINS else domain, "bold"))
+            lines.append(paint(title_of(domain), "bold"))
             for one in rows:
                 signs = {column: shown.of(one, column) for column in columns}
                 cells = {column: (self._text(sign), sign.colour) for column, sign in signs.items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_isolation.guarantees.domains import title_of, words_of
 from pytest_isolation.report import answer, given, pairs, summary, support
-from pytest_isolation.report.cells import DOMAINS, matrix
+from pytest_isolation.report.cells import Matrix, matrix
 from pytest_isolation.report.doors import differences, doors_of, named, places
 from pytest_isolation.report.why import lines as reasons
 from pytest_isolation.report.why import together
@@ -107,7 +108,7 @@ def _counts(run: Run) -> Iterator[str]:
     found = answer.counts(matrix(run))
     if found.lines:
         yield "## How many hold, of what could be asked"
-        lines = [[DOMAINS.get(domain, domain), *cells] for domain, cells in found.lines]
+        lines = [[words_of(domain), *cells] for domain, cells in found.lines]
         yield table(["", *found.columns], [*lines, ["all", *found.total]])
 
 
@@ -116,7 +117,7 @@ def _matrix(run: Run, title: str, shown: Matrix) -> Iterator[str]:
         return
     yield f"## {title}"
     for domain, guarantees in shown.domains:
-        yield f"### {domain}: {DOMAINS[domain]}" if domain in DOMAINS else f"### {domain}"
+        yield f"### {title_of(domain)}"
         rows = [
             [f"`{one.id}`", one.claim, *(shown.of(one, column).word for column in shown.columns)]
             for one in shown.lines(guarantees)

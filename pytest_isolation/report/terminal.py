@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_isolation.guarantees.domains import words_of
 from pytest_isolation.guarantees.verdicts import Control, Verdict
 from pytest_isolation.report import answer, given, pairs, proof, summary, support
-from pytest_isolation.report.cells import DOMAINS, matrix
+from pytest_isolation.report.cells import matrix
 from pytest_isolation.report.doors import differences
 from pytest_isolation.report.grid import Grid, fitting
 from pytest_isolation.report.lines import Paint, cut, painted, plain, wrapped
@@ -118,7 +119,7 @@ def _counts(shown: Matrix, grid: Grid, width: int, paint: Paint) -> Iterator[lis
     found = answer.counts(shown)
     if not found.lines:
         return
-    names = {domain: DOMAINS.get(domain, domain) for domain, _ in found.lines}
+    names = {domain: words_of(domain) for domain, _ in found.lines}
     first = max(len(TALLY), *map(len, names.values()))
     cells = dict(zip(found.columns, zip(*(line for _, line in found.lines), found.total, strict=True), strict=True))
     widths = {column: max(len(grid.labels[column]), *map(len, cells[column])) + 2 for column in found.columns}

@@ -12,6 +12,7 @@ import pytest
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import IsolationError, Lacking, NotStarted, Unsupported, WentAway
+from pytest_isolation.guarantees.domains import rests_on
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check, Ran, run_property
 from pytest_isolation.suite import fewer
@@ -127,7 +128,9 @@ def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
     if ran.trouble is not None or ran.unsupported is not None:
         return ran
     verdict = "holds" if ran.violation is None else "violated"
-    spoiling = [one.what for one in (*box.parts.unlike, *box.parts.beside) if one.spoiling(promise.id, verdict)]
+    unlike = [*box.parts.unlike, *box.parts.unseen, *box.parts.beside]
+    known = [replace(one, guarantees=rests_on(one.rests_on)) if one.rests_on else one for one in unlike]
+    spoiling = [one.what for one in known if one.spoiling(promise.id, verdict)]
     if not spoiling:
         return ran
     seen = "it held for" if verdict == "holds" else "it was broken by"

@@ -14,23 +14,13 @@ from typing import Any, NamedTuple
 import pytest
 
 from pytest_isolation.errors import UsageError
+from pytest_isolation.guarantees.domains import checks_directory, domains
 from pytest_isolation.guarantees.family import guarantees_of
 from pytest_isolation.guarantees.guarantee import Guarantee
 
 PACKAGE = "pytest_isolation_checks"
 GROUP = "pytest_isolation.guarantees"
 """The entry point group through which other packages add guarantees to `pytest --isolation`."""
-
-
-def checks_directory() -> Path:
-    """Inside the package in a wheel, beside it in a checkout.  Raises UsageError when it is in neither."""
-    package = Path(__file__).parents[1]
-    for place in (package / "checks", package.parent / "checks"):
-        if place.is_dir():
-            return place
-    raise UsageError(
-        f"the built-in checks are not in this installation ({package / 'checks'} is missing); reinstall it"
-    )
 
 
 class CheckFile(NamedTuple):
@@ -73,8 +63,14 @@ def load_check(path: Path, name: str = "") -> ModuleType:
 
 
 def check_files() -> list[Path]:
-    """Every test_*.py in a domain's directory, or in one below it."""
-    return sorted(checks_directory().glob("*/**/test_*.py"))
+    """Every test_*.py in a domain's directory, or in one below it; in the order of the domains.
+
+    Raises UsageError for a domain without a record, or with a wrong one.
+    """
+    order = list(domains())
+    return sorted(
+        checks_directory().glob("*/**/test_*.py"), key=lambda path: (order.index(_below_checks(path)[0]), path)
+    )
 
 
 def _below_checks(path: Path) -> tuple[str, ...]:
@@ -126,8 +122,18 @@ def _load_theirs(file: CheckFile) -> ModuleType:
 
 
 def built_in_guarantees() -> list[Guarantee]:
-    """Every guarantee of the suite, in the order of a report."""
-    return list(_declared(map(load_check, check_files())).values())
+    """Every guarantee of the suite, in the order of a report.
+
+    Raises UsageError for one in another domain's directory.
+    """
+    found = list(_declared(map(load_check, check_files())).values())
+    for promise in found:
+        if promise.domain != (directory := _below_checks(Path(promise.file))[0]):
+            raise UsageError(
+                f"{Path(promise.file).name}: {promise.id} is of domain {promise.domain}, and its file is in "
+                f'checks/{directory}; move the file, or give it an id that begins with "{directory}."'
+            )
+    return found
 
 
 def all_guarantees() -> list[Guarantee]:

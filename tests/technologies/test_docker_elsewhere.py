@@ -25,7 +25,7 @@ from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import lend, technology
 from pytest_isolation.technologies.docker import attach, observer
 from pytest_isolation.technologies.docker.daemon import connect
-from tests.owners import ASKED, HARDENED, ROOT, TODAYS_MASKS, Owner, Verdicts, changes, owner, verdicts, with_todays
+from tests.owners import HARDENED, PREDICTED, ROOT, TODAYS_MASKS, Owner, Verdicts, changes, owner, verdicts, with_todays
 from tests.runs import run
 from tests.support import built_in_checks, need
 
@@ -149,7 +149,7 @@ PRIVILEGED = {
     "user": (HARDENED, {"mnt.userns-mount-denied", "mnt.fresh-proc-denied", "proc.masked-unreadable"}),
 }  # fmt: skip
 """Who runs in the hardened container -> the container, and what --privileged breaks in it."""
-DOMAINS = (*ASKED, "cg")
+DOMAINS = (*PREDICTED, "cg")
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.owners import ASKED, Owner, Verdicts, attached, owner, verdicts
+from tests.owners import PREDICTED, Owner, Verdicts, attached, owner, verdicts
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
-DOMAINS = (*ASKED, "fd", "env", "cg")
+DOMAINS = (*PREDICTED, "fd", "env", "cg")
 EXAMPLES = 5
 PROPAGATION = subprocess.run(["findmnt", "-no", "PROPAGATION", "/"], capture_output=True, text=True).stdout
 """Docker refuses rslave where / is private."""

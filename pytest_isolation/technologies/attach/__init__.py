@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.boxes.box import HOLDS, Box, Parts, Unlike
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.technologies import lend
-from pytest_isolation.technologies.attach import target
+from pytest_isolation.technologies.attach import likeness, target
 from pytest_isolation.technologies.attach.join import Joining
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 
@@ -69,6 +69,7 @@ class Attach:
             root=found.place / "root",
             enter=lambda: joining.run(),
             unlike=joining.unlike,
+            unseen=(likeness.UNSEEN,),
             beside=(NEIGHBOURS,),
             facts={"measured": joining.facts()},
         )

@@ -1,6 +1,6 @@
 """Are two processes confined alike?  What the host's /proc says of both, side by side.
 
-What cannot be seen there: the securebits, the session keyring.
+What cannot be seen there: the securebits, and the session keyring (UNSEEN).
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ LIMITS = {
 }  # fmt: skip
 """As /proc/PID/limits calls them: prlimit(2) reads another user's with CAP_SYS_RESOURCE only."""
 BOTH = HOLDS | VIOLATED
+KEYRING = "session keyring"
+UNSEEN = Unlike(
+    f"its {KEYRING} cannot be read, and our process has a new one (session-keyring(7))",
+    rests_on=KEYRING,
+    spoils=HOLDS,
+)
+"""A box whose processes have the keyring of whoever started it is in possession of keys that our process is not."""
 
 
 def view(pid: int) -> dict[str, Any]:
@@ -93,18 +100,7 @@ def compare(theirs: dict[str, Any], ours: dict[str, Any], because: dict[str, str
         elif name in ("seccomp", "no_new_privs"):
             yield Unlike(what, spoils=VIOLATED)
         else:
-            yield Unlike(what, RESTS_ON.get(name, ("*",)), BOTH)
-
-
-RESTS_ON = {
-    "control groups": ("cg.*", "dev.*", "pid.host-sees-box"),
-    "limits": ("cg.*", "port.*"),
-    "oom_score_adj": ("cg.mem.*",),
-    "scheduling": ("cg.cpu*", "pid.sched-cross-refused"),
-    "memory nodes": ("cg.mem.*",),
-    "umask": ("mnt.*", "port.*"),
-}
-"""The guarantees that rest on each; all of them on what is not here."""
+            yield Unlike(what, rests_on=name, spoils=BOTH)
 
 
 def _text(name: str, value: Any) -> str:
