@@ -57,11 +57,13 @@ def install(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         key = python, tuple(extra)
         if key not in made:
             folder = tmp_path_factory.mktemp("venv")
-            call(python, "-m", "venv", folder, cwd=folder)
+            # This one's pip installs for it: one of its own is the dearer half of an environment.
+            call(python, "-m", "venv", "--without-pip", folder, cwd=folder)
             own = "".join(one for one in extra if one.startswith("["))
             others = [one for one in extra if not one.startswith("[")]
-            call(folder / "bin" / "pip", "install", "-q", f"{wheel}{own}", *others, cwd=folder)
             made[key] = folder / "bin" / "python"
+            pip = (sys.executable, "-m", "pip", "--python", made[key])
+            call(*pip, "install", "-q", "--disable-pip-version-check", f"{wheel}{own}", *others, cwd=folder)
         return made[key]
 
     return environment
