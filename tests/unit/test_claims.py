@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -334,3 +336,11 @@ def test_an_id_map_is_one_fact_with_one_verdict(technology: str) -> None:
     spec = BoxSpec(technology=technology)
     for id in ("port.layer-semantics.owners", "port.image-config-honoured.identity"):
         assert claims.resolve(guarantee_called(id), spec, facts={"own_users": True}).claim is Claim.DISCLAIMED
+
+
+def test_the_example_of_the_documents_speaks_of_each_defence() -> None:
+    """Else the package that docs/adding-a-technology.md shows ends every run; tests/packaging installs it."""
+    file = Path(__file__).parents[1] / "packaging" / "example" / "pytest_isolation_unshare.toml"
+    said = claims.parsed(tomllib.loads(file.read_text()), file.name)
+    resting = {defence for promise in BUILT_IN for defence in claims.resting_on(promise)}
+    assert sorted(resting - said.defences.keys()) == []
