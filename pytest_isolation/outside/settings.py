@@ -1,0 +1,68 @@
+"""Files of /proc by which the whole machine is set, and that engines make read-only: OCI runtime-spec, readonlyPaths.
+
+Not here: /proc/sysrq-trigger, which not every kernel has, and what only the network of the box is set by.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.shortcuts import AT_FDCWD, entries
+
+if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc, Reply
+
+MOST, DEPTH = 2000, 6
+"""Files of one place that are opened, and directories below it that are entered, at most."""
+DT_DIR, DT_REG = 4, 8  # readdir(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    slug: str
+    path: str
+    sets: str
+    """What is set there: completes "sets ..."."""
+
+
+PLACES = (
+    Place("kernel", "/proc/sys/kernel", "how the kernel works"),
+    Place("vm", "/proc/sys/vm", "how the machine's memory is used"),
+    Place("fs", "/proc/sys/fs", "the limits of all file systems"),
+    Place("irq", "/proc/irq", "which processors take interrupts"),
+)
+
+
+def files(proc: Proc, path: str) -> list[str]:
+    """Every file at or below `path`, as `proc` sees it; links are not followed."""
+    found: list[str] = []
+    waiting = [(path, 0)]
+    for place, depth in waiting:
+        inside = entries(proc, place)
+        if not inside and depth == 0 and proc.faccessat(AT_FDCWD, place, os.F_OK).ok:
+            found.append(place)
+        for name, kind in inside:
+            if kind == DT_REG:
+                found.append(f"{place}/{name}")
+            elif kind == DT_DIR and depth < DEPTH:
+                waiting.append((f"{place}/{name}", depth + 1))
+    return found[:MOST]
+
+
+def opened(proc: Proc, paths: list[str]) -> tuple[list[str], list[Reply]]:
+    """Those that open for writing, and the replies of all; nothing is written, and each is closed."""
+    writable, told = [], []
+    for at in range(0, len(paths), 100):
+        program = Program()
+        steps = []
+        for path in paths[at : at + 100]:
+            fd = program.openat(AT_FDCWD, path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            program.close(fd)
+            steps.append((path, fd))
+        replies = proc.run(program)
+        told += [replies[step] for _, step in steps]
+        writable += [path for path, step in steps if replies[step].ok]
+    return writable, told
