@@ -24,6 +24,12 @@ node_packages() {
   npm install --silent --no-fund --no-audit --prefix "$here" "$@" >/dev/null 2>&1 || untried "npm has no $*"
 }
 
+# python_packages NAME==VERSION ...: from the Python index, for the interpreter $here/venv/bin/python.
+python_packages() {
+  python3 -m venv venv >/dev/null 2>&1 || untried "python3 has no venv"
+  venv/bin/pip install -q "$@" >/dev/null 2>&1 || untried "the index has no $*"
+}
+
 # expect NAME SEEN WANTED: prints what was seen; another value is a failure at the end.
 changed=0
 expect() {
