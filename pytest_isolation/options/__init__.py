@@ -31,7 +31,7 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     }),
     ("--isolation-report", {
         "action": "append", "dest": "isolation_reports", "metavar": "FORMAT:PATH",
-        "help": "write a report (repeatable): FORMAT:PATH with json, md, sarif, github, gitlab, badge or svg",
+        "help": "write a report (repeatable): FORMAT:PATH with html, json, md, sarif, github, gitlab, badge or svg",
     }),
     ("--isolation-require", {
         "action": "append", "dest": "isolation_require", "metavar": "BOX,...",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.words import PROOF, choice, nearest
 from pytest_isolation.errors import UsageError
-from pytest_isolation.report import FORMATS, PLANNED
+from pytest_isolation.report import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -211,8 +211,6 @@ def _reports(given: Iterable[str], base: Path) -> tuple[tuple[str, Path], ...]:
     for text in given:
         where = f"--isolation-report {text!r}"
         kind, colon, name = text.partition(":")
-        if kind in PLANNED:
-            raise UsageError(f"{where}: format {kind} is not in this version yet; expected {' or '.join(FORMATS)}")
         if kind not in FORMATS:
             raise UsageError(f"{where}: the format is {kind!r}; {choice(kind, FORMATS)}, as in json:report.json")
         if not (colon and name) or "\0" in name:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 FORMATS = {
     "json": "pytest_isolation.report.json",
     "md": "pytest_isolation.report.markdown",
+    "html": "pytest_isolation.report.html",
     "sarif": "pytest_isolation.report.sarif",
     "github": "pytest_isolation.report.github",
     "gitlab": "pytest_isolation.report.gitlab",
@@ -20,9 +21,6 @@ FORMATS = {
     "svg": "pytest_isolation.report.svg",
 }
 """What --isolation-report writes; each module has `render(run, *, width=100, color=False) -> str`."""
-
-PLANNED = ("html",)
-"""Formats of a later version: asked for, they are a usage error that says so."""
 
 
 def renderer(format: str) -> Callable[[Run], str]:
