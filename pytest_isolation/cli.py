@@ -4,6 +4,8 @@
 `pytest-isolation diff A.json B.json`: what a later run has weaker, stronger, new or gone.
 `pytest-isolation report A.json FORMAT:PATH`: a report that is there in another format.
 
+`pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
+
 Other packages, and inception/, add commands by the entry point group COMMANDS.
 """
 
@@ -35,6 +37,9 @@ def main(argv: list[str] | None = None) -> int:
     inside.add_argument("--memory", type=int, default=2048, metavar="MIB", help="of the machine (default: 2048)")
     inside.add_argument("--processors", type=int, default=2, metavar="N", help="of the machine (default: 2)")
     inside.add_argument("program", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="of pytest: --box docker, ...")
+    root = commands.add_parser("in-root", help="`pytest --isolation ARGUMENT…` with the engines of a Debian release")
+    root.add_argument("--suite", default="sid", metavar="SUITE", help="bookworm, trixie or sid (default: sid)")
+    root.add_argument("program", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="of pytest: --box docker, ...")
     given = parser.parse_args(argv)
     status: int = others[given.command].run(given) if given.command in others else run_machine(given)
     return status
@@ -48,6 +53,8 @@ def run_machine(given: argparse.Namespace) -> int:
 
     words = given.program[1:] if given.program[:1] == ["--"] else given.program
     try:
+        if given.command == "in-root":
+            return command.in_root(given.suite, words, checks_directory())
         if given.command == "in-vm":
             return command.inside(words, checks_directory(), memory=given.memory << 20, processors=given.processors)
         return command.keep(words, memory=given.memory << 20, processors=given.processors, internet=given.internet)

@@ -1,4 +1,4 @@
-"""`pytest-isolation docker-vm` and `in-vm`: a machine for as long as a command, or the suite inside it, runs."""
+"""`pytest-isolation docker-vm`, `in-vm` and `in-root`: a machine or a root for as long as what is run there."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import NoReturn
 
 from pytest_isolation.boxes.lifetime import Lifetime, clean
 from pytest_isolation.errors import UsageError
+from pytest_isolation.machines import root
 from pytest_isolation.machines.docker import start
 from pytest_isolation.machines.suite import run_inside
 
@@ -45,6 +46,12 @@ def inside(arguments: Sequence[str], checks: Path, *, memory: int, processors: i
     with suppress(KeyboardInterrupt), _lifetime() as lifetime:
         return run_inside(lifetime, arguments, checks, memory=memory, processors=processors, say=_say, out=_out)
     return 128 + signal.SIGINT
+
+
+def in_root(suite: str, arguments: Sequence[str], checks: Path) -> int:
+    """As `root.run_inside`."""
+    with _lifetime() as lifetime:
+        return root.run_inside(lifetime, suite, arguments, checks, say=_say)
 
 
 @contextmanager

@@ -93,7 +93,7 @@ def image(lifetime: Lifetime, recipe: Recipe | None = None, say: Callable[[str],
     if kept.is_file():
         return kept
     check_can_build()
-    with _alone(kept):
+    with alone(kept):
         if not kept.is_file():  # another run may have made it while we waited
             say(f"making the disk {kept} from {len(recipe.packages)} Debian packages; this takes some minutes, once")
             _make(recipe, kept, lifetime)
@@ -101,7 +101,8 @@ def image(lifetime: Lifetime, recipe: Recipe | None = None, say: Callable[[str],
 
 
 @contextmanager
-def _alone(kept: Path) -> Iterator[None]:
+def alone(kept: Path) -> Iterator[None]:
+    """Wait until no other run makes `kept`, and keep others waiting for as long as the block."""
     with kept.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -118,7 +119,7 @@ def _make(recipe: Recipe, kept: Path, lifetime: Lifetime) -> None:
     lifetime.register("file", os.fspath(half))
     directory = lifetime.new_directory("disk")
     try:
-        _run(_dying_with_us(recipe.command(half)), directory)
+        run(dying_with_us(recipe.command(half)), directory)
         # genext2fs makes the oldest kind there is: overlay2 needs the types of files in their directories, and a
         # file's times need inodes with room for their nanoseconds.
         for line in (
@@ -132,21 +133,25 @@ def _make(recipe: Recipe, kept: Path, lifetime: Lifetime) -> None:
             if line == ["resize2fs"]:
                 os.truncate(half, SIZE)
             # e2fsck's 1: it mended something.
-            _run([*line, os.fspath(half)], directory, good=(0, 1) if line[0] == "e2fsck" else (0,))
+            run([*line, os.fspath(half)], directory, good=(0, 1) if line[0] == "e2fsck" else (0,))
         half.rename(kept)
     finally:
         half.unlink(missing_ok=True)
         lifetime.remove_directory(directory)
 
 
-def _dying_with_us(line: list[str]) -> list[str]:
+def dying_with_us(line: list[str]) -> list[str]:
     """As root: in a PID namespace, so that apt and dpkg end with it.  Another user's mmdebstrap makes one itself."""
     if os.geteuid() != 0:
         return line
     return ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *line]
 
 
-def _run(line: list[str], directory: Path, good: tuple[int, ...] = (0,)) -> None:
+def run(line: list[str], directory: Path, good: tuple[int, ...] = (0,)) -> None:
+    """Run a program that makes a disk or a root, with its temporary files in `directory`.
+
+    Raises BoxError with its last twelve lines when it ends with another status than one of `good`.
+    """
     environment = dict(os.environ)
     if os.geteuid() == 0:
         # Another user's mmdebstrap works as a user of a range, who cannot enter a directory of ours.

@@ -9,15 +9,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from packaging.requirements import Requirement
-
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.machines import carried
 from pytest_isolation.machines.docker import DockerMachine, start
 
 if TYPE_CHECKING:
@@ -68,7 +66,7 @@ def run_in(
     machine: DockerMachine, arguments: Sequence[str], *, timeout: float = TIMEOUT_S, out: Callable[[str], None]
 ) -> int:
     """The same in a machine that was started with the `disk` as its first further one."""
-    words, reports = _reports_there(arguments)
+    words, reports = carried.reports_there(arguments, REPORTS)
     mount(machine)
     line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
     status = machine.follow(line, env=ENVIRONMENT, directory=REPORTS, timeout=timeout, out=out)
@@ -93,25 +91,6 @@ def must_run(machine: DockerMachine, line: Sequence[str]) -> None:
         )
 
 
-def _reports_there(arguments: Sequence[str]) -> tuple[list[str], dict[str, Path]]:
-    """The arguments with the machine's paths for reports, and where each report goes here."""
-    option = "--isolation-report"
-    words: list[str] = []
-    reports: dict[str, Path] = {}
-    for number, word in enumerate(arguments):
-        after = number > 0 and arguments[number - 1] == option
-        head, text = ("", word) if after else word.split("=", 1) if word.startswith(f"{option}=") else (None, word)
-        kind, colon, path = text.partition(":")
-        if head is not None and colon and path:
-            # By its own name: the report tells how pytest was called.
-            name = Path(path).name or "report"
-            name = f"{len(reports)}-{name}" if f"{REPORTS}/{name}" in reports else name
-            reports[f"{REPORTS}/{name}"] = Path(path).absolute()
-            text = f"{kind}:{name}"
-        words.append(f"{head}={text}" if head else text)
-    return words, reports
-
-
 def disk(lifetime: Lifetime, checks: Path) -> Path:
     """An ext4 image with this installation and the built-in checks; ends with the run.
 
@@ -119,13 +98,7 @@ def disk(lifetime: Lifetime, checks: Path) -> Path:
     """
     check_can_carry()
     directory = lifetime.new_directory("suite")
-    tree = directory / "tree"
-    tree.mkdir()
-    for one in _distributions():
-        _copy(one, tree)
-    package = Path(__file__).parents[1]
-    shutil.copytree(package, tree / "pytest_isolation", dirs_exist_ok=True)
-    shutil.copytree(checks, tree / "pytest_isolation" / "checks", dirs_exist_ok=True)
+    tree = carried.tree(directory / "tree", checks)
     size = sum(path.stat().st_size + 4096 for path in tree.rglob("*") if path.is_file()) // MIB
     made = directory / "suite.ext4"
     line = ["mke2fs", "-q", "-t", "ext4", "-d", os.fspath(tree), os.fspath(made), f"{size + 32}M"]
@@ -134,31 +107,3 @@ def disk(lifetime: Lifetime, checks: Path) -> Path:
         raise BoxError(f"the disk with the suite was not made: {done.stderr.strip()}")
     shutil.rmtree(tree)
     return made
-
-
-def _distributions() -> Iterator[Distribution]:
-    """This one and all it needs, as installed here."""
-    waiting, seen = ["pytest-isolation"], set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        try:
-            found = distribution(name)
-        except PackageNotFoundError:
-            continue  # what is missing here is for another platform: this runs without it
-        yield found
-        needs = map(Requirement, found.requires or ())
-        waiting += [one.name for one in needs if one.marker is None or one.marker.evaluate({"extra": ""})]
-
-
-def _copy(one: Distribution, tree: Path) -> None:
-    for file in one.files or ():
-        target = tree / file
-        source = Path(str(one.locate_file(file)))
-        # Scripts are beside the libraries ("../../bin"), and a path file of an editable install leads nowhere there.
-        if ".." in file.parts or file.suffix == ".pth" or not source.is_file():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source, target)

@@ -1,0 +1,100 @@
+"""What goes along into a machine or a root: this installation and its libraries; what comes back: reports."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from pytest_isolation.errors import Unavailable
+
+NAME = "pytest-isolation"
+OURS = sys.version_info[:2]
+
+
+def tree(target: Path, checks: Path, python: tuple[int, int] = OURS) -> Path:
+    """Have this installation, all it needs and the built-in `checks` in the new directory `target`; returns that.
+
+    `python`: the CPython that is to run it.  For another one than ours the same versions are fetched, since compiled
+    libraries are for one alone; raises Unavailable where they cannot be.
+    """
+    target.mkdir()
+    if python == OURS:
+        for one in _distributions():
+            _copy(one, target)
+    else:
+        _fetch([one for one in _distributions() if one.name != NAME], target, python)
+        _copy(distribution(NAME), target)
+    shutil.copytree(Path(__file__).parents[1], target / "pytest_isolation", dirs_exist_ok=True)
+    shutil.copytree(checks, target / "pytest_isolation" / "checks", dirs_exist_ok=True)
+    return target
+
+
+def reports_there(arguments: Sequence[str], directory: str) -> tuple[list[str], dict[str, Path]]:
+    """The arguments with paths of the machine for reports, and where each report goes here: path there -> path here.
+
+    `directory`: of the machine, where pytest is called and the reports are written.
+    """
+    option = "--isolation-report"
+    words: list[str] = []
+    reports: dict[str, Path] = {}
+    for number, word in enumerate(arguments):
+        after = number > 0 and arguments[number - 1] == option
+        head, text = ("", word) if after else word.split("=", 1) if word.startswith(f"{option}=") else (None, word)
+        kind, colon, path = text.partition(":")
+        if head is not None and colon and path:
+            # By its own name: the report tells how pytest was called.
+            name = Path(path).name or "report"
+            name = f"{len(reports)}-{name}" if f"{directory}/{name}" in reports else name
+            reports[f"{directory}/{name}"] = Path(path).absolute()
+            text = f"{kind}:{name}"
+        words.append(f"{head}={text}" if head else text)
+    return words, reports
+
+
+def _distributions() -> Iterator[Distribution]:
+    """This one and all it needs, as installed here."""
+    waiting, seen = [NAME], set[str]()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        try:
+            found = distribution(name)
+        except PackageNotFoundError:
+            continue  # what is missing here is for another platform: this runs without it
+        yield found
+        needs = map(Requirement, found.requires or ())
+        waiting += [one.name for one in needs if one.marker is None or one.marker.evaluate({"extra": ""})]
+
+
+def _fetch(needed: Sequence[Distribution], target: Path, python: tuple[int, int]) -> None:
+    version = ".".join(map(str, python))
+    line = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    line += ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}", f"--target={target}"]
+    done = subprocess.run([*line, *(f"{one.name}=={one.version}" for one in needed)], capture_output=True, text=True)
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or ["nothing"]
+        raise Unavailable(
+            f"the libraries for Python {version} could not be fetched; pip says: {said[-1]}",
+            f"give pip the network, or run pytest-isolation with Python {version}",
+        )
+
+
+def _copy(one: Distribution, tree: Path) -> None:
+    for file in one.files or ():
+        target = tree / file
+        source = Path(str(one.locate_file(file)))
+        # Scripts are beside the libraries ("../../bin"), and a path file of an editable install leads nowhere there.
+        if ".." in file.parts or file.suffix == ".pth" or not source.is_file():
+            continue
+        if one.name == NAME and not file.parts[0].endswith(".dist-info"):
+            continue  # the package is copied from where it runs: an editable install may list files of an older one
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)

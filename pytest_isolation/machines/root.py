@@ -1,0 +1,179 @@
+"""The suite inside the root of another Debian release: today's engines on the kernel of this host.
+
+A root is a directory of Debian packages in the user's cache, made once.  A run enters it in new namespaces by
+pivot_root(2), with what it writes in memory; the daemon in it has a network of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.errors import BoxError, Unavailable, UsageError
+from pytest_isolation.machines import carried, recipe
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+SUITES = ("bookworm", "trixie", "sid")
+ENGINES = (
+    "bubblewrap", "crun", "docker.io", "fuse-overlayfs", "lxc", "podman", "runc", "systemd-container",
+)  # fmt: skip
+AND_WHAT_THEY_NEED = (
+    "ca-certificates", "e2fsprogs", "iproute2", "iptables", "kmod", "nftables", "procps", "python3", "tini", "uidmap",
+)  # fmt: skip
+OF_SUITE = {
+    "bookworm": ("slirp4netns",),
+    "trixie": ("docker-cli", "passt", "runsc"),
+    "sid": ("docker-cli", "passt"),
+}
+"""Packages that not every release has, or not with that content."""
+PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
+SCRIPT = Path(__file__).with_name("enter-root.sh")
+TOOLS = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "setpriv": "util-linux", "pivot_root": "util-linux"}
+"""Program -> Debian's package of it."""
+WANTED_MIB = 2500
+"""Room for the build: the tree, and the packages it is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """What is in the root."""
+
+    suite: str
+    """One of SUITES."""
+    version: int = 1
+    """Another number: the root is made anew."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        return tuple(sorted({*ENGINES, *AND_WHAT_THEY_NEED, *OF_SUITE[self.suite]}))
+
+    @property
+    def place(self) -> Path:
+        """Where the root is, or will be."""
+        key = hashlib.sha256(repr((self, self.packages)).encode()).hexdigest()[:16]
+        return recipe.cache() / f"root-{self.suite}-{key}"
+
+    def command(self, target: Path) -> list[str]:
+        """mmdebstrap's, with the machine's own way to Debian's packages (its proxy, its keys)."""
+        line = ["mmdebstrap", "--variant=minbase", "--format=directory", f"--include={','.join(self.packages)}"]
+        # A snapshot of sid is out of date some days after it was taken, and no less signed.
+        line += ["--aptopt=Acquire::Languages none", '--aptopt=Acquire::Check-Valid-Until "false"']
+        line += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in recipe.LEFT_OUT]
+        return [*line, self.suite, os.fspath(target)]
+
+
+def made(root: Root, lifetime: Lifetime, say: Callable[[str], None]) -> Path:
+    """The directory of `root`; made now unless it is in the cache: some minutes, and the network.
+
+    Raises Unavailable without the tools, root or the room, BoxError with what mmdebstrap said.
+    """
+    kept = root.place
+    if kept.is_dir():
+        return kept
+    if missing := sorted({package for program, package in TOOLS.items() if shutil.which(program) is None}):
+        raise Unavailable(
+            f"a root cannot be made: {', '.join(missing)} not installed", f"apt install {' '.join(missing)}"
+        )
+    with recipe.alone(kept):
+        if not kept.is_dir():  # another run may have made it while we waited
+            say(f"making the root {kept} from {len(root.packages)} Debian packages; this takes some minutes, once")
+            _make(root, kept, lifetime)
+    return kept
+
+
+def _make(root: Root, kept: Path, lifetime: Lifetime) -> None:
+    free = shutil.disk_usage(kept.parent).free // MIB
+    if free < WANTED_MIB:
+        raise Unavailable(
+            f"{kept.parent} has {free} MiB free, and a root needs {WANTED_MIB} while it is made",
+            "make room, or set XDG_CACHE_HOME",
+        )
+    half = kept.with_name(f"{kept.name}.{os.getpid()}.half")
+    lifetime.register("directory", os.fspath(half))
+    directory = lifetime.new_directory("root")
+    try:
+        recipe.run(recipe.dying_with_us(root.command(half)), directory)
+        half.rename(kept)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+        lifetime.remove_directory(directory)
+
+
+def run_inside(
+    lifetime: Lifetime, suite: str, arguments: Sequence[str], checks: Path, *, say: Callable[[str], None]
+) -> int:
+    """`pytest --isolation ARGUMENTS…` in the root of a release; returns its exit status.
+
+    `checks`: the directory of the built-in ones.  What pytest prints goes where this process prints.  Reports that the
+    arguments ask for are written here, where they say.  Raises UsageError for another suite, and what `made` does.
+    """
+    if suite not in SUITES:
+        raise UsageError(f"there is no suite {suite!r}; expected one of {', '.join(SUITES)}")
+    if os.geteuid() != 0:
+        raise Unavailable("a root is entered by root alone: it mounts, and its daemon rules the kernel", "run as root")
+    place = made(Root(suite), lifetime, say)
+    directory = lifetime.new_directory("root")
+    (top := directory / "top").mkdir()
+    (out := directory / "reports").mkdir()
+    libraries = carried.tree(directory / "suite", checks, _python(place))
+    words, reports = carried.reports_there(arguments, REPORTS)
+    line = [*_entering(), str(SCRIPT), str(place), str(top), str(libraries), str(out), *_measuring(words)]
+    status = _follow(line, lifetime)
+    for there, here in reports.items():
+        if (written := out / Path(there).name).is_file():
+            shutil.copyfile(written, here)
+    lifetime.remove_directory(directory)
+    return status
+
+
+def _python(place: Path) -> tuple[int, int]:
+    """The root's: Debian's python3 is a link to python3.MINOR."""
+    name = os.readlink(place / "usr/bin/python3")
+    major, minor = name.removeprefix("python").split(".")
+    return int(major), int(minor)
+
+
+def _entering() -> list[str]:
+    """Namespaces of its own, all of whose processes end with us."""
+    line = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork"]
+    return [*line, "--kill-child=KILL", "--net", "--ipc", "--uts", "--cgroup", "sh"]
+
+
+def _measuring(words: Sequence[str]) -> list[str]:
+    environment = ["HOME=/root", f"PYTHONPATH={PLACE}", f"COLUMNS={shutil.get_terminal_size((100, 40)).columns}"]
+    return ["env", *environment, "python3", "-m", "pytest", "--isolation", *words]
+
+
+def _follow(line: Sequence[str], lifetime: Lifetime) -> int:
+    """Run it in a control group of its own, which is the root of all groups that it sees."""
+    group = lifetime.new_group("root", Limits())
+    if group is None:
+        raise BoxError("no control group can be made here, and the daemon in the root needs one")
+    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ}
+    # In a session of its own: Ctrl-C reaches it once, by us, and so does a SIGTERM that was sent to us alone.
+    with subprocess.Popen(
+        line,
+        env=kept,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=lambda: group.add(os.getpid()),
+    ) as entered:
+        while True:
+            try:
+                return entered.wait()
+            except KeyboardInterrupt:  # what it has measured is reported
+                for first in psutil.Process(entered.pid).children():
+                    first.send_signal(signal.SIGINT)
