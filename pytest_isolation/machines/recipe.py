@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +119,7 @@ def _make(recipe: Recipe, kept: Path, lifetime: Lifetime) -> None:
     lifetime.register("file", os.fspath(half))
     directory = lifetime.new_directory("disk")
     try:
-        run(dying_with_us(recipe.command(half)), directory)
+        run(recipe.command(half), directory, by=dying_with_us())
         # genext2fs makes the oldest kind there is: overlay2 needs the types of files in their directories, and a
         # file's times need inodes with room for their nanoseconds.
         for line in (
@@ -140,15 +140,18 @@ def _make(recipe: Recipe, kept: Path, lifetime: Lifetime) -> None:
         lifetime.remove_directory(directory)
 
 
-def dying_with_us(line: list[str]) -> list[str]:
-    """As root: in a PID namespace, so that apt and dpkg end with it.  Another user's mmdebstrap makes one itself."""
+def dying_with_us() -> list[str]:
+    """What to start mmdebstrap by.
+
+    As root: in a PID namespace, so that apt and dpkg end with it.  Another user's mmdebstrap makes one itself.
+    """
     if os.geteuid() != 0:
-        return line
-    return ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", *line]
+        return []
+    return ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
 
 
-def run(line: list[str], directory: Path, good: tuple[int, ...] = (0,)) -> None:
-    """Run a program that makes a disk or a root, with its temporary files in `directory`.
+def run(line: list[str], directory: Path, good: tuple[int, ...] = (0,), by: Sequence[str] = ()) -> None:
+    """Run a program that makes a disk or a root, started by the program `by`, its temporary files in `directory`.
 
     Raises BoxError with its last twelve lines when it ends with another status than one of `good`.
     """
@@ -157,7 +160,7 @@ def run(line: list[str], directory: Path, good: tuple[int, ...] = (0,)) -> None:
         # Another user's mmdebstrap works as a user of a range, who cannot enter a directory of ours.
         environment["TMPDIR"] = os.fspath(directory)
     done = subprocess.run(
-        line,
+        [*by, *line],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -105,7 +105,7 @@ def _make(root: Root, kept: Path, lifetime: Lifetime) -> None:
     lifetime.register("directory", os.fspath(half))
     directory = lifetime.new_directory("root")
     try:
-        recipe.run(recipe.dying_with_us(root.command(half)), directory)
+        recipe.run(root.command(half), directory, by=recipe.dying_with_us())
         half.rename(kept)
     finally:
         shutil.rmtree(half, ignore_errors=True)
