@@ -28,7 +28,9 @@ Weakenings = frozenset[Weakening]
 NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup", "time")
 
 
-LOSSES = ("links", "xattrs", "modes", "names", "owners", "times", "holes", "environment", "identity", "workdir")
+IMAGE_LOSSES = ("links", "xattrs", "modes", "names", "owners", "times", "holes")
+CONFIGURATION_LOSSES = ("environment", "identity", "workdir")
+LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES
 """What an image, or its configuration, can lose on its way into a box."""
 
 DEFENCES = {

@@ -9,28 +9,64 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy, share
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, Weakenings, drop, expose, lossy, share
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
-from pytest_isolation.technologies.capabilities import tried
-from pytest_isolation.technologies.handed import hand_ins, handed
+from pytest_isolation.technologies.capabilities import granted
+from pytest_isolation.technologies.handed import handed, handed_in
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
+from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, openable, removes, sets
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.boxes.spec import BoxSpec
 
 KINDS = ("user", "ipc", "pid", "net", "uts", "cgroup")
 """What --unshare-all unshares."""
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE")
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
+
+
+@dataclass(slots=True)
+class Plan:
+    """How a sound box is made."""
+
+    unshared: list[str] = field(default_factory=lambda: list(KINDS))
+    init: list[str] = field(default_factory=lambda: ["--as-pid-1"])
+    clears: list[str] = field(default_factory=lambda: ["--clearenv"])
+    devices: list[str] = field(default_factory=lambda: ["--dev", "/dev"])
+    granted: list[str] = field(default_factory=list)
+    read_only: bool = True
+    closes: bool = True
+    """Nothing that its caller has open is left open."""
+    own_root: bool = True
+
+
+OPENS: Opens = {
+    **each(KINDS, share, lambda kind: removes("unshared", kind)),
+    # For another user it is what lets him unshare the others.
+    share("user"): removes("unshared", "user").where(as_root),
+    # A capability over the host is one in the host's user namespace.
+    **granted(lambda name: (adds("granted", name) & removes("unshared", "user")).where(as_root), GRANTED),
+    drop("init"): sets("init", []),
+    drop("read-only"): sets("read_only", False),
+    drop("close-fds"): sets("closes", False),
+    drop("private-root"): sets("own_root", False),
+    drop("clear-env"): sets("clears", []) & by(launcher.environment),
+    drop("clean-up"): by(launcher.new_groups).where(as_root),
+    **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
+    **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
+    **handed_in(EXPOSED),
+    expose("/dev"): sets("devices", ["--dev-bind", "/dev", "/dev"]),
+}
 
 
 class Bubblewrap:
@@ -43,15 +79,7 @@ class Bubblewrap:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = {share(kind) for kind in KINDS} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {expose(path) for path in EXPOSED} | hand_ins()
-        opened |= {drop(what) for what in ("init", "read-only", "close-fds", "private-root", "clear-env")}
-        if os.geteuid() == 0:
-            opened |= {grant(name) for name in {*GRANTED, *tried()}}
-            opened |= {drop("clean-up")}
-        else:
-            opened -= {share("user")}  # it is what lets such a user unshare the others
-        return frozenset(opened)
+        return openable(OPENS)
 
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)
@@ -92,13 +120,15 @@ class Bubblewrap:
 
 
 def _granted(spec: BoxSpec) -> list[str]:
-    return sorted({*texts(spec, "cap_add"), *(hole.what for hole in spec.weakenings if hole.kind == "grant")})
+    return sorted({*texts(spec, "cap_add"), *_plan(spec).granted})
+
+
+def _plan(spec: BoxSpec) -> Plan:
+    return folded(OPENS, Plan(), spec)
 
 
 def _unshares(spec: BoxSpec, kind: str) -> bool:
-    if kind == "user" and any(hole.kind == "grant" for hole in spec.weakenings):
-        return False  # a capability over the host is one in the host's user namespace
-    return not spec.has(share(kind)) and not (kind == "net" and spec.network == "host")
+    return kind in _plan(spec).unshared and not (kind == "net" and spec.network == "host")
 
 
 class _Start:
@@ -106,9 +136,10 @@ class _Start:
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, proc: Proc, undo: ExitStack) -> None:
         self.spec, self.lifetime, self.undo = spec.delivered, lifetime, undo
+        self.plan = _plan(spec)
         self.volumes: dict[str, Path] = {}
         sibling = spec.extra.get("sibling")
-        if spec.has(drop("private-root")) and sibling is not None:
+        if not self.plan.own_root and sibling is not None:
             self.root, self.agent = sibling.parts.root, "/agent"
         else:
             self.root, self.agent = launcher.new_root(spec, lifetime, proc, undo)
@@ -117,12 +148,12 @@ class _Start:
         spec = self.spec
         found = ["--die-with-parent", "--new-session"]
         found += [f"--unshare-{kind}" for kind in KINDS if _unshares(spec, kind)]
-        if _unshares(spec, "pid") and not spec.has(drop("init")):
-            found.append("--as-pid-1")
+        if _unshares(spec, "pid"):
+            found += self.plan.init
         if _unshares(spec, "uts"):
             found += ["--hostname", spec.hostname]
         found += self._identity()
-        found += [] if spec.has(drop("clear-env")) else ["--clearenv"]
+        found += self.plan.clears
         for variable in launcher.environment(spec):
             name, _, value = variable.partition("=")
             found += ["--setenv", name, value]
@@ -144,9 +175,9 @@ class _Start:
 
     def _file_systems(self) -> list[str]:
         spec = self.spec
-        read_only = spec.read_only and not spec.has(drop("read-only"))
+        read_only = spec.read_only and self.plan.read_only
         found = ["--bind", os.fspath(self.root), "/"]
-        found += ["--dev-bind", "/dev", "/dev"] if spec.has(expose("/dev")) else ["--dev", "/dev"]
+        found += self.plan.devices
         found += ["--proc", "/proc"]
         for path in ("/tmp", "/run") if spec.read_only else ():
             found += ["--perms", "1777", "--tmpfs", path]
@@ -160,10 +191,10 @@ class _Start:
             if volume.nested:
                 mounts.nested(directory, self.lifetime, self.undo)
             self.volumes[volume.target] = directory
-            writable = not volume.read_only or spec.has(drop("read-only"))
+            writable = not (volume.read_only and self.plan.read_only)
             found += ["--bind" if writable else "--ro-bind", os.fspath(directory), volume.target]
         return [*found, "--remount-ro", "/"] if read_only else found
 
     def leak(self, child: Proc) -> list[int]:
         """With drop("close-fds"): a directory of the host, open on 3, which bwrap does not close."""
-        return program.leak(child, self.spec.caller) if self.spec.has(drop("close-fds")) else []
+        return [] if self.plan.closes else program.leak(child, self.spec.caller)

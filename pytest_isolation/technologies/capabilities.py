@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache
 from pathlib import Path
 
 from pytest_isolation.boxes.weakenings import CAPABILITIES, Weakening, grant
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
+from pytest_isolation.technologies.opens import Opener
 
 NAMES = CAPABILITIES
 
@@ -52,6 +53,18 @@ def tried() -> frozenset[str]:
     """Those of TRIED that a box here could have: a machine that is itself a container has not all of them to grant."""
     bounding = int(Path("/proc/self/status").read_text().split("CapBnd:")[1].split()[0], 16)
     return frozenset(name for name in TRIED if bounding >> number_of(name) & 1)
+
+
+def granted(
+    opener: Callable[[str], Opener], names: Iterable[str], *, filtered: Collection[str] = ()
+) -> dict[Weakening, Opener]:
+    """The lines of a technology's table for `names`, and for those of TRIED that are not `filtered` and can be had."""
+    found = {}
+    for name in TRIED:
+        if name not in filtered:
+            made = opener(name)
+            found[grant(name)] = made.where(lambda name=name, made=made: made.here() and name in tried())  # type: ignore[misc]
+    return found | {grant(name): opener(name) for name in names}
 
 
 IN_A_USER_NAMESPACE = frozenset({"SYS_ADMIN", "NET_ADMIN", "NET_RAW"})

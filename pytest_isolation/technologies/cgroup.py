@@ -10,6 +10,7 @@ import os
 import platform
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,28 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.local import Pipes, start_local
-from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
+from pytest_isolation.boxes.weakenings import LIMITS, Weakenings, drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
+from pytest_isolation.technologies.opens import Opens, by, each, folded, openable, sets
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
+
+
+@dataclass(slots=True)
+class Plan:
+    enters_group: bool = True
+
+
+OPENS: Opens = {
+    **each(LIMITS, unlimited, by(launcher.limits_of)),
+    drop("clean-up"): by(launcher.new_groups),
+    drop("exec-group"): sets("enters_group", False),
+}
 
 
 class Cgroup:
@@ -35,8 +49,7 @@ class Cgroup:
     keywords: Mapping[str, str] = {}
 
     def weakenings(self) -> Weakenings:
-        holes = {unlimited(what) for what in ("memory", "pids", "cpu")}
-        return frozenset(holes | {drop("clean-up"), drop("exec-group")})
+        return openable(OPENS)
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_lacking(spec, "image", "network", "read_only", "hostname")
@@ -98,4 +111,4 @@ class _Start:
         return agent, child.pid
 
     def enter(self) -> Agent:
-        return self.process(joins=not self.spec.has(drop("exec-group")))[0]
+        return self.process(joins=folded(OPENS, Plan(), self.spec).enters_group)[0]

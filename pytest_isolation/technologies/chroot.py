@@ -15,12 +15,17 @@ from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, lossy
+from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, Weakenings, lossy
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
+from pytest_isolation.technologies.opens import Opens, by, each, openable
 
 CAP_SYS_CHROOT = 18
+OPENS: Opens = {
+    **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
+    **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
+}
 
 
 class Chroot:
@@ -31,7 +36,7 @@ class Chroot:
 
     def weakenings(self) -> Weakenings:
         """It has no defence to leave out; what it carries can still be carried badly."""
-        return frozenset(lossy(aspect) for aspect in LOSSES)
+        return openable(OPENS)
 
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)

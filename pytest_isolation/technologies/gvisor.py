@@ -17,19 +17,31 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, lossy
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, drop, expose, lossy
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_gvisor
 from pytest_isolation.technologies.oci import OciRuntime, bundle
+from pytest_isolation.technologies.opens import Opens, by, each, sets
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
     from pytest_isolation.boxes.box import Box
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.boxes.spec import BoxSpec
 
 PREFERRED = ("systrap", "ptrace")
 """Tried in this order, of those runsc knows; kvm only when asked for: without hardware for it, it hangs."""
+
+
+OPENS: Opens = {
+    # What is exposed are the host's sockets as well.
+    **each(("/", "/tmp", "/run"), expose, by(handed) & sets("host_sockets", True)),
+    **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
+    **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
+    drop("private-root"): sets("own_root", False),
+}
 
 
 class GVisor(OciRuntime):
@@ -37,16 +49,12 @@ class GVisor(OciRuntime):
     program = package = "runsc"
     start_ms = 300
     shares_kernel = False
+    opens = OPENS
     keywords: Mapping[str, str] = {
         "platform": "systrap, ptrace or kvm (default: the first of the first two that starts a box here)",
         "cap_add": OciRuntime.keywords["cap_add"],
         "rootless": "true: runsc --rootless, always so when not root",
     }
-
-    def weakenings(self) -> Weakenings:
-        opened = {lossy(aspect) for aspect in LOSSES}
-        opened |= {expose(path) for path in ("/", "/tmp", "/run")}
-        return frozenset(opened | {drop("private-root")})
 
     def check_available(self, spec: BoxSpec) -> None:
         super().check_available(spec)
@@ -88,8 +96,8 @@ class GVisor(OciRuntime):
         found = [f"--platform={spec.option('platform')}", f"--network={spec.network or 'none'}"]
         if self.rootless(spec):
             found.append("--rootless")
-        if any(hole.kind == "expose" for hole in spec.weakenings):
-            found.append("--host-uds=open")  # what is exposed are the host's sockets as well
+        if self.plan(spec).host_sockets:
+            found.append("--host-uds=open")
         return found
 
     def base(self, spec: BoxSpec) -> bundle.Config:

@@ -9,13 +9,14 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.weakenings import Weakening, hand_in
+from pytest_isolation.boxes.weakenings import Weakening, expose, hand_in
+from pytest_isolation.technologies.opens import Opener, by
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -44,6 +45,12 @@ class Handed:
 def hand_ins() -> set[Weakening]:
     """Those that this user can open."""
     return {hole for hole in HAND_INS if hole != hand_in("file") or os.access("/etc", os.W_OK)}
+
+
+def handed_in(paths: Iterable[str]) -> dict[Weakening, Opener]:
+    """The lines of a technology's table for these directories, a file and a socket: its start asks `handed`."""
+    opened = {expose(path): by(handed) for path in paths} | {hole: by(handed) for hole in HAND_INS}
+    return opened | {hand_in("file"): by(handed).where(lambda: os.access("/etc", os.W_OK))}
 
 
 def handed(

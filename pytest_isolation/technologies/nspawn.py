@@ -12,23 +12,25 @@ import re
 import secrets
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, grant, lossy, share
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import IMAGE_LOSSES, Weakenings, drop, lossy, share
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box, texts
-from pytest_isolation.technologies.capabilities import FILTERED, tried
-from pytest_isolation.technologies.handed import hand_ins, handed
+from pytest_isolation.technologies.capabilities import FILTERED, granted
+from pytest_isolation.technologies.handed import handed, handed_in
+from pytest_isolation.technologies.opens import Opener, Opens, adds, by, each, folded, openable, sets
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.boxes.spec import BoxSpec
 
 STATE = Path("/run/systemd/nspawn/propagate")
 """Where nspawn makes a directory for each machine; it removes it when it ends by itself."""
@@ -38,14 +40,43 @@ EXPOSED = ("/", "/tmp")
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "SYS_TIME", "SYS_NICE")
 UNSEEN = ("identity", "modes")
 """Losses that another user than root would see, which no box here has."""
-VARIABLES = {
-    share("pid"): "SYSTEMD_NSPAWN_SHARE_NS_PID=1",
-    share("ipc"): "SYSTEMD_NSPAWN_SHARE_NS_IPC=1",
-    share("uts"): "SYSTEMD_NSPAWN_SHARE_NS_UTS=1",
-    drop("seccomp"): "SYSTEMD_SECCOMP=0",
-    drop("masks"): "SYSTEMD_NSPAWN_API_VFS_WRITABLE=1",
+
+
+@dataclass(slots=True)
+class Plan:
+    """How a sound box is made."""
+
+    variables: list[str] = field(default_factory=list)
+    """Of nspawn's own environment: docs/ENVIRONMENT.md."""
+    init: list[str] = field(default_factory=list)
+    own_network: bool = True
+    own_name: bool = True
+    read_only: bool = True
+    own_root: bool = True
+    granted: list[str] = field(default_factory=list)
+
+
+def _variable(text: str) -> Opener:
+    return adds("variables", text)
+
+
+OPENS: Opens = {
+    share("pid"): _variable("SYSTEMD_NSPAWN_SHARE_NS_PID=1"),
+    share("ipc"): _variable("SYSTEMD_NSPAWN_SHARE_NS_IPC=1"),
+    share("uts"): _variable("SYSTEMD_NSPAWN_SHARE_NS_UTS=1") & sets("own_name", False),
+    share("net"): sets("own_network", False),
+    drop("seccomp"): _variable("SYSTEMD_SECCOMP=0"),
+    drop("masks"): _variable("SYSTEMD_NSPAWN_API_VFS_WRITABLE=1"),
+    drop("init"): adds("init", "--as-pid2"),
+    drop("read-only"): sets("read_only", False),
+    drop("private-root"): sets("own_root", False),
+    drop("clean-up"): by(launcher.new_groups),
+    **granted(lambda name: adds("granted", name), GRANTED, filtered=FILTERED),
+    **each([one for one in IMAGE_LOSSES if one not in UNSEEN], lossy, by(launcher.new_root)),
+    lossy("environment"): by(launcher.environment),
+    lossy("workdir"): by(BoxSpec.delivered),
+    **handed_in(EXPOSED),
 }
-"""Hole -> the variable that opens it (docs/ENVIRONMENT.md)."""
 
 
 class Nspawn:
@@ -60,11 +91,7 @@ class Nspawn:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = set(VARIABLES) | {share("net")} | {lossy(aspect) for aspect in LOSSES if aspect not in UNSEEN}
-        opened |= (
-            {expose(path) for path in EXPOSED} | hand_ins() | {grant(name) for name in {*GRANTED, *tried() - FILTERED}}
-        )
-        return frozenset(opened | {drop(what) for what in ("init", "read-only", "private-root", "clean-up")})
+        return openable(OPENS)
 
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)
@@ -103,7 +130,7 @@ class Nspawn:
         env = [f"{key}={value}" for key, value in os.environ.items() if not key.startswith("SYSTEMD_")]
         # No locks on the root: the files would outlive a killed run, and nobody else has this root.
         env.append("SYSTEMD_NSPAWN_LOCK=0")
-        env += sorted(variable for hole, variable in VARIABLES.items() if spec.has(hole))
+        env += sorted(_plan(spec).variables)
         pid = programs.start(argv, env=env)
         agent = programs.hello("systemd-nspawn")
         undo.callback(agent.close)
@@ -137,7 +164,11 @@ def _own_network(spec: BoxSpec) -> bool:
     asked = flag(spec, "private_network")
     if asked and spec.network == "host":
         raise UsageError("network=host and private_network=true contradict each other; give one of them")
-    return (asked or spec.network == "none") and not spec.has(share("net"))
+    return (asked or spec.network == "none") and _plan(spec).own_network
+
+
+def _plan(spec: BoxSpec) -> Plan:
+    return folded(OPENS, Plan(), spec)
 
 
 def _own_users(spec: BoxSpec) -> bool:
@@ -154,9 +185,10 @@ class _Start:
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, proc: Proc, undo: ExitStack) -> None:
         self.spec, self.lifetime, self.undo = spec, lifetime, undo
+        self.plan = _plan(spec)
         self.volumes: dict[str, Path] = {}
         sibling = spec.extra.get("sibling")
-        if spec.has(drop("private-root")) and sibling is not None:
+        if not self.plan.own_root and sibling is not None:
             self.root, self.agent = sibling.parts.root, "/agent"
         else:
             self.root, self.agent = launcher.new_root(spec, lifetime, proc, undo)
@@ -168,19 +200,18 @@ class _Start:
         found = ["--quiet", "--register=no", "--keep-unit", "--pipe", "--settings=no", "--link-journal=no"]
         found += ["--resolv-conf=off", "--timezone=off", f"--machine={machine}", f"--directory={self.root}"]
         found += [f"--setenv={variable}" for variable in launcher.environment(spec)]
-        found.append(f"--chdir={'/' if spec.has(lossy('workdir')) else spec.workdir}")
-        if not spec.has(share("uts")):
+        found.append(f"--chdir={spec.delivered.workdir}")
+        if self.plan.own_name:
             found.append(f"--hostname={spec.hostname}")
-        if spec.has(drop("init")):
-            found.append("--as-pid2")
+        found += self.plan.init
         if _own_network(spec):
             found.append("--private-network")
         if _own_users(spec):
             found += [f"--private-users={spec.option('private_users')}", "--private-users-ownership=auto"]
-        granted = {*texts(spec, "capability"), *(hole.what for hole in spec.weakenings if hole.kind == "grant")}
-        found += [f"--capability={_full(name)}" for name in sorted(granted)]
+        kept = {*texts(spec, "capability"), *self.plan.granted}
+        found += [f"--capability={_full(name)}" for name in sorted(kept)]
         found += [f"--drop-capability={_full(name)}" for name in texts(spec, "drop_capability")]
-        if spec.read_only and not spec.has(drop("read-only")):
+        if spec.read_only and self.plan.read_only:
             found.append("--read-only")
         for one in handed(spec, self.lifetime, self.undo):
             # As for a volume: nspawn does not make it below a read-only root.
@@ -201,7 +232,7 @@ class _Start:
             self.volumes[volume.target] = directory
             # nspawn does not make it below a read-only root.
             (self.root / volume.target.lstrip("/")).mkdir(parents=True, exist_ok=True)
-            writable = not volume.read_only or spec.has(drop("read-only"))
+            writable = not (volume.read_only and self.plan.read_only)
             target = volume.target.replace(":", "\\:")
             found.append(f"{'--bind' if writable else '--bind-ro'}={directory}:{target}")
         return found

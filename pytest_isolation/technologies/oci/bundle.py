@@ -11,11 +11,11 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported, unless_root
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
@@ -46,19 +46,41 @@ def defaults(program: str, *, rootless: bool) -> Config:
     return found
 
 
+@dataclass(slots=True)
+class Plan:
+    """How a sound container is made."""
+
+    shared: list[str] = field(default_factory=list)
+    """Namespaces of the host's."""
+    joined: list[str] = field(default_factory=list)
+    """Namespaces of the sibling's."""
+    granted: list[str] = field(default_factory=list)
+    masks: bool = True
+    read_only: bool = True
+    cgroup_read_only: bool = True
+    propagates: bool = False
+    """What is mounted below /mnt, both see."""
+    closes: bool = True
+    """Nothing that the runtime's caller has open is left open."""
+    own_root: bool = True
+    leaves_group: bool = False
+    host_sockets: bool = False
+    """gVisor's alone: sockets of the host's that lie in the box can be used."""
+
+
 def configure(
-    base: Config, spec: BoxSpec, *, root: Path, agent: str, group: str | None, handed: Sequence[Handed]
+    base: Config, spec: BoxSpec, plan: Plan, *, root: Path, agent: str, group: str | None, handed: Sequence[Handed]
 ) -> Config:
     """The bundle's config for a box: `root` is its root directory, `group` its control group below each hierarchy's
     root; None: the runtime may make none.  `handed`: what its holes give it of the host.
     """
     config = copy.deepcopy(base)
     linux = config.setdefault("linux", {})
-    config["root"] = {"path": os.fspath(root), "readonly": spec.read_only and not spec.has(drop("read-only"))}
-    _process(config["process"], spec, agent)
-    _namespaces(config, spec)
-    config["mounts"] = _mounts(config["mounts"], spec, handed)
-    if spec.has(drop("masks")):
+    config["root"] = {"path": os.fspath(root), "readonly": spec.read_only and plan.read_only}
+    _process(config["process"], spec, plan, agent)
+    _namespaces(config, spec, plan)
+    config["mounts"] = _mounts(config["mounts"], spec, plan, handed)
+    if not plan.masks:
         linux["maskedPaths"], linux["readonlyPaths"] = [], []
     if group is not None:
         linux["cgroupsPath"] = f"/{group}"
@@ -86,7 +108,7 @@ def _bind(source: Path | str, target: str, *options: str) -> Config:
     }
 
 
-def _process(process: Config, spec: BoxSpec, agent: str) -> None:
+def _process(process: Config, spec: BoxSpec, plan: Plan, agent: str) -> None:
     delivered = spec.delivered
     # A limit above the caller's own needs CAP_SYS_RESOURCE: the box has whatever we have.
     process.pop("rlimits", None)
@@ -95,7 +117,7 @@ def _process(process: Config, spec: BoxSpec, agent: str) -> None:
     process["env"] = launcher.environment(spec)
     process["cwd"] = delivered.workdir
     process["user"] = {"uid": delivered.uid, "gid": delivered.gid}
-    added = {*texts(spec, "cap_add"), *(hole.what for hole in spec.weakenings if hole.kind == "grant")}
+    added = {*texts(spec, "cap_add"), *plan.granted}
     for name in added:
         number_of(name)
     for kind in ("bounding", "effective", "permitted", "ambient"):
@@ -104,7 +126,7 @@ def _process(process: Config, spec: BoxSpec, agent: str) -> None:
             process["capabilities"][kind] = sorted(kept)
 
 
-def _namespaces(config: Config, spec: BoxSpec) -> None:
+def _namespaces(config: Config, spec: BoxSpec, plan: Plan) -> None:
     listed = {one["type"]: one for one in config["linux"]["namespaces"]}
     sibling = spec.extra.get("sibling")
     if spec.option("cgroupns") == "private":
@@ -114,9 +136,9 @@ def _namespaces(config: Config, spec: BoxSpec) -> None:
     if spec.network == "none":
         listed.setdefault("network", {"type": "network"})  # `spec --rootless` lists none
     for ours, theirs in NAMESPACES.items():
-        if spec.has(share(ours)) or (ours == "net" and spec.network == "host"):
+        if ours in plan.shared or (ours == "net" and spec.network == "host"):
             listed.pop(theirs, None)
-        elif spec.has(join_sibling(ours)) and sibling is not None:
+        elif ours in plan.joined and sibling is not None:
             listed[theirs] = {"type": theirs, "path": f"/proc/{sibling.parts.init_pid}/ns/{ours}"}
     config["linux"]["namespaces"] = list(listed.values())
     # A name in somebody else's UTS namespace is not ours to set, and runtimes refuse it.
@@ -125,13 +147,13 @@ def _namespaces(config: Config, spec: BoxSpec) -> None:
         del config["hostname"]
 
 
-def _mounts(listed: list[Config], spec: BoxSpec, handed: Sequence[Handed]) -> list[Config]:
+def _mounts(listed: list[Config], spec: BoxSpec, plan: Plan, handed: Sequence[Handed]) -> list[Config]:
     found = [dict(one) for one in listed]
     for path in ("/tmp", "/run"):
         if spec.read_only and not any(one.target == path for one in handed):
             options = ["nosuid", "nodev", "mode=1777", "size=16m"]
             found.append({"destination": path, "type": "tmpfs", "source": "tmpfs", "options": options})
-    if spec.has(drop("cgroup-ro")):
+    if not plan.cgroup_read_only:
         for one in found:
             if one["type"] == "cgroup":
                 one["options"] = [option for option in one["options"] if option != "ro"]

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
-    LOSSES,
+    CONFIGURATION_LOSSES,
+    IMAGE_LOSSES,
+    LIMITS,
     Weakenings,
     drop,
-    expose,
-    grant,
     join_sibling,
     lossy,
     share,
@@ -30,18 +31,36 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
-from pytest_isolation.technologies.capabilities import tried
-from pytest_isolation.technologies.handed import Handed, hand_ins, handed
+from pytest_isolation.technologies.capabilities import granted
+from pytest_isolation.technologies.handed import Handed, handed, handed_in
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.oci import bundle
+from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, openable, sets
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent, Proc
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.boxes.spec import BoxSpec
 
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
+
+
+OPENS: Opens = {
+    **each(("pid", "net", "ipc", "uts", "cgroup"), share, lambda kind: adds("shared", kind)),
+    **each(("pid", "net", "ipc", "uts"), join_sibling, lambda kind: adds("joined", kind)),
+    **granted(lambda name: adds("granted", name).where(as_root), GRANTED),
+    **each(LIMITS, unlimited, by(launcher.limits_of).where(as_root)),
+    drop("masks"): sets("masks", False),
+    drop("read-only"): sets("read_only", False),
+    drop("close-fds"): sets("closes", False),
+    drop("private-root"): sets("own_root", False),
+    drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),
+    drop("propagation"): sets("propagates", True).where(as_root),
+    drop("clean-up"): sets("leaves_group", True).where(as_root),
+    **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
+    **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
+    **handed_in(bundle.EXPOSED),
+}
 
 
 class OciRuntime:
@@ -54,6 +73,7 @@ class OciRuntime:
     start_ms = 80
     doors = ("start", "exec")
     shares_kernel = True
+    opens: Opens = OPENS
     networks: tuple[str, ...] = ("none", "host")
     keywords: Mapping[str, str] = {
         "rootless": "true: a user namespace with root mapped to this user, as `spec --rootless` has it",
@@ -86,15 +106,10 @@ class OciRuntime:
     # -- Technology ------------------------------------------------------------------------
 
     def weakenings(self) -> Weakenings:
-        opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "cgroup")}
-        opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
-        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in bundle.EXPOSED} | hand_ins()
-        opened |= {drop(what) for what in ("masks", "read-only", "close-fds", "private-root")}
-        if os.geteuid() == 0:
-            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")}
-            opened |= {grant(name) for name in {*GRANTED, *tried()}}
-            opened |= {drop(what) for what in ("cgroup-ro", "propagation", "clean-up")}
-        return frozenset(opened)
+        return openable(self.opens)
+
+    def plan(self, spec: BoxSpec) -> bundle.Plan:
+        return folded(self.opens, bundle.Plan(), spec)
 
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)
@@ -167,6 +182,7 @@ class Container:
 
     def __init__(self, runtime: OciRuntime, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.runtime, self.spec, self.lifetime, self.undo = runtime, spec, lifetime, undo
+        self.plan = runtime.plan(spec)
         self.id = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         self.state = lifetime.directory / runtime.name
         self.state.mkdir(mode=0o700, exist_ok=True)
@@ -189,7 +205,7 @@ class Container:
         box_group = f"{self._guard.path}/box" if self._guard is not None else None
         self.handed = handed(spec, self.lifetime, undo)
         self._config = bundle.configure(
-            self._base(), spec, root=root, agent=agent_path, group=box_group, handed=self.handed
+            self._base(), spec, self.plan, root=root, agent=agent_path, group=box_group, handed=self.handed
         )
         self._volumes()
         (place / "config.json").write_text(json.dumps(self._config))
@@ -231,7 +247,7 @@ class Container:
 
     def _prepare(self, child: Proc) -> Sequence[int]:
         kept = list(self.runtime.prepare(self.spec, child))
-        if self.spec.has(drop("close-fds")):
+        if not self.plan.closes:
             kept += program.leak(child, self.spec.caller)
         return kept
 
@@ -255,7 +271,7 @@ class Container:
             self._guard = self.lifetime.new_group(self.spec.name, launcher.GUARD)
             if self._guard is None:
                 return None
-            self.undo.callback(self._guard.kill if self.spec.has(drop("clean-up")) else self._guard.remove)
+            self.undo.callback(self._guard.kill if self.plan.leaves_group else self._guard.remove)
         return cgroups.create(f"{self._guard.path}/runtime", cgroups.Limits())
 
     def _programs(self, group: cgroups.Group | None) -> program.Programs:
@@ -270,7 +286,7 @@ class Container:
 
     def _root(self, proc: Proc) -> tuple[Path, str]:
         sibling = self.spec.extra.get("sibling")
-        if self.spec.has(drop("private-root")) and sibling is not None:
+        if not self.plan.own_root and sibling is not None:
             return sibling.parts.root, "/agent"
         return launcher.new_root(self.spec, self.lifetime, proc, self.undo)
 
@@ -281,9 +297,9 @@ class Container:
             if volume.nested:
                 mounts.nested(directory, self.lifetime, self.undo)
             self.volumes[volume.target] = directory
-            writable = not volume.read_only or spec.has(drop("read-only"))
+            writable = not (volume.read_only and self.plan.read_only)
             bundle.bind(self._config, directory, volume.target, "rw" if writable else "ro", "rprivate")
-        if spec.has(drop("propagation")):
+        if self.plan.propagates:
             shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
             bundle.bind(self._config, shared, "/mnt", "rw", "rshared")
             self._config["linux"]["rootfsPropagation"] = "shared"
@@ -295,11 +311,11 @@ class Container:
         return directory
 
     def _kept(self) -> list[str]:
-        return ["--preserve-fds", "1"] if self.spec.has(drop("close-fds")) else []
+        return [] if self.plan.closes else ["--preserve-fds", "1"]
 
     def _remove(self, programs: program.Programs) -> None:
         """End the container, wait for it, and have the runtime forget it."""
-        if self.spec.has(drop("clean-up")):
+        if self.plan.leaves_group:
             return  # the guard ends it, and what it leaves is the hole
         if self.pid is not None:
             programs.end(self.pid)

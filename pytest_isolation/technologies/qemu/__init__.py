@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, lossy, unlimited
+from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.opens import Opens, by, each, openable
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, binary
 from pytest_isolation.technologies.qemu.snapshot import start
@@ -40,6 +41,13 @@ KERNELS_OWN = 80 * MIB
 CHOICES = {"accel": ("auto", "kvm", "tcg"), "machine": ("q35", "microvm")}
 
 
+OPENS: Opens = {
+    **each(("memory", "cpu"), unlimited, by(launcher.limits_of)),
+    drop("clean-up"): by(launcher.new_groups),
+    **guest.OPENS,
+}
+
+
 class Qemu:
     name = "qemu"
     start_ms = 4000
@@ -51,8 +59,7 @@ class Qemu:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = {unlimited(what) for what in ("memory", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        return frozenset(opened | {drop("read-only"), drop("clean-up")})
+        return openable(OPENS)
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
@@ -113,9 +120,8 @@ class Qemu:
         return kernel.kernel("+".join(texts(spec, "kernel")) or None)
 
     def _memory(self, spec: BoxSpec) -> int:
-        if spec.memory is None or spec.has(unlimited("memory")):
-            return MEMORY
-        return spec.memory + KERNELS_OWN
+        asked = launcher.limits_of(spec).memory
+        return MEMORY if asked is None else asked + KERNELS_OWN
 
     def _check_asked(self, spec: BoxSpec) -> None:
         """What a VM here cannot give is refused, never dropped."""
@@ -127,5 +133,5 @@ class Qemu:
             raise Unsupported("volumes: Debian's cloud kernels have no 9p file system to share a directory through")
         if self._memory(spec) > LARGEST:
             raise Unsupported(f"memory={spec.memory}: a VM here has at most {(LARGEST - KERNELS_OWN) >> 20} MiB")
-        if spec.cpus is not None and spec.cpus > 1 and not spec.has(unlimited("cpu")):
+        if (asked := launcher.limits_of(spec).cpus) is not None and asked > 1:
             raise Unsupported(f"cpus={spec.cpus}: a VM here has one processor")

@@ -6,20 +6,22 @@ All by system calls of the agent in the initramfs, which then becomes the box's 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
 from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.unpack import unpack
-from pytest_isolation.boxes.weakenings import drop
+from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, drop, lossy
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.opens import Opens, by, each, folded, sets
 from pytest_isolation.technologies.qemu import network
 from pytest_isolation.technologies.qemu.machine import CHANNEL
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.technologies.qemu.machine import Machine
     from pytest_isolation.technologies.qemu.vm import Vm
 
@@ -27,6 +29,18 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE = 1, 2, 
 CLONE_NEWCGROUP = 0x0200_0000
 NEW, GROUPS = "/box", "/groups"
 """Of the initramfs: the box's root to be, and the guest's control groups while limits are set."""
+
+
+@dataclass(slots=True)
+class Plan:
+    read_only: bool = True
+
+
+OPENS: Opens = {
+    drop("read-only"): sets("read_only", False),
+    **each(IMAGE_LOSSES, lossy, by(Image.carried)),
+    **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
+}
 
 
 def too_slow(machine: Machine) -> Unavailable:
@@ -56,7 +70,7 @@ def become_box(vm: Vm, spec: BoxSpec) -> Agent:
     must(proc.mount(".", "/", None, MS_MOVE), "the new root")
     must(proc.chroot("."), "the new root")
     must(proc.chdir("/"), "the new root")
-    if spec.read_only and not spec.has(drop("read-only")):
+    if spec.read_only and folded(OPENS, Plan(), spec).read_only:
         must(proc.mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY), "making the root read-only")
     return _become(vm, spec, vm.descriptor)
 
