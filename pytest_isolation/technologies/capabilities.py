@@ -51,8 +51,14 @@ Of nspawn, and of containers-common and moby before 24 (moby#43988): there one h
 @cache
 def tried() -> frozenset[str]:
     """Those of TRIED that a box here could have: a machine that is itself a container has not all of them to grant."""
-    bounding = int(Path("/proc/self/status").read_text().split("CapBnd:")[1].split()[0], 16)
-    return frozenset(name for name in TRIED if bounding >> number_of(name) & 1)
+    return frozenset(TRIED) & bounding()
+
+
+@cache
+def bounding() -> frozenset[str]:
+    """The capabilities that a process here can ever have."""
+    mask = int(Path("/proc/self/status").read_text().split("CapBnd:")[1].split()[0], 16)
+    return frozenset(name for number, name in enumerate(NAMES) if mask >> number & 1)
 
 
 def granted(
@@ -76,7 +82,12 @@ The others are asked for in the first one: open_by_handle_at(2), clock_settime(2
 
 def holes(names: Iterable[str]) -> set[Weakening]:
     """What can be granted by a technology that can grant `names`: without root, what counts in a user namespace."""
-    return {grant(name) for name in names if os.geteuid() == 0 or name in IN_A_USER_NAMESPACE}
+    return {grant(name) for name in names if useful(name)}
+
+
+def useful(name: str) -> bool:
+    """Whether a box of this user's with this capability can do something with it."""
+    return os.geteuid() == 0 or name in IN_A_USER_NAMESPACE
 
 
 def number_of(name: str) -> int:

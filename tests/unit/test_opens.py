@@ -16,8 +16,10 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, grant, share
 from pytest_isolation.technologies import bubblewrap, cgroup, chroot, gvisor, nspawn, qemu
 from pytest_isolation.technologies import technology as called
+from pytest_isolation.technologies.docker import holes as docker
 from pytest_isolation.technologies.oci import bundle, runtime
 from pytest_isolation.technologies.opens import Opens, adds, folded, openable, removes, sets
+from pytest_isolation.technologies.podman import holes as podman
 from pytest_isolation.technologies.qemu import guest
 
 TABLES: Mapping[str, tuple[Opens, Any]] = {
@@ -25,8 +27,10 @@ TABLES: Mapping[str, tuple[Opens, Any]] = {
     "cgroup": (cgroup.OPENS, cgroup.Plan),
     "chroot": (chroot.OPENS, None),
     "crun": (runtime.OPENS, bundle.Plan),
+    "docker": (docker.OPENS, docker.Plan),
     "gvisor": (gvisor.OPENS, bundle.Plan),
     "nspawn": (nspawn.OPENS, nspawn.Plan),
+    "podman": (podman.OPENS, podman.Plan),
     "qemu": (qemu.OPENS, guest.Plan),
     "runc": (runtime.OPENS, bundle.Plan),
 }

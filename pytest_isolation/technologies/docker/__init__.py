@@ -6,32 +6,20 @@ an exec of the same agent.  Sources: Docker Engine API v1.41, moby oci/defaults.
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.ground import remove_directory
-from pytest_isolation.boxes.weakenings import (
-    LOSSES,
-    Weakenings,
-    drop,
-    expose,
-    grant,
-    join_sibling,
-    lossy,
-    share,
-    unlimited,
-)
+from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
-from pytest_isolation.technologies.capabilities import FILTERED, number_of, tried
 from pytest_isolation.technologies.docker import attach, image, limits, observer, settings
 from pytest_isolation.technologies.docker import daemon as daemons
+from pytest_isolation.technologies.docker.holes import OPENS
 from pytest_isolation.technologies.docker.start import Start
-from pytest_isolation.technologies.handed import hand_ins
+from pytest_isolation.technologies.opens import openable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,15 +28,6 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
 __all__ = ["Docker"]
-
-GRANTED = (
-    "SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE", "SYS_RESOURCE",
-    "SYS_MODULE",
-    "SYSLOG", "LINUX_IMMUTABLE",
-)  # fmt: skip
-UNGRANTED = FILTERED | {"CHECKPOINT_RESTORE"}
-"""Engine 20.10 knows no capability of the last name."""
-DROPPED = ("seccomp", "masks", "read-only", "devices", "init", "userns-map", "private-root")
 
 
 class Docker:
@@ -63,16 +42,7 @@ class Docker:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "user", "cgroup")}
-        opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
-        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {drop(what) for what in DROPPED}
-        opened |= {expose(path) for path in settings.EXPOSED} | hand_ins()
-        opened |= {grant(name) for name in {*GRANTED, *tried() - UNGRANTED} if _machine_has(name)}
-        if os.geteuid() == 0:
-            # Opened from the host's side, by a mount the daemon is not asked for.
-            opened |= {drop("cgroup-ro"), drop("propagation")}
-        return frozenset(opened)
+        return openable(OPENS)
 
     def meant(self, spec: BoxSpec) -> BoxSpec:
         return limits.meant(spec)
@@ -145,9 +115,3 @@ class Docker:
             if kind == "image":
                 return daemon.remove_image(name)
         raise BoxError(f"docker:{kind} is nothing this version knows how to remove; remove {name} by hand")
-
-
-def _machine_has(capability: str) -> bool:
-    """Whether a daemon here could grant it: not on a machine that is itself a container without it."""
-    status = Path("/proc/self/status").read_text()
-    return bool(int(status.split("CapBnd:")[1].split()[0], 16) >> number_of(capability) & 1)

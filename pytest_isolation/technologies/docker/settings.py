@@ -9,12 +9,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import values
-from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.docker import written
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
+from pytest_isolation.technologies.docker.holes import OPENS, Plan
 from pytest_isolation.technologies.docker.limits import swap_of
+from pytest_isolation.technologies.opens import folded
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.technologies.handed import Handed
 
-EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 OURS = {
     "auto_remove": "every container is removed when its box ends",
     "command": "the agent is the command",
@@ -165,6 +165,7 @@ class Settings:
 
     def __init__(self, spec: BoxSpec, daemon: Daemon, *, agent: str, run_id: str) -> None:
         self.spec, self.daemon = spec, daemon
+        self.plan = folded(OPENS, Plan(), spec)
         self.binds: list[str] = []
         asked = user_keywords(spec)
         create, _ = known_keywords()
@@ -229,7 +230,7 @@ class Settings:
     def _file_systems(self) -> None:
         spec = self.spec
         if spec.read_only:
-            self.host["read_only"] = not spec.has(drop("read-only"))
+            self.host["read_only"] = self.plan.read_only
             self.host["tmpfs"] = {"/tmp": "size=16m,mode=1777", "/run": "size=16m"} | self.host.get("tmpfs", {})
 
     def hand_in(self, one: Handed) -> None:
@@ -249,15 +250,15 @@ class Settings:
             if around.networks:
                 self.host["network_mode"] = around.networks[0]
         for kind, key in modes.items():
-            if spec.has(share(kind)):
+            if kind in self.plan.shared:
                 self.host[key] = "host"
-            elif spec.has(join_sibling(kind)):
+            elif kind in self.plan.joined:
                 if sibling is not None:
                     self.host[key] = f"container:{sibling.parts.facts['id']}"
                 elif kind == "ipc":
                     self.host[key] = "shareable"
         host_modes = [self.host.get(key) == "host" for key in ("pid_mode", "network_mode")]
-        if spec.has(share("user")) or spec.has(drop("userns-map")):
+        if not self.plan.maps_users:
             self.host["userns_mode"] = "host"
         elif self.daemon.security("userns") and (any(host_modes) or self.host.get("privileged")):
             # The daemon refuses these together with user namespaces.
@@ -267,18 +268,14 @@ class Settings:
             self.create["hostname"] = spec.hostname
 
     def _defences(self) -> None:
-        spec = self.spec
-        granted = [hole.what for hole in sorted(spec.weakenings) if hole.kind == "grant"]
-        if granted:
-            self._add("cap_add", *granted)
+        if self.plan.granted:
+            self._add("cap_add", *self.plan.granted)
             if self.daemon.security("apparmor"):
                 # docker-default denies mount(2) and ptrace(2) whatever the capabilities are.
                 self._add("security_opt", "apparmor=unconfined")
-        if spec.has(drop("seccomp")):
-            self._add("security_opt", "seccomp=unconfined")
-        if spec.has(drop("devices")):
-            self._add("device_cgroup_rules", "a *:* rwm")
-        if spec.has(drop("init")):
+        for key, value in self.plan.added:
+            self._add(key, value)
+        if not self.plan.first:
             self.host["init"] = True
 
     def _add(self, key: str, *values: str) -> None:
@@ -294,7 +291,7 @@ class Settings:
             host = api.create_host_config(**self.host)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{self.spec.id}: the Docker SDK does not take these keywords: {error}") from None
-        if self.spec.has(drop("masks")):
+        if not self.plan.masks:
             # What `docker run --security-opt systempaths=unconfined` sends; the SDK has no keyword for it.
             host |= {"MaskedPaths": [], "ReadonlyPaths": []}
         keywords: Mapping[str, Any] = self.create

@@ -11,15 +11,16 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.ground import HERE, Ground
-from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher, mounts, neighbours
 from pytest_isolation.technologies.docker import image, observer, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained, mounts_of
 from pytest_isolation.technologies.docker.direct import go_direct
+from pytest_isolation.technologies.docker.holes import OPENS, Plan
 from pytest_isolation.technologies.docker.settings import Settings
-from pytest_isolation.technologies.handed import HAND_INS, handed
+from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
+from pytest_isolation.technologies.opens import folded
 from pytest_isolation.technologies.ports import published
 from pytest_isolation.technologies.telling import telling
 
@@ -35,6 +36,7 @@ class Start:
 
     def __init__(self, daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo
+        self.plan = folded(OPENS, Plan(), spec)
         self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         self.id = ""
         self.shares_kernel = True
@@ -95,14 +97,14 @@ class Start:
     def _volumes(self, settings: Settings) -> None:
         spec = self.spec
         here = self.ground is HERE
-        if not here and (spec.has(drop("private-root")) or spec.has(drop("propagation"))):
+        if not here and (self.plan.propagates or not self.plan.own_root):
             raise Unsupported(f"the daemon at {self.daemon.where} cannot mount directories of this machine")
-        if not here and not spec.weakenings.isdisjoint(HAND_INS):
+        if not here and self.plan.hands_in:
             raise Unsupported(f"the daemon at {self.daemon.where} cannot mount files of this machine")
         for one in handed(spec, self.lifetime, self.undo):
             settings.hand_in(one)
         for volume in spec.volumes:
-            mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
+            mode = "ro" if volume.read_only and self.plan.read_only else "rw"
             if not here:
                 settings.binds.append(f"{self._volume_there(volume)}:{volume.target}:{mode},nocopy")
                 continue
@@ -111,10 +113,10 @@ class Start:
                 mounts.nested(directory, self.lifetime, self.undo)
             self.volumes[volume.target] = directory
             settings.binds.append(f"{directory}:{volume.target}:{mode}")
-        if spec.has(drop("propagation")):
+        if self.plan.propagates:
             shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
             settings.binds.append(f"{shared}:/mnt:rshared")
-        if spec.has(drop("private-root")):
+        if not self.plan.own_root:
             self._share_root(settings)
 
     def _volume_there(self, volume: Volume) -> str:
@@ -222,9 +224,9 @@ class Start:
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
         if merged and (self.ground is not HERE or os.access(merged, os.R_OK | os.X_OK)):
             self.root = self.ground.path(merged)
-        if self.spec.has(drop("init")):
+        if not self.plan.first:
             self.pid = int(self.ground.path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
-        if self.spec.has(drop("cgroup-ro")):
+        if not self.plan.cgroup_read_only:
             mounts.make_cgroups_writable(self.pid, self.ground)
 
     def enter(self) -> Agent:

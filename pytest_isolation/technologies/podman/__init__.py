@@ -10,23 +10,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import Box, Parts
-from pytest_isolation.boxes.weakenings import (
-    LOSSES,
-    Weakenings,
-    drop,
-    expose,
-    join_sibling,
-    lossy,
-    share,
-    unlimited,
-)
+from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
-from pytest_isolation.technologies.capabilities import FILTERED, holes, tried
 from pytest_isolation.technologies.docker.limits import check_swap
-from pytest_isolation.technologies.handed import hand_ins
+from pytest_isolation.technologies.opens import openable
 from pytest_isolation.technologies.podman import arguments, attach
 from pytest_isolation.technologies.podman.engine import Engine, engine_for
+from pytest_isolation.technologies.podman.holes import OPENS
 from pytest_isolation.technologies.podman.start import Start
 
 if TYPE_CHECKING:
@@ -36,8 +27,6 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
 __all__ = ["Podman"]
-
-GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
 
 
 class Podman:
@@ -53,15 +42,7 @@ class Podman:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = {share(kind) for kind in ("pid", "net", "ipc", "uts", "cgroup")}
-        opened |= {join_sibling(kind) for kind in ("pid", "net", "ipc")}
-        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root")}
-        opened |= {expose(path) for path in arguments.EXPOSED} | hand_ins() | holes({*GRANTED, *tried() - FILTERED})
-        if arguments.euid_is_root():
-            # Opened from the host's side, by a mount that Podman is not asked for.
-            opened |= {drop("cgroup-ro"), drop("propagation")}
-        return frozenset(opened)
+        return openable(OPENS)
 
     def meant(self, spec: BoxSpec) -> BoxSpec:
         spec = quota(spec)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.weakenings import drop, expose, join_sibling, share
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.docker.limits import swap_of
-from pytest_isolation.technologies.handed import IN_ITS_OWN_PLACE
+from pytest_isolation.technologies.opens import folded
 from pytest_isolation.technologies.podman.engine import LABEL, Engine
+from pytest_isolation.technologies.podman.holes import OPENS, Plan
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
-EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 CHOOSING = frozenset({"container", "rootless", "user", "runtime"})
 """Keywords that say which Podman, or which container, not what Podman is told."""
 
@@ -54,10 +52,6 @@ COMMON = {
 """Options that have a word every technology knows: that one is to be used."""
 
 
-def euid_is_root() -> bool:
-    return os.geteuid() == 0
-
-
 def check(spec: BoxSpec, engine: Engine) -> None:
     """Raises UsageError for an option that podman run has not, or that is ours."""
     known = None
@@ -87,9 +81,9 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     """Of `podman run`, before the image; without mounts of directories, which the start makes."""
     found = ["--interactive", "--rm", "--pull", "never", "--log-driver", "none", "--name", name]
     found += ["--label", f"{LABEL}={run_id}", "--entrypoint", json.dumps([agent])]
-    return (
-        found + _identity(spec) + _limits(spec) + _file_systems(spec) + _namespaces(spec) + _defences(spec) + own(spec)
-    )
+    plan = folded(OPENS, Plan(), spec)
+    found += _identity(spec) + _limits(spec) + _file_systems(spec, plan) + _namespaces(spec, plan)
+    return found + plan.options + own(spec)
 
 
 def opted(spec: BoxSpec, engine: Engine | None = None) -> dict[str, bool]:
@@ -139,18 +133,18 @@ def _limits(spec: BoxSpec) -> list[str]:
     return [*found, "--pids-limit", str(limits.pids)] if limits.pids is not None else found
 
 
-def _file_systems(spec: BoxSpec) -> list[str]:
+def _file_systems(spec: BoxSpec, plan: Plan) -> list[str]:
     found: list[str] = []
     if spec.read_only:
-        if not spec.has(drop("read-only")):
+        if plan.read_only:
             found += ["--read-only", "--read-only-tmpfs=false"]
         for path, options in (("/tmp", "size=16m,mode=1777"), ("/run", "size=16m")):
-            if path not in IN_ITS_OWN_PLACE or expose(path) not in spec.weakenings:
+            if path in plan.fresh:
                 found += ["--tmpfs", f"{path}:{options}"]
     return found
 
 
-def _namespaces(spec: BoxSpec) -> list[str]:
+def _namespaces(spec: BoxSpec, plan: Plan) -> list[str]:
     options = {"pid": "--pid", "net": "--network", "ipc": "--ipc", "uts": "--uts", "cgroup": "--cgroupns"}
     sibling = spec.extra.get("sibling")
     modes = {"--network": spec.network} if spec.network is not None else {}
@@ -161,9 +155,9 @@ def _namespaces(spec: BoxSpec) -> list[str]:
         if around.networks:
             modes["--network"] = ",".join(around.networks)
     for kind, option in options.items():
-        if spec.has(share(kind)):
+        if kind in plan.shared:
             modes[option] = "host"
-        elif spec.has(join_sibling(kind)):
+        elif kind in plan.joined:
             if sibling is not None:
                 modes[option] = f"container:{sibling.parts.facts['id']}"
             elif kind == "ipc":
@@ -172,13 +166,4 @@ def _namespaces(spec: BoxSpec) -> list[str]:
     joined = str(modes.get("--network", "")).startswith("container:")
     if not joined and modes.get("--uts") != "host":
         found += ["--hostname", spec.hostname]
-    return found
-
-
-def _defences(spec: BoxSpec) -> list[str]:
-    found = [word for hole in sorted(spec.weakenings) if hole.kind == "grant" for word in ("--cap-add", hole.what)]
-    if spec.has(drop("seccomp")):
-        found += ["--security-opt", "seccomp=unconfined"]
-    if spec.has(drop("masks")):
-        found += ["--security-opt", "unmask=ALL"]
     return found

@@ -13,14 +13,15 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.image import Image, base_image
-from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unsupported, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import check_runtime
+from pytest_isolation.technologies.opens import folded
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.podman.arguments import arguments, own
 from pytest_isolation.technologies.podman.engine import LABEL
+from pytest_isolation.technologies.podman.holes import OPENS, Plan
 from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class Start:
 
     def __init__(self, engine: Engine, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.engine, self.spec, self.lifetime, self.undo = engine, spec, lifetime, undo
+        self.plan = folded(OPENS, Plan(), spec)
         self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         self.pid: int | None = None
         self.group: cgroups.Group | None = None
@@ -189,14 +191,14 @@ class Start:
             if volume.nested:
                 mounts.nested(directory, self.lifetime, self.undo)
             self.volumes[volume.target] = directory
-            mode = "ro" if volume.read_only and not spec.has(drop("read-only")) else "rw"
+            mode = "ro" if volume.read_only and self.plan.read_only else "rw"
             found += ["--volume", f"{directory}:{volume.target}:{mode}"]
         for one in handed(spec, self.lifetime, self.undo, self._directory):
             found += ["--volume", f"{one.host}:{one.target}:rw"]
-        if spec.has(drop("propagation")):
+        if self.plan.propagates:
             shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
             found += ["--volume", f"{shared}:/mnt:rshared"]
-        if spec.has(drop("private-root")):
+        if not self.plan.own_root:
             found += self._shared_root()
         if self._theirs:
             binary = self._directory("agent") / "agent"
@@ -253,5 +255,5 @@ class Start:
         merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
         if merged and not self.engine.rootless and os.access(merged, os.R_OK | os.X_OK):
             self.root = Path(merged)
-        if self.spec.has(drop("cgroup-ro")):
+        if not self.plan.cgroup_read_only:
             mounts.make_cgroups_writable(self.pid)
