@@ -14,9 +14,11 @@ import pytest
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, grant, share
-from pytest_isolation.technologies import bubblewrap, cgroup, chroot, gvisor, nspawn, qemu
+from pytest_isolation.technologies import bubblewrap, cgroup, chroot, gvisor, names, nspawn, qemu
 from pytest_isolation.technologies import technology as called
 from pytest_isolation.technologies.docker import holes as docker
+from pytest_isolation.technologies.lxc import holes as lxc
+from pytest_isolation.technologies.namespaces import holes as namespaces
 from pytest_isolation.technologies.oci import bundle, runtime
 from pytest_isolation.technologies.opens import Opens, adds, folded, openable, removes, sets
 from pytest_isolation.technologies.podman import holes as podman
@@ -29,6 +31,8 @@ TABLES: Mapping[str, tuple[Opens, Any]] = {
     "crun": (runtime.OPENS, bundle.Plan),
     "docker": (docker.OPENS, docker.Plan),
     "gvisor": (gvisor.OPENS, bundle.Plan),
+    "lxc": (lxc.OPENS, lxc.Plan),
+    "namespaces": (namespaces.OPENS, namespaces.Plan),
     "nspawn": (nspawn.OPENS, nspawn.Plan),
     "podman": (podman.OPENS, podman.Plan),
     "qemu": (qemu.OPENS, guest.Plan),
@@ -118,3 +122,7 @@ def test_a_plan_is_a_sound_one_with_its_holes_folded_in() -> None:
 
 def test_what_cannot_be_opened_here_is_not_declared() -> None:
     assert openable(EXAMPLE) == EXAMPLE.keys() - {drop("masks")}
+
+
+def test_a_technology_without_a_table_opens_nothing() -> None:
+    assert {name for name in names() if called(name).weakenings()} <= set(TABLES)

@@ -15,33 +15,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import Box, Parts
-from pytest_isolation.boxes.weakenings import (
-    LOSSES,
-    Weakenings,
-    drop,
-    expose,
-    grant,
-    join_sibling,
-    lossy,
-    share,
-    unlimited,
-)
+from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
-from pytest_isolation.technologies.capabilities import number_of, tried
-from pytest_isolation.technologies.handed import hand_ins
+from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.lxc import limits, state
-from pytest_isolation.technologies.lxc.configuration import EXPOSED, INCLUDED, NAMESPACES
+from pytest_isolation.technologies.lxc.configuration import INCLUDED
 from pytest_isolation.technologies.lxc.container import Container
+from pytest_isolation.technologies.lxc.holes import OPENS
 from pytest_isolation.technologies.lxc.ids import id_map
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
+from pytest_isolation.technologies.opens import openable
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
-
-GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "SYS_TIME", "SYS_NICE")
 
 
 class Lxc:
@@ -58,14 +47,7 @@ class Lxc:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = {share(kind) for kind in NAMESPACES} | {join_sibling(kind) for kind in ("pid", "net", "ipc", "uts")}
-        opened |= {lossy(aspect) for aspect in LOSSES} | {expose(path) for path in EXPOSED} | hand_ins()
-        opened |= {drop(what) for what in ("seccomp", "masks", "read-only", "private-root", "close-fds", "init")}
-        if os.geteuid() == 0:
-            opened |= {unlimited(what) for what in ("memory", "pids", "cpu")}
-            opened |= {grant(name) for name in {*GRANTED, *tried()}}
-            opened |= {drop(what) for what in ("clean-up", "exec-group", "cgroup-ro", "devices")}
-        return frozenset(opened)
+        return openable(OPENS)
 
     def meant(self, spec: BoxSpec) -> BoxSpec:
         return limits.meant(spec)

@@ -9,14 +9,15 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
+from pytest_isolation.technologies.lxc.holes import NAMESPACES, Plan, plan_of
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -25,10 +26,8 @@ if TYPE_CHECKING:
 
 INCLUDED = Path("/usr/share/lxc/config")
 """What LXC's templates include: common.conf, and userns.conf after it with an id map."""
-NAMESPACES = ("pid", "net", "ipc", "uts", "cgroup")
 LINE_ENDS = frozenset("\n\r")
 """To LXC: what comes after either is not read as the line's."""
-EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup")
 NO_V1_KEYS = 7
 """The first LXC that refuses keys lxc.cgroup.CONTROLLER, of control groups v1."""
 PERIOD_US = 100_000
@@ -40,7 +39,7 @@ LIMITS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Configuration:
     spec: BoxSpec
     ids: IdMap | None
@@ -53,6 +52,10 @@ class Configuration:
     """LXC's: "7.0.0"."""
     volumes: Mapping[str, Path]
     handed: Sequence[Handed]
+
+    @cached_property
+    def plan(self) -> Plan:
+        return plan_of(self.spec)
 
     def text(self) -> bytes:
         """Raises Unsupported for what no line can say."""
@@ -74,7 +77,7 @@ class Configuration:
         yield from ("lxc.console.path = none", "lxc.tty.max = 0")
         yield f"lxc.init.cmd = {self.agent}"
         yield _line("lxc.rootfs.path", f"dir:{self.root}")
-        options = [*mapped_option(self.ids), *(["ro"] if spec.read_only and not spec.has(drop("read-only")) else [])]
+        options = [*mapped_option(self.ids), *(["ro"] if spec.read_only and self.plan.read_only else [])]
         if options:
             yield f"lxc.rootfs.options = {','.join(options)}"
         yield from self._identity()
@@ -101,12 +104,12 @@ class Configuration:
 
     def _namespaces(self) -> Iterator[str]:
         spec = self.spec
-        if kept := [kind for kind in NAMESPACES if kind != "net" and spec.has(share(kind))]:
+        if kept := [kind for kind in NAMESPACES if kind != "net" and kind in self.plan.shared]:
             # All that is not kept is made then: a user namespace without an id map, too.
             yield f"lxc.namespace.keep = {' '.join([*kept, 'time', *([] if self.ids else ['user'])])}"
         sibling, joined = spec.extra.get("sibling"), []
         if sibling is not None:
-            joined = [kind for kind in NAMESPACES if spec.has(join_sibling(kind))]
+            joined = [kind for kind in NAMESPACES if kind in self.plan.joined]
             # Only who is root in the user namespace that owns them may join them.
             for kind in [*(["user"] if joined and self.ids else []), *joined]:
                 yield f"lxc.namespace.share.{kind} = {sibling.parts.init_pid}"
@@ -130,7 +133,7 @@ class Configuration:
             yield "lxc.net.0.flags = up"
 
     def _in_host_network(self) -> bool:
-        return self.spec.has(share("net")) or self.spec.network == "host"
+        return "net" in self.plan.shared or self.spec.network == "host"
 
     def _mounts(self) -> Iterator[str]:
         spec = self.spec
@@ -141,30 +144,28 @@ class Configuration:
         for one in self.handed:
             yield _entry(one.host, one.target, "none", "rbind", f"create={'dir' if one.is_directory else 'file'}")
         for volume in spec.volumes:
-            options = ["ro"] if volume.read_only and not spec.has(drop("read-only")) else []
+            options = ["ro"] if volume.read_only and self.plan.read_only else []
             source = self.volumes[volume.target]
             yield _entry(source, volume.target, "none", "rbind", *options, *mapped_option(self.ids))
 
     def _automatic(self) -> Iterator[str]:
         """What LXC mounts by itself, when that is not what its files say."""
-        spec, mapped = self.spec, self.ids is not None
-        bare = spec.has(drop("masks"))
+        mapped, bare = self.ids is not None, not self.plan.masks
         found = {"proc": "proc:rw" if bare else "proc:mixed", "sys": "sys:rw" if bare or mapped else "sys:mixed"}
         # Of a namespace that is shared nothing can be mounted with an id map: the host's own is bound.
         bound = [
-            name for name, shared in (("proc", spec.has(share("pid"))), ("sys", self._in_host_network())) if shared
+            name for name, shared in (("proc", "pid" in self.plan.shared), ("sys", self._in_host_network())) if shared
         ]
         bound = bound if mapped else []
         if bare or bound:
             yield "lxc.mount.auto ="
             yield from (f"lxc.mount.auto = {text}" for name, text in found.items() if name not in bound)
         yield from (_entry(f"/{name}", f"/{name}", "none", "rbind") for name in bound)
-        if spec.has(drop("cgroup-ro")):
-            yield "lxc.mount.auto = cgroup:rw:force"
+        yield from self.plan.mounted
 
     def _privileges(self) -> Iterator[str]:
         spec = self.spec
-        granted = {hole.what for hole in spec.weakenings if hole.kind == "grant"}
+        granted = set(self.plan.granted)
         dropped = {name.removeprefix("CAP_").upper() for name in texts(spec, "cap_drop")}
         if self.ids is None and granted:
             # A list can be cleared as a whole only.
@@ -172,9 +173,8 @@ class Configuration:
             dropped |= _dropped_by_default() - granted
         if dropped - granted:
             yield f"lxc.cap.drop = {' '.join(sorted(dropped - granted)).lower()}"
-        if spec.has(drop("seccomp")):
-            yield "lxc.seccomp.profile ="
-        if spec.has(drop("devices")):
+        yield from self.plan.privileges
+        if not self.plan.few_devices:
             if takes_v1_keys(self.version):
                 yield "lxc.cgroup.devices.allow = a"
             yield "lxc.cgroup2.devices.allow = a"

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import remove_tree
-from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.lxc import state
 from pytest_isolation.technologies.lxc.configuration import Configuration, is_passed_on, mapped_option, sets_limits
+from pytest_isolation.technologies.lxc.holes import plan_of
 from pytest_isolation.technologies.lxc.ids import id_map, own_range
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Container:
         self.spec, self.lifetime, self.undo = spec, lifetime, undo
         self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         self.ids = id_map(spec)
+        self.plan = plan_of(spec)
         self.place = self._container_path()
         self.volumes: dict[str, Path] = {}
         self.pid: int | None = None
@@ -55,7 +56,7 @@ class Container:
                     "limits were asked for, and this user may make no control groups", cause=NO_CONTROL_GROUPS
                 )
             return
-        undo.callback(guard.kill if spec.has(drop("clean-up")) else guard.remove)
+        undo.callback(guard.kill if self.plan.leaves_group else guard.remove)
         if "cpuset" in guard.places:
             # On v1 a group takes no process until its cpuset is filled; LXC fills it by this flag, at the top only.
             (guard.places["cpuset"] / "cgroup.clone_children").write_text("1")
@@ -71,12 +72,12 @@ class Container:
         config = self.place / self.name / CONFIG
         config.write_bytes(self._configuration().text())
         self.lifetime.register("lxc:container", f"{self.name} {self.place}")
-        command = "lxc-execute" if spec.has(drop("init")) else "lxc-start"
+        command = "lxc-start" if self.plan.first else "lxc-execute"
         argv = [program.find(command, "lxc"), "-P", os.fspath(self.place), "-n", self.name, "-f", os.fspath(config)]
         argv += self._close(command)
         argv += ["--", self._agent_path] if command == "lxc-execute" else ["-F"]
         pid = programs.start(argv, env=self._environ(), prepare=self._leak)
-        if spec.has(drop("clean-up")):
+        if self.plan.leaves_group:
             # LXC's monitor removes the group; killed before the box ends, it cannot.
             undo.callback(_kill, pid)
         agent = programs.hello(command)
@@ -107,7 +108,7 @@ class Container:
         delivered = self.spec.delivered
         if delivered.uid or delivered.gid:
             argv += [f"--uid={delivered.uid}", f"--gid={delivered.gid}"]
-        if self.spec.has(drop("exec-group")):
+        if not self.plan.enters_group:
             argv.append("--elevated-privileges=CGROUP")
         programs.start([*argv, "--", self._agent_path], env=self._environ())
         agent = programs.hello("lxc-attach")
@@ -144,7 +145,7 @@ class Container:
 
     def _make_root(self, proc: Proc) -> None:
         sibling = self.spec.extra.get("sibling")
-        if self.spec.has(drop("private-root")) and sibling is not None:
+        if not self.plan.own_root and sibling is not None:
             self.root = sibling.parts.root
             return
         self.root, self._agent_path = launcher.new_root(self.spec, self.lifetime, proc, self.undo)
@@ -203,10 +204,10 @@ class Container:
 
     def _close(self, command: str) -> list[str]:
         """lxc-start passes on what it has open unless it is told not to; lxc-execute has no such option."""
-        return ["-C"] if command == "lxc-start" and not self.spec.has(drop("close-fds")) else []
+        return ["-C"] if command == "lxc-start" and self.plan.closes else []
 
     def _leak(self, child: Proc) -> Sequence[int]:
-        return program.leak(child, self.spec.caller) if self.spec.has(drop("close-fds")) else []
+        return [] if self.plan.closes else program.leak(child, self.spec.caller)
 
     def _check(self) -> None:
         """Is what answers the container LXC knows by this name?"""

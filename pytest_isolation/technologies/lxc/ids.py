@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies.base import flag
+from pytest_isolation.technologies.lxc.holes import plan_of
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -45,7 +46,7 @@ def id_map(spec: BoxSpec) -> IdMap | None:
         if text is not None:
             raise Unsupported("idmap is for root: a user's box has that user's id, as root, and no other")
         return IdMap(os.geteuid(), os.getegid(), 1)
-    if not asked or any(hole.kind == "grant" for hole in spec.weakenings):
+    if not asked or plan_of(spec).granted:
         return None
     if found is not None:
         return IdMap(int(found[1]), int(found[1]), int(found[2]))

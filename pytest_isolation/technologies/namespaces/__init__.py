@@ -16,19 +16,16 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box, Parts
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.weakenings import LOSSES, Weakenings, drop, expose, join_sibling, lossy, share, unlimited
+from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
-from pytest_isolation.technologies.capabilities import holes, tried
-from pytest_isolation.technologies.handed import hand_ins
-from pytest_isolation.technologies.namespaces.clone import CLONE
-from pytest_isolation.technologies.namespaces.start import JOINED, Start, kept
+from pytest_isolation.technologies.namespaces.holes import OPENS
+from pytest_isolation.technologies.namespaces.start import Start, kept
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces, root
+from pytest_isolation.technologies.opens import openable
 
 __all__ = ["Namespaces"]
-
-GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
 
 
 class Namespaces:
@@ -41,28 +38,7 @@ class Namespaces:
     }
 
     def weakenings(self) -> Weakenings:
-        opened = {share(kind) for kind in CLONE if kind != "user"}
-        opened |= {join_sibling(kind) for kind in JOINED}
-        opened |= {unlimited(what) for what in ("memory", "pids", "cpu")} | {lossy(aspect) for aspect in LOSSES}
-        opened |= {
-            drop(what)
-            for what in (
-                "masks",
-                "pivot",
-                "init",
-                "read-only",
-                "close-fds",
-                "cgroup-ro",
-                "private-root",
-                "exec-group",
-                "clear-env",
-            )
-        }
-        opened |= {expose(path) for path in ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")} | hand_ins()
-        opened |= holes({*GRANTED, *tried()})
-        if root():
-            opened |= {drop("propagation"), drop("clean-up"), drop("devices"), share("user")}
-        return frozenset(opened)
+        return openable(OPENS)
 
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)

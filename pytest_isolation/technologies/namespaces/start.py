@@ -13,7 +13,6 @@ from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.weakenings import drop, join_sibling, share
 from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.base import flag
@@ -21,13 +20,12 @@ from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number
 from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.mounts import MNT_DETACH, MS_BIND, MS_PRIVATE, MS_REC
 from pytest_isolation.technologies.namespaces.clone import CLONE
+from pytest_isolation.technologies.namespaces.holes import plan_of
 from pytest_isolation.technologies.namespaces.tree import DEVICES, Tree
 from pytest_isolation.technologies.namespaces.user import root
 
 PR_CAPBSET_DROP = 24  # prctl(2): what execve may give back
 OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4  # open_tree(2), move_mount(2)
-JOINED = ("pid", "net", "ipc", "uts")
-"""What can be a sibling's, too."""
 DEVICE_RULES = ("c *:* m", "b *:* m", "c 5:2 rwm", "c 136:* rwm")
 """Besides DEVICES: any node may be made, though not used; ptmx and pts (runc, libcontainer/specconv AllowedDevices)."""
 
@@ -45,10 +43,10 @@ class Start:
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.spec, self.lifetime, self.undo = spec, lifetime, undo
-        self.userns = not root() or (flag(spec, "userns") and not spec.has(share("user")))
-        beside = "sibling" in spec.extra
-        self.joined = frozenset(kind for kind in JOINED if beside and spec.has(join_sibling(kind)))
-        self.own = frozenset(kind for kind in CLONE if kind != "user" and not spec.has(share(kind))) - self.joined
+        self.plan = plan_of(spec)
+        self.userns = not root() or (flag(spec, "userns") and self.plan.own_users)
+        self.joined = frozenset(self.plan.joined if "sibling" in spec.extra else ())
+        self.own = frozenset(self.plan.own) - self.joined
         """The kinds of namespace it has to itself, besides a user namespace."""
         self.volumes: dict[str, Path] = {}
         self.group: cgroups.Group | None = None
@@ -77,14 +75,14 @@ class Start:
             must(child.unshare(CLONE["cgroup"]), "a control group namespace")
         self._wall_in(child)
         undo.callback(child.end)
-        if spec.has(drop("init")):
+        if not self.plan.first:
             child = child.spawn()
             self.pid = _only_child(self.pid)
         self._drop_capabilities(child)
-        if self.group is not None and not spec.has(drop("devices")):
+        if self.group is not None and self.plan.few_devices:
             self.group.allow_only([*DEVICE_RULES, *map(_device_rule, DEVICES)])
         keep = []
-        if spec.has(drop("close-fds")):
+        if not self.plan.closes:
             if self._leaked != 3:
                 must(child.dup3(self._leaked, 3), "leaking a directory")
             keep += [3, *spec.caller.open]
@@ -141,10 +139,10 @@ class Start:
 
     def _make_root(self) -> tuple[Path, str]:
         sibling = self.spec.extra.get("sibling")
-        if self.spec.has(drop("private-root")) and sibling is not None:
+        if not self.plan.own_root and sibling is not None:
             return sibling.parts.root, "/agent"
         made, path = launcher.new_root(self.spec, self.lifetime, self.launcher, self.undo)
-        if self.spec.has(drop("propagation")):
+        if self.plan.propagates:
             # A mount whose events both sides see.  Not the root itself: pivot_root(2) wants that private.
             self._shared = self.lifetime.new_directory("shared")
             self.undo.callback(self.lifetime.remove_directory, self._shared)
@@ -161,15 +159,13 @@ class Start:
 
     def _wall_in(self, child: Proc) -> None:
         spec, root = self.spec, os.fspath(self.root)
-        self._leaked = (
-            child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY).value if spec.has(drop("close-fds")) else -1
-        )
+        self._leaked = -1 if self.plan.closes else child.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY).value
         if "mnt" in self.own:
             # Taken before everything becomes private: the copy stays in the host's peer group.
             shared = child.open_tree(AT_FDCWD, os.fspath(self._shared), OPEN_TREE_CLONE) if self._shared else None
             must(child.mount(None, "/", None, MS_REC | MS_PRIVATE), "making mounts private")
             must(child.mount(root, root, None, MS_BIND | MS_REC), "binding the root")
-            tree = Tree(child, root, spec, self.own, self.joined, self.userns)
+            tree = Tree(child, root, spec, self.plan, self.own, self.joined, self.userns)
             tree.mount(self.volumes, handed(spec, self.lifetime, self.undo), group=self.group is not None)
             if shared is not None:
                 moved = child.move_mount(shared.value, "", AT_FDCWD, f"{root}/mnt", MOVE_MOUNT_F_EMPTY_PATH)
@@ -187,7 +183,7 @@ class Start:
     def _enter_root(self, child: Proc, root: str) -> None:
         program = Program(stop_on_error=True)
         steps = [(program.chdir(root), "entering the root")]
-        if self.spec.has(drop("pivot")):
+        if not self.plan.pivots:
             steps.append((program.chroot("."), "chroot"))
         else:
             steps.append((program.pivot_root(".", "."), "pivot_root"))
@@ -227,7 +223,7 @@ class Start:
             child = local.proc.spawn()
             # Waited for, and so gone: one that nobody waits for still counts in the group.
             undo.callback(child.end)
-            if self.group is not None and not self.spec.has(drop("exec-group")):
+            if self.group is not None and self.plan.enters_group:
                 # The child alone: the launcher stays outside, and is not to be left when the box has ended.
                 self.group.add(_only_child(local.pid))
             self._drop_capabilities(child)
@@ -258,4 +254,4 @@ def kept(spec: BoxSpec) -> set[int] | None:
     names = set() if asked == "none" else CONTAINER_DEFAULT
     if asked not in ("none", "default"):
         names = frozenset([asked] if isinstance(asked, str) else asked)
-    return {number_of(name) for name in names | {hole.what for hole in spec.weakenings if hole.kind == "grant"}}
+    return {number_of(name) for name in names | set(plan_of(spec).granted)}

@@ -13,7 +13,6 @@ from pytest_isolation.agent.memory import Step
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.weakenings import drop, expose
 from pytest_isolation.technologies.handed import Handed
 from pytest_isolation.technologies.mounts import (
     MS_BIND,
@@ -24,6 +23,7 @@ from pytest_isolation.technologies.mounts import (
     MS_REC,
     MS_REMOUNT,
 )
+from pytest_isolation.technologies.namespaces.holes import Plan
 
 AT_RECURSIVE, MOUNT_ATTR_RDONLY = 0x8000, 1  # mount_setattr(2)
 MASKED = (
@@ -44,9 +44,16 @@ class Tree:
     """
 
     def __init__(
-        self, child: Proc, root: str, spec: BoxSpec, own: frozenset[str], joined: frozenset[str], userns: bool
+        self,
+        child: Proc,
+        root: str,
+        spec: BoxSpec,
+        plan: Plan,
+        own: frozenset[str],
+        joined: frozenset[str],
+        userns: bool,
     ) -> None:
-        self.child, self.root, self.spec = child, root, spec
+        self.child, self.root, self.spec, self.plan = child, root, spec, plan
         self.own, self.joined, self.userns = own, joined, userns
         self._program = Program()
         """Calls that are to be made: some ninety for a box, and a round trip of each costs more than it does."""
@@ -57,7 +64,7 @@ class Tree:
         """All of it; `group`: the box has a control group of its own.  Raises BoxError."""
         spec = self.spec
         self._kernels_own()
-        if spec.has(expose("/dev")):
+        if not self.plan.own_devices:
             self._mount("/dev", "/dev", None, MS_BIND | MS_REC)
         else:
             self._mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755,size=64k")
@@ -65,14 +72,14 @@ class Tree:
         if "cgroup" in self.own and group:
             self._control_groups()
         self._volumes(volumes)
-        if not spec.has(drop("masks")):
+        if self.plan.masks:
             self._masks()
         for path in ("/tmp", "/run") if spec.read_only else ():
             self._mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=1777")
         for one in handed:
             if one.target != "/dev":
                 self._hand_in(one)
-        if spec.read_only and not spec.has(drop("read-only")):
+        if spec.read_only and self.plan.read_only:
             self._mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY)
         self._made()
 
@@ -99,7 +106,7 @@ class Tree:
 
     def _control_groups(self) -> None:
         """The tree of the box's own group, read-only."""
-        flags = INERT | (0 if self.spec.has(drop("cgroup-ro")) else MS_RDONLY)
+        flags = INERT | (MS_RDONLY if self.plan.cgroup_read_only else 0)
         if cgroups.mode() == "v2":
             self._try("cgroup2", "/sys/fs/cgroup", "cgroup2", flags)
             return
@@ -118,7 +125,7 @@ class Tree:
             self._mount(os.fspath(directories[target]), target, None, MS_BIND)
             if volume.nested:
                 self._mount("tmpfs", f"{target}/nested", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=777")
-            if volume.read_only and not self.spec.has(drop("read-only")):
+            if volume.read_only and self.plan.read_only:
                 path = f"{self.root}{target}"
                 made = self._program.mount_setattr(AT_FDCWD, path, AT_RECURSIVE, set_=MOUNT_ATTR_RDONLY)
                 self._musts.append((made, f"making {target} read-only"))

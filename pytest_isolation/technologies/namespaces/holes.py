@@ -1,0 +1,87 @@
+"""How a sound box is walled in, and what opens each hole in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import (
+    CONFIGURATION_LOSSES,
+    IMAGE_LOSSES,
+    LIMITS,
+    drop,
+    expose,
+    join_sibling,
+    lossy,
+    share,
+    unlimited,
+)
+from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.capabilities import granted, useful
+from pytest_isolation.technologies.handed import handed_in
+from pytest_isolation.technologies.namespaces.clone import CLONE
+from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, removes, sets
+
+GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "NET_RAW", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
+KINDS = tuple(kind for kind in CLONE if kind != "user")
+JOINED = ("pid", "net", "ipc", "uts")
+"""What can be a sibling's, too."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """How a sound box is walled in."""
+
+    own: list[str] = field(default_factory=lambda: list(KINDS))
+    """The kinds of namespace it has to itself, besides a user namespace."""
+    joined: list[str] = field(default_factory=list)
+    """Those of the sibling's."""
+    own_users: bool = True
+    """Where a user namespace was asked for."""
+    granted: list[str] = field(default_factory=list)
+    masks: bool = True
+    pivots: bool = True
+    first: bool = True
+    """The agent is the first process."""
+    read_only: bool = True
+    closes: bool = True
+    """Nothing that its caller has open is left open."""
+    cgroup_read_only: bool = True
+    own_root: bool = True
+    own_devices: bool = True
+    """Of /dev."""
+    few_devices: bool = True
+    """No other than those may be used."""
+    enters_group: bool = True
+    propagates: bool = False
+    """What is mounted below /mnt, both see."""
+
+
+OPENS: Opens = {
+    **each(KINDS, share, lambda kind: removes("own", kind)),
+    **each(JOINED, join_sibling, lambda kind: adds("joined", kind)),
+    share("user"): sets("own_users", False).where(as_root),
+    **granted(lambda name: adds("granted", name).where(lambda: useful(name)), GRANTED),
+    **each(LIMITS, unlimited, by(launcher.limits_of)),
+    drop("masks"): sets("masks", False),
+    drop("pivot"): sets("pivots", False),
+    drop("init"): sets("first", False),
+    drop("read-only"): sets("read_only", False),
+    drop("close-fds"): sets("closes", False),
+    drop("cgroup-ro"): sets("cgroup_read_only", False),
+    drop("private-root"): sets("own_root", False),
+    drop("exec-group"): sets("enters_group", False),
+    drop("clear-env"): by(launcher.become_agent),
+    drop("propagation"): sets("propagates", True).where(as_root),
+    drop("clean-up"): by(launcher.new_groups).where(as_root),
+    drop("devices"): sets("few_devices", False).where(as_root),
+    **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
+    **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
+    **handed_in(("/", "/tmp", "/run", "/sys/fs/cgroup")),
+    expose("/dev"): sets("own_devices", False),
+}
+
+
+def plan_of(spec: BoxSpec) -> Plan:
+    """The plan of a box of `spec`."""
+    return folded(OPENS, Plan(), spec)
