@@ -59,6 +59,8 @@ class Git:
     ignores: list[tuple[str, str]] = field(default_factory=list)
     """(directory, text) of each .gitignore above the submission; directories are relative to the repository."""
     problems: list[tuple[Place, str]] = field(default_factory=list)
+    executable: set[str] = field(default_factory=set)
+    """Those of `tracked` that a clone may execute."""
     _store: _Store | None = None
 
     def blob(self, sha: str) -> bytes | None:
@@ -188,6 +190,8 @@ def _read(top: Path, prefix: str) -> Git:
             for entry in read_index(io.BytesIO(data)):
                 if (own := git._own(entry.name.decode("utf-8", "replace"))) is not None:
                     git.tracked[own] = entry.sha.decode("ascii", "replace")
+                    if entry.mode & 0o111:
+                        git.executable.add(own)
         except Exception as error:  # dulwich raises what struct, assert and its own checks raise
             git.problems.append((Place(".git/index"), f"not a git index: {type(error).__name__}"))
     git.head = git._store.head()

@@ -114,6 +114,12 @@ class Submission:
         """Whether git has the file; None when there is no repository to ask."""
         return None if self.git is None else path in self.git.tracked
 
+    def executable(self, path: str) -> bool:
+        """As a clone has it; of what git does not have, as it is on disk."""
+        if self.git is not None and path in self.git.tracked:
+            return path in self.git.executable
+        return path in self.tree.executable
+
     def content(self, path: str) -> str:
         """What is tracked of a file, else what is on disk."""
         if self.git is not None and (sha := self.git.tracked.get(path)):

@@ -51,6 +51,8 @@ class Tree:
     oddities: list[Oddity] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
     """Those of `files` that are not there yet: make copies them from others."""
+    executable: set[str] = field(default_factory=set)
+    """Those of `files` that somebody may execute."""
     _sorted: list[str] = field(default_factory=list)
     _links: dict[str, str] = field(default_factory=dict)
     _read: dict[str, bytes] = field(default_factory=dict)
@@ -229,6 +231,8 @@ def _place(
     elif kind == stat.S_IFREG:
         if not entry.name.endswith(DROSS):
             tree.files[path] = mode.st_size
+            if mode.st_mode & 0o111:
+                tree.executable.add(path)
             if mode.st_size > MAX_FILE:
                 tree.oddities.append(Oddity("size", Place(path), f"{mode.st_size} bytes; not read"))
     else:
@@ -247,6 +251,8 @@ def _follow(tree: Tree, path: str, target: str, links: dict[str, str]) -> None:
         if joined in tree.files:
             tree.files[path] = tree.files[joined]
             tree._links[path] = joined
+            if joined in tree.executable:
+                tree.executable.add(path)
             return
         if joined not in links or joined in seen:
             return  # to a directory, to nothing, or in a circle: there is nothing to read

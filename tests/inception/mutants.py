@@ -124,6 +124,7 @@ MUTANTS = (
                 "D11",
                 "E03",
                 "E04",
+                *(f"G{number:02}" for number in range(1, 12)),
                 "N01",
                 "N02",
                 "N03",
@@ -472,6 +473,7 @@ MUTANTS = (
         (COMPOSE, "    secrets: [db_password, db_root_password]\n", ""),
         (COMPOSE, "    secrets: [db_password, credentials]\n", ""),
         verdict="advice",
+        also={"G05": "fail"},
     ),
     breach(
         "C13",

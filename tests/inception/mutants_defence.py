@@ -223,7 +223,7 @@ DEFENCE: tuple[Mutant, ...] = (
             None,
             '#!/bin/sh\necho "\nserver {\n    listen 443 ssl;\n    server_name student.42.fr;\n'
             "    ssl_certificate /etc/nginx/tls/site.crt;\n    ssl_certificate_key /etc/nginx/tls/site.key;\n"
-            "    ssl_protocols TLSv1.2 TLSv1.3;\n    location ~ \\.php\\$ { fastcgi_pass wordpress:9000; }\n}\n"
+            "    ssl_protocols TLSv1.2 TLSv1.3;\n    location ~ \\.php\\$ { include fastcgi.conf; fastcgi_pass wordpress:9000; }\n}\n"
             "\" > /etc/nginx/conf.d/site.conf\nexec nginx -g 'daemon off;'\n",
         ),
         (CONF, None, None),
@@ -241,7 +241,7 @@ DEFENCE: tuple[Mutant, ...] = (
             None,
             '#!/bin/sh\necho "\nserver {\n    listen 443 ssl;\n    server_name student.42.fr;\n'
             "    ssl_certificate /etc/nginx/tls/site.crt;\n    ssl_certificate_key /etc/nginx/tls/site.key;\n"
-            "    ssl_protocols TLSv1.1 TLSv1.3;\n    location ~ \\.php\\$ { fastcgi_pass wordpress:9000; }\n}\n"
+            "    ssl_protocols TLSv1.1 TLSv1.3;\n    location ~ \\.php\\$ { include fastcgi.conf; fastcgi_pass wordpress:9000; }\n}\n"
             "\" > /etc/nginx/conf.d/site.conf\nexec nginx -g 'daemon off;'\n",
         ),
         (CONF, None, None),

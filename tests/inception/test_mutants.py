@@ -11,9 +11,10 @@ from pytest_isolation.inception.registry import every_rule
 from tests.inception.mutants import MUTANTS, Mutant
 from tests.inception.mutants_defence import DEFENCE
 from tests.inception.mutants_shapes import SHAPES
+from tests.inception.mutants_start import START
 from tests.inception.support import apply, git, judge, reference
 
-EVERY = (*MUTANTS, *DEFENCE, *SHAPES)
+EVERY = (*MUTANTS, *DEFENCE, *SHAPES, *START)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,402 @@
+"""G: the container will not start, or will not answer.
+
+Each finding has the words that the student will read in the log.  What decides is what the packages of Debian and
+Alpine ship, and what the submission changes of it; where a script may have changed it, nothing is said.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterator
+
+from pytest_isolation.inception import shell
+from pytest_isolation.inception.finding import Finding, Severity, advice, fail
+from pytest_isolation.inception.model import SHELLS, Image, Submission
+from pytest_isolation.inception.nginx import walk
+from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.rules.d_images import _named, _texts
+from pytest_isolation.inception.yaml import Map
+
+WITHOUT_BASH = re.compile(
+    r"nginx|openssl|curl|wget|tar|ca-certificates|gettext|envsubst|tzdata|shadow|su-exec|redis|vsftpd|mariadb|"
+    r"mariadb-client|mysql|mysql-client|php\d*(-[a-z_]+)*|wordpress|netcat-openbsd|less|sed|dos2unix"
+)
+"""Alpine's packages that bring no bash with them."""
+WITHOUT_CERTIFICATES = re.compile(r"nginx|openssl|curl|wget|tar|unzip|less|php[\d.]*(-(?!pear)[a-z]+)*|mariadb-client")
+"""Debian's packages that only recommend ca-certificates, or do not name it."""
+OF_USERS = re.compile(r"^\s*(CREATE\s+USER|ALTER\s+USER|DROP\s+USER|GRANT\s|REVOKE\s|SET\s+PASSWORD)", re.I | re.M)
+FLUSH = re.compile(r"^\s*FLUSH\s+PRIVILEGES", re.I | re.M)
+
+
+def _family(image: Image) -> str:
+    return _named(image.stages[0].base)[0] if image.stages else ""
+
+
+def _build_commands(image: Image) -> list[shell.Command]:
+    return [command for script in image.build_scripts for command in script.commands]
+
+
+def _text(s: Submission, image: Image) -> str:
+    return "\n".join(text for text, _ in _texts(s, image))
+
+
+def _mounted(image: Image, path: str) -> bool:
+    return any(path == one.target or path.startswith(one.target.rstrip("/") + "/") for one in image.service.mounts)
+
+
+def _started_files(image: Image) -> Iterator[tuple[str, str, bool]]:
+    """(path in the image, file of the submission, whether the kernel executes it) of what it is started with."""
+    argv = image.argv
+    if not argv or argv[0].rpartition("/")[2] == "env":
+        return
+    program = argv[0]
+    by_shell = program.rpartition("/")[2] in SHELLS and len(argv) > 1 and not argv[1].startswith("-")
+    word = argv[1] if by_shell else program
+    here = image.service.text("working_dir") or image.workdir
+    path = posixpath.normpath(posixpath.join(here, word)) if "/" in word or by_shell else None
+    if path is None:
+        path = next((at for at in image.copies if posixpath.basename(at) == word and "/bin/" in at), None)
+    if path is not None and path in image.copies and not _mounted(image, path):
+        yield path, image.copies[path], not by_shell
+
+
+def _made_executable(image: Image, path: str) -> bool:
+    """Whether a chmod of the build may be about `path`, or COPY sets its mode."""
+    for stage in image.stages:
+        for one in stage.every("COPY", "ADD"):
+            if "chmod" in one.flags:
+                return True
+    for command in _build_commands(image):
+        words = [*command.real]
+        if "chmod" in (word.rpartition("/")[2] for word in words) or command.name in ("install", "find", "xargs"):
+            return True
+    return False
+
+
+@rule(
+    "G01", Severity.END,
+    asks="What a container starts can be executed: its mode, its first line, its line endings, its interpreter.",
+    look="docker compose up; docker compose logs",
+    needs="compose",
+)  # fmt: skip
+def can_be_executed(s: Submission) -> Iterator[Finding]:
+    for image in s.images.values():
+        texts = " ".join(map(str, _build_commands(image)))
+        for path, file, by_kernel in _started_files(image):
+            at = Place(file, 1)
+            text = _raw(s, file)
+            first = text.split("\n", 1)[0]
+            if by_kernel and not s.executable(file) and not _made_executable(image, path):
+                yield fail(at, f'{image.service.name}: exec: "{path}": permission denied: it has no x bit',
+                           f"RUN chmod +x {path}")  # fmt: skip
+            if first.endswith("\r") and first.startswith("#!") and not re.search(r"dos2unix|\\r|tr -d", texts):
+                says = f"exec {path}: no such file or directory" if by_kernel else r"$'\r': command not found"
+                yield fail(at, f"{image.service.name}: {says}: its lines end with CR LF", f"sed -i 's/\\r$//' {file}")
+            elif by_kernel and not first.startswith("#!"):
+                late = next((n for n, line in enumerate(text.split("\n")[:30], 1) if line.startswith("#!")), 0)
+                if "init" not in image.service.raw and late and "\0" not in text and "sed" not in texts:
+                    yield fail(Place(file, late), f"{image.service.name}: exec {path}: exec format error: #! is not on "
+                               "the first line", "move it to line 1")  # fmt: skip
+            elif by_kernel:
+                yield from _interpreter(image, path, at, first)
+
+
+def _raw(s: Submission, file: str) -> str:
+    """As a clone has it, with its line endings."""
+    if s.git is not None and (sha := s.git.tracked.get(file)) and (data := s.git.blob(sha)) is not None:
+        return data.decode("utf-8", "replace")
+    return s.tree.lenient(file)
+
+
+def _interpreter(image: Image, path: str, at: Place, first: str) -> Iterator[Finding]:
+    words = first[2:].split()
+    if not words:
+        return
+    here = str(image.service.text("working_dir") or image.workdir).rstrip("/") or "/"
+    if not words[0].startswith("/") and here != "/" and "$" not in here:
+        yield fail(at, f"{image.service.name}: exec {path}: no such file or directory: {first} is looked for in {here}",
+                   f"#!/{words[0]}")  # fmt: skip
+        return
+    name = words[1] if words[0].endswith("/env") and len(words) > 1 else words[0].rpartition("/")[2]
+    if name != "bash" or _family(image) != "alpine" or "bash" in image.packages or "--from" in _copy_flags(image):
+        return
+    installs = [one for one in _build_commands(image) if one.name == "apk"]
+    if any("$" in str(one) for one in installs) or not installs:
+        return
+    says = (
+        "env: can't execute 'bash': No such file or directory"
+        if words[0].endswith("/env")
+        else (f"exec {path}: no such file or directory")
+    )
+    kind = fail if all(WITHOUT_BASH.fullmatch(one) for one in image.packages) else advice
+    yield kind(at, f"{image.service.name}: {says}: Alpine has no bash", "apk add bash, or write it for sh")
+
+
+def _copy_flags(image: Image) -> str:
+    return " ".join(f"--{name}" for stage in image.stages for one in stage.every("COPY") for name in one.flags)
+
+
+@rule(
+    "G02", Severity.END,
+    asks="MariaDB takes connections from other containers.",
+    look="docker exec WORDPRESS mariadb -h mariadb -u USER -p",
+    needs="compose",
+)  # fmt: skip
+def database_is_reachable(s: Submission) -> Iterator[Finding]:
+    refused = "Error establishing a database connection: Can't connect to server (111: Connection refused)"
+    for image in s.role("mariadb"):
+        text = _text(s, image)
+        words = image.argv + [str(one) for start in image.starts for one in start.script.commands if one.is_exec]
+        off = re.search(r"--skip[-_]networking(?![\w=-])", " ".join(words))
+        if off:
+            yield fail(image.started_at, f"{refused}: it is started with --skip-networking", "leave that out")
+            continue
+        addresses = [
+            (found[1].strip("'\""), Place(file))
+            for file in sorted(set(image.copies.values())) if file.endswith((".cnf", ".conf"))
+            for found in re.finditer(r"^\s*bind[-_]address\s*=\s*(\S+)", s.tree.lenient(file), re.M)
+        ]  # fmt: skip
+        others = re.findall(r"bind[-_]address", text)
+        if addresses and len(others) == len(addresses):
+            if all(re.fullmatch(r"127\.\d+\.\d+\.\d+|localhost|::1", value) for value, _ in addresses):
+                value, at = addresses[-1]
+                yield fail(at, f"{refused}: bind-address = {value}", "bind-address = 0.0.0.0")
+        elif not others and _keeps_debians(image, text):
+            yield fail(image.started_at, f"{refused}: Debian's 50-server.cnf has bind-address = 127.0.0.1",
+                       "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d")  # fmt: skip
+
+
+def _keeps_debians(image: Image, text: str) -> bool:
+    """Whether nothing touches the configuration that Debian's package ships."""
+    debian = _family(image) == "debian" and "mariadb-server" in image.packages and not _opaque(image)
+    touched = "/etc/mysql" in text or any(path.startswith("/etc/mysql") for path in image.copies)
+    return debian and not touched
+
+
+def _opaque(image: Image) -> bool:
+    """Whether something copied from elsewhere, or mounted, may configure it."""
+    return (
+        "--from" in _copy_flags(image)
+        or any(one.target.startswith("/etc") for one in image.service.mounts)
+        or ("configs" in image.service.raw)
+    )
+
+
+@rule(
+    "G03", Severity.END,
+    asks="php-fpm takes connections from NGINX's container.",
+    look="curl -k https://LOGIN.42.fr: 502 Bad Gateway",
+    needs="compose",
+)  # fmt: skip
+def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
+    passes = [one.arguments[0] for one in s.directives("fastcgi_pass") if one.arguments]
+    if not passes or not all(re.fullmatch(r"[\w.-]+:\d+", one) for one in passes):
+        return
+    for image in s.role("wordpress"):
+        if _opaque(image):
+            continue
+        found = [
+            (match[1].strip("'\""), Place(file, text.count("\n", 0, match.start(1)) + 1))
+            for file in sorted(set(image.copies.values())) if file.endswith(".conf")
+            for text in [s.tree.lenient(file)]
+            for match in re.finditer(r"^[ \t]*listen[ \t]*=[ \t]*(\S+)", text, re.M)
+        ]  # fmt: skip
+        mentioned = len(re.findall(r"\blisten\s*=|listen\\?\s", _text(s, image)))
+        if not found or mentioned > len(found):
+            continue  # a script may change it
+        value, at = found[-1]
+        if len(found) == 1 and re.match(r"127\.|localhost:|\[::1\]:", value):
+            yield fail(at, f"502 Bad Gateway: connect() failed (111: Connection refused): listen = {value}",
+                       "listen = 9000")  # fmt: skip
+        elif len(found) == 1 and value.startswith("/"):
+            yield fail(at, f"502 Bad Gateway: connect() failed (111: Connection refused): php-fpm listens on {value}, "
+                       f"and NGINX asks {passes[0]}", "listen = 9000")  # fmt: skip
+
+
+@rule(
+    "G04", Severity.END,
+    asks="PHP has the extension by which WordPress talks to its database.",
+    look="docker exec WORDPRESS php -m | grep mysqli",
+    needs="compose",
+)  # fmt: skip
+def has_mysqli(s: Submission) -> Iterator[Finding]:
+    for image in s.role("wordpress"):
+        family = _family(image)
+        installs = [one for one in _build_commands(image) if one.name in ("apt-get", "apt", "apk")]
+        names = " ".join(image.packages)
+        if family not in ("debian", "alpine") or not re.search(r"\bphp\S*fpm", names) or "--from" in _copy_flags(image):
+            continue
+        if any(re.search(r"[$*`]", str(one)) for one in installs) or "wordpress" in image.packages:
+            continue
+        if "mysql" not in names and not re.search(r"mysqli|mysqlnd", _text(s, image)):
+            need = "php-mysql" if family == "debian" else "phpNN-mysqli"
+            yield fail(image.started_at, "Your PHP installation appears to be missing the MySQL extension which is "
+                       "required by WordPress", f"install {need}")  # fmt: skip
+
+
+@rule(
+    "G05", Severity.END,
+    asks="Every secret that a start script reads is given to its service.",
+    look="docker compose logs: No such file or directory",
+    needs="compose",
+)  # fmt: skip
+def secrets_are_given(s: Submission) -> Iterator[Finding]:
+    for image in s.images.values():
+        given = set(image.service.secrets)
+        raw = image.service.raw.get("secrets")
+        for item in raw if raw is not None else ():
+            if isinstance(item, Map) and item.get("target"):
+                given.add(str(item["target"]).rpartition("/")[2])
+        if any(one.target.startswith("/run") for one in image.service.mounts):
+            continue
+        for start in image.starts:
+            text = s.tree.lenient(start.path) if start.path else " ".join(image.argv)
+            for command in start.script.runtime():
+                if command.name != "cat":
+                    continue
+                for word in command.words[1:]:
+                    match = re.fullmatch(r"/run/secrets/([\w.-]+)", word)
+                    if match is None or match[1] in given or _is_tested(text, command, word):
+                        continue
+                    yield fail(command.at, f"{image.service.name}: cat: {word}: No such file or directory",
+                               f"secrets: [{match[1]}] in the service")  # fmt: skip
+
+
+def _is_tested(text: str, reader: shell.Command, path: str) -> bool:
+    """Whether the script looks whether it is there, or has an answer when it is not."""
+    if reader.function is not None or re.search(rf"-[efrs]\s+[\"']?{re.escape(path)}", text):
+        return True
+    return any(path in line and re.search(r"\|\||2>|&&", line) for line in text.split("\n"))
+
+
+@rule(
+    "G06", Severity.END,
+    asks="SQL that is fed to --bootstrap reads the tables of users before it changes them.",
+    look="docker compose logs mariadb",
+    needs="compose",
+)  # fmt: skip
+def flushes_in_bootstrap(s: Submission) -> Iterator[Finding]:
+    for image in s.role("mariadb"):
+        for start in image.starts:
+            boots = [one for one in start.script.commands if any("--bootstrap" in word for word in one.words)]
+            for target, body, at in start.script.heredocs:
+                if target or not any(one.at.line < at.line <= one.at.line + 3 for one in boots):
+                    continue
+                nearest = max((one.at.line for one in start.script.commands if one.at.line < at.line), default=0)
+                if nearest not in {one.at.line for one in boots}:
+                    continue
+                changed = OF_USERS.search(body)
+                if changed and not FLUSH.search(body[: changed.start()]):
+                    line = at.line + body.count("\n", 0, changed.start(1))
+                    yield fail(Place(at.file, line), "ERROR: 1290  The MariaDB server is running with the "
+                               "--skip-grant-tables option so it cannot execute this statement",
+                               "FLUSH PRIVILEGES; as the first statement")  # fmt: skip
+
+
+@rule(
+    "G07", Severity.END,
+    asks="NGINX tells php-fpm which file to run.",
+    look="curl -k https://LOGIN.42.fr: an empty page",
+    needs="compose",
+)  # fmt: skip
+def script_is_named(s: Submission) -> Iterator[Finding]:
+    every = [one for _, tree in s.nginx_files for one in walk(tree)]
+    included = {posixpath.basename(one.arguments[0]) for one in every if one.name == "include" and one.arguments}
+    own = {posixpath.basename(path) for image in s.role("nginx") for path in image.copies}
+    if included & own or any(re.search(r"^(?!fastcgi_params$|mime\.types$)[^*]*$", one) for one in included):
+        return  # that file may have it
+    if any(one.name == "fastcgi_param" and one.arguments[:1] == ("SCRIPT_FILENAME",) for one in every):
+        return
+    for one in every:
+        if one.name == "fastcgi_pass" and one.parents[-1:] == ("location",):
+            yield fail(one.at, "an empty page: php-fpm gets no SCRIPT_FILENAME, and fastcgi_params has none",
+                       "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;")  # fmt: skip
+
+
+@rule(
+    "G08", Severity.END,
+    asks="depends_on names services of the compose file.",
+    look="docker compose config",
+    needs="compose",
+)  # fmt: skip
+def depends_on_services(s: Submission) -> Iterator[Finding]:
+    assert s.compose is not None
+    for name, service in s.compose.services.items():
+        needs = service.raw.get("depends_on")
+        for other in needs.keys() if isinstance(needs, Map) else needs or ():
+            optional = isinstance(needs, Map) and isinstance(needs[other], Map) and needs[other].get("required")
+            if str(other) not in s.compose.services and "$" not in str(other) and str(optional) != "false":
+                yield fail(service.place("depends_on"), f'service "{name}" depends on undefined service "{other}": '
+                           "invalid compose project", f"one of {', '.join(map(str, s.compose.services))}")  # fmt: skip
+
+
+@rule(
+    "G09", Severity.END,
+    asks="What a build downloads over TLS can be verified: the image has certificates of authorities.",
+    look="docker compose build",
+    needs="compose",
+)  # fmt: skip
+def downloads_are_verified(s: Submission) -> Iterator[Finding]:
+    for image in s.images.values():
+        commands = _build_commands(image)
+        installs = [one for one in commands if one.name in ("apt-get", "apt") and "install" in one.words]
+        if _family(image) != "debian" or not installs or "--from" in _copy_flags(image):
+            continue
+        if any("--no-install-recommends" not in one.words or "$" in str(one) for one in installs):
+            continue
+        if not all(WITHOUT_CERTIFICATES.fullmatch(one) for one in image.packages):
+            continue
+        started = [one for start in image.starts for one in start.script.runtime()]
+        for command in (*commands, *started):
+            words = command.real
+            if command.name not in ("curl", "wget") or command.name not in image.packages:
+                continue
+            loose = any(re.fullmatch(r"-[a-zA-Z]*k[a-zA-Z]*|--insecure|--no-check-certificate", one) for one in words)
+            if any(one.startswith("https://") for one in words) and not loose:
+                says = (
+                    "curl: (77) error setting certificate file"
+                    if command.name == "curl"
+                    else ("wget: ERROR: The certificate is not trusted")
+                )
+                yield fail(command.at, f"{image.service.name}: {says}: nothing installs ca-certificates",
+                           "apt-get install ca-certificates")  # fmt: skip
+
+
+@rule(
+    "G10", Severity.END,
+    asks="php-fpm's pool has a user that is not root.",
+    look="docker compose logs wordpress",
+    needs="compose",
+)  # fmt: skip
+def pool_is_not_root(s: Submission) -> Iterator[Finding]:
+    for image in s.role("wordpress"):
+        commands = [str(one) for start in image.starts for one in start.script.commands]
+        words = "\n".join([" ".join(image.argv), *commands])
+        if re.search(r"fpm\S*\s+([^;&|\n]*\s)?(-\w*R\w*|--allow-to-run-as-root)\b", words):
+            continue
+        for path, file in sorted(image.copies.items()):
+            if re.search(r"/(pool|php-fpm)\.d/[^/]+\.conf$", path):
+                text = s.tree.lenient(file)
+                if match := re.search(r"^[ \t]*user[ \t]*=[ \t]*['\"]?root['\"]?[ \t]*(;.*)?\r?$", text, re.M):
+                    at = Place(file, text.count("\n", 0, match.start()) + 1)
+                    yield fail(at, "ERROR: [pool www] please specify user and group other than root",
+                               "user = www-data")  # fmt: skip
+
+
+@rule(
+    "G11", Severity.ADVICE,
+    asks="PHP has memory enough to unpack WordPress.",
+    look="docker compose logs wordpress",
+    needs="compose",
+)  # fmt: skip
+def memory_is_enough(s: Submission) -> Iterator[Finding]:
+    for image in s.role("wordpress"):
+        if _family(image) != "alpine" or re.search(r"memory_limit|WP_CLI_PHP_ARGS", _text(s, image)):
+            continue
+        commands = [*_build_commands(image), *(one for start in image.starts for one in start.script.runtime())]
+        for command in commands:
+            if re.search(r"\bwp(-cli)?(\.phar)?\b.*\bcore download\b", str(command)) and not _opaque(image):
+                yield advice(command.at, "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted: "
+                             "Alpine's PHP has 128M", "php -d memory_limit=512M")  # fmt: skip
