@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import gc
 import json
 import os
 import signal
@@ -135,6 +136,8 @@ class Jobs:
         When there is nothing left to measure they `tell`, a plain value, and `end`.
         """
         run = os.getpid()
+        gc.collect()
+        gc.freeze()  # a collection in a helper would write to, and so copy, what it shares with the run
         for which in range(number):
             reader, writer = os.pipe()
             pid = os.fork()
