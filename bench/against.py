@@ -48,7 +48,8 @@ def built(ref: str) -> Iterator[Path]:
 def suite(rounds: int, ref: str, boxes: Sequence[str], options: Sequence[str] = ()) -> list[Series]:
     """`pytest --isolation --box X` here and at `ref`: the guarantees that both have; which side is first, changes.
 
-    `suite.ratio` is the time here over the time there, of each pair.  `suite.memory`: the most that all processes of
+    `suite.ratio` is the time here over the time there, of each pair.  `suite.processor`: processor time of the run and
+    its processes, which a busy machine changes less; not of a daemon.  `suite.memory`: the most that all processes of
     the run had together.  `load`: of the machine, just before each run.  `options`: for the runs here alone.
     """
     here = Path(sys.executable)
@@ -73,6 +74,7 @@ def suite(rounds: int, ref: str, boxes: Sequence[str], options: Sequence[str] = 
 def _pairs(rounds: int, box: str, sides: dict[str, tuple[Path, list[str]]], folder: Path, ref: str) -> Iterator[Series]:
     """So many runs of each side, in turn.  Raises RuntimeError where one did not come to its end."""
     seconds: dict[str, list[float]] = {side: [] for side in sides}
+    processor: dict[str, list[float]] = {side: [] for side in sides}
     memory: dict[str, list[float]] = {side: [] for side in sides}
     load: dict[str, list[float]] = {side: [] for side in sides}
     for number in range(rounds):
@@ -84,6 +86,7 @@ def _pairs(rounds: int, box: str, sides: dict[str, tuple[Path, list[str]]], fold
             if one.status not in (0, 1):
                 raise RuntimeError(f"pytest --isolation --box {box} of {python} ended with {one.status}")
             seconds[side].append(one.wall_ms / 1e3)
+            processor[side].append(one.processor_ms / 1e3)
             memory[side].append(one.memory_mib)
         ours, theirs = seconds["here"][-1], seconds[ref][-1]
         print(
@@ -94,9 +97,11 @@ def _pairs(rounds: int, box: str, sides: dict[str, tuple[Path, list[str]]], fold
     for side in sides:
         of = {"box": box, "at": side}
         yield Series("suite", "s", seconds[side], of)
+        yield Series("suite.processor", "s", processor[side], of)
         yield Series("suite.memory", "MiB", memory[side], of)
         yield Series("load", "", load[side], of)
-    for metric, values in (("suite.ratio", seconds), ("suite.memory.ratio", memory)):
+    ratios_of = {"suite.ratio": seconds, "suite.processor.ratio": processor, "suite.memory.ratio": memory}
+    for metric, values in ratios_of.items():
         ratios = [ours / theirs for ours, theirs in zip(values["here"], values[ref], strict=True)]
         yield Series(metric, "x", ratios, {"box": box, "against": ref})
 
