@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 class Profile:
     name: str
     says: str = ""
+    asks: str = ""
+    """What it is the answer to, for --isolation-ask: "run untrusted code"; empty of most files."""
     required: Mapping[str, str] = field(default_factory=dict)
     """Guarantee id -> the source of the requirement."""
 
@@ -78,6 +80,20 @@ def load(asked: str, base: Path) -> Profile:
         raise UsageError(f"{where}: cannot be read as TOML: {error}; correct it") from None
 
 
+def questions() -> dict[str, str]:
+    """What --isolation-ask takes -> the built-in profile that answers it."""
+    return {made.asks: name for name in names() if (made := built_in(name)).asks}
+
+
+def answering(question: str) -> Profile:
+    """The profile that `--isolation-ask question` means, whatever its case.  Raises UsageError where there is none."""
+    known = questions()
+    name = known.get(" ".join(question.lower().split()))
+    if name is None:
+        raise UsageError(f"--isolation-ask {question!r}: no profile answers that; expected one of {', '.join(known)}")
+    return built_in(name)
+
+
 def _made(document: Mapping[str, Any], where: str, name: str = "") -> Profile:
     required = document.get("required")
     if not isinstance(required, dict) or not required:
@@ -85,6 +101,11 @@ def _made(document: Mapping[str, Any], where: str, name: str = "") -> Profile:
     for guarantee, source in required.items():
         if not isinstance(source, str) or not source:
             raise UsageError(f"{where}: {guarantee} is {source!r}; expected its source as a text, and its id in quotes")
-    if unknown := sorted(set(document) - {"name", "says", "required"}):
-        raise UsageError(f"{where}: the key {unknown[0]!r} is not known; expected name, says and [required]")
-    return Profile(name=str(document.get("name", name)), says=str(document.get("says", "")), required=required)
+    if unknown := sorted(set(document) - {"name", "says", "asks", "required"}):
+        raise UsageError(f"{where}: the key {unknown[0]!r} is not known; expected name, says, asks and [required]")
+    return Profile(
+        name=str(document.get("name", name)),
+        says=str(document.get("says", "")),
+        asks=str(document.get("asks", "")),
+        required=required,
+    )

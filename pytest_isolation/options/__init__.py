@@ -42,6 +42,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "help": "require this list of guarantees instead of what each technology claims: container, sandbox, vm, "
         "or a TOML file",
     }),
+    ("--isolation-ask", {
+        "dest": "isolation_ask", "metavar": "QUESTION",
+        "help": 'the profile that answers it: "run untrusted code", "run a coding agent", "run a service"',
+    }),
     ("--isolation-expect", {
         "dest": "isolation_expect", "metavar": "FILE",
         "help": "a baseline: the violations in FILE pass, any other fails, one that vanished is reported",

@@ -93,7 +93,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
         reports=_reports(options.get("isolation_reports") or (), base),
         **_require(options.get("isolation_require"), boxes, host=host),
-        profile=_profile(options.get("isolation_profile"), base),
+        profile=_profile(options.get("isolation_profile"), options.get("isolation_ask"), base),
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
         jobs=_jobs(options.get("isolation_jobs")),
@@ -112,6 +112,7 @@ MEASURING = {
     "isolation_only": "--isolation-only",
     "isolation_reports": "--isolation-report",
     "isolation_profile": "--isolation-profile",
+    "isolation_ask": "--isolation-ask",
     "isolation_expect": "--isolation-expect",
     "isolation_examples": "--isolation-examples",
     "isolation_jobs": "--isolation-jobs",
@@ -233,11 +234,16 @@ def _check_writable(path: Path, where: str) -> None:
         raise UsageError(f"{where}: {path} cannot be written by this user; choose another path, or change its mode")
 
 
-def _profile(given: str | None, base: Path) -> Profile | None:
-    if given is None:
+def _profile(given: str | None, question: str | None, base: Path) -> Profile | None:
+    if given is None and question is None:
         return None
     from pytest_isolation.guarantees import profiles
 
+    if question is not None:
+        if given is not None:
+            raise UsageError(f"--isolation-ask {question!r} and --isolation-profile {given!r}: give one of the two")
+        return profiles.answering(question)
+    assert given is not None  # one of the two was
     return profiles.load(given, base)
 
 

@@ -89,6 +89,8 @@ def test_only() -> None:
         (["--isolation-require", "hots"], "did you mean 'host'?"),
         (["--box", "host", "--isolation-require", "docker"], "this run has no box of that name"),
         (["--isolation-profile", "contaner"], "neither a profile"),
+        (["--isolation-ask", "is it safe"], "expected one of run a coding agent, "),
+        (["--isolation-ask", "run a service", "--isolation-profile", "vm"], "give one of the two"),
         (["--isolation-expect", "none.toml"], "no such file"),
         (["--isolation-examples", "0"], "above 0"),
         (["--isolation-examples", "many"], "above 0"),
@@ -165,7 +167,7 @@ def test_project_mistake(tmp_path: Path, text: str, told: str) -> None:
 
 HEAVY = (
     "hypothesis", "docker", "pyroute2", "qemu", "tarfile", "tomllib", "pytest_isolation.boxes", "ruamel", "crossplane",
-    "tree_sitter", "dulwich", "jsonschema",
+    "tree_sitter", "dulwich", "jsonschema", "jinja2",
 )  # fmt: skip
 
 
@@ -190,7 +192,19 @@ def test_every_option_of_the_contract_has_help() -> None:
     words: dict[str, Any] = dict(OPTIONS)
     assert set(words) == {
         "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
-        "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
+        "--isolation-ask", "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list", "--isolation-host",
         "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--isolation-jobs",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())
+
+
+@pytest.mark.parametrize("question", ["run untrusted code", " Run  untrusted code"])
+def test_a_question_is_a_profile(tmp_path: Path, question: str) -> None:
+    asked = resolved(tmp_path, "--isolation", "--isolation-ask", question)
+    assert asked.profile is not None and asked.profile.name == "sandbox"
+
+
+def test_every_profile_answers_a_question_of_its_own() -> None:
+    from pytest_isolation.guarantees import profiles
+
+    assert sorted(profiles.questions().values()) == sorted(profiles.names())
