@@ -36,10 +36,10 @@ HARDENED = (
 
 ROOT = tuple(option for option in HARDENED if not option.startswith("--user"))
 """The same, as root without a capability."""
-ASKED = tuple(one.name for one in domains().values() if one.attached and one.name not in ("cg", "cap", "nnp"))
+ASKED = tuple(one.name for one in domains().values() if one.attached and one.name not in ("cg", "cap", "nnp", "sec"))
 """The domains that can be asked of a box nobody started for the check.
 
-Without its limits, which are asked where a test says so, and its rights, of which no prediction is written.
+Without its limits, which are asked where a test says so, its rights and its filter, of which no prediction is written.
 """
 PREDICTED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon")
 """Those of which it was written down what the containers of other people break."""

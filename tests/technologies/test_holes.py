@@ -65,11 +65,12 @@ HOLES = {
     "no-seccomp": hole(
         "--security-opt=seccomp=unconfined",
         breaks={
-            "mnt.userns-mount-denied", "user.namespace-denied", "sec.filter-in-force", "key.host-key-unreadable",
+            "mnt.userns-mount-denied", "user.namespace-denied", "key.host-key-unreadable",
         },
     ),
     "no-masks": hole(
-        "--security-opt=systempaths=unconfined", breaks={"proc.masked-unreadable", "key.proc-keys-hidden"}
+        "--security-opt=systempaths=unconfined",
+        breaks={"proc.masked-unreadable", "proc.kernel-unwritable", "key.proc-keys-hidden"},
     ),
     "block-device": hole(f"--device={DISK}", breaks={"dev.nodes-closed"}),
     # Root without a capability is still the owner of root's processes and of the sysctls.
@@ -83,7 +84,10 @@ HOLES = {
     ),
     "root-no-masks": hole(
         "--security-opt=systempaths=unconfined", base=ROOT,
-        breaks={"proc.masked-unreadable", "key.proc-keys-hidden", "net.sysctl-ro"},
+        breaks={
+            "proc.masked-unreadable", "key.proc-keys-hidden", "net.sysctl-ro", "proc.fs-unwritable",
+            "proc.irq-unwritable", "proc.kernel-unwritable", "proc.vm-unwritable",
+        },
     ),
     "root-sys-admin": hole(
         "--cap-add=SYS_ADMIN",
@@ -92,7 +96,9 @@ HOLES = {
             "mnt.new-mount-api-denied", "mnt.fresh-proc-denied", "mnt.userns-mount-denied", "user.namespace-denied",
         },
     ),
-    "root-net-admin": hole("--cap-add=NET_ADMIN", base=ROOT, breaks={"net.admin-denied"}),
+    "root-net-admin": hole("--cap-add=NET_ADMIN", base=ROOT, breaks={
+        "net.admin-denied", "net.firewall-denied", "net.netlink-admin-denied",
+    }),
     "root-net-raw": hole("--cap-add=NET_RAW", base=ROOT, breaks={"net.raw-socket", "net.packet-socket"}),
     "root-dac-read-search": hole("--cap-add=DAC_READ_SEARCH", base=ROOT, breaks={"mnt.open-by-handle-denied"}),
     # The device list of the group stands, whatever node is made.
