@@ -110,8 +110,8 @@ def _bind(source: Path | str, target: str, *options: str) -> Config:
 
 def _process(process: Config, spec: BoxSpec, plan: Plan, agent: str) -> None:
     delivered = spec.delivered
-    # A limit above the caller's own needs CAP_SYS_RESOURCE: the box has whatever we have, but for the soft limit of open
-    # files, which runc 1.1.5 raises to the hard one (findings/runtimes-open-file-limit.sh).
+    # A limit above the caller's own needs CAP_SYS_RESOURCE: the box has whatever we have, but for the soft limit of
+    # open files, which runc 1.1.5 raises to the hard one (findings/runtimes-open-file-limit.sh).
     process.pop("rlimits", None)
     process["terminal"] = False
     process["args"] = [agent]
