@@ -25,6 +25,8 @@ NETWORK = {
     "net.host-services-by-gateway", "net.only-declared-ports", "net.unpublished-unreachable", "net.procnet-own",
     "net.bridge-icc",  # the sibling is on the host's bridge
     "uts.host-name-hidden",  # the engine gives it the host's name, too
+    "net.host-addresses-hidden", "net.host-loopback-datagrams", "net.metadata-unreachable",
+    "net.sibling-abstract-unix", "net.sibling-datagrams", "net.sock-diag-own",
 }  # fmt: skip
 
 
