@@ -51,6 +51,7 @@ START = (
     innocent("G01", "no x bit, and a shell reads it", (MARIADB, CHMOD, ""),
              (MARIADB, 'ENTRYPOINT ["start"]', 'ENTRYPOINT ["sh", "/usr/local/bin/start"]')),
     innocent("G01", "chmod by a variable and a glob", (MARIADB, CHMOD, "RUN chmod a+rx /usr/local/bin/*\n")),
+    breach("G01", "chmod of another file", (MARIADB, CHMOD, "RUN chmod 600 /etc/shadow\n")),
     breach("G01", "CR LF", (MARIADB_START, "#!/bin/sh\n", "#!/bin/sh\r\n")),
     innocent("G01", "CR LF that the build takes off", (MARIADB_START, "#!/bin/sh\n", "#!/bin/sh\r\n"),
              (MARIADB, CHMOD, CHMOD + "RUN sed -i 's/\\r$//' /usr/local/bin/start\n")),
@@ -115,6 +116,7 @@ START = (
              (CONF, "/etc/nginx/fastcgi_params;", "snippets/fastcgi-php.conf;")),
     # -- compose
     breach("G08", "another name", (COMPOSE, "depends_on: [wordpress]", "depends_on: [wp]")),
+    breach("X04", "depends_on is a text", (COMPOSE, "depends_on: [wordpress]", "depends_on: wordpress")),
     innocent("G08", "one that need not be", (COMPOSE, "    depends_on: [wordpress]\n",
              "    depends_on:\n      wp: {condition: service_started, required: false}\n")),
     # -- downloads

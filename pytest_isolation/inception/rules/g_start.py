@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
@@ -17,7 +18,7 @@ from pytest_isolation.inception.nginx import walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.d_images import _named, _texts
-from pytest_isolation.inception.yaml import Map
+from pytest_isolation.inception.yaml import Map, Seq
 
 WITHOUT_BASH = re.compile(
     r"nginx|openssl|curl|wget|tar|ca-certificates|gettext|envsubst|tzdata|shadow|su-exec|redis|vsftpd|mariadb|"
@@ -70,9 +71,25 @@ def _made_executable(image: Image, path: str) -> bool:
                 return True
     for command in _build_commands(image):
         words = [*command.real]
-        if "chmod" in (word.rpartition("/")[2] for word in words) or command.name in ("install", "find", "xargs"):
+        names = [word.rpartition("/")[2] for word in words]
+        if command.name in ("install", "find", "xargs"):
+            return True
+        if "chmod" in names and any(_may_be(word, path) for word in words[names.index("chmod") + 1 :]):
             return True
     return False
+
+
+def _may_be(word: str, path: str) -> bool:
+    """Whether an argument of chmod may name `path`: itself, from some working directory, by a pattern, or above it."""
+    if "$" in word or "`" in word:
+        return True
+    name, word = posixpath.basename(path), word.rstrip("/")
+    return (
+        fnmatchcase(path, word)
+        or fnmatchcase(name, posixpath.basename(word))
+        or (word.startswith("/") and path.startswith(f"{word}/"))
+        or word in ("", ".", "*")
+    )
 
 
 @rule(
@@ -325,7 +342,8 @@ def depends_on_services(s: Submission) -> Iterator[Finding]:
     assert s.compose is not None
     for name, service in s.compose.services.items():
         needs = service.raw.get("depends_on")
-        for other in needs.keys() if isinstance(needs, Map) else needs or ():
+        # Of another shape it is no compose file: that is the schema's to say.
+        for other in needs if isinstance(needs, Map | Seq) else ():
             optional = isinstance(needs, Map) and isinstance(needs[other], Map) and needs[other].get("required")
             if str(other) not in s.compose.services and "$" not in str(other) and str(optional) != "false":
                 yield fail(service.place("depends_on"), f'service "{name}" depends on undefined service "{other}": '
