@@ -942,6 +942,7 @@ MUTANTS = (
         "a socket",
         ("srcs/requirements/wordpress/conf/www.conf", "listen = 9000", "listen = /run/php/php.sock"),
         verdict="advice",
+        also={"G03": "fail"},
     ),
     breach(
         "W06",
@@ -1049,6 +1050,7 @@ MUTANTS = (
         "shape",
         "a script by its path from WORKDIR",
         (WORDPRESS, "tools/start.sh /usr/local/bin/start", "tools/start.sh /srv/start.sh"),
+        (WORDPRESS, "chmod 755 /usr/local/bin/start", "chmod 755 /srv/start.sh"),
         (WORDPRESS, "WORKDIR /var/www/html", "WORKDIR /srv"),
         (WORDPRESS, 'ENTRYPOINT ["start"]', 'ENTRYPOINT ["./start.sh"]'),
     ),
