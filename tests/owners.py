@@ -219,6 +219,9 @@ def changes(before: Verdicts, now: Verdicts) -> dict[str, tuple[str, str]]:
 
 TODAYS_MASKS = "proc.machine-wide-unreadable"
 """Violated by containers of engines that mask the shorter list, hole or no hole."""
+UEVENTS = "net.uevent-hidden"
+"""Violated by containers without users of their own: the kernel tells its events to every network namespace of the
+host's user namespace (lib/kobject_uevent.c)."""
 
 
 def with_todays(breaks: Collection[str], before: Verdicts) -> set[str]:

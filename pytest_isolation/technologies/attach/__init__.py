@@ -26,9 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["Attach"]
 
 
+ABOUT_NEIGHBOURS = (
+    "mnt.writes-not-shared",
+    "net.arp-spoof-denied",
+    "net.bridge-icc",
+    "net.sibling-abstract-unix",
+    "net.sibling-datagrams",
+    "pid.siblings-hidden",
+)
 NEIGHBOURS = Unlike(
     "the box beside it is a plain one: what its real neighbours share with it is recorded nowhere",
-    ("net.bridge-icc", "mnt.writes-not-shared", "pid.siblings-hidden"),
+    ABOUT_NEIGHBOURS,
     HOLDS,
 )
 """What breaks beside a plain box breaks beside any; what holds there may not hold for who is in its pod or network."""
