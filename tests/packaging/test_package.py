@@ -47,7 +47,7 @@ def test_the_wheel_has_all_of_it(wheel: Path) -> None:
     expected = {
         f"pytest_isolation/{path.relative_to(ROOT / 'pytest_isolation')}"
         for path in (ROOT / "pytest_isolation").rglob("*")
-        if path.suffix in {".py", ".c", ".sh", ".toml", ".json", ".typed"} or path.name == "LICENSE"
+        if path.suffix in {".py", ".c", ".jinja", ".sh", ".toml", ".json", ".typed"} or path.name == "LICENSE"
     }
     expected |= {f"pytest_isolation/{path.relative_to(ROOT)}" for path in (ROOT / "checks").rglob("*.py")}
     expected |= {f"pytest_isolation/{path.relative_to(ROOT)}" for path in (ROOT / "checks").glob("*/domain.toml")}
