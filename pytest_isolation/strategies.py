@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import signal
 import struct
@@ -24,6 +25,15 @@ def catchable_signals() -> st.SearchStrategy[int]:
 
 PROCESS = secrets.token_hex(4)
 """In every token: two runs at once, or two workers of one, that both shrink to the letter a, must not meet."""
+
+
+def _another() -> None:
+    """A helper of a run is forked off it, and is a process of its own."""
+    global PROCESS
+    PROCESS = secrets.token_hex(4)
+
+
+os.register_at_fork(after_in_child=_another)
 
 
 def tokens() -> st.SearchStrategy[str]:
