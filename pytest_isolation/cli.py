@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from pytest_isolation.report import convert, diff
 
@@ -49,10 +50,13 @@ def run_machine(given: argparse.Namespace) -> int:
     """The command's exit status, or pytest's; 2, with one paragraph, when the machine did not start."""
     from pytest_isolation.errors import IsolationError
     from pytest_isolation.guarantees.domains import checks_directory
-    from pytest_isolation.machines import command
+    from pytest_isolation.machines import carried, command
+    from pytest_isolation.options.config import reports
 
     words = given.program[1:] if given.program[:1] == ["--"] else given.program
     try:
+        if given.command != "docker-vm":
+            reports(carried.reports_asked(words), Path.cwd())  # now, and not when the run there is over
         if given.command == "in-root":
             return command.in_root(given.suite, words, checks_directory())
         if given.command == "in-vm":
@@ -60,7 +64,9 @@ def run_machine(given: argparse.Namespace) -> int:
         return command.keep(words, memory=given.memory << 20, processors=given.processors, internet=given.internet)
     except IsolationError as error:
         print(f"pytest-isolation {given.command}: {error}", file=sys.stderr)
-        return 2
+    except OSError as error:  # a full disk, most of all
+        print(f"pytest-isolation {given.command}: {error}; make room, or set TMPDIR", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

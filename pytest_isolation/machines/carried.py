@@ -35,26 +35,38 @@ def tree(target: Path, checks: Path, python: tuple[int, int] = OURS) -> Path:
     return target
 
 
+OPTION = "--isolation-report"
+
+
+def reports_asked(arguments: Sequence[str]) -> list[str]:
+    """FORMAT:PATH of each report that the arguments of pytest ask for."""
+    return [text for _, text in _reports(arguments)]
+
+
 def reports_there(arguments: Sequence[str], directory: str) -> tuple[list[str], dict[str, Path]]:
     """The arguments with paths of the machine for reports, and where each report goes here: path there -> path here.
 
     `directory`: of the machine, where pytest is called and the reports are written.
     """
-    option = "--isolation-report"
-    words: list[str] = []
-    reports: dict[str, Path] = {}
-    for number, word in enumerate(arguments):
-        after = number > 0 and arguments[number - 1] == option
-        head, text = ("", word) if after else word.split("=", 1) if word.startswith(f"{option}=") else (None, word)
+    words, reports = list(arguments), dict[str, Path]()
+    for number, text in _reports(arguments):
         kind, colon, path = text.partition(":")
-        if head is not None and colon and path:
+        if colon and path:
             # By its own name: the report tells how pytest was called.
             name = Path(path).name or "report"
             name = f"{len(reports)}-{name}" if f"{directory}/{name}" in reports else name
             reports[f"{directory}/{name}"] = Path(path).absolute()
-            text = f"{kind}:{name}"
-        words.append(f"{head}={text}" if head else text)
+            words[number] = words[number].removesuffix(text) + f"{kind}:{name}"
     return words, reports
+
+
+def _reports(arguments: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Which word has a FORMAT:PATH, and that: the word after the option, or the rest of the option's own."""
+    for number, word in enumerate(arguments):
+        if number and arguments[number - 1] == OPTION:
+            yield number, word
+        elif word.startswith(f"{OPTION}="):
+            yield number, word.partition("=")[2]
 
 
 def _distributions() -> Iterator[Distribution]:
@@ -83,7 +95,7 @@ def _fetch(needed: Sequence[Distribution], target: Path, python: tuple[int, int]
         said = done.stderr.strip().splitlines() or ["nothing"]
         raise Unavailable(
             f"the libraries for Python {version} could not be fetched; pip says: {said[-1]}",
-            f"give pip the network, or run pytest-isolation with Python {version}",
+            f"give pip the network and room in TMPDIR, or run pytest-isolation with Python {version}",
         )
 
 

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
-from pytest_isolation.machines import carried, recipe
+from pytest_isolation.machines import built, carried
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -64,48 +63,34 @@ class Root:
     def place(self) -> Path:
         """Where the root is, or will be."""
         key = hashlib.sha256(repr((self, self.packages)).encode()).hexdigest()[:16]
-        return recipe.cache() / f"root-{self.suite}-{key}"
-
-    def command(self, target: Path) -> list[str]:
-        """mmdebstrap's, with the machine's own way to Debian's packages (its proxy, its keys)."""
-        line = ["mmdebstrap", "--variant=minbase", "--format=directory", f"--include={','.join(self.packages)}"]
-        # A snapshot of sid is out of date some days after it was taken, and no less signed.
-        line += ["--aptopt=Acquire::Languages none", '--aptopt=Acquire::Check-Valid-Until "false"']
-        line += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in recipe.LEFT_OUT]
-        return [*line, self.suite, os.fspath(target)]
+        return built.cache() / f"root-{self.suite}-{key}"
 
 
 def made(root: Root, lifetime: Lifetime, say: Callable[[str], None]) -> Path:
     """The directory of `root`; made now unless it is in the cache: some minutes, and the network.
 
-    Raises Unavailable without the tools, root or the room, BoxError with what mmdebstrap said.
+    Raises Unavailable without the tools or the room, BoxError with what mmdebstrap said.
     """
     kept = root.place
-    if kept.is_dir():
-        return kept
-    if missing := sorted({package for program, package in TOOLS.items() if shutil.which(program) is None}):
-        raise Unavailable(
-            f"a root cannot be made: {', '.join(missing)} not installed", f"apt install {' '.join(missing)}"
-        )
-    with recipe.alone(kept):
-        if not kept.is_dir():  # another run may have made it while we waited
-            say(f"making the root {kept} from {len(root.packages)} Debian packages; this takes some minutes, once")
-            _make(root, kept, lifetime)
-    return kept
+    return built.once(
+        kept,
+        lambda: _make(root, kept, lifetime),
+        what="a root",
+        tools=TOOLS,
+        wanted_mib=WANTED_MIB,
+        packages=len(root.packages),
+        say=say,
+    )
 
 
 def _make(root: Root, kept: Path, lifetime: Lifetime) -> None:
-    free = shutil.disk_usage(kept.parent).free // MIB
-    if free < WANTED_MIB:
-        raise Unavailable(
-            f"{kept.parent} has {free} MiB free, and a root needs {WANTED_MIB} while it is made",
-            "make room, or set XDG_CACHE_HOME",
-        )
     half = kept.with_name(f"{kept.name}.{os.getpid()}.half")
     lifetime.register("directory", os.fspath(half))
     directory = lifetime.new_directory("root")
+    # A snapshot of sid is out of date some days after it was taken, and no less signed.
+    options = ["--format=directory", '--aptopt=Acquire::Check-Valid-Until "false"']
     try:
-        recipe.run(root.command(half), directory, by=recipe.dying_with_us())
+        built.bootstrap(root.suite, root.packages, options, half, directory)
         half.rename(kept)
     finally:
         shutil.rmtree(half, ignore_errors=True)

@@ -91,7 +91,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         enabled=enabled,
         boxes=boxes,
         only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
-        reports=_reports(options.get("isolation_reports") or (), base),
+        reports=reports(options.get("isolation_reports") or (), base),
         **_require(options.get("isolation_require"), boxes, host=host),
         profile=_profile(options.get("isolation_profile"), options.get("isolation_ask"), base),
         expect=_expect(options.get("isolation_expect"), base),
@@ -207,7 +207,8 @@ def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...], *, host: b
     return {"require": wanted, "require_proof": proof}
 
 
-def _reports(given: Iterable[str], base: Path) -> tuple[tuple[str, Path], ...]:
+def reports(given: Iterable[str], base: Path) -> tuple[tuple[str, Path], ...]:
+    """(format, path) of each FORMAT:PATH.  Raises UsageError for a format, or a path that could not be written."""
     found: dict[Path, str] = {}
     for text in given:
         where = f"--isolation-report {text!r}"

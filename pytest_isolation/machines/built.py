@@ -1,0 +1,92 @@
+"""What is built of Debian packages by mmdebstrap(1), once, and kept in the user's cache: a disk, a root."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.errors import BoxError, Unavailable
+
+LEFT_OUT = ("doc", "man", "info", "locale", "bash-completion")
+"""Of /usr/share: nobody reads there."""
+
+
+def cache() -> Path:
+    """Where it is kept between runs: XDG_CACHE_HOME/pytest-isolation, readable by this user alone."""
+    above = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    place = above / "pytest-isolation"
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+def once(
+    place: Path,
+    make: Callable[[], None],
+    *,
+    what: str,
+    tools: Mapping[str, str],
+    wanted_mib: int,
+    packages: int,
+    say: Callable[[str], None],
+) -> Path:
+    """`place`, which `make` makes unless it is there; of two runs that want it at once, one makes it.
+
+    `what`: a noun; `tools`: program -> Debian's package of it; `wanted_mib`: room for the build.  Raises Unavailable
+    without the tools or the room, and what `make` does.
+    """
+    if place.exists():
+        return place
+    if missing := sorted({package for program, package in tools.items() if shutil.which(program) is None}):
+        remedy = f"apt install {' '.join(missing)}"
+        raise Unavailable(f"{what} cannot be made: {', '.join(missing)} not installed", remedy)
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():  # another run may have made it while we waited
+            free = shutil.disk_usage(place.parent).free // MIB
+            if free < wanted_mib:
+                raise Unavailable(
+                    f"{place.parent} has {free} MiB free, and {what} needs {wanted_mib} while it is made",
+                    "make room, or set XDG_CACHE_HOME",
+                )
+            say(f"making {what}, {place}, from {packages} Debian packages; this takes some minutes, once")
+            make()
+    return place
+
+
+def bootstrap(suite: str, packages: Sequence[str], options: Sequence[str], target: Path, directory: Path) -> None:
+    """Run mmdebstrap with the machine's own way to Debian's packages (its proxy, its keys).  Raises as `run` does."""
+    line = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", "--aptopt=Acquire::Languages none"]
+    line += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
+    by = []
+    if os.geteuid() == 0:
+        # In a PID namespace, so that apt and dpkg end with it.  Another user's mmdebstrap makes one itself.
+        by = ["setpriv", "--pdeathsig", "KILL", "unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
+    run([*line, *options, suite, os.fspath(target)], directory, by=by)
+
+
+def run(line: Sequence[str], directory: Path, good: Sequence[int] = (0,), by: Sequence[str] = ()) -> None:
+    """Run a program that builds, started by the program `by`, with its temporary files in `directory`.
+
+    Raises BoxError with its last twelve lines when it ends with another status than one of `good`.
+    """
+    environment = dict(os.environ)
+    if os.geteuid() == 0:
+        # Another user's mmdebstrap works as a user of a range, who cannot enter a directory of ours.
+        environment["TMPDIR"] = os.fspath(directory)
+    done = subprocess.run(
+        [*by, *line],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,  # mmdebstrap that fails sends SIGHUP to its whole process group
+    )
+    if done.returncode not in good:
+        said = "\n".join(done.stdout.splitlines()[-12:])
+        raise BoxError(f"{line[0]} ended with status {done.returncode}; its last lines:\n{said}")

@@ -1,0 +1,51 @@
+"""What an option of a run elsewhere says about here is looked at here, before anything is started."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation import cli
+from pytest_isolation.machines.carried import reports_asked, reports_there
+
+
+@pytest.mark.parametrize("command", ["in-root", "in-vm"])
+@pytest.mark.parametrize(
+    "words", [["--isolation-report", "json:/nope/x.json"], ["--isolation-report=json:/nope/x.json"]]
+)
+def test_a_report_that_cannot_be_written_is_refused_first(
+    command: str, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([command, "--", "--box", "namespaces", *words]) == 2
+    told = capsys.readouterr().err
+    assert told == (
+        f"pytest-isolation {command}: --isolation-report 'json:/nope/x.json': there is no directory /nope; "
+        "make it first: mkdir -p /nope\n"
+    )
+
+
+def test_a_full_disk_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device", "/tmp/x")
+
+    monkeypatch.setattr("pytest_isolation.machines.command.in_root", full)
+    assert cli.main(["in-root"]) == 2
+    told = capsys.readouterr().err
+    assert told == (
+        "pytest-isolation in-root: [Errno 28] No space left on device: '/tmp/x'; make room, or set TMPDIR\n"
+    )
+
+
+def test_reports_go_by_their_own_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = [
+        "--box",
+        "runc",
+        "--isolation-report",
+        "json:a/r.json",
+        "--isolation-report=md:/b/r.json",
+        "--isolation-report",
+    ]
+    assert reports_asked(given) == ["json:a/r.json", "md:/b/r.json"]
+    words, back = reports_there(given, "/there")
+    assert words[2:] == ["--isolation-report", "json:r.json", "--isolation-report=md:1-r.json", "--isolation-report"]
+    assert back == {"/there/r.json": tmp_path / "a/r.json", "/there/1-r.json": Path("/b/r.json")}
