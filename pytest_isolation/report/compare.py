@@ -60,6 +60,8 @@ class Comparison:
     """What else is another in the two runs: the kernel, a box's version or keywords."""
     unpaired: tuple[str, ...] = ()
     """Boxes of one run that the other has not."""
+    missing: tuple[str, ...] = ()
+    """Boxes of the earlier run that the later one has not."""
     later: Run | None = None
     earlier: Run | None = None
 
@@ -67,10 +69,16 @@ class Comparison:
         return tuple(one for one in self.changes if one.kind == kind)
 
     @property
+    def lost(self) -> bool:
+        """Something held, and nobody knows whether it does now: it is not decided, or its box was not measured."""
+        return bool(self.missing) or any(one.before == Verdict.HOLDS for one in self.of("gone"))
+
+    @property
     def headline(self) -> str:
         """ "WEAKER: 2 weaker, 1 stronger, 3 new, 0 gone; 60 the same"."""
         counts = ", ".join(f"{len(self.of(kind))} {kind}" for kind in CLASSES)
-        return f"{'WEAKER' if self.of('weaker') else 'not weaker'}: {counts}; {self.same} the same"
+        said = "WEAKER" if self.of("weaker") else "NOT KNOWN" if self.lost else "not weaker"
+        return f"{said}: {counts}; {self.same} the same"
 
 
 def compare(before: Run, after: Run, names: Mapping[str, str] | None = None) -> Comparison:
@@ -101,7 +109,9 @@ def compare(before: Run, after: Run, names: Mapping[str, str] | None = None) -> 
     changes = sorted(_by_door(found), key=lambda one: (order.index(one.kind), _rank(one.guarantee)))
     unpaired = [f"{name} was measured before, and is not now" for name in missing]
     unpaired += [f"{name} was not measured before" for name in added]
-    return Comparison(tuple(changes), same, tuple(_differs(before, after, pairs)), tuple(unpaired), after, before)
+    return Comparison(
+        tuple(changes), same, tuple(_differs(before, after, pairs)), tuple(unpaired), tuple(missing), after, before
+    )
 
 
 def paired(before: Run, after: Run, names: Mapping[str, str]) -> dict[str, str]:
@@ -204,7 +214,7 @@ def _said(value: object) -> str:
 def text(found: Comparison, *, width: int = 100, color: bool = False) -> str:
     """For a terminal: the answer in the first line; of what is violated the call that proves it, cause and remedy."""
     paint: Paint = painted if color else plain
-    lines = [paint(found.headline, "red" if found.of("weaker") else "green")]
+    lines = [paint(found.headline, "red" if found.of("weaker") or found.lost else "green")]
     for one in (*found.differs, *found.unpaired):
         lines += wrapped(f"  {one}", width, "    ")
     for kind, meaning in CLASSES.items():

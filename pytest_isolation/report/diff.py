@@ -1,4 +1,7 @@
-"""`pytest-isolation diff A.json B.json`: what the second run has weaker, stronger, new or gone.  1 on weaker."""
+"""`pytest-isolation diff A.json B.json`: what the second run has weaker, stronger, new or gone.
+
+A gate: 1 when something is weaker, and when what held is not decided any more.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
-HELP = "compare two JSON reports; exits with 1 when something got weaker"
+HELP = "compare two JSON reports; exits with 1 when something got weaker, or is not known any more"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,12 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "and two reports of one box each",
     )
     parser.add_argument(
-        "--strict", action="store_true", help="1 also for a new violation and for what is no longer decided"
+        "--strict", action="store_true", help="1 also for a new violation, for what is gone, and for a new box"
     )
 
 
 def run(given: argparse.Namespace) -> int:
-    """0; 1 when something is weaker; 2, with one sentence, when a report cannot be compared."""
+    """0; 1 when something is weaker or lost; 2, with one sentence, when a report cannot be compared."""
     from pytest_isolation.errors import UsageError
     from pytest_isolation.report import compare, read
 
@@ -43,8 +46,8 @@ def run(given: argparse.Namespace) -> int:
     else:
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         print(compare.text(found, width=width, color=sys.stdout.isatty()), end="")
-    lost = any(one.after == "violated" for one in found.of("new")) or found.of("gone") or found.unpaired
-    return 1 if found.of("weaker") or (given.strict and lost) else 0
+    more = any(one.after == "violated" for one in found.of("new")) or found.of("gone") or found.unpaired
+    return 1 if found.of("weaker") or found.lost or (given.strict and more) else 0
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -52,7 +52,8 @@ def test_each_kind_of_change(old: Verdict | None, new: Verdict | None, kind: str
     found = compare.compare(made(of(old), other), made(of(new), other))
     assert [(one.kind, f"{one.before} -> {one.after}") for one in found.changes] == [(kind, words)]
     assert found.same == 1 and not found.unpaired
-    head = ("WEAKER" if kind == "weaker" else "not weaker") + ": "
+    lost = kind == "gone" and old is Verdict.HOLDS
+    head = ("WEAKER" if kind == "weaker" else "NOT KNOWN" if lost else "not weaker") + ": "
     counts = ", ".join(f"{int(one == kind)} {one}" for one in compare.CLASSES)
     assert found.headline == f"{head}{counts}; 1 the same"
     for said in (compare.text(found), compare.markdown(found)):
@@ -138,11 +139,19 @@ def test_the_exit_status(
 ) -> None:
     other = of(Verdict.HOLDS, HELD.guarantee)
     a, b = (written(tmp_path / f"{n}.json", made(of(verdict), other)) for n, verdict in (("a", old), ("b", new)))
-    assert cli.main(["diff", a, b]) == (kind == "weaker")
+    assert cli.main(["diff", a, b]) == (kind == "weaker" or (kind == "gone" and old is Verdict.HOLDS))
     assert words in " ".join(capsys.readouterr().out.split())
     strict = kind in ("weaker", "gone") or (kind == "new" and new is Verdict.VIOLATED)
     assert cli.main(["diff", "--strict", "--format", "md", a, b]) == strict
     assert capsys.readouterr().out.startswith("**")
+
+
+def test_a_gate_does_not_open_because_nothing_was_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    full, empty = written(tmp_path / "a.json", made(of(Verdict.HOLDS))), written(tmp_path / "b.json", made())
+    assert cli.main(["diff", full, empty]) == 1
+    said = capsys.readouterr().out
+    assert said.startswith("NOT KNOWN: ") and "docker was measured before, and is not now" in said
+    assert cli.main(["diff", empty, full]) == 0
 
 
 @pytest.mark.parametrize(
