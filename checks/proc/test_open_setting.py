@@ -25,6 +25,7 @@ def test_nothing_there_opens_for_writing(box: Box, promise: Guarantee, entry: Pl
     if not found:
         raise Unsupported(f"the box has no {entry.path}")
     writable, told = opened(box.proc, found)
+    promise.tried(*told)
     promise.held("refused")
     wrong = [reply for reply in told if reply.ok][:3]
     promise.require(not writable, *wrong, writable=", ".join(writable[:3]), of=len(found), opened=len(writable))

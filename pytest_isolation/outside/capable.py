@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program, Replies, Reply
 from pytest_isolation.agent.memory import In, Step
 from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD
+from pytest_isolation.errors import Undecided
 from pytest_isolation.outside.network import sockaddr_in
 
 if TYPE_CHECKING:
@@ -66,15 +67,25 @@ REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
 """How a kernel, or a filter, says no."""
 
 
+def _after(replies: Replies, act: Step, what: str) -> Reply:
+    """The reply of the act.  Raises Undecided where a call before it was refused: `what` it was to make, a noun."""
+    if not replies.ran(act):
+        _needed(replies[len(replies) - 1], what)
+    return replies[act]
+
+
+def _needed(reply: Reply, what: str) -> Reply:
+    """Raises Undecided where a call was refused that only makes ready for the act."""
+    if not reply.ok:
+        raise Undecided(f"the box does not let us have {what} ({reply.name}: {os.strerror(reply.errno)})")
+    return reply
+
+
 def _memory_file(proc: Proc, last: Callable[[Program, Step], Step]) -> Reply:
-    """The reply of the last call of a program that begins with a memory file; a file's refusal where there is none."""
+    """The reply of the last call of a program that begins with a memory file."""
     program = Program(stop_on_error=True)
-    last(program, program.memfd_create("pytest-isolation"))
-    return _last(proc.run(program))
-
-
-def _last(replies: Replies) -> Reply:
-    return replies[len(replies) - 1]
+    act = last(program, program.memfd_create("pytest-isolation"))
+    return _after(proc.run(program), act, "a memory file")
 
 
 def _ioctl(request: int, argument: bytes) -> Callable[[Proc, int], Reply]:
@@ -89,8 +100,8 @@ def _hang_up(proc: Proc, _: int) -> Reply:
 def _lock_memory(proc: Proc, _: int) -> Reply:
     program = Program(stop_on_error=True)
     program.prlimit64(0, RLIMIT_MEMLOCK, (0, 0))
-    program.mlock(program.mmap(0, 4096, 3, ANONYMOUS), 4096)
-    return _last(proc.run(program))
+    act = program.mlock(program.mmap(0, 4096, 3, ANONYMOUS), 4096)
+    return _after(proc.run(program), act, "memory, and no right to lock it")
 
 
 def _stat_segment(proc: Proc, _: int) -> Reply:
@@ -100,7 +111,8 @@ def _stat_segment(proc: Proc, _: int) -> Reply:
     asked = program.shmctl(made, IPC_STAT)
     program.shmctl(made, IPC_RMID)
     replies = proc.run(program)
-    return replies[asked] if replies[made].ok else replies[made]
+    _needed(replies[made], "a shared memory segment")
+    return replies[asked]
 
 
 def _perf(proc: Proc, _: int) -> Reply:
@@ -119,26 +131,27 @@ def _open_map(proc: Proc, _: int) -> Reply:
     fd = program.openat(AT_FDCWD, "/proc/self/map_files", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     names = program.getdents64(fd, 4096)
     replies = proc.run(program)
-    if not replies.ran(names) or not replies[names].data:
-        return _last(replies)
+    _after(replies, names, "/proc/self/map_files")
     data, at, found = replies[names].data, 0, ""
     while at < len(data):
         length = int.from_bytes(data[at + 16 : at + 18], "little")
         found = os.fsdecode(data[at + 19 : at + length].split(b"\0", 1)[0])
         at += length
+    if not found:
+        raise Undecided("the box does not let us have an entry of /proc/self/map_files")
     return proc.openat(AT_FDCWD, f"/proc/self/map_files/{found}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 def _open_closed(proc: Proc, _: int) -> Reply:
     """A file of mode 0 of one's own, opened again."""
-    fd = proc.memfd_create("pytest-isolation")
-    proc.fchmod(fd.value, 0)
+    fd = _needed(proc.memfd_create("pytest-isolation"), "a memory file")
+    _needed(proc.fchmod(fd.value, 0), "a memory file of mode 0")
     return proc.openat(AT_FDCWD, f"/proc/self/fd/{fd.value}", os.O_RDWR | os.O_CLOEXEC)
 
 
 def _bind_low(proc: Proc, number: int) -> Reply:
-    fd = proc.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    return proc.bind(fd.value, sockaddr_in("127.0.0.1", 512 + number % 512)) if fd.ok else fd
+    fd = _needed(proc.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC), "a socket")
+    return proc.bind(fd.value, sockaddr_in("127.0.0.1", 512 + number % 512))
 
 
 def _make_node(proc: Proc, number: int) -> Reply:

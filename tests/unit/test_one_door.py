@@ -145,6 +145,7 @@ def test_a_hole_that_is_none(make: Any, told: str) -> None:
         ('mounts = ["type=bind,source=a,target=/b"]', "expected a source that begins with /"),
         ('mounts = ["typ=bind"]', "did you mean 'type'?"),
         ('mounts = ["type=bnd,target=/b"]', "did you mean 'bind'?"),
+        ('security_opt = ["seccomp=/no/profile.json"]', "expected unconfined, or the path of a profile in JSON"),
         ('cap_add = ["NET_ADMN"]', "did you mean 'NET_ADMIN'?"),
         ('shm_size = "lots"', "shm_size is 'lots'; expected a number of bytes"),
         ('pid_mode = "hots"', "expected host or container:NAME"),

@@ -60,13 +60,14 @@ NUMBER = frozenset((
 ))  # fmt: skip
 LIST = frozenset((
     "device_cgroup_rules", "dns", "dns_opt", "dns_search", "group_add", "links",
-    "security_opt", "volumes_from",
+    "volumes_from",
 ))  # fmt: skip
 READERS: dict[str, Callable[[str], Any]] = {
     "cap_add": written.capability,
     "cap_drop": written.capability,
     "devices": written.device,
     "mounts": written.mount,
+    "security_opt": written.security,
     "ulimits": written.ulimit,
     "volumes": written.volume,
 }

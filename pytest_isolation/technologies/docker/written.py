@@ -1,11 +1,13 @@
-"""What a Docker volume, device, mount or ulimit is when it is written as text, as the docker command takes it.
+"""What a Docker volume, device, mount, ulimit or filter is when it is written as text, as the docker command takes it.
 
 Each reader raises UsageError with the value and an example; the daemon would refuse it later, once for every row.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.weakenings import CAPABILITIES
@@ -128,3 +130,22 @@ def mount(text: str) -> dict[str, Any]:
     from docker.types import Mount
 
     return dict(Mount(source=found.pop("source", None), **found))
+
+
+def security(text: str) -> str:
+    """An option of --security-opt.  A filter is given by its path, as to the docker command: the daemon wants the text.
+
+    Raises UsageError for one that cannot be read.
+    """
+    name, _, value = text.partition("=")
+    if name != "seccomp" or value in ("", "unconfined", "builtin") or value.lstrip().startswith("{"):
+        return text
+    try:
+        profile = Path(value).read_text(encoding="utf-8")
+        json.loads(profile)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"docker: security_opt={text}: {value} is no profile of seccomp: {error}; expected unconfined, or the path "
+            "of a profile in JSON"
+        ) from None
+    return f"seccomp={profile}"

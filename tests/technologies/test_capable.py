@@ -1,0 +1,50 @@
+"""A capability is tried on something of the box's own: the refusal of that is not the capability's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_isolation import Box
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.errors import Undecided
+from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.capable import REFUSALS, TABLE
+from tests.support import need
+
+NEEDED = {
+    "memfd_create": ("SYS_RAWIO", "LINUX_IMMUTABLE", "CHOWN", "DAC_OVERRIDE", "SETFCAP"),
+    "shmget": ("IPC_OWNER",),
+    "socket": ("NET_BIND_SERVICE",),
+}
+"""A call that only makes ready -> the capabilities that are tried after it."""
+
+
+@pytest.fixture(scope="module")
+def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """Docker's, whose filter refuses just those calls"""
+    need("docker")
+    filtered = tmp_path_factory.mktemp("filter") / "profile.json"
+    refused = [{"names": [*NEEDED], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]
+    filtered.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": refused}))
+    run = Lifetime()
+    pool = Pool(run)
+    yield pool.box(parse(f"docker:security_opt=seccomp={filtered}"))
+    pool.close()
+    run.close()
+
+
+@pytest.mark.parametrize("name", [one for names in NEEDED.values() for one in names])
+def test_what_only_makes_ready_decides_nothing(box: Box, name: str) -> None:
+    capability = next(one for one in TABLE if one.name == name)
+    with box.spawn() as proc, pytest.raises(Undecided, match=r"the box does not let us have .* \(.*not permitted\)"):
+        capability.act(proc, 7)
+
+
+def test_the_act_itself_is_what_is_judged(box: Box) -> None:
+    capability = next(one for one in TABLE if one.name == "SYS_BOOT")
+    with box.spawn() as proc:
+        assert capability.act(proc, 7).errno in REFUSALS
