@@ -1,11 +1,18 @@
 #!/bin/sh
-# Enter the root of another Debian release and run a command there: enter-root.sh ROOT PLACE SUITE REPORTS COMMAND…
+# Enter the root of another Debian release and run a command there: enter-root.sh ROOT PLACE SUITE REPORTS GROUPS COMMAND…
 # ROOT stays as it is: what is written goes to memory below PLACE, an empty directory, and ends with this mount namespace.
-# Run in new mount, PID, network, IPC, UTS and control group namespaces, with private propagation; by no other name
-# would a SIGKILL leave nothing (man:unshare(1), --kill-child).
+# GROUPS are the directories of a control group on each hierarchy, a line each: the root of all groups that the command sees.
+# Run in new mount, PID, network, IPC and UTS namespaces, with private propagation; by no other name would a SIGKILL
+# leave nothing (man:unshare(1), --kill-child).
 set -eu
-root=$1 place=$2 suite=$3 reports=$4
-shift 4
+root=$1 place=$2 suite=$3 reports=$4 groups=$5
+if [ -n "$groups" ]; then
+  # By itself: who started this shell must not be in the group, or it could hand no controllers down on v2.
+  echo "$groups" | while read -r group; do echo $$ >"$group/cgroup.procs"; done
+  shift 5
+  exec unshare --cgroup sh "$0" "$root" "$place" "$suite" "$reports" "" "$@"
+fi
+shift 5
 mount -t tmpfs -o mode=700 pytest-isolation "$place"
 mkdir "$place/upper" "$place/work" "$place/root"
 mount -t overlay -o "lowerdir=$root,upperdir=$place/upper,workdir=$place/work" pytest-isolation "$place/root"
@@ -22,7 +29,13 @@ for directory in run tmp var/lib/docker var/lib/containers; do
 done
 chmod 1777 tmp
 case $groups in
-"/sys/fs/cgroup cgroup2 "*) mount -t cgroup2 cgroup2 sys/fs/cgroup ;;
+"/sys/fs/cgroup cgroup2 "*)
+  mount -t cgroup2 cgroup2 sys/fs/cgroup
+  # A group with processes in it hands no controllers down: cgroups(7).
+  mkdir sys/fs/cgroup/init
+  while read -r pid; do echo "$pid" >sys/fs/cgroup/init/cgroup.procs; done <sys/fs/cgroup/cgroup.procs
+  sed 's/\([^ ]*\)/+\1/g' sys/fs/cgroup/cgroup.controllers >sys/fs/cgroup/cgroup.subtree_control
+  ;;
 *)
   mount -t tmpfs -o mode=755 cgroup sys/fs/cgroup
   echo "$groups" | while read -r where kind options; do

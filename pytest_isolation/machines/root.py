@@ -115,8 +115,8 @@ def run_inside(
     (out := directory / "reports").mkdir()
     libraries = carried.tree(directory / "suite", checks, _python(place))
     words, reports = carried.reports_there(arguments, REPORTS)
-    line = [*_entering(), str(SCRIPT), str(place), str(top), str(libraries), str(out), *_measuring(words)]
-    status = _follow(line, lifetime)
+    entered = [str(SCRIPT), str(place), str(top), str(libraries), str(out), _groups(lifetime)]
+    status = _follow([*_entering(), *entered, *_measuring(words)])
     for there, here in reports.items():
         if (written := out / Path(there).name).is_file():
             shutil.copyfile(written, here)
@@ -134,7 +134,7 @@ def _python(place: Path) -> tuple[int, int]:
 def _entering() -> list[str]:
     """Namespaces of its own, all of whose processes end with us."""
     line = ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", "--pid", "--fork"]
-    return [*line, "--kill-child=KILL", "--net", "--ipc", "--uts", "--cgroup", "sh"]
+    return [*line, "--kill-child=KILL", "--net", "--ipc", "--uts", "sh"]
 
 
 def _measuring(words: Sequence[str]) -> list[str]:
@@ -142,20 +142,18 @@ def _measuring(words: Sequence[str]) -> list[str]:
     return ["env", *environment, "python3", "-m", "pytest", "--isolation", *words]
 
 
-def _follow(line: Sequence[str], lifetime: Lifetime) -> int:
-    """Run it in a control group of its own, which is the root of all groups that it sees."""
+def _groups(lifetime: Lifetime) -> str:
+    """The directories of a new control group, a line each."""
     group = lifetime.new_group("root", Limits())
     if group is None:
         raise BoxError("no control group can be made here, and the daemon in the root needs one")
+    return "\n".join(sorted({os.fspath(place) for place in group.places.values()}))
+
+
+def _follow(line: Sequence[str]) -> int:
     kept = {name: os.environ[name] for name in ("PATH", "LANG", "TERM") if name in os.environ}
     # In a session of its own: Ctrl-C reaches it once, by us, and so does a SIGTERM that was sent to us alone.
-    with subprocess.Popen(
-        line,
-        env=kept,
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        preexec_fn=lambda: group.add(os.getpid()),
-    ) as entered:
+    with subprocess.Popen(line, env=kept, stdin=subprocess.DEVNULL, start_new_session=True) as entered:
         while True:
             try:
                 return entered.wait()

@@ -49,7 +49,6 @@ class Answer:
     @property
     def errno(self) -> int:
         """0 where the kernel did it, and where it never got as far; else what the first refusal in `data` says."""
-        at = 0
         for part in self.data:
             at = 0
             while at + 20 <= len(part):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.machines import DockerMachine, suite
+from pytest_isolation.machines import DockerMachine, root, suite
 
 pytestmark = pytest.mark.skipif(sys.version_info[:2] != suite.PYTHON, reason="the machine has another Python")
 
@@ -79,3 +79,24 @@ def test_another_python_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
         Unavailable, match=r"the machine has CPython 3\.1, and the libraries here are for cpython 3\.11"
     ):
         suite.check_can_carry()
+
+
+ENTERED = """\
+mkdir -p /tmp/top /sys/fs/cgroup/outer
+exec unshare --mount --propagation private --pid --fork --kill-child=KILL --net --ipc --uts \\
+  sh /root/enter-root.sh / /tmp/top {place} {reports} /sys/fs/cgroup/outer \\
+  env HOME=/root PYTHONPATH={place} python3 -m pytest -p no:cacheprovider --isolation --isolation-jobs 1 \\
+  --box docker --box runc --isolation-only cg.pids.enforced --isolation-examples 1
+"""
+
+
+@pytest.mark.long(seconds=120)
+def test_a_root_is_entered_on_v2(docker_machine: DockerMachine) -> None:
+    """Its daemon hands controllers down, which a group with processes in it cannot."""
+    suite.mount(docker_machine)
+    docker_machine.box.write_file("/root/enter-root.sh", root.SCRIPT.read_bytes())
+    said: list[str] = []
+    line = ["/bin/sh", "-euc", ENTERED.format(place=suite.PLACE, reports=suite.REPORTS)]
+    code = docker_machine.follow(line, env=suite.ENVIRONMENT, directory="/root", timeout=500, out=said.append)
+    assert code == 0, "".join(said)
+    assert "1 guarantee x 2 boxes: 2 hold" in "".join(said), "".join(said)
