@@ -51,5 +51,7 @@ NOT_BY_EDITS = {"T01", "T02", "T03", "T04", "S02", "S08", "S10", "P07", "W07"}
 
 
 def test_every_rule_has_a_breach() -> None:
-    flagged = {rule for mutant in EVERY for rule, said in mutant.says.items() if said in ("fail", "advice", "unclear")}
-    assert {rule.id for rule in every_rule()} - flagged <= NOT_BY_EDITS
+    """Of its own: many a rule is unclear, too, where the compose file cannot be read."""
+    aimed = [(mutant, mutant.name.partition(":")[0]) for mutant in EVERY]
+    broken = {rule for mutant, rule in aimed if mutant.says.get(rule) in ("fail", "advice", "unclear")}
+    assert {rule.id for rule in every_rule()} - broken <= NOT_BY_EDITS
