@@ -7,10 +7,10 @@ for program in runc crun; do
 done
 mkdir -p root/bin root/dev root/proc && cp deb/bin/busybox root/bin/
 for name in sh cat grep sleep; do ln -s busybox "root/bin/$name"; done
-# run RUNTIME CHANGE ARG ...: starts the container with CHANGE, a statement of Python on the configuration `c`.
-run() {
-  local runtime=$1 change=$2
-  shift 2
+# configure CHANGE ARG ...: config.json of a container with these arguments and CHANGE, Python on the configuration `c`.
+configure() {
+  local change=$1
+  shift
   rm -f config.json && runc spec
   python3 - "$change" "$@" <<'PYTHON'
 import json, sys
@@ -22,7 +22,25 @@ c["linux"].pop("resources", None)
 exec(sys.argv[1])
 json.dump(c, open("config.json", "w"))
 PYTHON
+}
+# ask RUNTIME ARG ...: the runtime with these arguments, what it says on standard error in ./stderr.
+ask() {
+  local runtime=$1
+  shift
   # crun 1.8 starts nothing where control groups are hybrid: it sees the v1 trees alone here.
   unshare --mount sh -c 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"' sh \
-    "$runtime" --root "$here/state" run "finding-$$-$RANDOM" </dev/null 2>stderr
+    "$runtime" --root "$here/state" "$@" </dev/null 2>stderr
 }
+# run RUNTIME CHANGE ARG ...: starts the container and waits for its end.
+run() {
+  configure "$2" "${@:3}"
+  ask "$1" run "finding-$$-$RANDOM"
+}
+# begin RUNTIME CHANGE: starts a container that sleeps; `enter [OPTION ...] SCRIPT` runs a shell in it, `gone` ends it.
+begin() {
+  entered=$1 name=finding-$$-$RANDOM
+  configure "$2" sleep 600
+  ask "$1" run --detach "$name" >/dev/null
+}
+enter() { ask "$entered" exec "${@:1:$#-1}" "$name" sh -c "${*: -1}"; }
+gone() { ask "$entered" delete --force "$name" >/dev/null; }
