@@ -17,11 +17,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program, Reply
+from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
 
 KINDS = ("directory", "file", "socket", "memfd")
+JOIN_SESSION_KEYRING, SESSION_KEYRING = 1, -3
+"""keyctl(2)."""
 F_GETFD, NUMBERS = 1, 1024
 """fcntl(2); below the usual limit of open files."""
 
@@ -32,10 +35,25 @@ class Caller:
 
     open: tuple[int, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
+    key: str = ""
+    """The description, and the payload, of a key in its session keyring."""
 
     def environ(self, given: Sequence[str] = ()) -> list[str]:
         """NAME=VALUE words: `given`, and the caller's after them."""
         return [*given, *(f"{name}={value}" for name, value in self.variables)]
+
+    def bring_key(self, proc: Proc) -> None:
+        """Give `proc`, which starts the launcher, a session keyring with the caller's key: both end with who has them.
+
+        Raises BoxError where the kernel has no keys.
+        """
+        if not self.key:
+            return
+        made = proc.keyctl(JOIN_SESSION_KEYRING, None)
+        if made.ok:
+            made = proc.add_key("user", self.key, self.key.encode(), SESSION_KEYRING)
+        if not made.ok:
+            raise BoxError(f"giving the launcher a key of its caller's: {made}")
 
 
 NOBODY = Caller()

@@ -6,7 +6,7 @@ import errno as errno_module
 import os
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program, Reply
@@ -17,6 +17,8 @@ from pytest_isolation.errors import BoxError, ProcLost
 if TYPE_CHECKING:
     from pytest_isolation.boxes.box import Box, Completed
 
+Execute = Callable[[Proc, tuple[str, ...], Mapping[str, str], list[int]], None]
+"""Child, arguments, environment, and what become 0, 1 and 2 of the program."""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_MAX = 16 * MIB
 PIECE = 256 << 10
@@ -51,9 +53,18 @@ def write_file(proc: Proc, path: str | bytes, data: bytes, mode: int) -> None:
 
 
 def run_program(
-    box: Box, argv: tuple[str, ...], stdin: bytes, env: Mapping[str, str] | None, timeout: float
+    box: Box,
+    argv: tuple[str, ...],
+    stdin: bytes,
+    env: Mapping[str, str] | None,
+    timeout: float,
+    *,
+    execute: Execute | None = None,
 ) -> Completed:
-    """As Box.run.  A helper process of the box holds the pipes, so the box's first process stays free."""
+    """As Box.run.  A helper process of the box holds the pipes, so the box's first process stays free.
+
+    `execute`: has a child become the program, instead of looking its name up.
+    """
     from pytest_isolation.boxes.box import Completed
 
     if not argv:
@@ -63,7 +74,7 @@ def run_program(
     with box.spawn() as helper:
         pipes = [_pipe(helper) for _ in range(3)]
         child = helper.spawn()
-        _execute(child, argv, variables, [pipes[0][0], pipes[1][1], pipes[2][1]])
+        (execute or _execute)(child, argv, variables, [pipes[0][0], pipes[1][1], pipes[2][1]])
         for fd in (pipes[0][0], pipes[1][1], pipes[2][1]):
             helper.close(fd)
         try:

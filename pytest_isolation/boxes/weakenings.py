@@ -48,6 +48,8 @@ DEFENCES = {
     "close-fds": "a host directory stays open on fd 3, or what its caller has open does",
     "clear-env": "it has its caller's variables as well",
     "exec-group": "who enters is not put in its group",
+    "no-new-privs": "a program may gain privileges that who runs it has not",
+    "keyring": "it keeps its caller's session keyring",
 }
 """What drop() can leave out, and what that means."""
 

@@ -101,6 +101,7 @@ class _Start:
             pipes, caller = Pipes(), self.spec.caller
             undo.callback(pipes.close)
             local = undo.enter_context(start_local(pass_fds=(*pipes.theirs, *caller.open), env=dict(caller.variables)))
+            caller.bring_key(local.proc)
             child = local.proc.spawn()
             undo.callback(child.end)
             if self.group is not None and joins:

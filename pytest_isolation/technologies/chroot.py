@@ -61,6 +61,7 @@ class Chroot:
         undo.callback(pipes.close)
         local = start_local(pass_fds=(*pipes.theirs, *spec.caller.open), env=dict(spec.caller.variables))
         undo.callback(local.close)
+        spec.caller.bring_key(local.proc)
         root, path = launcher.new_root(spec, lifetime, local.proc, undo)
         child = local.proc.spawn()
         if group is not None:

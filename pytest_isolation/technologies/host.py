@@ -59,6 +59,7 @@ class Host:
             asked = f"workdir={spec.workdir}, uid={spec.uid}, gid={spec.gid}"
             raise BoxError(f"a process with {asked} could not be started: {error}; give what is there") from None
         undo.callback(local.close)
+        spec.caller.bring_key(local.proc)
         if group is not None:
             group.add(local.pid)
         return Parts(agent=local.agent, init_pid=local.pid, group=group, root=Path("/"))

@@ -79,6 +79,7 @@ class Programs:
         given = (*self._pipes.theirs, self._errors, self._null, *caller.open)
         self._local = start_local(pass_fds=given)
         undo.callback(self._end)
+        caller.bring_key(self._local.proc)
         # What a runtime leaves behind becomes our child, and is waited for: no zombie outlives the box.
         must(self._local.proc.prctl(PR_SET_CHILD_SUBREAPER, 1), "adopting what the runtime leaves")
 

@@ -53,6 +53,9 @@ class Plan:
     few_devices: bool = True
     """No other than those may be used."""
     enters_group: bool = True
+    no_new_privs: bool = True
+    own_keyring: bool = True
+    """A session keyring that none of its caller's keys is in."""
     propagates: bool = False
     """What is mounted below /mnt, both see."""
 
@@ -71,6 +74,8 @@ OPENS: Opens = {
     drop("cgroup-ro"): sets("cgroup_read_only", False),
     drop("private-root"): sets("own_root", False),
     drop("exec-group"): sets("enters_group", False),
+    drop("no-new-privs"): sets("no_new_privs", False),
+    drop("keyring"): sets("own_keyring", False),
     drop("clear-env"): by(launcher.become_agent),
     drop("propagation"): sets("propagates", True).where(as_root),
     drop("clean-up"): by(launcher.new_groups).where(as_root),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,6 +11,7 @@ from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import Box
+from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
@@ -25,6 +27,7 @@ from pytest_isolation.technologies.namespaces.tree import DEVICES, Tree
 from pytest_isolation.technologies.namespaces.user import root
 
 PR_CAPBSET_DROP = 24  # prctl(2): what execve may give back
+PR_SET_NO_NEW_PRIVS = 38
 OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4  # open_tree(2), move_mount(2)
 DEVICE_RULES = ("c *:* m", "b *:* m", "c 5:2 rwm", "c 136:* rwm")
 """Besides DEVICES: any node may be made, though not used; ptmx and pts (runc, libcontainer/specconv AllowedDevices)."""
@@ -78,7 +81,7 @@ class Start:
         if not self.plan.first:
             child = child.spawn()
             self.pid = _only_child(self.pid)
-        self._drop_capabilities(child)
+        self._give_up(child)
         if self.group is not None and self.plan.few_devices:
             self.group.allow_only([*DEVICE_RULES, *map(_device_rule, DEVICES)])
         keep = []
@@ -94,7 +97,13 @@ class Start:
     def _local(self, pipes: Pipes) -> LocalAgent:
         """A process of the host that has what the caller of a launcher would hand it."""
         caller = self.spec.caller
-        return start_local(pass_fds=(*pipes.theirs, *caller.open), env=dict(caller.variables))
+        local = start_local(pass_fds=(*pipes.theirs, *caller.open), env=dict(caller.variables))
+        try:
+            caller.bring_key(local.proc)
+        except BaseException:
+            local.close()
+            raise
+        return local
 
     # -- namespaces --------------------------------------------------------------------
 
@@ -195,6 +204,17 @@ class Start:
 
     # -- the rest ----------------------------------------------------------------------
 
+    def _give_up(self, child: Proc) -> None:
+        """What no namespace takes away: capabilities, what programs would gain, and the keys of whoever starts it."""
+        self._drop_capabilities(child)
+        if self.plan.no_new_privs:
+            must(child.prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
+        if self.plan.own_keyring:
+            made = child.keyctl(JOIN_SESSION_KEYRING, None)
+            # Where a filter keeps keyctl(2) from us, it keeps it from the box, which inherits that.
+            if made.errno not in (errno.EPERM, errno.ENOSYS):
+                must(made, "a session keyring")
+
     def _drop_capabilities(self, child: Proc) -> None:
         numbers = kept(self.spec)
         if numbers is None:
@@ -226,7 +246,7 @@ class Start:
             if self.group is not None and self.plan.enters_group:
                 # The child alone: the launcher stays outside, and is not to be left when the box has ended.
                 self.group.add(_only_child(local.pid))
-            self._drop_capabilities(child)
+            self._give_up(child)
             launcher.become_agent(child, self._agent_path, self.spec, pipes)
             agent = launcher.hello(pipes)
             agent.undo.push(undo.pop_all())

@@ -63,6 +63,8 @@ class Plan:
     closes: bool = True
     """Nothing that the runtime's caller has open is left open."""
     own_root: bool = True
+    no_new_privs: bool = True
+    own_keyring: bool = True
     leaves_group: bool = False
     host_sockets: bool = False
     """gVisor's alone: sockets of the host's that lie in the box can be used."""
@@ -114,6 +116,8 @@ def _process(process: Config, spec: BoxSpec, plan: Plan, agent: str) -> None:
     # open files, which runc 1.1.5 raises to the hard one (findings/runtimes-open-file-limit.sh).
     process.pop("rlimits", None)
     process["terminal"] = False
+    if not plan.no_new_privs:
+        process["noNewPrivileges"] = False
     process["args"] = [agent]
     process["env"] = launcher.environment(spec)
     process["cwd"] = delivered.workdir

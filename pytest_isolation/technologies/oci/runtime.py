@@ -54,6 +54,8 @@ OPENS: Opens = {
     drop("read-only"): sets("read_only", False),
     drop("close-fds"): sets("closes", False),
     drop("private-root"): sets("own_root", False),
+    drop("no-new-privs"): sets("no_new_privs", False),
+    drop("keyring"): sets("own_keyring", False),
     drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),
     drop("propagation"): sets("propagates", True).where(as_root),
     drop("clean-up"): sets("leaves_group", True).where(as_root),
@@ -212,7 +214,7 @@ class Container:
         self.lifetime.register(f"{self.runtime.name}:container", f"{self.id} {self.state}")
         undo.callback(self._remove, programs)
         argv = [*self.command, "run", "--bundle", os.fspath(place), "--detach", "--pid-file", os.fspath(place / "pid")]
-        argv += [*self._kept(), self.id]
+        argv += [*self._kept(), *([] if self.plan.own_keyring else ["--no-new-keyring"]), self.id]
         self._run(programs, argv, channel=True)
         agent = programs.hello(self.runtime.program)
         undo.callback(agent.close)
