@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 PR_GET_NO_NEW_PRIVS = 39
 VFS_CAP_REVISION_2 = 0x0200_0000
 EVERY = 0xFFFF_FFFF
+FLAGS, ST_NOSUID = 80, 2
+"""f_flags of struct statfs, statfs(2)."""
 TIMEOUT_S = 20.0
 
 
@@ -49,7 +51,7 @@ def program_run(
 
     `capable`: its file permits every capability.  Raises Undecided where the box lets it be made or run by nobody.
     """
-    directory = f"{box.scratch}/pytest-isolation-{secrets.token_hex(6)}"
+    directory = f"{_place(box)}/pytest-isolation-{secrets.token_hex(6)}"
     if box.lifetime is not None:
         box.parts.ground.register_directory(box.lifetime, Path(directory))  # the box's /tmp may be the host's
     _allowed(box.proc.mkdirat(AT_FDCWD, directory, 0o700), "a directory")
@@ -88,6 +90,18 @@ def program_run(
     replies = asked.replies(wire.unpack_answer(_answer(done.stdout), frame))
     words = struct.unpack_from("<6I", replies[capabilities].data)
     return Became(replies[user].value, words[1] | words[4] << 32), told[0]
+
+
+def _place(box: Box) -> str:
+    """A directory of the box where a setuid bit counts.  Raises Undecided, and Unsupported, where there is none.
+
+    Many a /tmp is mounted nosuid, and what lies beside it is not: that would hold for the one and say it of all.
+    """
+    for place in (box.scratch,) if box.spec.attached else box.writable:
+        found = box.proc.statfs(place)
+        if found.ok and not int.from_bytes(found.data[FLAGS : FLAGS + 8], "little") & ST_NOSUID:
+            return place.rstrip("/")
+    raise Undecided("the box has no directory that takes a file of ours and is mounted without nosuid")
 
 
 def _allowed(reply: Reply, what: str) -> Reply:
