@@ -13,10 +13,10 @@ from typing import Any
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.pool import Pool
 
 TECHNOLOGIES = ("host", "namespaces", "docker", "qemu")
 

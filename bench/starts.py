@@ -7,9 +7,9 @@ import time
 from bench.series import Series
 from bench.sides import available
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.pool import Pool
 
 
 def starts(rounds: int) -> list[Series]:

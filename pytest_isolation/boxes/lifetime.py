@@ -1,4 +1,4 @@
-"""What a run started, and how it is removed, by this run or by a later one.
+"""The register of what a run started, from which this run removes it, or a later one (technologies/clean.py).
 
 Everything that could outlive us is written down *before* it is made, in a directory of the run's
 own that also holds a lock.  A run killed at any point leaves the directory; the next run, or
@@ -20,23 +20,19 @@ import os
 import platform
 import re
 import secrets
-import select
 import shutil
-import signal
 import stat
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, UsageError
 
-OF_THIS_BOOT = ("process", "mount", "cgroup", "ipc")
-"""Kinds that a reboot ends: what has their name now is somebody else's."""
+RUN = re.compile(r"[0-9a-f]+-[0-9]+")
+"""The name of a run's directory."""
 
 
 def state_directory() -> Path:
@@ -83,11 +79,11 @@ def _told(what: str) -> Iterator[None]:
         ) from error
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
     return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
-def _machine() -> str:
+def machine() -> str:
     """Tells two machines that share a temporary directory apart."""
     with suppress(OSError):
         return f"{platform.node()} {Path('/etc/machine-id').read_text().strip()}"
@@ -108,8 +104,8 @@ def started(pid: int) -> int | None:
 
 def _owner() -> dict[str, Any]:
     return {
-        "boot": _boot_id(),
-        "machine": _machine(),
+        "boot": boot_id(),
+        "machine": machine(),
         "pid_namespace": os.readlink("/proc/self/ns/pid"),
         "pid": os.getpid(),
         "started": started(os.getpid()),
@@ -117,7 +113,7 @@ def _owner() -> dict[str, Any]:
 
 
 @contextmanager
-def _lock_of_all_runs() -> Iterator[Path]:
+def lock_of_all_runs() -> Iterator[Path]:
     """Held for the moments in which a run's directory is made, or judged."""
     top = state_directory()
     with (top / "lock").open("a") as lock:
@@ -137,7 +133,7 @@ class Lifetime:
         """What could not be removed, and why: the register stays, and a later clean-up removes what it lists."""
         self.kept: dict[str, Any] = {}
         """What technologies keep for the whole run, by a name of their own: an image that was imported once."""
-        with _told("begin a register"), _lock_of_all_runs() as top:
+        with _told("begin a register"), lock_of_all_runs() as top:
             self.directory = top / f"{self.run_id}-{os.getpid()}"
             self.directory.mkdir(mode=0o700)
             with ExitStack() as undo:
@@ -219,18 +215,18 @@ class Lifetime:
 
     def _forget(self) -> None:
         if not self.resisted:
-            self._try(_forget, self.directory)
+            self._try(forget, self.directory)
 
 
-def _mount_points() -> list[str]:
+def mount_points() -> list[str]:
     """Where something is mounted now, oldest first (man:proc_pid_mountinfo(5): odd bytes are octal)."""
     raw = [line.split(b" ")[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
     return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda odd: bytes([int(odd[1], 8)]), point)) for point in raw]
 
 
-def _forget(directory: Path) -> None:
+def forget(directory: Path) -> None:
     """Remove a run's directory.  Half of one must not be met: it would look like one that was just begun."""
-    with _lock_of_all_runs():
+    with lock_of_all_runs():
         remove_tree(directory)
 
 
@@ -239,174 +235,7 @@ def remove_tree(path: Path) -> None:
     if not path.exists():
         return
     below = os.fspath(path.resolve()) + "/"
-    for point in _mount_points():
+    for point in mount_points():
         if f"{point}/".startswith(below):
             raise BoxError(f"{point} is still mounted, so {path} is kept; unmount it and clean again")
     shutil.rmtree(path)
-
-
-@dataclass(frozen=True, slots=True)
-class Cleaned:
-    """One thing a dead run left: what it was and whether it is gone now."""
-
-    run: str
-    kind: str
-    handle: str
-    outcome: str
-    """removed, absent, or kept: why."""
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
-    """Whether nobody holds the run's lock; if so, we do, for as long as the block."""
-    try:
-        lock = (directory / "lock").open("r+")
-    except FileNotFoundError:
-        yield directory.exists()  # its maker had not come to it yet
-        return
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Another clean-up may have removed it while we opened it.
-            free = os.stat(directory / "lock").st_ino == os.fstat(lock.fileno()).st_ino
-        except (BlockingIOError, FileNotFoundError):
-            free = False
-        yield free
-
-
-@dataclass(frozen=True, slots=True)
-class DeadRun:
-    directory: Path
-    boot: str | None
-    """The boot it lived in; None when it died before it registered anything."""
-
-
-@contextmanager
-def _dead_run(directory: Path) -> Iterator[DeadRun | None]:
-    """The run of `directory`, locked, if it is proven dead."""
-    with ExitStack() as held:
-        with _lock_of_all_runs():
-            free = held.enter_context(_locked(directory))
-            owner = _read_owner(directory) if free else None
-        if not free:
-            yield None
-        elif owner is None:
-            yield DeadRun(directory, None)
-        else:
-            yield None if _alive(owner) else DeadRun(directory, str(owner.get("boot")))
-
-
-def _read_owner(directory: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads((directory / "owner.json").read_text())
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _alive(owner: dict[str, Any]) -> bool:
-    """Whether the owner may still live; what we cannot tell counts as alive."""
-    if owner.get("boot") != _boot_id():
-        return owner.get("machine") != _machine()
-    if owner.get("pid_namespace") != os.readlink("/proc/self/ns/pid"):
-        return True
-    return bool(started(int(owner["pid"])) == owner["started"])
-
-
-def clean() -> list[Cleaned]:
-    """Remove what dead runs of this user left, newest first, and only that.  Raises BoxError without a register."""
-    done = []
-    for directory in sorted(path for path in state_directory().iterdir() if RUN.fullmatch(path.name)):
-        with _dead_run(directory) as dead:
-            if dead is not None:
-                done += _clean_up(dead)
-    return done
-
-
-RUN = re.compile(r"[0-9a-f]+-[0-9]+")
-"""The name of a run's directory."""
-
-
-def _clean_up(dead: DeadRun) -> list[Cleaned]:
-    name = dead.directory.name
-    results = [
-        Cleaned(name, row["kind"], row["handle"], "absent")
-        if row["kind"] in OF_THIS_BOOT and dead.boot != _boot_id()
-        else _undo(name, row["kind"], row["handle"])
-        for row in reversed(_rows(dead.directory / "register.jsonl"))
-    ]
-    if not any(result.outcome.startswith("kept") for result in results):
-        try:
-            _forget(dead.directory)
-            results.append(Cleaned(name, "directory", str(dead.directory), "removed"))
-        except (OSError, BoxError) as error:
-            results.append(Cleaned(name, "directory", str(dead.directory), f"kept: {error}"))
-    return results
-
-
-def _rows(register: Path) -> list[dict[str, str]]:
-    """What was registered, oldest first; what is no whole line was never made."""
-    rows = []
-    with suppress(FileNotFoundError):
-        for line in register.read_text(errors="replace").splitlines():
-            with suppress(ValueError, KeyError, TypeError):
-                row = json.loads(line)
-                rows.append({"kind": str(row["kind"]), "handle": str(row["handle"])})
-    return rows
-
-
-def _undo(run: str, kind: str, handle: str) -> Cleaned:
-    try:
-        match kind:
-            case "process":
-                gone = _kill(handle)
-            case "cgroup":
-                gone = cgroups.remove(handle)
-            case "mount":
-                gone = _unmount(handle)
-            case "file":
-                gone = Path(handle).exists()
-                Path(handle).unlink(missing_ok=True)
-            case "directory":
-                gone = Path(handle).exists()
-                remove_tree(Path(handle))
-            case "ipc":
-                from pytest_isolation.boxes.objects import remove
-
-                gone = remove(handle)
-            case _:
-                from pytest_isolation.technologies import undo
-
-                gone = undo(kind, handle)
-    except Exception as error:  # one thing that resists must not keep the rest
-        return Cleaned(run, kind, handle, f"kept: {error}")
-    return Cleaned(run, kind, handle, "removed" if gone else "absent")
-
-
-def _kill(handle: str) -> bool:
-    """Kill `pid:start` (see `started`) if that very process still runs."""
-    pid, _, start = handle.partition(":")
-    try:
-        # Held by a descriptor: between the look and the signal the number cannot become another's.
-        process = os.pidfd_open(int(pid))
-    except ProcessLookupError:
-        return False
-    try:
-        if started(int(pid)) != int(start):
-            return False
-        with suppress(ProcessLookupError):
-            signal.pidfd_send_signal(process, signal.SIGKILL)
-        if not select.select([process], [], [], 5)[0]:
-            raise BoxError(f"process {pid} does not end")
-    finally:
-        os.close(process)
-    return True
-
-
-def _unmount(handle: str) -> bool:
-    """Every mount on that place: one may lie on another."""
-    found = False
-    for _ in range(_mount_points().count(handle)):
-        found = True
-        subprocess.run(["umount", "-l", handle], check=True, capture_output=True)
-    return found

@@ -66,8 +66,9 @@ class AuditItem(pytest.Item):
 
     def _live(self, asked: Asked) -> tuple[list[InceptionRow], IsolationError | None]:
         """Rows of the running stack, and why there was none to be seen."""
-        from pytest_isolation.boxes.lifetime import Lifetime, clean
+        from pytest_isolation.boxes.lifetime import Lifetime
         from pytest_isolation.inception import live
+        from pytest_isolation.technologies.clean import clean
 
         if self._auditor.asked.live == "running":
             seen = live.audit_running(self._top, asked, self.name)

@@ -12,11 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 
-from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import UsageError
 from pytest_isolation.machines import root
 from pytest_isolation.machines.docker import start
 from pytest_isolation.machines.suite import run_inside
+from pytest_isolation.technologies.clean import clean
 
 
 def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool) -> int:

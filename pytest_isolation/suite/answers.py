@@ -8,7 +8,7 @@ import time
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.lifetime import Lifetime, check_room, clean
+from pytest_isolation.boxes.lifetime import Lifetime, check_room
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.report import terminal
 from pytest_isolation.report.run import Run, ToolFacts
@@ -17,6 +17,7 @@ from pytest_isolation.suite.collect import all_guarantees
 from pytest_isolation.suite.kept import write_reports
 from pytest_isolation.suite.rows import host_facts, run_facts
 from pytest_isolation.suite.support import failing, of_image, of_this_host
+from pytest_isolation.technologies.clean import clean
 
 if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes.box import Box
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import IsolationError, Lacking, NotStarted, Unsupported, WentAway
 from pytest_isolation.guarantees.domains import rests_on
 from pytest_isolation.guarantees.guarantee import Guarantee
@@ -18,6 +17,7 @@ from pytest_isolation.guarantees.property import Check, Ran, run_property
 from pytest_isolation.suite import fewer
 from pytest_isolation.suite.controls import BROKEN, Control, Controls
 from pytest_isolation.suite.plan import Cell
+from pytest_isolation.technologies.pool import Pool
 
 CALLS_KEPT = 60
 """Of a violation's program, in the report."""

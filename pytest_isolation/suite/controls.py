@@ -16,12 +16,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Cause, IsolationError, Lacking, Unsupported
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import PROVING, Check, run_property
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.pool import Pool
 
 BROKEN = "broken"
 """Of a control that could be started and came to no answer: in the report such a row is inconclusive."""

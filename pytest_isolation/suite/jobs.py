@@ -27,8 +27,8 @@ from typing import IO, Any, NoReturn
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import clean
 from pytest_isolation.suite.plan import cell_of, promise_of
+from pytest_isolation.technologies.clean import clean
 
 FEWEST = 8
 """Cells for each process: for fewer, the boxes that a helper starts for itself cost more than it saves."""

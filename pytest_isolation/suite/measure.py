@@ -10,8 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.lifetime import Lifetime, clean
-from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Lacking, NotStarted
 from pytest_isolation.guarantees.family import checks_of
@@ -27,6 +26,8 @@ from pytest_isolation.suite.controls import Controls
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell
 from pytest_isolation.suite.rows import box_row, guarantee_row, host_facts, run_facts
+from pytest_isolation.technologies.clean import clean
+from pytest_isolation.technologies.pool import Pool
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.box import Box

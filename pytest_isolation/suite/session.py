@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime, check_room, clean, state_directory
-from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.boxes.lifetime import Lifetime, check_room, state_directory
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees import claims
@@ -44,6 +43,8 @@ from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.clean import clean
+from pytest_isolation.technologies.pool import Pool
 
 if TYPE_CHECKING:
     from pytest_isolation.guarantees.expect import Key

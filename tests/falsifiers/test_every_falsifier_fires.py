@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = built_in_checks()

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.technologies.clean import clean
 from tests.inception.building import base_image, layers, need_stack
 
 

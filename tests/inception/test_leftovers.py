@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import clean
 from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.technologies import undo
+from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.docker.daemon import connect
 from tests.support import need
 

@@ -13,9 +13,10 @@ import docker
 import psutil
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime, clean
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError
 from pytest_isolation.machines import DockerMachine, Recipe, recipe
+from pytest_isolation.technologies.clean import clean
 
 
 def test_its_daemon_is_whole_and_its_control_groups_are_v2(docker_machine: DockerMachine) -> None:

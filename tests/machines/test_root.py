@@ -14,10 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_isolation.boxes import cgroups, lifetime
+from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
 from pytest_isolation.machines import root
+from pytest_isolation.technologies.clean import clean
 
 IN_SID = pytest.mark.long(seconds=120)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a root is entered by root")
@@ -92,7 +93,7 @@ def test_a_killed_one_leaves_what_the_next_run_removes(run: Lifetime, tmp_path: 
         started.wait()
     _, alive = psutil.wait_procs(inside, timeout=10)
     assert alive == [], "they end with the namespace"
-    assert {one.kind for one in lifetime.clean() if one.outcome == "removed"} >= {"cgroup", "directory"}
+    assert {one.kind for one in clean() if one.outcome == "removed"} >= {"cgroup", "directory"}
     assert groups(started.pid) == []
 
 

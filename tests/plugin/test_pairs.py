@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.weakenings import join_sibling
 from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.technologies.pool import Pool
 from tests.runs import Done, run
 from tests.support import built_in_checks, need
 

@@ -25,13 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee, Kind
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.suite.controls import QUICK_MS
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks
 
 TABLE = Path(__file__).with_name("measured.toml")

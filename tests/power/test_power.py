@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.guarantees.guarantee import Guarantee
+from pytest_isolation.technologies.pool import Pool
 from tests.power.measure import power, serving
 from tests.support import built_in_checks
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees import profiles
 from pytest_isolation.guarantees.claims import resolve
@@ -21,6 +20,7 @@ from pytest_isolation.guarantees.outcome import judge
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.guarantees.verdicts import Outcome, Verdict
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}

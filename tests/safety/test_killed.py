@@ -27,6 +27,7 @@ from pytest_isolation.boxes import cgroups, lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.clean import rows_of
 from tests.support import REQUIRED, plain
 
 MOMENTS = int(os.environ.get("PYTEST_ISOLATION_KILLS", "20"))
@@ -69,7 +70,7 @@ class Killed:
         for directory in self.directories():
             self.runs.add(directory.name.partition("-")[0])
             with suppress(OSError):
-                self.rows += lifetime._rows(directory / "register.jsonl")
+                self.rows += rows_of(directory / "register.jsonl")
 
     def kill_one(self, boxes: list[str], begun: bool, seconds: float) -> None:
         """Start a run and kill it `seconds` after its start, or after its first box was registered."""
@@ -98,7 +99,7 @@ class Killed:
         return any(
             row["kind"] == "cgroup" and "/control-" not in row["handle"]
             for directory in self.directories()
-            for row in lifetime._rows(directory / "register.jsonl")
+            for row in rows_of(directory / "register.jsonl")
         )
 
     def left(self) -> list[str]:
@@ -110,7 +111,7 @@ class Killed:
                 for group in cgroups.tree(root / cgroups.TOP)
                 if any(run in os.fspath(group) for run in self.runs)
             ]
-        found += [f"mount {point}" for point in lifetime._mount_points() if os.fspath(self.temporary) in point]
+        found += [f"mount {point}" for point in lifetime.mount_points() if os.fspath(self.temporary) in point]
         found += [f"process {one.pid} {one.cmdline()}" for one in psutil.process_iter() if self._owns(one)]
         found += [
             f"{row['kind']} {row['handle']}"
@@ -267,7 +268,7 @@ import os, signal
 from docker.api.client import APIClient
 from pytest_isolation import BoxSpec
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.technologies.pool import Pool
 
 APIClient.start = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
 Pool(Lifetime()).launch(BoxSpec(technology="docker"))

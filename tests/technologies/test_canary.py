@@ -10,7 +10,7 @@ import pytest
 
 from pytest_isolation import Box, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
+from pytest_isolation.technologies.pool import Pool
 from tests.support import need
 
 SIGUSR1, SIGUSR2, SIGKILL = 10, 12, 9

@@ -9,10 +9,10 @@ import pytest
 
 from pytest_isolation import Box
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.capable import REFUSALS, TABLE
+from pytest_isolation.technologies.pool import Pool
 from tests.support import need
 
 NEEDED = {

@@ -15,8 +15,8 @@ from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import entries
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.technologies.docker.direct import go_direct
+from pytest_isolation.technologies.pool import Pool
 from tests.support import need
 
 

@@ -29,6 +29,7 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import identity, launcher, mounts
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.docker import Docker, image
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
 
@@ -638,7 +639,7 @@ def test_a_killed_run_leaves_no_container(api: Any) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     name = done.stdout.strip()
     assert name.startswith("pytest-isolation-"), done.stderr
-    rows = [row for row in lifetime.clean() if name.split("-")[2] in row.run]
+    rows = [row for row in clean() if name.split("-")[2] in row.run]
     assert rows, "nothing was registered"
     assert not [row for row in rows if row.outcome.startswith("kept")]
     assert not [one for one in api.containers(all=True) if f"/{name}" in one["Names"]]

@@ -14,7 +14,6 @@ import pytest
 
 from pytest_isolation.boxes.ground import HERE
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.guarantees.property import run_property
@@ -25,6 +24,7 @@ from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import lend, technology
 from pytest_isolation.technologies.docker import attach, observer
 from pytest_isolation.technologies.docker.daemon import connect
+from pytest_isolation.technologies.pool import Pool
 from tests.owners import (
     HARDENED,
     PREDICTED,

@@ -11,11 +11,11 @@ import pytest
 
 from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.neighbour import neighbour_of_host
 from pytest_isolation.outside.network import bound, sockaddr
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: test for promise, test in built_in_checks()}

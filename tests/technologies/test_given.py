@@ -9,9 +9,9 @@ import pytest
 
 from pytest_isolation import weaken
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.weakenings import NAMESPACES, Weakening
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.technologies.pool import Pool
 from tests.runs import run
 from tests.support import need
 

@@ -15,12 +15,12 @@ import pytest
 
 from pytest_isolation import weaken
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.guarantees.property import Ran, run_property
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 SECRET, WRITE, DAEMON, SOCKET = (

@@ -17,6 +17,7 @@ from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.clean import clean
 from tests.support import need
 
 LAUNCHERS = ("bubblewrap", "nspawn", "lxc", "runc", "crun")
@@ -198,7 +199,7 @@ def test_the_end_of_the_run_is_its_end(spec: BoxSpec) -> None:
     pid, place = os.read(reader, 1000).decode().split(" ")
     os.close(reader)
     os.waitpid(child, 0)
-    done = [one for one in lifetime.clean() if place.startswith(f"{lifetime.state_directory()}/{one.run}/")]
+    done = [one for one in clean() if place.startswith(f"{lifetime.state_directory()}/{one.run}/")]
     assert [one.outcome for one in done if one.kind == "directory"][-1] == "removed", done
     assert not any(one.outcome.startswith("kept") for one in done), done
     assert not Path(f"/proc/{pid}").exists() or "Z" in Path(f"/proc/{pid}/stat").read_text().split()

@@ -12,12 +12,12 @@ import pytest
 from pytest_isolation import Box, BoxSpec
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, Ran, run_property
 from pytest_isolation.outside import asked
 from pytest_isolation.technologies import lend, technology
+from pytest_isolation.technologies.pool import Pool
 from tests.owners import Owner, attached, owner
 from tests.support import built_in_checks, need
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import Ran, run_property
 from pytest_isolation.outside import machine
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}

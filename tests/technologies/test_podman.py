@@ -18,14 +18,15 @@ from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, U
 from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.carried import ids_of
 from pytest_isolation.boxes.image import Entry, Image, base_image
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.limits import hog
 from pytest_isolation.technologies import conformance, technology
+from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.podman.engine import Engine
 from pytest_isolation.technologies.podman.start import FEW_IDS
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 MIB = 1 << 20
@@ -240,7 +241,7 @@ def test_what_a_killed_run_left_is_removed(spec: BoxSpec) -> None:
         name = process.stdout.readline().strip()
         process.kill()
     assert name.startswith("pytest-isolation-")
-    done = lifetime.clean()
+    done = clean()
     assert not [one for one in done if one.outcome.startswith("kept") and one.kind.startswith("podman")], done
     listed = Engine().command("ps", "--all", "--format", "{{.Names}}")
     assert name not in listed.split()

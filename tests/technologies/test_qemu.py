@@ -16,11 +16,11 @@ import pytest
 
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.pool import Pool
 from pytest_isolation.technologies.qemu import Qemu, accel, kernel
 from tests.support import built_in_checks, need
 

@@ -17,6 +17,7 @@ from pytest_isolation.boxes import cgroups, lifetime
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.clean import clean
 from tests.support import need
 
 MIB = 1 << 20
@@ -300,7 +301,7 @@ def test_a_killed_run_is_cleaned(spec: BoxSpec) -> None:
     os.waitpid(child, 0)
     state = Path(place, spec.technology)
     assert any(identity in name for name in os.listdir(state))
-    done = [one for one in lifetime.clean() if one.run == Path(place).name]
+    done = [one for one in clean() if one.run == Path(place).name]
     kinds = {one.kind: one.outcome for one in done}
     assert kinds[f"{spec.technology}:container"] == "removed", done
     assert kinds["directory"] == "removed", done

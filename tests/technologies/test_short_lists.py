@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.technologies.pool import Pool
 from tests.support import need
 
 promise = guarantee(

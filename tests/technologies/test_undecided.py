@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import Ran, run_property
 from pytest_isolation.suite.cell import measure
 from pytest_isolation.suite.controls import Controls
 from pytest_isolation.suite.plan import Cell
+from pytest_isolation.technologies.pool import Pool
 
 promise = guarantee(
     "mnt.some",

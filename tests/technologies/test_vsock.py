@@ -10,10 +10,10 @@ import pytest
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.pool import Pool
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.outside import vsock
+from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}

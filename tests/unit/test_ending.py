@@ -9,9 +9,9 @@ import pytest
 
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes.box import Box, Parts
-from pytest_isolation.boxes.ending import MOST, Ending
 from pytest_isolation.boxes.ground import Here
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.technologies.ending import MOST, Ending
 
 
 def _box(close: Any, **more: Any) -> Box:

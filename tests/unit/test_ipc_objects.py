@@ -7,8 +7,8 @@ import secrets
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import _undo
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.technologies.clean import remove
 
 KEY = 1 + secrets.randbelow(2**31 - 1)
 NAME = f"pytest-isolation-{secrets.token_hex(6)}"
@@ -24,5 +24,5 @@ def test_what_was_left_is_removed(kind: str) -> None:
             "mq": lambda: local.proc.mq_open(NAME, os.O_CREAT | os.O_RDWR),
         }[kind]()
     assert made.ok, made
-    assert _undo("run", "ipc", handle).outcome == "removed"
-    assert _undo("run", "ipc", handle).outcome == "absent"
+    assert remove("run", "ipc", handle).outcome == "removed"
+    assert remove("run", "ipc", handle).outcome == "absent"

@@ -16,13 +16,15 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes import lifetime
-from pytest_isolation.boxes.lifetime import Cleaned, Lifetime, clean, started, state_directory
+from pytest_isolation.boxes.lifetime import Lifetime, started, state_directory
 from pytest_isolation.errors import BoxError
+from pytest_isolation.technologies.clean import Cleaned, clean, rows_of
 
 PREAMBLE = """
 import os, signal, subprocess, sys
 from pathlib import Path
 from pytest_isolation.boxes import lifetime
+from pytest_isolation.technologies.clean import clean
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 def kill_at_second(real, calls=[]):
@@ -151,7 +153,7 @@ def test_after_a_reboot_names_are_other_peoples(bystander: subprocess.Popen[byte
 
 def test_many_clean_up_at_once() -> None:
     killed("for _ in range(30):\n    lifetime.Lifetime()")
-    code = PREAMBLE + "print([(one.run, one.outcome) for one in lifetime.clean()])"
+    code = PREAMBLE + "print([(one.run, one.outcome) for one in clean()])"
     cleaners = [
         subprocess.Popen(
             [sys.executable, "-c", code], env=os.environ | {"TMPDIR": tempfile.gettempdir()}, stdout=subprocess.PIPE
@@ -227,9 +229,9 @@ def test_mounts_one_on_another_with_odd_names(place: Path) -> None:
         f"for _ in range(2):\n"
         f"    subprocess.run(['mount', '-t', 'tmpfs', 'tmpfs', {str(odd)!r}], check=True)\n"
     )
-    assert str(odd) in lifetime._mount_points()
+    assert str(odd) in lifetime.mount_points()
     assert outcomes(clean()) == [("mount", "removed"), ("directory", "removed")]
-    assert str(odd) not in lifetime._mount_points()
+    assert str(odd) not in lifetime.mount_points()
 
 
 @root_only
@@ -273,7 +275,7 @@ def test_a_full_disk_is_told_before_anything_is_made(place: Path, monkeypatch: p
         (small / "filler").unlink()
         assert len(runs()) == 1, "the run that could not begin left something"
         run.register("file", "/nowhere/last")
-        rows = [row["handle"] for row in lifetime._rows(run.directory / "register.jsonl")]
+        rows = [row["handle"] for row in rows_of(run.directory / "register.jsonl")]
         assert rows[-1] == "/nowhere/last"
         assert all(handle.startswith("/nowhere/") for handle in rows)
         run.close()

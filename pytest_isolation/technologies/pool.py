@@ -9,11 +9,11 @@ from typing import Any
 
 from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.confinement import confinement
-from pytest_isolation.boxes.ending import Ending
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAway
 from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.ending import Ending
 
 
 class Pool:
