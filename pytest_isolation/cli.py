@@ -3,6 +3,7 @@
 `pytest-isolation in-vm [ARGUMENT…]`: `pytest --isolation ARGUMENT…` inside such a machine.
 `pytest-isolation diff A.json B.json`: what a later run has weaker, stronger, new or gone.
 `pytest-isolation report A.json FORMAT:PATH`: a report that is there in another format.
+`pytest-isolation advise --box SPEC`: the fewest keywords that mend what a box breaks, tried.
 
 `pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
 
@@ -17,6 +18,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from pytest_isolation.report import convert, diff
+from pytest_isolation.suite.advise import command as advise
 
 COMMANDS = "pytest_isolation.commands"
 """Entry point group: NAME -> a module with `HELP`, `add_arguments(parser)` and `run(arguments) -> exit status`."""
@@ -26,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     """The exit status of the command."""
     parser = argparse.ArgumentParser(prog="pytest-isolation", description="Measures what isolates.")
     commands = parser.add_subparsers(dest="command", required=True)
-    others = {"diff": diff, "report": convert} | {found.name: found.load() for found in entry_points(group=COMMANDS)}
+    ours = {"diff": diff, "report": convert, "advise": advise}
+    others = ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
     for name, command in others.items():
         command.add_arguments(commands.add_parser(name, help=command.HELP))
     machine = commands.add_parser("docker-vm", help="a Docker daemon in a virtual machine, for as long as COMMAND runs")
