@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
-from pytest_isolation.inception import nginx, shell
+from pytest_isolation.inception import nginx, rendered, shell
 from pytest_isolation.inception.asked import Asked
 from pytest_isolation.inception.compose import Compose, Service, choose, read_compose
 from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
@@ -156,16 +156,18 @@ class Submission:
     def nginx_files(self) -> list[tuple[str, list[nginx.Directive]]]:
         """NGINX configuration that goes into the NGINX images: files, and here-documents of scripts."""
         found: list[tuple[str, list[nginx.Directive]]] = []
+        values = rendered.known(self, "nginx")
         for image in self.role("nginx"):
             for path in sorted(set(image.copies.values())):
                 text = self.tree.lenient(path)
-                if path.endswith((".sh", "Dockerfile")) or not nginx.looks_like_one(text):
+                if path.endswith((".sh", "Dockerfile")) or text.startswith("#!") or not nginx.looks_like_one(text):
                     continue
-                self._read_nginx(text, path, 1, found)
+                places = [path, *(inside for inside, file in image.copies.items() if file == path)]
+                self._read_nginx(rendered.filled(text, places, image, values), path, 1, found)
             for script in [start.script for start in image.starts] + image.build_scripts:
                 for body, at in _written(script):
                     if nginx.looks_like_one(body):
-                        self._read_nginx(body, at.file, at.line, found)
+                        self._read_nginx(rendered.from_here_document(body, values), at.file, at.line, found)
             for stage in image.stages:
                 for one in stage.every("COPY", "RUN"):
                     for body in one.bodies:
@@ -365,7 +367,8 @@ def _packages(made: Submission, image: Image) -> None:
             own = known | {name: Text(value, at) for name, (value, at) in script.assignments.items()}
             for command in script.commands:
                 _installs(image, command, own)
-                for word in command.real[:3]:
+                interpreted = command.name in SHELLS or command.name in (".", "source")
+                for word in command.real[: 3 if interpreted else 1]:  # chmod's arguments are not run
                     path = image.copies.get(posixpath.normpath(posixpath.join(image.workdir, word))) if word else None
                     if path is not None and path not in opened and len(opened) < 20:
                         opened.add(path)

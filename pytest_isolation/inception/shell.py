@@ -85,6 +85,8 @@ class Script:
     commands: list[Command] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
     assignments: dict[str, tuple[str, Place]] = field(default_factory=dict)
+    assigned: list[tuple[str, str, Place]] = field(default_factory=list)
+    """(name, value, place): every one, also of a name that is given another value later."""
     heredocs: list[tuple[str, str, Place]] = field(default_factory=list)
     """(path written to or "", body, place)"""
     broken: Place | None = None
@@ -252,6 +254,7 @@ def _assign(script: Script, node: Node, at: Place) -> None:
     name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
     if name is not None and value is not None:
         script.assignments[_text(name)] = _word(value), at
+        script.assigned.append((_text(name), _word(value), at))
 
 
 def _heredoc(node: Node, place: Any) -> Iterator[tuple[str, str, Place]]:

@@ -122,6 +122,20 @@ def _scanner() -> type[Any]:
                     break
             return [*([first] if first != "\n" else [] if breaks else [" "]), *breaks]
 
+        def scan_block_scalar_indentation(self) -> tuple[list[str], int, Any]:
+            """Blank lines before the first line of a block: with fewer spaces than that line, too."""
+            chunks: list[str] = []
+            most, end = 0, self.reader.get_mark()
+            while True:
+                while self.reader.peek() == " ":
+                    self.reader.forward()
+                most = max(most, self.reader.column)
+                if self.reader.peek() not in BREAKS:
+                    self._refuse_tab()
+                    return chunks, most, end
+                chunks.append(self.scan_line_break())
+                end = self.reader.get_mark()
+
         def scan_block_scalar_indicators(self, start_mark: Any) -> tuple[bool | None, int | None]:
             """What is behind `|` and `>`, up to the first blank."""
             found = ""
@@ -139,11 +153,6 @@ def _scanner() -> type[Any]:
             while self.reader.peek() in " \t":
                 self.reader.forward()
             return super().scan_block_scalar_ignored_line(start_mark)
-
-        def scan_block_scalar_indentation(self) -> Any:
-            found = super().scan_block_scalar_indentation()
-            self._refuse_tab()
-            return found
 
         def scan_block_scalar_breaks(self, indent: int) -> Any:
             found = super().scan_block_scalar_breaks(indent)

@@ -948,7 +948,6 @@ MUTANTS = (
         "W06",
         "root without a password",
         (MARIADB_START, "ALTER USER 'root'@'localhost' IDENTIFIED BY '${root_password}';\n", ""),
-        verdict="unclear",
     ),
     # -- R
     breach("R01", "no README", (README, None, None)),
@@ -1185,7 +1184,6 @@ MUTANTS = (
             "-subj /CN=student.42.fr \\\n        -keyout /etc/nginx/tls/site.key -out /etc/nginx/tls/site.crt\n",
             "    && true\n",
         ),
-        verdict="unclear",
     ),
     innocent(
         "S07",

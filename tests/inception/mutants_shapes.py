@@ -3,10 +3,58 @@
 from __future__ import annotations
 
 from pytest_isolation.inception.registry import every_rule
-from tests.inception.mutants import COMPOSE, ENV, MAKEFILE, MARIADB, NGINX, WORDPRESS, Edit, breach, innocent
+from tests.inception.mutants import (
+    COMPOSE,
+    CONF,
+    ENV,
+    MAKEFILE,
+    MARIADB,
+    MARIADB_START,
+    NGINX,
+    WORDPRESS,
+    WORDPRESS_START,
+    Edit,
+    breach,
+    innocent,
+)
+from tests.inception.support import REFERENCE
 
 MKDIR = "\t. ./srcs/.env && mkdir -p $$DATA/mariadb $$DATA/wordpress\n"
 SECRET = "secrets/db_password.txt"
+TEMPLATES = (
+    (
+        "envsubst",
+        "${DOMAIN_NAME}",
+        "envsubst '$DOMAIN_NAME' < /etc/nginx/nginx.conf.template > /etc/nginx/nginx.conf\n",
+    ),
+    ("sed", "THE_DOMAIN", 'sed -i "s|THE_DOMAIN|${DOMAIN_NAME}|g" /etc/nginx/nginx.conf\n'),
+    ("a here-document", "", "DOMAIN_NAME"),
+)
+"""(name, what stands in the file, what the start script does)"""
+NGINX_GO = "srcs/requirements/nginx/tools/go"
+SITE = (REFERENCE / CONF).read_text()
+
+
+def templated(placed: str, script: str) -> tuple[Edit, ...]:
+    """NGINX's configuration filled in when its container starts."""
+    start = 'COPY tools/go /go\nRUN chmod +x /go\nENTRYPOINT ["/go"]\nCMD ["nginx"'
+    if placed:
+        target = "/etc/nginx/nginx.conf" + (".template" if "template" in script else "")
+        return (
+            (CONF, "server_name student.42.fr", f"server_name {placed}"),
+            (NGINX, "nginx.conf /etc/nginx/nginx.conf", f"nginx.conf {target}"),
+            (NGINX, 'CMD ["nginx"', start),
+            (NGINX_GO, None, f'#!/bin/sh\nset -e\n{script}exec "$@"\n'),
+        )
+    body = SITE.replace("$", "\\$").replace("server_name student.42.fr", f"server_name ${{{script}}}")
+    return (
+        (CONF, None, None),
+        (NGINX, "COPY conf/nginx.conf /etc/nginx/nginx.conf\n", ""),
+        (NGINX, 'CMD ["nginx"', start),
+        (NGINX_GO, None, f'#!/bin/sh\nset -e\ncat > /etc/nginx/nginx.conf << EOF\n{body}EOF\nexec "$@"\n'),
+    )
+
+
 UNREAD = {one.id: "unclear" for one in every_rule() if one.needs not in ("", "makefile")}
 """Without a compose file that can be read, nobody knows."""
 
@@ -176,6 +224,37 @@ SHAPES = (
     innocent("C06", "a stage has no tag",
              (NGINX, "FROM debian:bookworm", "FROM debian:bookworm AS base\nFROM base")),
     innocent("C06", "a tag by a variable", (NGINX, "FROM debian:bookworm", "ARG RELEASE=debian:bookworm\nFROM $RELEASE")),
+    # -- configuration with values that a script puts in
+    *(
+        mutant
+        for way, placed, script in TEMPLATES
+        for mutant in (
+            innocent("N04", f"the name by {way}", *templated(placed, script)),
+            breach("N04", f"another name by {way}", *templated(placed, script),
+                   (ENV, "DOMAIN_NAME=student.42.fr", "DOMAIN_NAME=jmartin.42.fr")),
+            breach("N04", f"a name by {way} that nobody gives", *templated(placed, script.replace("DOMAIN_NAME", "SITE_NAME")),
+                   verdict="unclear"),
+        )
+    ),
+    innocent("T03", "a start script without .sh writes the configuration", *templated(*TEMPLATES[2][1:]),),
+    # -- root's password
+    breach("W06", "an empty password", (MARIADB_START, "BY '${root_password}'", "BY ''")),
+    breach("W06", "from other containers alone", (MARIADB_START, "ALTER USER 'root'@'localhost'", "CREATE USER 'root'@'%'")),
+    innocent("W06", "by SET PASSWORD", (MARIADB_START, "ALTER USER 'root'@'localhost' IDENTIFIED BY '${root_password}';",
+                                        "SET PASSWORD FOR 'root'@'localhost' = PASSWORD('${root_password}');")),
+    innocent("W06", "for both hosts", (MARIADB_START, "ALTER USER 'root'@'localhost'",
+                                       "CREATE USER 'root'@'%' IDENTIFIED BY '${root_password}';\nALTER USER 'root'@'localhost'")),
+    # -- a script that chmod names is not run by the build
+    innocent("D04", "chmod of a script that nothing starts",
+             (MARIADB, "RUN chmod 755", "COPY tools/more.sh /opt/more.sh\nRUN chmod 755 /opt/more.sh\nRUN chmod 755"),
+             ("srcs/requirements/mariadb/tools/more.sh", None, "#!/bin/sh\napt-get update && apt-get install -y nginx\n")),
+    breach("P05", "a password in a script, given again later",
+           (WORDPRESS_START, "set -eu\n", "set -eu\nDB_PASSWORD='Rz8vQ2mN4'\nDB_PASSWORD=$(cat /run/secrets/db_password)\n")),
+    breach("S09", "Alpine calls MariaDB's server mariadb",
+           (WORDPRESS, "FROM debian:bookworm\n\nRUN apt-get update \\\n    && apt-get install -y --no-install-recommends php8.2-fpm php8.2-mysql wordpress \\\n        wordpress-theme-twentytwentythree \\\n",
+            "FROM alpine:3.23\n\nRUN apk add --no-cache php83-fpm php83-mysqli php83-phar mariadb \\\n"), (WORDPRESS, "php-fpm8.2", "php-fpm83")),
+    breach("N04", "a name that is nobody's, and the login is not known", (CONF, "server_name student.42.fr", "server_name localhost"),
+           (ENV, "DATA=/home/student/data", "DATA=${HOME}/data"), also={}),
     # -- a compose file that nothing reads
     *(
         breach("T06", name, (COMPOSE, old, new), also=also)

@@ -87,6 +87,13 @@ def test_a_tab_that_compose_takes(text: str) -> None:
     assert ours(text) == theirs(text) != "refused"
 
 
+@pytest.mark.parametrize(
+    "text", ["f: |\n \n  a:\n", "f: |\n  \n  a\n", "f: >\n\n \n   a\n  \n   b\n", "f: |\n    \n  a: 1\n"]
+)
+def test_blank_lines_before_a_block(text: str) -> None:
+    assert ours(text) == theirs(text)
+
+
 @pytest.mark.parametrize("text", ["a:\n\tb: 1\n", "\ta: 1\n", "a:\n  -\tx\n", "a: x\n\tb: 1\n"])
 def test_a_tab_that_indents(text: str) -> None:
     assert ours(text) == theirs(text) == "refused"

@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
-from pytest_isolation.inception.model import SHELLS, Image, Submission
+from pytest_isolation.inception.model import SHELLS, Image, Start, Submission
 from pytest_isolation.inception.nginx import walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
@@ -25,9 +25,17 @@ WITHOUT_BASH = re.compile(
     r"mariadb-client|mysql|mysql-client|php\d*(-[a-z_]+)*|wordpress|netcat-openbsd|less|sed|dos2unix"
 )
 """Alpine's packages that bring no bash with them."""
-WITHOUT_CERTIFICATES = re.compile(r"nginx|openssl|curl|wget|tar|unzip|less|php[\d.]*(-(?!pear)[a-z]+)*|mariadb-client")
+WITHOUT_CERTIFICATES = re.compile(
+    r"nginx|openssl|curl|wget|tar|unzip|zip|less|vim|nano|sed|procps|sudo|gettext-base|iputils-ping|netcat(-\w+)?|redis-tools|"
+    r"php[\d.]*(-(?!pear)[a-z]+)*|(default-)?(mariadb|mysql)-(client|server)|dumb-init|tini|gosu|dos2unix|cron"
+)
 """Debian's packages that only recommend ca-certificates, or do not name it."""
+NOT_INSTALLED = frozenset({"zsh", "fish", "ksh", "tcsh", "csh"})
+"""Shells that neither distribution has, and that nothing a stack needs brings with it."""
 OF_USERS = re.compile(r"^\s*(CREATE\s+USER|ALTER\s+USER|DROP\s+USER|GRANT\s|REVOKE\s|SET\s+PASSWORD)", re.I | re.M)
+PRIVILEGES = (
+    "ERROR: 1290  The MariaDB server is running with the --skip-grant-tables option so it cannot execute this statement"
+)
 FLUSH = re.compile(r"^\s*FLUSH\s+PRIVILEGES", re.I | re.M)
 
 
@@ -113,11 +121,19 @@ def can_be_executed(s: Submission) -> Iterator[Finding]:
                 yield fail(at, f"{image.service.name}: {says}: its lines end with CR LF", f"sed -i 's/\\r$//' {file}")
             elif by_kernel and not first.startswith("#!"):
                 late = next((n for n, line in enumerate(text.split("\n")[:30], 1) if line.startswith("#!")), 0)
-                if "init" not in image.service.raw and late and "\0" not in text and "sed" not in texts:
+                if "init" not in image.service.raw and late and "\0" not in text and not _rewritten(image, path):
                     yield fail(Place(file, late), f"{image.service.name}: exec {path}: exec format error: #! is not on "
                                "the first line", "move it to line 1")  # fmt: skip
             elif by_kernel:
                 yield from _interpreter(image, path, at, first)
+
+
+def _rewritten(image: Image, path: str) -> bool:
+    """Whether a command of the build may change the file's text."""
+    return any(
+        one.name in ("sed", "awk", "tail", "perl", "mv", "cp") and any(_may_be(word, path) for word in one.words[1:])
+        for one in _build_commands(image)
+    )
 
 
 def _raw(s: Submission, file: str) -> str:
@@ -137,6 +153,11 @@ def _interpreter(image: Image, path: str, at: Place, first: str) -> Iterator[Fin
                    f"#!/{words[0]}")  # fmt: skip
         return
     name = words[1] if words[0].endswith("/env") and len(words) > 1 else words[0].rpartition("/")[2]
+    if name in NOT_INSTALLED and name not in image.packages and _family(image) in ("debian", "alpine"):
+        if "--from" not in _copy_flags(image) and not any("$" in str(one) for one in _build_commands(image)):
+            yield fail(at, f"{image.service.name}: exec {path}: no such file or directory: nothing installs {name}",
+                       f"install {name}, or write it for sh")  # fmt: skip
+        return
     if name != "bash" or _family(image) != "alpine" or "bash" in image.packages or "--from" in _copy_flags(image):
         return
     installs = [one for one in _build_commands(image) if one.name == "apk"]
@@ -165,6 +186,14 @@ def database_is_reachable(s: Submission) -> Iterator[Finding]:
     refused = "Error establishing a database connection: Can't connect to server (111: Connection refused)"
     for image in s.role("mariadb"):
         text = _text(s, image)
+        for file in sorted(set(image.copies.values())):
+            lines = s.tree.lenient(file) if file.endswith((".cnf", ".conf")) else ""
+            switches = list(
+                re.finditer(r"^[ \t]*skip[-_]networking(?:[ \t]*=[ \t]*(\w+))?[ \t\r]*$", lines, re.M | re.I)
+            )
+            if switches and (switches[-1][1] or "1").lower() in ("1", "on", "true") and not _networking_again(image):
+                at = Place(file, lines.count("\n", 0, switches[-1].start()) + 1)
+                yield fail(at, f"{refused}: {switches[-1][0].strip()}", "leave that out")
         words = image.argv + [str(one) for start in image.starts for one in start.script.commands if one.is_exec]
         off = re.search(r"--skip[-_]networking(?![\w=-])", " ".join(words))
         if off:
@@ -183,6 +212,15 @@ def database_is_reachable(s: Submission) -> Iterator[Finding]:
         elif not others and _keeps_debians(image, text):
             yield fail(image.started_at, f"{refused}: Debian's 50-server.cnf has bind-address = 127.0.0.1",
                        "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d")  # fmt: skip
+
+
+def _networking_again(image: Image) -> bool:
+    """Whether a script takes the line out, or the server is told to take connections all the same."""
+    commands = [*_build_commands(image), *(one for start in image.starts for one in start.script.commands)]
+    if any(one.name == "sed" and "networking" in str(one) for one in commands):
+        return True
+    told = " ".join([*image.argv, *map(str, commands)])
+    return re.search(r"skip[-_]networking=(0|off|false)\b", told, re.I) is not None
 
 
 def _keeps_debians(image: Image, text: str) -> bool:
@@ -208,7 +246,14 @@ def _opaque(image: Image) -> bool:
     needs="compose",
 )  # fmt: skip
 def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
-    passes = [one.arguments[0] for one in s.directives("fastcgi_pass") if one.arguments]
+    upstreams = {one.arguments[0]: one.block for one in s.directives("upstream") if one.arguments}
+    passes = [
+        server.arguments[0]
+        for one in s.directives("fastcgi_pass") if one.arguments
+        for server in ([each for each in upstreams[one.arguments[0]] if each.name == "server"]
+                       if one.arguments[0] in upstreams else [one])
+        if server.arguments
+    ]  # fmt: skip
     if not passes or not all(re.fullmatch(r"[\w.-]+:\d+", one) for one in passes):
         return
     for image in s.role("wordpress"):
@@ -298,6 +343,7 @@ def flushes_in_bootstrap(s: Submission) -> Iterator[Finding]:
     for image in s.role("mariadb"):
         for start in image.starts:
             boots = [one for one in start.script.commands if any("--bootstrap" in word for word in one.words)]
+            yield from _from_files(s, image, start)
             for target, body, at in start.script.heredocs:
                 if target or not any(one.at.line < at.line <= one.at.line + 3 for one in boots):
                     continue
@@ -307,9 +353,24 @@ def flushes_in_bootstrap(s: Submission) -> Iterator[Finding]:
                 changed = OF_USERS.search(body)
                 if changed and not FLUSH.search(body[: changed.start()]):
                     line = at.line + body.count("\n", 0, changed.start(1))
-                    yield fail(Place(at.file, line), "ERROR: 1290  The MariaDB server is running with the "
-                               "--skip-grant-tables option so it cannot execute this statement",
+                    yield fail(Place(at.file, line), PRIVILEGES,
                                "FLUSH PRIVILEGES; as the first statement")  # fmt: skip
+
+
+def _from_files(s: Submission, image: Image, start: Start) -> Iterator[Finding]:
+    """SQL in a file: written by a here-document, or copied into the image."""
+    text = s.tree.lenient(start.path) if start.path else ""
+    fed = set(re.findall(r"--bootstrap[^\n;|&]*<[ \t]*[\"']?([^\s<\"';|&]+)", text))
+    fed |= set(re.findall(r"\bcat[ \t]+[\"']?([^\s\"'|]+)[\"']?[ \t]*\|[^\n;&]*--bootstrap", text))
+    written = [(body, at) for target, body, at in start.script.heredocs if target.strip("'\"") in fed]
+    written += [
+        (s.tree.lenient(image.copies[path]), Place(image.copies[path], 1)) for path in sorted(fed & image.copies.keys())
+    ]
+    for body, at in written:
+        changed = OF_USERS.search(body)
+        if changed and not FLUSH.search(body[: changed.start()]):
+            line = at.line + body.count("\n", 0, changed.start(1))
+            yield fail(Place(at.file, line), PRIVILEGES, "FLUSH PRIVILEGES; as the first statement")
 
 
 @rule(

@@ -127,7 +127,12 @@ def server_name(s: Submission) -> Iterator[Finding]:
     elif any(OPEN.search(name) for name in names):
         yield unclear(lines[0].at, str(lines[0]), "what is put in there when the image is built or started")
     elif s.domain is None:
-        if not any(re.fullmatch(r"[a-z0-9-]+\.42\.\w+", name) for name in names):
+        of_anybody = re.escape(s.asked.domain).replace(r"\{login\}", r"[\w-]+")
+        if not any(re.fullmatch(rf"([\w-]+\.)*({of_anybody}|[a-z0-9-]+\.42\.\w+)", name) for name in names):
+            if all(re.fullmatch(r'_|""|localhost|[\d.:]+|example\.\w+|(.*\.)?(test|local)', name) for name in names):
+                yield fail(lines[0].at, f"{lines[0]}; expected a name like {s.asked.domain.format(login='LOGIN')}",
+                           f"server_name {s.asked.domain.format(login='LOGIN')};")  # fmt: skip
+                return
             yield unclear(lines[0].at, str(lines[0]), "the login: --inception-login, or the domain: --inception-domain")
     else:
         yield fail(lines[0].at, f"{lines[0]}; expected {s.domain}", f"server_name {s.domain};")
@@ -221,4 +226,39 @@ def certificate(s: Submission) -> Iterator[Finding]:
                 continue
             if any("$" in word for word in made):
                 continue  # written to a path that a variable names
-            yield unclear(line.at, f"{line}: nothing here is seen to make it", "where that file comes from")
+            if _nothing_makes(image, path):
+                yield fail(line.at, f'nginx: [emerg] cannot load certificate "{path}": No such file or directory: '
+                           "nothing makes it", f"openssl req -x509 … -out {path}")  # fmt: skip
+            else:
+                yield unclear(line.at, f"{line}: nothing here is seen to make it", "where that file comes from")
+
+
+def _nothing_makes(image: Image, path: str) -> bool:
+    """Whether all that is put into the image is in sight, and names neither that file nor a tool that makes one."""
+    if (
+        any("from" in one.flags for stage in image.stages for one in stage.every("COPY"))
+        or "ssl-cert" in image.packages
+    ):
+        return False
+    if "configs" in image.service.raw or len(image.stages) != 1 or "$" in path:
+        return False
+    if not image.stages[0].base.rpartition("/")[2].startswith(("debian", "alpine")):
+        return False
+    if any(one.name == "ADD" for one in image.stages[0].instructions):
+        return False
+    name = path.rpartition("/")[2]
+    for script in [*image.build_scripts, *(start.script for start in image.starts)]:
+        if script.cut or script.broken:
+            return False
+        for command in script.commands:
+            text = str(command)
+            if name in text or command.name in MAKERS or re.match(r"(\./|/)(?!usr/|bin/|sbin/)", command.words[0]):
+                return False
+    return True
+
+
+MAKERS = frozenset({
+    "openssl", "mkcert", "certbot", "make-ssl-cert", "curl", "wget", "cp", "mv", "ln", "tar", "unzip", "python3",
+    "eval",
+})  # fmt: skip
+"""Commands that may put a certificate there."""

@@ -235,7 +235,7 @@ def _in_file(s: Submission, path: str, fix: str) -> Iterator[Finding]:
         yield from _in_code(path, text, fix)
     if name.endswith(".sh") or text.startswith("#!"):
         script = shell.parse(text, path)
-        for variable, (value, at) in script.assignments.items():
+        for variable, value, at in script.assigned:
             if secrets.is_credential(variable, value):
                 yield fail(at, f"{variable}={secrets.shown(value)}", fix)
         for command in script.commands:

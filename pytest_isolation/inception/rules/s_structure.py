@@ -184,6 +184,14 @@ def one_service_each(s: Submission) -> Iterator[Finding]:
     }
     for name, image in s.images.items():
         for package in daemons.get(image.role, ("supervisor",)):
+            # Alpine calls the server what Debian calls the family.
+            alone = package.removesuffix("-server")
+            if (
+                image.stages
+                and image.stages[0].base.rpartition("/")[2].startswith("alpine")
+                and alone in image.packages
+            ):
+                package = alone
             if package in image.packages:
                 yield fail(
                     image.packages[package],

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception import shell
-from pytest_isolation.inception.compose import env_of
+from pytest_isolation.inception import rendered, shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
-from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.d_images import _texts
@@ -46,23 +44,8 @@ def option(command: shell.Command, name: str) -> str | None:
 
 
 def known(s: Submission) -> dict[str, str]:
-    """What WordPress's container knows: its environment, the env files that are here, its scripts' own variables."""
-    found: dict[str, str] = {}
-    for image in s.role("wordpress"):
-        for start in image.starts:
-            found |= {name: value for name, (value, _) in start.script.assignments.items() if "$" not in value}
-    variables = s.compose.variables if s.compose is not None else {}
-    for image in s.role("wordpress"):
-        for stage in image.stages:
-            for one in stage.every("ENV"):
-                found |= {name: value for name, _, value in (word.partition("=") for word in one.words)}
-        for written in image.service.env_files:
-            if path := s.tree.find(posixpath.join(image.service.base, written)):
-                found |= {name: str(value) for name, value in env_of(s.tree, path, s.tree.lenient(path)).items()}
-        for name, value in image.service.environment.items():
-            if (given := variables.get(name) if value is None else value) is not None:
-                found[name] = str(given)
-    return found
+    """What WordPress's container knows."""
+    return rendered.known(s, "wordpress")
 
 
 GETENV = re.compile(r"""(?:getenv\(\s*|\$_(?:ENV|SERVER)\[\s*)['"](\w+)['"]""")
@@ -236,16 +219,56 @@ def fpm_listens(s: Submission) -> Iterator[Finding]:
 )  # fmt: skip
 def database(s: Submission) -> Iterator[Finding]:
     for image in s.role("mariadb"):
-        texts = [text for text, _ in _texts(s, image)] + [
-            s.tree.lenient(path) for path in set(image.copies.values()) if path.endswith((".sql", ".sh"))
+        texts = [(text, at) for text, at in _texts(s, image)] + [
+            (s.tree.lenient(path), Place(path)) for path in set(image.copies.values()) if path.endswith((".sql", ".sh"))
         ]
-        if any(re.search(r"ALTER USER\s+'?root|SET PASSWORD|mysqladmin.*\bpassword\b|'root'@.*IDENTIFIED", text, re.I)
-               for text in texts):  # fmt: skip
-            return
-        if not image.starts:
+        whole = "\n".join(text for text, _ in texts)
+        hosts = {(match["host"] or "localhost").strip("'\"`") for match in ROOT.finditer(whole) if not _is_empty(match)}
+        empty = next((at for text, at in texts for match in ROOT.finditer(text) if _is_empty(match)), None)
+        fix = "ALTER USER 'root'@'localhost' IDENTIFIED BY '${…}';"
+        if hosts - {"%"} or re.search(
+            r"mysqladmin.*\bpassword\b|secure[-_]installation|mysql\.(global_priv|user)\b", whole
+        ):
+            continue
+        if hosts:
+            yield fail(image.started_at, "root has a password from other containers ('%') alone: mariadb -u root in "
+                       "its own logs in without one", fix)  # fmt: skip
+        elif empty is not None:
+            yield fail(empty, "root's password is empty", fix)
+        elif not image.starts:
             yield unclear(image.started_at, "it starts no script that is here", "how root gets a password")
+        elif re.search(r"\bCREATE\s+(OR\s+REPLACE\s+)?(USER|DATABASE|SCHEMA)\b", whole, re.I) and not _more_sql(image):
+            yield fail(
+                image.started_at, "the database is set up, and root gets no password: mariadb -u root logs in", fix
+            )
         else:
             yield unclear(image.started_at, "nothing seen gives root a password", "whether root has one")
+
+
+ROOT = re.compile(
+    r"(?:(?:ALTER|CREATE)\s+USER\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?|SET\s+PASSWORD\s+FOR\s+|\bTO\s+)['\"`]?root['\"`]?"
+    r"(?:\s*@\s*(?P<host>['\"`]?[\w.%:${}-]+['\"`]?))?(?P<how>\s*(?:IDENTIFIED\b|=)[^;]*)"
+    r"|SET\s+PASSWORD\s*(?P<own>=[^;]*)",
+    re.I,
+)
+"""SQL that gives root a password, or says how root logs in."""
+
+
+def _is_empty(match: re.Match[str]) -> bool:
+    how = match["how"] or match["own"]
+    by_socket = re.search(r"\bunix_socket\b", how, re.I) and not re.search(r"\bOR\b|\bPASSWORD\b|native", how, re.I)
+    return bool(by_socket or re.search(r"(BY|=|USING|PASSWORD)\s*\(?\s*(''|\"\")", how, re.I))
+
+
+def _more_sql(image: Image) -> bool:
+    """Whether its scripts feed the server SQL that is not in sight."""
+    for start in image.starts:
+        if start.script.cut or start.script.broken:
+            return True
+        for command in start.script.runtime():
+            if command.name in ("curl", "wget", "python3", "php", "eval"):
+                return True
+    return False
 
 
 @rule("W07", Severity.RULE, asks="A comment can be written, and a page edited.", look="a browser", needs="wordpress")

@@ -1,0 +1,107 @@
+"""Configuration as the container has it: what a script puts into a template, with the values that the submission gives.
+
+envsubst replaces variables, `sed` a text, and a shell the variables of a here-document.  What no file gives a value
+stays as it was written.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from pytest_isolation.inception import shell
+from pytest_isolation.inception.compose import env_of
+from pytest_isolation.inception.variables import REFERENCE, interpolate
+
+if TYPE_CHECKING:
+    from pytest_isolation.inception.model import Image, Submission
+
+MAX_REPLACED = 200
+SPECIAL = re.compile(r"[*\[\]^$+?(){}|]")
+"""In a pattern of sed: it is more than a text."""
+
+
+def known(s: Submission, role: str) -> dict[str, str]:
+    """What the containers of a role know: their environment, env files that are here, their scripts' own variables."""
+    found: dict[str, str] = {}
+    images = s.role(role)
+    for image in images:
+        for start in image.starts:
+            found |= {name: value for name, (value, _) in start.script.assignments.items() if "$" not in value}
+    variables = s.compose.variables if s.compose is not None else {}
+    for image in images:
+        for stage in image.stages:
+            for one in stage.every("ENV"):
+                found |= {name: value for name, _, value in (word.partition("=") for word in one.words)}
+        for written in image.service.env_files:
+            if path := s.tree.find(posixpath.join(image.service.base, written)):
+                found |= {name: str(value) for name, value in env_of(s.tree, path, s.tree.lenient(path)).items()}
+        for name, value in image.service.environment.items():
+            if (given := variables.get(name) if value is None else value) is not None:
+                found[name] = str(given)
+    return found
+
+
+def _scripts(image: Image) -> list[shell.Script]:
+    return [*image.build_scripts, *(start.script for start in image.starts)]
+
+
+def filled(text: str, paths: Iterable[str], image: Image, values: Mapping[str, str]) -> str:
+    """`text`, a file that the image has at `paths`, after what the image's scripts replace in it.
+
+    No line is added or taken away.
+    """
+    names = {posixpath.basename(path) for path in paths}
+    for script in _scripts(image):
+        own = {**values, **{name: interpolate(value, values) for name, (value, _) in script.assignments.items()}}
+        for command in script.commands:
+            if command.name == "envsubst":
+                listed = {
+                    match["bare"] or match["name"] for word in command.words[1:] for match in REFERENCE.finditer(word)
+                }
+                text = expanded(text, {name: own[name] for name in own if not listed or name in listed})
+            elif command.name == "sed" and _is_about(command, names):
+                for old, new in _replacements(command):
+                    text = text.replace(old, interpolate(new, own).replace("\n", " "), MAX_REPLACED)
+    return text
+
+
+def expanded(text: str, values: Mapping[str, str]) -> str:
+    """`$NAME` and `${NAME}` replaced where the name has a value; NGINX's own variables stay."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match["bare"] or match["name"]
+        return match[0] if match["escaped"] or match["rest"] or name not in values else values[name].replace("\n", " ")
+
+    return REFERENCE.sub(value, text)
+
+
+def from_here_document(body: str, values: Mapping[str, str]) -> str:
+    """As a shell writes it.  A here-document whose end is in quotes has no backslashes before dollars."""
+    if "\\$" not in body and "\\`" not in body:
+        return expanded(body, values)
+    pieces = body.split("\\$")
+    return "$".join(expanded(piece, values) for piece in pieces).replace("\\`", "`")
+
+
+def _is_about(command: shell.Command, names: set[str]) -> bool:
+    return any(posixpath.basename(word) in names or "*" in word or word.startswith("$") for word in command.words[1:])
+
+
+def _replacements(command: shell.Command) -> list[tuple[str, str]]:
+    """(text, text) of sed's `s` whose pattern is a plain text."""
+    found = []
+    for word in command.words[1:]:
+        for piece in re.split(r";\s*(?=s\W)|\n", word):
+            match = re.fullmatch(
+                r"\s*s(?P<mark>[^\w\s\\])(?P<old>.+?)(?<!\\)(?P=mark)(?P<new>.*?)(?<!\\)(?P=mark)[gI]*;?\s*", piece
+            )
+            if match is None:
+                continue
+            old = re.sub(r"\\([./|#@${}\[\]*-])", r"\1", match["old"])
+            plain = not SPECIAL.search(re.sub(r"\\[$*\[\]]|\{\{|\}\}|\$\{\w+\}|\$\w+", "", match["old"]))
+            if plain and "\\" not in old:
+                found.append((old, re.sub(r"\\([./|#@&])", r"\1", match["new"])))
+    return found
