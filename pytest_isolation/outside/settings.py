@@ -1,6 +1,6 @@
 """Files of /proc by which the whole machine is set, and that engines make read-only: OCI runtime-spec, readonlyPaths.
 
-Not here: /proc/sysrq-trigger, which not every kernel has, and what only the network of the box is set by.
+Not here: /proc/sysrq-trigger, which not every kernel has, and what sets a namespace alone.
 """
 
 from __future__ import annotations
@@ -35,9 +35,26 @@ PLACES = (
     Place("irq", "/proc/irq", "which processors take interrupts"),
 )
 
+NAMESPACED = (
+    # man:pid_namespaces(7): mode 0666, and the kernel asks for its capability at the write
+    "/proc/sys/kernel/ns_last_pid",
+    # man:uts_namespaces(7)
+    "/proc/sys/kernel/domainname",
+    "/proc/sys/kernel/hostname",
+    # man:ipc_namespaces(7)
+    *(f"/proc/sys/kernel/{name}" for name in ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni")),
+    *(f"/proc/sys/kernel/{name}" for name in ("auto_msgmni", "msg_next_id", "sem_next_id", "shm_next_id")),
+    "/proc/sys/kernel/shm_rmid_forced",
+    "/proc/sys/fs/mqueue/",
+)
+"""What below the places sets a namespace of the box and not the machine, with a slash at the end: all below it.
+
+Whether that namespace is the box's own, the checks of pid, uts and ipc say.
+"""
+
 
 def files(proc: Proc, path: str) -> list[str]:
-    """Every file at or below `path`, as `proc` sees it; links are not followed."""
+    """Every file at or below `path` by which the machine is set, as `proc` sees it; links are not followed."""
     found: list[str] = []
     waiting = [(path, 0)]
     for place, depth in waiting:
@@ -49,7 +66,7 @@ def files(proc: Proc, path: str) -> list[str]:
                 found.append(f"{place}/{name}")
             elif kind == DT_DIR and depth < DEPTH:
                 waiting.append((f"{place}/{name}", depth + 1))
-    return found
+    return [one for one in found if one not in NAMESPACED and not one.startswith(NAMESPACED[-1])]
 
 
 def opened(proc: Proc, paths: list[str]) -> tuple[list[str], list[Reply]]:

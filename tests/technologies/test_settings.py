@@ -1,0 +1,28 @@
+"""What opens for writing without any privilege, and sets a namespace of the box alone, is no setting of the machine."""
+
+from __future__ import annotations
+
+import pytest
+from pytest_isolation.boxes.pool import Pool
+
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.settings import NAMESPACED, PLACES, Place, files, opened
+
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("place", PLACES, ids=lambda one: one.slug)
+def test_who_has_no_privilege_opens_none(place: Place) -> None:
+    run = Lifetime()
+    pool = Pool(run)
+    with pool.launch(parse("host")) as box, box.spawn() as proc:
+        found = files(proc, place.path)
+        assert proc.setresgid(NOBODY, NOBODY, NOBODY).ok
+        assert proc.setresuid(NOBODY, NOBODY, NOBODY).ok
+        writable, told = opened(proc, found)
+    pool.close()
+    run.close()
+    assert writable == []
+    assert len(told) == len(found) > 3
+    assert not set(found) & set(NAMESPACED)
