@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR
 from pytest_isolation.boxes.programs import read_file
-from pytest_isolation.errors import BoxError, Undecided
+from pytest_isolation.errors import NOT_ROOT, BoxError, Undecided, Unsupported, unless_root
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -179,3 +180,25 @@ def _by_device(proc: Proc, target: str) -> str:
     mount_id = {path: proc.statx(-100, path, 0, 0x1000).data[144:152] for path in (target, f"{target}/..")}
     here, above = mount_id.values()
     return f"{target} is mount {int.from_bytes(here, 'little')}" if here != above else ""
+
+
+def mounted_on_host(box: Box, above: str, undo: ExitStack) -> str | None:
+    """A small file system of the host's own, on a directory of ours in its directory `above`; None for no room there.
+
+    Both are gone after `undo`, and are written down before they are made.  Raises Unsupported where mount(2) is not for
+    this user.
+    """
+    path = box.outside.path(above, f"pytest-isolation-mount-{secrets.token_hex(6)}")
+    if box.lifetime is not None:
+        box.parts.ground.register_directory(box.lifetime, path)
+        box.lifetime.register("mount", os.fspath(path))
+    try:
+        path.mkdir(0o700)
+    except OSError:
+        return None
+    undo.callback(path.rmdir)
+    reply = box.outside.proc.mount("tmpfs", os.fspath(path), "tmpfs", 0, "size=4k")
+    if not reply.ok:
+        raise Unsupported(f"this user mounts nothing on the host ({reply})", cause=unless_root(NOT_ROOT))
+    undo.callback(box.outside.proc.umount2, os.fspath(path), MNT_DETACH)
+    return os.fspath(path)

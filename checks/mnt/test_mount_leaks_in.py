@@ -1,0 +1,55 @@
+"""A mount made outside does not appear inside."""
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
+from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.outside.mounts import mounted_on_host
+from pytest_isolation.outside.shared.table import below, join, parse
+
+promise = guarantee(
+    "mnt.no-leak-in",
+    claim="what is mounted on the host, in whatever directory the box was handed, shows in no mount table of the box",
+    sources=("man:mount_namespaces(7)",),
+    severity=severity.learns("gets the file systems that the host mounts later"),
+    falsified_by=weaken.drop("propagation"),
+    distinct="the other way: what the host does, a disk that somebody plugs in, not what the box does",
+)
+
+
+def _meeting(box: Box, pid: int) -> Iterator[str]:
+    """Directories of the host where a mount is told to a mount of the box: they are in one peer group, or its slave.
+
+    Not its root: in the directory that an engine keeps for a box nobody mounts but the engine.
+    """
+    host, theirs = (box.outside.path(f"/proc/{one}/mountinfo").read_text() for one in ("self", pid))
+    groups = {group: line for line in host.splitlines() for group in _groups(line, "shared")}
+    for line in theirs.splitlines():
+        for group in [*_groups(line, "shared"), *_groups(line, "master")]:
+            if group in groups:
+                (ours,), (its,) = parse(groups[group]), parse(line)
+                if its.point != "/":
+                    yield join(ours.point, below(its.root, ours.root) or "")
+
+
+def _groups(line: str, kind: str) -> list[str]:
+    return [word.partition(":")[2] for word in line.partition(" - ")[0].split() if word.startswith(f"{kind}:")]
+
+
+@promise
+def test_mount_stays_outside(box: Box) -> None:
+    """In a directory of ours, and in every one that the two tables say is connected."""
+    pid = box.parts.init_pid
+    if pid is None or not box.parts.shares_kernel:
+        raise Unsupported("the box has a mount table of another kernel's: no mount of the host can show in it")
+    if box.parts.ground is not HERE:
+        raise Unsupported("the box stands on another machine, where we mount nothing")
+    places = dict.fromkeys(["/var/tmp", *(one for one in _meeting(box, pid) if one != "/")])
+    for place in places:
+        with ExitStack() as undo:
+            made = mounted_on_host(box, place, undo)
+            if made is not None:
+                table = box.outside.path(f"/proc/{pid}/mountinfo").read_text()
+                promise.require(os.path.basename(made) not in table, mounted=made)

@@ -1,0 +1,64 @@
+"""The box was handed nothing of the host's system, whatever its user could do with it."""
+
+from dataclasses import dataclass
+
+from pytest_isolation import Box, Guarantee, family, severity, weaken
+from pytest_isolation.boxes.weakenings import Weakening
+from pytest_isolation.outside.shared.found import Shared, shared
+from pytest_isolation.outside.shared.rulers import rulers
+from pytest_isolation.outside.shared.table import below
+
+
+@dataclass(frozen=True)
+class Kind:
+    slug: str
+    name: str
+    hole: Weakening
+    does: str
+    why: str
+
+    def of(self, one: Shared, ruling: list[str]) -> str | None:
+        """The host's path of such a thing that whoever has `one` has."""
+        if one.is_the_hosts and one.kind == self.slug:
+            return one.host
+        if self.slug == "socket" and one.host is not None and one.directory:
+            return next((path for path in ruling if below(path, one.host)), None)
+        return None
+
+
+KINDS = (
+    Kind(
+        "system", "file or directory of the host's system", weaken.hand_in("file"), "was handed a place of the system",
+        "what was handed in, not what this box's user may do with it: the next image may have another user",
+    ),
+    Kind(
+        "socket", "socket of a daemon that rules the host", weaken.hand_in("socket"), "was handed a ruling socket",
+        "that it is there, not that it answers: a user, a filter or a daemon that is down may hide it for today",
+    ),
+)  # fmt: skip
+
+given = family(
+    "vol.{entry.slug}-not-given",
+    over=KINDS,
+    claim="no {entry.name} is mounted in the box or open in its first process: read-only or not, usable by its user or "
+    "not",
+    sources=(
+        "CIS Docker Benchmark 1.6.0, 5.5 and 5.31",
+        "https://docs.docker.com/engine/storage/bind-mounts/#considerations-and-constraints",
+    ),
+    severity=lambda entry: severity.host(entry.does),
+    falsified_by=lambda entry: entry.hole,
+    distinct="{entry.why}",
+)
+
+
+@given
+def test_nothing_of_it_was_given(box: Box, promise: Guarantee, entry: Kind) -> None:
+    """Every mount and every descriptor, with what the host has behind it."""
+    found, ruling = shared(box), rulers(box)
+    handed = [(one, host) for one in found if (host := entry.of(one, ruling))]
+    unknown = sorted(one.target for one in found if one.kind == "unknown")
+    if unknown and not handed:
+        promise.remark(f"nobody says which files of the host, if any, are behind {', '.join(unknown)}")
+    promise.held("absent")
+    promise.require(not handed, given="; ".join(f"{one.target} has the host's {host}" for one, host in handed))
