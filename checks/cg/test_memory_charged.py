@@ -39,7 +39,8 @@ charged = family(
 
 @charged
 def test_memory_is_charged(box: Box, promise: Guarantee, entry: Thing) -> None:
-    group, wanted = need_memory_account(box), int(LIMITED["memory"]) + 16 * MIB
+    group, limit = need_memory_account(box), memory_ceiling(box)
+    wanted = limit + 16 * MIB
     with box.spawn() as proc:
         end_first(proc)
         try:
@@ -47,7 +48,6 @@ def test_memory_is_charged(box: Box, promise: Guarantee, entry: Thing) -> None:
         except ProcLost:
             kept = -1  # the kernel ended it
         now = max(group.memory_bytes(), group.memory_peak())
-    limit = memory_ceiling(box)
     if 0 <= kept < wanted and now < int(LIMITED["memory"]) * 3 // 4:
         promise.undecided("something else than memory bounds how much of this the box may have")
     promise.require(now <= limit and not limit < kept, f"{kept} bytes kept {entry.name} (-1: ended)", peak_on_host=now)
