@@ -14,13 +14,20 @@ from pytest_isolation.outside.limits import LIMITED, end_first, memory_ceiling, 
 class Thing:
     slug: str
     name: str
+    does: str
     why: str
 
 
 THINGS = (
-    Thing("segments", "in shared memory segments of System V", "a segment stays when all its processes have ended"),
-    Thing("sockets", "in the queues of UNIX sockets", "the kernel's own memory, which some kernels leave uncounted"),
-)
+    Thing(
+        "segments", "in shared memory segments of System V", "keeps memory in segments that nobody counts",
+        "a segment stays when all its processes have ended",
+    ),
+    Thing(
+        "sockets", "in the queues of UNIX sockets", "keeps memory in sockets that nobody counts",
+        "the kernel's own memory, which some kernels leave uncounted",
+    ),
+)  # fmt: skip
 SEGMENT, MESSAGE, MESSAGES, PAIRS = 2 * MIB, 65536, 3, 16
 IPC_PRIVATE, IPC_CREAT_PRIVATE, IPC_RMID = 0, 0o1600, 0
 
@@ -29,7 +36,7 @@ charged = family(
     over=THINGS,
     claim="what a process of the box keeps {entry.name} is charged to the box and bounded by its limit",
     sources=("kernel:admin-guide/cgroup-v2 Memory Ownership", "kernel:admin-guide/cgroup-v1/memory 2.7.1"),
-    severity=severity.use("keeps memory that nobody counts"),
+    severity=lambda entry: severity.use(entry.does),
     falsified_by=weaken.unlimited("memory"),
     kind="per-window",
     box=LIMITED,

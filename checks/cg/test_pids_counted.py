@@ -15,13 +15,15 @@ class Way:
     slug: str
     name: str
     flags: int
+    does: str
     why: str
 
 
 WAYS = (
-    Way("zombies", "that have ended and that nobody has waited for", 0,
+    Way("zombies", "that have ended and that nobody has waited for", 0, "has more zombies than its limit of processes",
         "such have no memory and run nothing, and take a number each all the same"),
     Way("nested", "in a user and a PID namespace that the box has made", CLONE_NEWUSER | CLONE_NEWPID,
+        "has more processes in namespaces than its limit",
         "in namespaces of one's own one is root, and has numbers of one's own"),
 )  # fmt: skip
 BEYOND = 12
@@ -31,7 +33,7 @@ counted = family(
     over=WAYS,
     claim="the host never has more processes of the box than its limit, with those {entry.name}",
     sources=("kernel:admin-guide/cgroup-v2 pids.max", "kernel:admin-guide/cgroup-v1/pids"),
-    severity=severity.use("takes more process numbers than its limit"),
+    severity=lambda entry: severity.use(entry.does),
     falsified_by=weaken.unlimited("pids"),
     kind="per-window",
     box=LIMITED,

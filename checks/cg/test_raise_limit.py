@@ -7,10 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.outside.limits import LIMITED, group_of
-from pytest_isolation.outside.shared.groups import trees
+from pytest_isolation.outside.shared.groups import own_places
 from pytest_isolation.outside.shared.roads import Road, named, write_by
 
 promise = guarantee(
@@ -29,18 +27,6 @@ FILES = {
     "memory": ("memory.limit_in_bytes", "memory.max"),
     "cpu": ("cpu.cfs_quota_us", "cpu.max"),
 }
-
-
-def own_places(box: Box, group: Group, controller: str) -> list[str]:
-    """The box's own group in each tree it has: where the host knows it to be, and where the box says it is."""
-    lines = [line.split(":", 2) for line in read(box.proc, "/proc/self/cgroup").data.decode().splitlines()]
-    said = [path for _, names, path in lines if controller in names.split(",") or not names]
-    found: list[str] = []
-    for tree in trees(box):
-        found += [tree.target, *(f"{tree.target}{path}" for path in said)]
-        if (own := tree.own(group)) is not None:
-            found.append(own)
-    return list(dict.fromkeys(found))
 
 
 def spared(box: Box, ways: list[Road], outside: Path) -> list[Road]:

@@ -16,6 +16,7 @@ promise = guarantee(
     sources=("man:pts(4)", "kernel:filesystems/devpts"),
     severity=severity.host("writes to the terminals of the host's users"),
     falsified_by=weaken.expose("/dev"),
+    kind="per-window",
     distinct="a terminal is a person at the host: what is written there is shown, and may be taken for a command's",
 )
 TIOCSPTLCK, TIOCGPTN = 0x4004_5431, 0x8004_5430

@@ -15,6 +15,7 @@ promise = guarantee(
     sources=("man:mount_namespaces(7)",),
     severity=severity.learns("gets the file systems that the host mounts later"),
     falsified_by=weaken.drop("propagation"),
+    kind="per-window",
     distinct="the other way: what the host does, a disk that somebody plugs in, not what the box does",
 )
 

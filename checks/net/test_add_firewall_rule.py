@@ -25,6 +25,7 @@ promise = guarantee(
     sources=("man:nft(8)", "man:capabilities(7) CAP_NET_ADMIN", "kernel:include/uapi/linux/netfilter/nf_tables.h"),
     severity=severity.surface("writes firewall rules, a part of the kernel often broken"),
     falsified_by=weaken.grant("NET_ADMIN"),
+    kind="per-window",
     distinct="rules, not interfaces: another part of the kernel, and the one that most escapes have gone through",
 )
 NFT, NEWTABLE, GETTABLE, NFPROTO_IPV4 = 10 << 8, 0, 1, 2

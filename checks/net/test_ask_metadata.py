@@ -22,6 +22,7 @@ promise = guarantee(
     ),
     severity=severity.host("fetches the cloud credentials of the host"),
     falsified_by=weaken.share("net"),
+    kind="per-window",
     distinct="link-local addresses, which rules for networks leave out, and the first that an intruder asks",
 )
 METADATA = {

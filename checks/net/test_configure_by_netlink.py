@@ -25,6 +25,7 @@ promise = guarantee(
     sources=("man:rtnetlink(7)", "man:capabilities(7) CAP_NET_ADMIN"),
     severity=severity.surface("configures its network by netlink"),
     falsified_by=weaken.grant("NET_ADMIN"),
+    kind="per-window",
     distinct="the road that ip(8) goes: what refuses an ioctl(2) need not refuse a message",
 )
 NEW = {"address": 20, "alias": 16, "neighbour": 28}

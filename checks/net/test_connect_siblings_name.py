@@ -16,6 +16,7 @@ promise = guarantee(
     sources=("man:unix(7)", "man:network_namespaces(7)"),
     severity=severity.neighbour("speaks to a neighbour's local services"),
     falsified_by=weaken.join_sibling("net"),
+    kind="per-window",
     distinct="such names are no addresses: no firewall sees who uses them, and boxes that share a network share them",
 )
 KINDS = {"stream": socket.SOCK_STREAM, "packet": socket.SOCK_SEQPACKET, "datagram": socket.SOCK_DGRAM}

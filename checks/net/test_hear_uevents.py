@@ -13,6 +13,7 @@ promise = guarantee(
     sources=("man:netlink(7) NETLINK_KOBJECT_UEVENT", "kernel:ABI/testing/sysfs-uevent"),
     severity=severity.learns("hears which devices come and go on the host"),
     falsified_by=weaken.share("net"),
+    kind="per-window",
     oracle="receipt",
     distinct="what the kernel sends without being asked, to whoever listens",
 )

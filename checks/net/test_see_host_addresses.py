@@ -17,6 +17,7 @@ promise = guarantee(
     sources=("man:network_namespaces(7)", "man:rtnetlink(7)", "man:proc_pid_net(5)"),
     severity=severity.learns("lists the host's addresses and routes"),
     falsified_by=weaken.share("net"),
+    kind="per-window",
     oracle="receipt",
     distinct="where the host lives on its networks, not what its interfaces are called",
 )

@@ -16,6 +16,7 @@ promise = guarantee(
     sources=("man:network_namespaces(7)", "man:udp(7)"),
     severity=severity.host("sends datagrams to services of the host's loopback"),
     falsified_by=weaken.share("net"),
+    kind="per-window",
     distinct="resolvers and logs of the host listen so; user mode networks hand datagrams on by other rules",
 )
 

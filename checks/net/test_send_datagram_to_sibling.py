@@ -18,6 +18,7 @@ promise = guarantee(
     sources=("man:network_namespaces(7)", "man:udp(7)", "man:ip(7) IP_ADD_MEMBERSHIP"),
     severity=severity.neighbour("sends datagrams to its neighbour"),
     falsified_by=weaken.join_sibling("net"),
+    kind="per-window",
     distinct="discovery and name services speak so: a rule for connections does not hold a broadcast back",
 )
 GROUP = "239.255.77.77"

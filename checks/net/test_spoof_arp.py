@@ -17,6 +17,7 @@ promise = guarantee(
     sources=("RFC 826", "man:packet(7)", "man:capabilities(7) CAP_NET_RAW"),
     severity=severity.neighbour("draws a neighbour's traffic to itself"),
     falsified_by=(weaken.grant("NET_RAW"), weaken.join_sibling("net")),
+    kind="per-window",
 )
 ETH_P_ARP = 0x0806
 

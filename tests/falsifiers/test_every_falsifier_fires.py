@@ -36,6 +36,8 @@ NOT_ASKED = {
 } | {
     ("cg.mem.as-asked", "qemu"): "of its guest",
     ("cg.pids.nested-counted", "docker"): "namespaces of our own",
+    ("cg.mem.limit-readable", "qemu"): "a machine's size is its limit",
+    ("cg.cpu.limit-readable", "qemu"): "a machine's size is its limit",
 }
 """Cells that cannot be measured, though the hole alone can be opened, and what the reason tells of."""
 CELLS = [

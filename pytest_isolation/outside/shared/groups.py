@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.cgroups import hierarchies
 from pytest_isolation.outside.shared.found import CGROUPS, shared
 from pytest_isolation.outside.shared.table import below, join
@@ -38,3 +39,15 @@ def trees(box: Box) -> list[Tree]:
     known = {tree.target for tree in found}
     usual = [USUAL, *(f"{USUAL}/{controller}" for controller in sorted(hierarchies()))]
     return found + [Tree(target, None) for target in usual if target not in known]
+
+
+def own_places(box: Box, group: Group, controller: str) -> list[str]:
+    """The box's own group in each tree it has: where the host knows it to be, and where the box says it is."""
+    lines = [line.split(":", 2) for line in read(box.proc, "/proc/self/cgroup").data.decode().splitlines()]
+    said = [path for _, names, path in lines if controller in names.split(",") or not names]
+    found: list[str] = []
+    for tree in trees(box):
+        found += [tree.target, *(f"{tree.target}{path}" for path in said)]
+        if (own := tree.own(group)) is not None:
+            found.append(own)
+    return list(dict.fromkeys(found))
