@@ -45,7 +45,7 @@ readable = family(
 
 @readable
 def test_limit_is_told(box: Box, promise: Guarantee, entry: Limit) -> None:
-    """By every path in the box that may be its own group's; the host's number is evidence: an engine has limits of its own."""
+    """By every path in the box that may be its own group's.  The host's number is evidence alone."""
     group = group_of(box)
     if not box.parts.shares_kernel:
         raise Unsupported("a machine's size is its limit, and its kernel knows that without a file")
