@@ -41,7 +41,7 @@ ASKED = tuple(one.name for one in domains().values() if one.attached and one.nam
 
 Without its limits, which are asked where a test says so, its rights and its filter, of which no prediction is written.
 """
-PREDICTED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon")
+PREDICTED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon", "vol")
 """Those of which it was written down what the containers of other people break."""
 EXAMPLES_MAX = 60
 Verdicts = dict[str, str]

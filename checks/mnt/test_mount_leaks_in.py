@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.ground import HERE
 from pytest_isolation.outside.mounts import mounted_on_host
+from pytest_isolation.outside.shared import places
 from pytest_isolation.outside.shared.table import below, join, parse
 
 promise = guarantee(
@@ -23,7 +24,8 @@ promise = guarantee(
 def _meeting(box: Box, pid: int) -> Iterator[str]:
     """Directories of the host where a mount is told to a mount of the box: they are in one peer group, or its slave.
 
-    Not its root: in the directory that an engine keeps for a box nobody mounts but the engine.
+    Not its root, nor a volume that an engine keeps: there nobody mounts but the engine, which lets its own mounts
+    follow (moby, daemon/volumes_linux.go).
     """
     host, theirs = (box.outside.path(f"/proc/{one}/mountinfo").read_text() for one in ("self", pid))
     groups = {group: line for line in host.splitlines() for group in _groups(line, "shared")}
@@ -31,8 +33,10 @@ def _meeting(box: Box, pid: int) -> Iterator[str]:
         for group in [*_groups(line, "shared"), *_groups(line, "master")]:
             if group in groups:
                 (ours,), (its,) = parse(groups[group]), parse(line)
-                if its.point != "/":
-                    yield join(ours.point, below(its.root, ours.root) or "")
+                place = join(ours.point, below(its.root, ours.root) or "")
+                kept = places.in_store(place) and places.system(place) is None
+                if its.point != "/" and not kept:
+                    yield place
 
 
 def _groups(line: str, kind: str) -> list[str]:
@@ -47,8 +51,7 @@ def test_mount_stays_outside(box: Box) -> None:
         raise Unsupported("the box has a mount table of another kernel's: no mount of the host can show in it")
     if box.parts.ground is not HERE:
         raise Unsupported("the box stands on another machine, where we mount nothing")
-    places = dict.fromkeys(["/var/tmp", *(one for one in _meeting(box, pid) if one != "/")])
-    for place in places:
+    for place in dict.fromkeys(["/var/tmp", *(one for one in _meeting(box, pid) if one != "/")]):
         with ExitStack() as undo:
             made = mounted_on_host(box, place, undo)
             if made is not None:

@@ -64,11 +64,16 @@ HOLES = {
         breaks={
             "mnt.host-secret-unreadable", "mnt.host-unwritable", "net.path-unix-isolated", "daemon.socket-unreachable",
             "pid.host-processes-hidden", "proc.masked-unreadable",  # the host's /proc is below /host
+            "vol.system-not-given", "vol.socket-not-given", "mnt.devpts-private",  # its /run and /dev/pts, too
+            # Had not been written down: the engine makes it a slave by itself, as its own directory is below /.
+            "mnt.no-leak-in",
         },
     ),
-    "docker-socket": hole(f"--volume={SOCKET}:{SOCKET}", "--group-add=SOCKET", breaks={"daemon.socket-unreachable"}),
-    # Without its group the file's mode still stands.
-    "docker-socket-without-its-group": hole(f"--volume={SOCKET}:{SOCKET}", breaks=set()),
+    "docker-socket": hole(f"--volume={SOCKET}:{SOCKET}", "--group-add=SOCKET", breaks={
+        "daemon.socket-unreachable", "vol.socket-not-given",
+    }),
+    # Without its group the file's mode still stands; it was handed in all the same.
+    "docker-socket-without-its-group": hole(f"--volume={SOCKET}:{SOCKET}", breaks={"vol.socket-not-given"}),
     "network-host": hole("--network=host", breaks=NETWORK),
     "ipc-host": hole("--ipc=host", breaks={
         "ipc.sysv-shm-isolated", "ipc.sysv-msg-isolated", "ipc.sysv-sem-isolated", "ipc.proc-sysvipc-own",
