@@ -3,6 +3,7 @@
 `pytest-isolation in-vm [ARGUMENT…]`: `pytest --isolation ARGUMENT…` inside such a machine.
 `pytest-isolation diff A.json B.json`: what a later run has weaker, stronger, new or gone.
 `pytest-isolation report A.json FORMAT:PATH`: a report that is there in another format.
+`pytest-isolation redact A.json`: a report without its owner's paths, addresses and names.
 `pytest-isolation advise --box SPEC`: the fewest keywords that mend what a box breaks, tried.
 
 `pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
@@ -17,7 +18,7 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from pytest_isolation.report import convert, diff
+from pytest_isolation.report import convert, diff, redact
 from pytest_isolation.suite.advise import command as advise
 
 COMMANDS = "pytest_isolation.commands"
@@ -28,7 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     """The exit status of the command."""
     parser = argparse.ArgumentParser(prog="pytest-isolation", description="Measures what isolates.")
     commands = parser.add_subparsers(dest="command", required=True)
-    ours = {"diff": diff, "report": convert, "advise": advise}
+    ours = {"diff": diff, "report": convert, "redact": redact, "advise": advise}
     others = ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
     for name, command in others.items():
         command.add_arguments(commands.add_parser(name, help=command.HELP))
