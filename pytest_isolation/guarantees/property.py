@@ -80,6 +80,14 @@ class Check:
         return test(*first, box=box, **self.arguments)
 
 
+class _Enough(BaseException):
+    """Of a run that is not to be confirmed: its violation.  No Exception: Hypothesis would run the input again."""
+
+    def __init__(self, violation: Violation) -> None:
+        super().__init__(violation)
+        self.violation = violation
+
+
 @dataclass(slots=True)
 class Ran:
     """What became of a property: `violation` is set when it was broken, `trouble` when nothing can be said."""
@@ -117,14 +125,18 @@ def run_property(
     examples: int,
     seed: int,
     phases: tuple[Phase, ...] = MEASURING,
+    confirm: bool = True,
 ) -> Ran:
-    """Run `test` with `box`; every exception it can raise has become a value."""
+    """Run `test` with `box`; every exception it can raise has become a value.
+
+    With `confirm` the input of a violation is run again, as Hypothesis does; without, the first violation ends the run.
+    """
     ran = Ran()
     check = test if isinstance(test, Check) else Check(test)
     promise.notes.become(Notes())
     try:
         if check.hypothesis is not None:
-            _generate(promise, check, box, ran, examples, seed, phases)
+            _generate(promise, check, box, ran, examples, seed, phases, confirm)
         else:
             check.call(_count(promise, ran, box, check.test, _Pace()), box)
             ran.exhausted = True
@@ -158,13 +170,14 @@ def _generate(
     examples: int,
     seed: int,
     phases: tuple[Phase, ...],
+    confirm: bool,
 ) -> None:
     handle: Any = check.test
     inner = handle.hypothesis.inner_test
     drawn = handle.hypothesis._given_kwargs
     seen: list[dict[str, Any]] = []
     pace = _Pace()
-    counted = _count(promise, ran, box, inner, pace, seen)
+    counted = _count(promise, ran, box, inner, pace, seen, confirm=confirm)
     examples = lists.number(drawn, examples)
     ours = settings(OURS, max_examples=examples, phases=phases)
     handle._hypothesis_internal_use_settings = ours
@@ -226,6 +239,8 @@ def _count(
     inner: Callable[..., Any],
     pace: _Pace,
     seen: list[dict[str, Any]] | None = None,
+    *,
+    confirm: bool = True,
 ) -> Callable[..., Any]:
     """`inner`, counted; what each example was given is added to `seen`.
 
@@ -268,6 +283,8 @@ def _count(
                     ran.violations += 1
                     ran.program = tuple(trace.calls())
                     ran.arguments = arguments
+                    if not confirm:
+                        raise _Enough(error) from error
                 # Trouble is shrunk no longer than a violation: it is not the answer.
                 pace.fail()
                 failing.append(arguments)
@@ -282,7 +299,9 @@ def _count(
 
 def _classify(error: BaseException, ran: Ran, file: str) -> None:
     """`file`: the check's."""
-    if (violation := _find(Violation, error)) is not None:
+    if isinstance(error, _Enough):
+        ran.violation = error.violation
+    elif (violation := _find(Violation, error)) is not None:
         ran.violation = violation
     elif (broken := _find(BoxError, error)) is not None:
         ran.trouble = str(broken)

@@ -15,6 +15,9 @@ from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAw
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.ending import Ending
 
+LENT = 4
+"""Boxes kept for the next borrower: few, for a run asks for equal ones in a row, and each costs memory."""
+
 
 class Pool:
     """Starts, keeps and ends boxes.  `starts` has every start's milliseconds, by the box's name."""
@@ -30,6 +33,8 @@ class Pool:
         self._ending = Ending(lifetime.resists)
         self.starts: dict[str, list[float]] = {}
         self._boxes: dict[BoxSpec, Box] = {}
+        self._lent: dict[BoxSpec, Box] = {}
+        """Boxes with holes, by the time of their last use: see lend()."""
         self._stood: set[BoxSpec] = set()
         """Specs of which there was a box."""
         self._closed: dict[BoxSpec, NotStarted | WentAway] = {}
@@ -51,13 +56,27 @@ class Pool:
         return box
 
     @contextmanager
-    def passing(self, spec: BoxSpec) -> Iterator[Box]:
-        """A new box for as long as the block; its end is not waited for.  Raises as launch()."""
-        box = self.launch(spec)
-        try:
-            yield box
-        finally:
+    def lend(self, spec: BoxSpec, *, fresh: bool = False) -> Iterator[tuple[Box, bool]]:
+        """A box of `spec` for as long as the block, and whether somebody had it before.  Raises as launch().
+
+        It is kept for the next who wants its equal, the latest LENT of them; not when the block raises.  `fresh`: a new
+        one.  No end is waited for.
+        """
+        box = self._lent.pop(spec, None)
+        if box is not None and (fresh or not box.alive):
             self._ending.end(box)
+            box = None
+        used = box is not None
+        if box is None:
+            box = self.launch(spec)
+        try:
+            yield box, used
+        except BaseException:
+            self._ending.end(box)
+            raise
+        self._lent[spec] = box
+        while len(self._lent) > LENT:
+            self._ending.end(self._lent.pop(next(iter(self._lent))))
 
     def box(self, spec: BoxSpec) -> Box:
         """The box of `spec`: the one there is while it answers, else a new one.
@@ -131,9 +150,10 @@ class Pool:
 
     def close(self) -> None:
         """End every box, and wait until all have ended."""
-        for box in self._boxes.values():
+        for box in (*self._boxes.values(), *self._lent.values()):
             self._ending.end(box)
         self._boxes.clear()
+        self._lent.clear()
         self._ending.wait()
 
 
