@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.boxes.caller import KINDS, Caller, found_open, left_open
+from pytest_isolation.boxes.caller import KINDS, LEFT, Caller, found_open, left_open
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -20,7 +20,7 @@ promise = guarantee(
 
 
 @promise
-@given(kinds=st.dictionaries(st.sampled_from(KINDS), st.integers(3, 300), min_size=1), token=tokens())
+@given(kinds=st.dictionaries(st.sampled_from(KINDS), st.integers(3, LEFT), min_size=1), token=tokens())
 def test_callers_descriptors_are_closed(box: Box, kinds: dict[str, int], token: str) -> None:
     with left_open(token, kinds) as numbers, box.fresh(awaited=False, caller=Caller(open=numbers)) as fresh:
         found = found_open(fresh.proc, token)

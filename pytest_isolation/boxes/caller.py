@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
 
 KINDS = ("directory", "file", "socket", "memfd")
+FURTHER = ("pipe", "eventfd", "epoll", "pidfd", "terminal", "netlink", "namespace")
+"""Kinds that lead to no token: what they are is all that shows them."""
+LEFT = 240
+"""The highest number at which a caller leaves one open: runsc does not start where 256, 257 or 258 is taken."""
+AGENTS = range(900, 903)
+"""The numbers of our agent's own channels, in a process of a box."""
 JOIN_SESSION_KEYRING, SESSION_KEYRING = 1, -3
 """keyctl(2)."""
 F_GETFD, NUMBERS = 1, 1024
@@ -64,8 +71,8 @@ NOBODY = Caller()
 def left_open(token: str, kinds: Mapping[str, int]) -> Iterator[tuple[int, ...]]:
     """Descriptors of ours, as a caller may have: each kind's number is the first free one from the given one on.
 
-    All lead to `token`: the name of a file in the directory, the contents of that file and of a memory file, the name
-    of a socket.
+    All of KINDS lead to `token`: the name of a file in the directory, the contents of that file and of a memory file,
+    the name of a socket.
     """
     with TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as made, ExitStack() as undo:
         directory = Path(made)
@@ -84,6 +91,8 @@ def _opened(kind: str, directory: Path, token: str, undo: ExitStack) -> int:
         made = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
         made.bind(f"\0{token}")
         return made.fileno()
+    if kind in FURTHER:
+        return _further(kind, undo)
     if kind == "memfd":
         fd = os.memfd_create("left-open")
         os.write(fd, token.encode())
@@ -91,6 +100,36 @@ def _opened(kind: str, directory: Path, token: str, undo: ExitStack) -> int:
         fd = os.open(directory if kind == "directory" else directory / token, os.O_RDONLY)
     undo.callback(os.close, fd)
     return fd
+
+
+def _further(kind: str, undo: ExitStack) -> int:
+    if kind == "netlink":
+        return undo.enter_context(socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)).fileno()
+    if kind == "epoll":
+        return undo.enter_context(select.epoll()).fileno()
+    if kind in ("pipe", "terminal"):
+        first, other = os.pipe() if kind == "pipe" else os.openpty()
+        undo.callback(os.close, other)
+    elif kind == "eventfd":
+        first = os.eventfd(0)
+    elif kind == "pidfd":
+        first = os.pidfd_open(os.getpid())
+    else:
+        first = os.open("/proc/self/ns/net", os.O_RDONLY)
+    undo.callback(os.close, first)
+    return first
+
+
+def open_numbers(proc: Proc) -> dict[int, Reply]:
+    """The descriptors of `proc` below NUMBERS that are neither 0, 1 and 2 nor the agent's, with fcntl(2)'s answer."""
+    program = Program()
+    asked = [program.fcntl(number, F_GETFD) for number in range(NUMBERS)]
+    replies = proc.run(program)
+    return {
+        number: replies[step]
+        for number, step in enumerate(asked)
+        if number > 2 and number not in AGENTS and replies[step].ok
+    }
 
 
 def found_open(proc: Proc, token: str) -> dict[int, Reply]:
