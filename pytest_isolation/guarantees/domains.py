@@ -21,7 +21,7 @@ from typing import Any
 from pytest_isolation.errors import UsageError
 
 FILE = "domain.toml"
-EXAMPLE = 'title = "keys of the kernel", order = 100, attached = true and a table [parity], which may be empty'
+EXAMPLE = 'title = "keys of the kernel", order = {order}, attached = true and a table [parity], which may be empty'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,20 +58,30 @@ def domains() -> Mapping[str, Domain]:
 
 
 def read(checks: Path) -> Mapping[str, Domain]:
-    """As `domains`, of the directory `checks`."""
+    """As `domains`, of the directory `checks`.  Raises UsageError as well where two domains have one order."""
     import tomllib
 
-    found = []
+    found: list[Domain] = []
+    without: list[str] = []
     for place in sorted(checks.iterdir()):
         if not place.is_dir() or place.name.startswith(("_", ".")):
             continue
         try:
             document = tomllib.loads((place / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise UsageError(f"checks/{place.name} has no {FILE}; add one with {EXAMPLE}") from None
+            without.append(place.name)
+            continue
         except ValueError as error:
             raise UsageError(f"checks/{place.name}/{FILE}: cannot be read as TOML: {error}; correct it") from None
         found.append(made(place.name, document))
+    free = max((one.order for one in found), default=0) + 10
+    if without:
+        raise UsageError(f"checks/{without[0]} has no {FILE}; add one with {EXAMPLE.format(order=free)}")
+    first: dict[int, Domain] = {}
+    for one in found:
+        if first.setdefault(one.order, one) is not one:
+            told = f"checks/{one.name}/{FILE}: order = {one.order}, which checks/{first[one.order].name} has already"
+            raise UsageError(f"{told}; expected one of its own, such as {free}")
     return {one.name: one for one in sorted(found, key=lambda one: (one.order, one.name))}
 
 
@@ -84,9 +94,9 @@ def made(name: str, document: Mapping[str, Any]) -> Domain:
         if key not in kinds:
             raise UsageError(f"{where}: the key {key!r} is not known; expected {', '.join(kinds)}")
         if type(value) is not kinds[key]:
-            raise UsageError(f"{where}: {key} = {value!r}; expected {EXAMPLE}")
+            raise UsageError(f"{where}: {key} = {value!r}; expected {EXAMPLE.format(order=100)}")
     if missing := [key for key in kinds if key not in document and key != "inception"]:
-        raise UsageError(f"{where} has no {missing[0]}; expected {EXAMPLE}")
+        raise UsageError(f"{where} has no {missing[0]}; expected {EXAMPLE.format(order=100)}")
     parity = {}
     for what, ids in document["parity"].items():
         if not isinstance(ids, list) or not all(isinstance(one, str) and one.startswith(f"{name}.") for one in ids):

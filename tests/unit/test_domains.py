@@ -46,7 +46,7 @@ def test_a_wrong_record(changed: dict[str, Any], said: str) -> None:
 
 def test_a_domain_without_a_record(tmp_path: Path) -> None:
     (tmp_path / "key").mkdir()
-    with pytest.raises(UsageError, match=r"checks/key has no domain\.toml; add one with title = "):
+    with pytest.raises(UsageError, match=r"checks/key has no domain\.toml; add one with title = .*, order = 10,"):
         read(tmp_path)
     (tmp_path / "key" / "domain.toml").write_text("title")
     with pytest.raises(UsageError, match=r"checks/key/domain\.toml: cannot be read as TOML"):
@@ -58,9 +58,17 @@ def test_domains_stand_in_their_order(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
         (tmp_path / name / "domain.toml").write_text(f'title = "x"\norder = {order}\nattached = false\n[parity]\n')
     assert list(read(tmp_path)) == ["b", "a"]
-    assert len({one.order for one in domains().values()}) == len(domains())
     found = list(dict.fromkeys(path.relative_to(checks_directory()).parts[0] for path in check_files()))
     assert found == [name for name in domains() if name in found]
+
+
+def test_two_domains_with_one_order(tmp_path: Path) -> None:
+    for name in ("key", "lock"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "domain.toml").write_text('title = "x"\norder = 100\nattached = false\n[parity]\n')
+    said = r"checks/lock/domain\.toml: order = 100, which checks/key has already; expected one of its own, such as 110"
+    with pytest.raises(UsageError, match=said):
+        read(tmp_path)
 
 
 def test_a_guarantee_in_the_directory_of_another_domain(monkeypatch: pytest.MonkeyPatch) -> None:
