@@ -1,0 +1,47 @@
+"""Guarantees that one hole breaks differ in the boxes that the kill matrix names: each is measured there again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.guarantees.guarantee import EXAMPLES
+from pytest_isolation.technologies.pool import Pool
+from tests.kills import load, spec_of, twins, verdict, witnesses
+from tests.support import built_in_checks, need
+
+MATRIX = load()
+CHECKS = built_in_checks()
+CELLS = [
+    pytest.param(column, ids, id=f"{ids[0]}-{column}", marks=pytest.mark.long("told apart"))
+    for group in twins(promise for promise, _ in CHECKS)
+    for ids in ([promise.id for promise in group],)
+    for column in witnesses(MATRIX, ids)
+]
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Pool]:
+    lifetime = Lifetime()
+    made = Pool(lifetime)
+    yield made
+    made.close()
+    lifetime.close()
+
+
+@pytest.mark.parametrize(("column", "ids"), CELLS)
+def test_they_differ_there(column: str, ids: list[str], pool: Pool) -> None:
+    spec = spec_of(column)
+    need(spec.technology)
+    known = MATRIX[column]
+    asked = [id for id in ids if id in known.measured and id not in known.unasked]
+    found: dict[str, set[str]] = {id: set() for id in asked}
+    for promise, check in CHECKS:
+        if promise.id in found:
+            number = EXAMPLES[promise.kind] if promise.id in known.violated else 3
+            found[promise.id].add(verdict(promise, check, spec, pool, number))
+    broken = {id for id, said in found.items() if "violated" in said}
+    assert broken == set(known.violated) & set(asked), found
+    assert all(said <= {"violated", "holds"} for said in found.values()), found
