@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from pytest_isolation.boxes.pool import Pool
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.settings import NAMESPACED, PLACES, Place, files, opened
+from pytest_isolation.technologies.pool import Pool
 
 NOBODY = 65534
 
