@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.inception.mutants import (
     COMPOSE,
     CONF,
+    ENV,
     MARIADB,
     MARIADB_START,
     NGINX,
@@ -19,6 +20,7 @@ from tests.inception.mutants import (
 
 POOL = "srcs/requirements/wordpress/conf/www.conf"
 CNF = "srcs/requirements/mariadb/conf/99-inception.cnf"
+WP_CONFIG = "srcs/requirements/wordpress/tools/wp-config.php"
 CHMOD = "RUN chmod 755 /usr/local/bin/start\n"
 NGINX_START = "srcs/requirements/nginx/tools/go.sh"
 CMD = 'CMD ["nginx", "-g", "daemon off;"]'
@@ -153,4 +155,16 @@ START = (
     breach("G11", "wp core download on Alpine", *on_alpine("wp core download --allow-root"), verdict="advice"),
     innocent("G11", "wp core download with more memory",
              *on_alpine("php -d memory_limit=512M /usr/local/bin/wp core download --allow-root")),
+    # -- the database's name
+    breach("G12", "another name in wp-config.php", (WP_CONFIG, "'mariadb'", "'database'")),
+    breach("G12", "localhost in wp-config.php", (WP_CONFIG, "'mariadb'", "'localhost'")),
+    breach("G12", "another name for wp-cli", *wp("wp config create --allow-root --dbhost=db\n" + WP_INSTALL)),
+    breach("G12", "a variable with another name", *wp("wp config create --allow-root --dbhost=$DB_PLACE\n" + WP_INSTALL),
+           (ENV, "LOGIN=student\n", "LOGIN=student\nDB_PLACE=db:3306\n")),
+    innocent("G12", "the name with a port", (WP_CONFIG, "'mariadb'", "'mariadb:3306'")),
+    innocent("G12", "the container's name", (WP_CONFIG, "'mariadb'", "'store'"),
+             (COMPOSE, "    image: mariadb:inception\n", "    image: mariadb:inception\n    container_name: store\n")),
+    innocent("G12", "a name of extra_hosts", (WP_CONFIG, "'mariadb'", "'store'"),
+             (COMPOSE, "    image: wordpress:inception\n", "    image: wordpress:inception\n    extra_hosts: ['store:10.0.0.7']\n")),
+    innocent("G12", "another name in a remark", (WP_CONFIG, "define('DB_HOST'", "// define('DB_HOST', 'localhost');\ndefine('DB_HOST'")),
 )  # fmt: skip

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LETTERS = {
     "T": "Reading it", "P": "Credentials", "S": "Structure", "C": "Compose", "M": "Makefile and scripts",
     "D": "Images and what they start", "R": "Documents", "N": "NGINX and TLS", "W": "WordPress and MariaDB",
+    "G": "What keeps it from starting",
     "E": "At the defence", "B": "Bonus", "X": "Extras", "L": "The running stack",
 }  # fmt: skip
 """Letter of a rule -> chapter; in the order of the sheet."""

@@ -79,10 +79,10 @@ def redis(s: Submission) -> Iterator[Finding]:
 
 
 def _host_of_cache(s: Submission) -> Iterator[Finding]:
-    from pytest_isolation.inception.rules.n_nginx import _names
+    from pytest_isolation.inception.rules.n_nginx import reached_as
     from pytest_isolation.inception.rules.w_wordpress import known
 
-    everybody = {name for image in s.images.values() for name in _names(image.service)}
+    everybody = {name for image in s.images.values() for name in reached_as(image.service)}
     for image in s.role("wordpress"):
         for text, at in _texts(s, image):
             for match in re.finditer(r"WP_REDIS_HOST['\"]?\s*,?\s+['\"]?([\w.${}-]+)", text):

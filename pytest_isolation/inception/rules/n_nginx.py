@@ -152,8 +152,8 @@ def php_over_9000(s: Submission) -> Iterator[Finding]:
     if not passes:
         yield fail(_servers(s)[0].at if _servers(s) else _here(s), "no fastcgi_pass", "fastcgi_pass wordpress:9000;")
     upstreams = {one.arguments[0]: one for _, tree in s.nginx_files for one in walk(tree) if one.name == "upstream"}
-    wordpress = {name for image in s.role("wordpress") for name in _names(image.service)}
-    everybody = {name for image in s.images.values() for name in _names(image.service)}
+    wordpress = {name for image in s.role("wordpress") for name in reached_as(image.service)}
+    everybody = {name for image in s.images.values() for name in reached_as(image.service)}
     reached = open_ends = False
     for line in passes:
         target = line.arguments[0] if line.arguments else ""
@@ -174,7 +174,7 @@ def php_over_9000(s: Submission) -> Iterator[Finding]:
         yield fail(passes[0].at, f"{passes[0]}: not WordPress", f"fastcgi_pass {min(wordpress)}:9000;")
 
 
-def _names(service: Service) -> set[str]:
+def reached_as(service: Service) -> set[str]:
     """What other containers may call it."""
     names = {str(service.name)} | {str(found) for key in ("container_name", "hostname") if (found := service.text(key))}
     networks = service.raw.get("networks")
