@@ -12,7 +12,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +22,9 @@ from pytest_isolation.boxes.lifetime import Lifetime, check_room, state_director
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees import claims
-from pytest_isolation.guarantees.family import family_of, guarantees_of, parameters
-from pytest_isolation.guarantees.guarantee import ENTRY, PROMISE, Guarantee
-from pytest_isolation.guarantees.property import Check, take_over
+from pytest_isolation.guarantees.family import guarantees_of, parameters
+from pytest_isolation.guarantees.guarantee import Guarantee
+from pytest_isolation.guarantees.property import take_over
 from pytest_isolation.suite.boxes import Chosen, choose
 from pytest_isolation.suite.cell import key, measure, unfinished, unless_cut_short
 from pytest_isolation.suite.collect import (
@@ -38,6 +38,7 @@ from pytest_isolation.suite.collect import (
 )
 from pytest_isolation.suite.controls import BROKEN, Controls, prove
 from pytest_isolation.suite.gather import Gatherer
+from pytest_isolation.suite.items import check_of, shown, unwritten_failures
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_timed
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
@@ -284,13 +285,13 @@ class Session:
         assert promise is not None and cell is not None
         self._keep_only(cell)
         try:
-            with _unwritten_failures(item):
+            with unwritten_failures(item):
                 row = unless_cut_short(
                     promise,
                     cell,
                     lambda: measure(
                         promise,
-                        _check(item),
+                        check_of(item),
                         cell,
                         pool=self.pool,
                         controls=self.controls,
@@ -327,7 +328,7 @@ class Session:
 
     def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
         self._keep_only(Cell(spec))
-        state, _, reason = prove(promise, _check(item), spec, self.pool, self.seed)
+        state, _, reason = prove(promise, check_of(item), spec, self.pool, self.seed)
         said = "none" if state == BROKEN else state
         item.stash[ROW] = {"proof": said, "box": spec.name, "guarantee": promise.id, "reason": reason}
         if state != "fired":
@@ -343,7 +344,7 @@ class Session:
             again = row["verdict"] == "inconclusive" and told in self._told
             self._told.add(told)
             reason = "for the same reason as a row before it" if again else row["reason"]
-            pytest.fail(f"{said}: {reason}\n{_shown(row)}".rstrip(), pytrace=False)
+            pytest.fail(f"{said}: {reason}\n{shown(row)}".rstrip(), pytrace=False)
         if row["outcome"] == "xfailed":
             # Without pytest's extract of the source, which nobody sees and which takes longer than many a check.
             raise pytest.xfail.Exception(row.get("note") or said, pytrace=False)
@@ -469,42 +470,6 @@ def _import_technologies() -> None:
     for name in names():
         with suppress(Exception):  # one of another package: whoever needs it is told
             technology(name)
-
-
-@contextmanager
-def _unwritten_failures(item: pytest.Item) -> Generator[None]:
-    """Hypothesis has pytest write out each violation that it sees, and nobody reads that: the row has the evidence.
-
-    To write one takes longer than most examples, and a control sees nothing but violations.
-    """
-    item.repr_failure = lambda excinfo, style=None: str(excinfo.value)  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        del item.repr_failure
-
-
-def _check(item: pytest.Function) -> Check:
-    """The item's function with the parameters and fixtures it asks for, `box` aside."""
-    given = {name: item.funcargs[name] for name in item._fixtureinfo.argnames if name != "box"}
-    given_by = item.callspec.params if hasattr(item, "callspec") else {}
-    hidden = {"box", PROMISE, ENTRY} if family_of(item.function) is not None else {"box"}
-    shown = ", ".join(f"{name}={value!r}" for name, value in sorted(given_by.items()) if name not in hidden)
-    return Check(item.function, given, item.instance, shown)
-
-
-def _shown(row: dict[str, Any]) -> str:
-    lines: list[str] = []
-    for evidence in row["evidence"]:
-        calls, proof = evidence["calls"], evidence["proof"]
-        lines += [f"    {calls[number]}" for number in proof]
-        lines += [f"    observed {key}: {value}" for key, value in evidence["observed"].items()]
-        if len(calls) > len(proof):
-            lines += [
-                "    the whole program:",
-                *(f"    {'>' if n in proof else ' '} {call}" for n, call in enumerate(calls)),
-            ]
-    return "\n".join(lines)
 
 
 def _leave_nothing_beside_the_user(session: Session) -> None:
