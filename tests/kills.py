@@ -96,7 +96,7 @@ def verdict(promise: Guarantee, check: Check, spec: BoxSpec, pool: Pool, number:
             if seed == 1:
                 ran = run_property(promise, check, pool.box(needed), examples=number, seed=seed, phases=PROVING)
             else:
-                with pool.passing(needed) as box:
+                with pool.lend(needed, fresh=True) as (box, _):
                     ran = run_property(promise, check, box, examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING)
         except (IsolationError, OSError):
             return "unasked"
