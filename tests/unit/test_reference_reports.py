@@ -39,6 +39,14 @@ def test_it_leaves_nothing_open(path: Path) -> None:
     assert [row for row in report["results"] if row["verdict"] == "unsupported" and not row["reason"]] == []
 
 
+@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
+def test_a_broken_promise_of_outside_software_is_shown_without_its_program(path: Path) -> None:
+    rows = json.loads(path.read_text())["results"]
+    broken = [row for row in rows if row["verdict"] == "violated" and row["claim"] in ("promised", "conditional")]
+    told = [one for row in broken for one in row["evidence"] if one["calls"] or one["proof"] or one["example"]]
+    assert told == []
+
+
 def test_every_box_has_a_full_column_through_the_first_door() -> None:
     report = load("sixteen-boxes")
     boxes = {box["name"] for box in report["boxes"] if box["available"]}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Collection
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,8 @@ from tests.support import built_in_checks
 
 PAGE = Path(__file__).parents[2] / "docs/what-holds-means.md"
 ROWS = dict(re.findall(r"^\| `([a-z]+\.[a-z0-9.-]+)` (\|.*)\|$", PAGE.read_text(), re.M))
+SHARED = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", PAGE.read_text(), re.M))
+"""Lists that several checks import: named once."""
 GUARANTEES = {promise.id: promise for promise, _ in built_in_checks()}
 
 
@@ -26,17 +30,31 @@ def test_each_guarantee_has_one_row() -> None:
 
 @pytest.mark.parametrize("promise", GUARANTEES.values(), ids=GUARANTEES)
 def test_its_fixed_lists_are_named(promise: Guarantee) -> None:
-    unnamed = [name for name in lists(Path(promise.file)) if f"`{name}`" not in ROWS.get(promise.id, "")]
+    row = ROWS.get(promise.id, "")
+    unnamed = [name for name in lists(Path(promise.file)) if f"`{name}`" not in row and name not in SHARED]
     assert not unnamed, f"{PAGE.name}: say in the row of {promise.id} what is assumed by {', '.join(unnamed)}"
 
 
+def test_what_is_named_once_is_imported() -> None:
+    imported = {name for promise in GUARANTEES.values() for name in lists(Path(promise.file))}
+    assert imported >= SHARED, f"{PAGE.name}: no check has a list {', '.join(sorted(SHARED - imported))}"
+
+
 def lists(check: Path) -> list[str]:
-    """The names that a check's file gives to a tuple, list, set, mapping or range of its own."""
+    """The names that a check's file gives to a tuple, list, set, mapping or range of its own, or imports for one."""
     found = []
     for node in ast.parse(check.read_text()).body:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pytest_isolation"):
+            there = import_module(node.module or "")
+            names = [one.name for one in node.names if one.name.isupper()]
+            found += [name for name in names if _is_list(getattr(there, name))]
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _several(node.value):
             found.append(node.targets[0].id)
     return found
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, Collection) and not isinstance(value, str | bytes)
 
 
 def _several(value: ast.expr) -> bool:
