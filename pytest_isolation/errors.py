@@ -49,6 +49,7 @@ class Cause:
 NOT_ROOT = Cause(
     "only root may do that to this host: mounts, links, loop devices, other users' files and namespaces", "run as root"
 )
+NO_RIGHT = Cause("the example needs ids, or rights on this host's kernel, that this user does not have", "run as root")
 ONE_ID = Cause(
     "without root, such a box has one user and one group: this user's own",
     "run as root; or measure podman, whose rootless boxes have the ids of /etc/subuid",

@@ -10,6 +10,7 @@ unwritable = family(
     sources=("oci:runtime-spec config-linux readonly-paths", "man:proc(5)"),
     severity=lambda entry: severity.host(f"sets {entry.sets}"),
     falsified_by=weaken.drop("masks"),
+    needs_root=True,
     kind="per-window",
     oracle="errno",
     distinct="{entry.path}: may be writable where what lies beside it is not",

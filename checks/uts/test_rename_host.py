@@ -14,6 +14,7 @@ promise = guarantee(
     sources=("man:uts_namespaces(7)", "man:sethostname(2)"),
     severity=severity.host("renames the host"),
     falsified_by=(weaken.share("uts"), weaken.grant("SYS_ADMIN")),
+    needs_root=True,
 )
 HOST, DOMAIN, LENGTH = 65, 325, 65  # struct new_utsname: the second and the last of six fields
 WAYS = ("sethostname", "setdomainname", "file")

@@ -79,6 +79,8 @@ class Guarantee:
     control_box: Mapping[str, Any]
     """Changes to the spec of the box that its falsifier is opened on: what the user's own box may have, or not."""
     intrusive: bool
+    needs_root: bool
+    """What its falsifier lets through, the kernel lets the host's root alone: a user's control would say nothing."""
     distinct: str
     """Why this is a guarantee of its own although another gives equal rows; empty when none does."""
     file: str
@@ -175,6 +177,7 @@ def guarantee(
     box: Mapping[str, Any] | None = None,
     control_box: Mapping[str, Any] | None = None,
     intrusive: bool = False,
+    needs_root: bool = False,
     distinct: str = "",
     inputs: str = "",
 ) -> Guarantee:
@@ -185,6 +188,7 @@ def guarantee(
     together, must break it.  `box`: changes to the box spec the check needs.  `control_box`: further
     changes, for the box alone that the falsifier is opened on; the user's own keeps what it was asked to
     have.  `intrusive`: the check consumes, kills or writes in ways an attached box's owner would mind.
+    `needs_root`: the kernel lets the host's root alone do what the holes let through, so that only root can prove it.
     `inputs`: guarantees with the same word here that draw from equal strategies are tried with the same
     examples: what one has found of an input can then serve the others.
     Raises UsageError for what cannot be a guarantee.
@@ -203,6 +207,7 @@ def guarantee(
         box=box,
         control_box=control_box,
         intrusive=intrusive,
+        needs_root=needs_root,
         distinct=distinct,
         inputs=inputs,
     )
@@ -221,6 +226,7 @@ def declared(
     box: Mapping[str, Any] | None = None,
     control_box: Mapping[str, Any] | None = None,
     intrusive: bool = False,
+    needs_root: bool = False,
     distinct: str = "",
     inputs: str = "",
     family: str = "",
@@ -244,6 +250,7 @@ def declared(
         fields.all_checked({} if box is None else box, where),
         fields.all_checked({} if control_box is None else control_box, where),
         intrusive,
+        needs_root,
         distinct,
         file,
         family,

@@ -17,7 +17,17 @@ from hypothesis.control import current_build_context
 from hypothesis.strategies import DrawFn, SearchStrategy, composite, just
 
 from pytest_isolation.boxes.box import Box
-from pytest_isolation.errors import AgentLost, BoxError, Lacking, ProcLost, Undecided, Unsupported, Violation
+from pytest_isolation.errors import (
+    NO_RIGHT,
+    AgentLost,
+    BoxError,
+    Lacking,
+    ProcLost,
+    Undecided,
+    Unsupported,
+    Violation,
+    unless_root,
+)
 from pytest_isolation.guarantees import lists
 from pytest_isolation.guarantees.guarantee import ENTRY, PROMISE, Guarantee, Notes
 
@@ -148,14 +158,15 @@ def run_property(
     # Not every input, where some said nothing.
     ran.exhausted = ran.exhausted and not ran.undecided
     if not (ran.violation or ran.trouble or ran.unsupported):
-        _complete(promise, ran)
+        _complete(promise, ran, box)
     return ran
 
 
-def _complete(promise: Guarantee, ran: Ran) -> None:
+def _complete(promise: Guarantee, ran: Ran, box: Box) -> None:
     """A check that never asked for anything proves nothing, however green it ended."""
     if ran.undecided and not ran.decided:
-        ran.unsupported = Unsupported(f"no example came to the question: {ran.reasons}")
+        cause = unless_root(NO_RIGHT) if box.parts.shares_kernel else None
+        ran.unsupported = Unsupported(f"no example came to the question: {ran.reasons}", cause=cause)
     elif not ran.notes.requires:
         ran.trouble = "the check ended without one require(): no example was decided"
     elif promise.oracle == "receipt" and not ran.notes.receipts:

@@ -29,7 +29,7 @@ def test_it_keeps_to_the_schema_and_is_listed(path: Path) -> None:
     assert path.with_suffix(".md").exists()
     assert f"[{path.name}]({path.name})" in (ROOT / "reports" / "README.md").read_text()
     for file in (path, path.with_suffix(".md")):
-        assert not re.search(r"/(root|work)/[\w.-]+/", file.read_text()), f"{file} has a path of a machine"
+        assert not re.search(r"(?<!\w)/(root|work)/[\w.-]+/", file.read_text()), f"{file} has a path of a machine"
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
