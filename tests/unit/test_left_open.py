@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 
 from pytest_isolation.boxes.caller import FURTHER, KINDS, LEFT, left_open
 
@@ -12,7 +13,7 @@ RUNSC = range(256, 259)
 
 def test_each_kind_is_one_open_descriptor_and_none_stays() -> None:
     kinds = {kind: 100 + 7 * place for place, kind in enumerate((*KINDS, *FURTHER))}
-    with left_open("token", kinds) as numbers:
+    with left_open(secrets.token_hex(8), kinds) as numbers:
         assert len({os.fstat(number).st_ino for number in numbers}) >= len(KINDS)
         assert len(set(numbers)) == len(kinds)
     for number in numbers:
@@ -25,5 +26,5 @@ def test_each_kind_is_one_open_descriptor_and_none_stays() -> None:
 
 def test_no_number_is_one_that_runsc_needs() -> None:
     kinds = dict.fromkeys((*KINDS, *FURTHER), LEFT)
-    with left_open("token", kinds) as numbers:
+    with left_open(secrets.token_hex(8), kinds) as numbers:
         assert not set(numbers) & set(RUNSC)
