@@ -7,7 +7,7 @@ from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
-from pytest_isolation.outside.limits import LIMITED, end_first, memory_ceiling, need_memory_account
+from pytest_isolation.outside.limits import LIMITED, end_first, memory_ceiling, need_memory_account, refused_early
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,8 @@ def test_memory_is_charged(box: Box, promise: Guarantee, entry: Thing) -> None:
         except ProcLost:
             kept = -1  # the kernel ended it
         now = max(group.memory_bytes(), group.memory_peak())
-    if 0 <= kept < wanted and now < int(LIMITED["memory"]) * 3 // 4:
+        early = kept < wanted and refused_early(group, int(LIMITED["memory"]), kept)
+    if early:
         promise.undecided("something else than memory bounds how much of this the box may have")
     promise.require(now <= limit and not limit < kept, f"{kept} bytes kept {entry.name} (-1: ended)", peak_on_host=now)
 

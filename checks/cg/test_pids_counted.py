@@ -61,7 +61,7 @@ def test_they_are_counted(box: Box, promise: Guarantee, entry: Way) -> None:
                 children.append(child)
                 if entry.slug == "zombies":
                     _kill(parent, child)
-            there = len(box.outside.named(name))
+            there, tasks = len(box.outside.named(name)), group.tasks()
         finally:
             if parent is not outer:
                 parent.end()  # what its PID namespace has in it ends with it
@@ -70,6 +70,8 @@ def test_they_are_counted(box: Box, promise: Guarantee, entry: Way) -> None:
                 for child in children:
                     program.wait4(child.pid)
                 parent.run(program)
+    if len(children) < limit + BEYOND and tasks < limit:
+        promise.undecided("the box is refused processes below its limit")
     promise.require(there <= limit, f"{len(children)} processes made inside", on_host=there, limit=limit)
     settled(group, 8)
 

@@ -8,7 +8,7 @@ import select
 import socket
 
 from pytest_isolation.agent.client import Proc, Program, Replies, Reply
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import BoxError, Undecided, Unsupported
 
 AT_FDCWD = -100
 AT_REMOVEDIR, AT_EMPTY_PATH = 0x200, 0x1000
@@ -18,6 +18,16 @@ def must(reply: Reply, doing: str) -> Reply:
     """The reply, or a BoxError that says what the kernel refused."""
     if not reply.ok:
         raise BoxError(f"{doing}: {reply}")
+    return reply
+
+
+def needed(reply: Reply, what: str) -> Reply:
+    """The reply of a call that only makes ready for what is asked; Undecided where it was refused.
+
+    `what`: what it was to make, as a noun: "a directory to mount on".
+    """
+    if not reply.ok:
+        raise Undecided(f"the box does not let us have {what} ({reply.name}: {os.strerror(reply.errno)})")
     return reply
 
 

@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program, Reply
-from pytest_isolation.errors import BoxError
+from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
@@ -52,7 +52,7 @@ class Caller:
     def bring_key(self, proc: Proc) -> None:
         """Give `proc`, which starts the launcher, a session keyring with the caller's key: both end with who has them.
 
-        Raises BoxError where the kernel has no keys.
+        Raises Unsupported where the kernel, or a filter that we are under, gives none.
         """
         if not self.key:
             return
@@ -60,7 +60,7 @@ class Caller:
         if made.ok:
             made = proc.add_key("user", self.key, self.key.encode(), SESSION_KEYRING)
         if not made.ok:
-            raise BoxError(f"giving the launcher a key of its caller's: {made}")
+            raise Unsupported(f"no key of the kernel to start the launcher with: {made}")
 
 
 NOBODY = Caller()

@@ -20,6 +20,7 @@ from errno import ENOENT, ENOTDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar, get_args
 
+from pytest_isolation.agent.shortcuts import needed
 from pytest_isolation.boxes import fields, weakenings
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings
 from pytest_isolation.boxes.words import choice
@@ -129,9 +130,7 @@ class Guarantee:
 
         `what`: what it was to make, as a noun: "a directory to mount on".
         """
-        if not reply.ok:
-            self.undecided(f"the box does not let us have {what} ({_told(reply)})")
-        return reply
+        return needed(reply, what)
 
     def tried(self, *acts: Reply, vain: Collection[int] = (ENOENT, ENOTDIR)) -> None:
         """Name the calls that were the act.  Where each ended in an errno of `vain`, none has reached what decides:

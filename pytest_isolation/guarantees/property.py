@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 import time
 import traceback
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +19,7 @@ from hypothesis.control import current_build_context
 from hypothesis.strategies import DrawFn, SearchStrategy, composite, just
 
 from pytest_isolation.boxes.box import Box
+from pytest_isolation.boxes.ground import HERE
 from pytest_isolation.errors import (
     NO_RIGHT,
     AgentLost,
@@ -165,12 +168,22 @@ def run_property(
 def _complete(promise: Guarantee, ran: Ran, box: Box) -> None:
     """A check that never asked for anything proves nothing, however green it ended."""
     if ran.undecided and not ran.decided:
-        cause = unless_root(NO_RIGHT) if box.parts.shares_kernel else None
+        cause = unless_root(NO_RIGHT) if _has_our_rights(box) else None
         ran.unsupported = Unsupported(f"no example came to the question: {ran.reasons}", cause=cause)
     elif not ran.notes.requires:
         ran.trouble = "the check ended without one require(): no example was decided"
     elif promise.oracle == "receipt" and not ran.notes.receipts:
         ran.trouble = "the check ended without one receipt: nothing shows that it could have found what is hidden"
+
+
+def _has_our_rights(box: Box) -> bool:
+    """Whether its processes are ours on the host, so that another account's would have other rights."""
+    if not box.parts.shares_kernel or box.parts.init_pid is None or box.parts.ground is not HERE:
+        return False
+    with suppress(OSError):  # it has ended
+        status = Path(f"/proc/{box.parts.init_pid}/status").read_text()
+        return f"\nUid:\t{os.geteuid()}\t" in status
+    return False
 
 
 def _generate(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program, Replies, Reply
 from pytest_isolation.agent.memory import In, Step
-from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD
+from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD, needed
 from pytest_isolation.errors import Undecided
 from pytest_isolation.outside.network import sockaddr_in
 
@@ -70,15 +70,8 @@ REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
 def _after(replies: Replies, act: Step, what: str) -> Reply:
     """The reply of the act.  Raises Undecided where a call before it was refused: `what` it was to make, a noun."""
     if not replies.ran(act):
-        _needed(replies[len(replies) - 1], what)
+        needed(replies[len(replies) - 1], what)
     return replies[act]
-
-
-def _needed(reply: Reply, what: str) -> Reply:
-    """Raises Undecided where a call was refused that only makes ready for the act."""
-    if not reply.ok:
-        raise Undecided(f"the box does not let us have {what} ({reply.name}: {os.strerror(reply.errno)})")
-    return reply
 
 
 def _memory_file(proc: Proc, last: Callable[[Program, Step], Step]) -> Reply:
@@ -111,7 +104,7 @@ def _stat_segment(proc: Proc, _: int) -> Reply:
     asked = program.shmctl(made, IPC_STAT)
     program.shmctl(made, IPC_RMID)
     replies = proc.run(program)
-    _needed(replies[made], "a shared memory segment")
+    needed(replies[made], "a shared memory segment")
     return replies[asked]
 
 
@@ -144,13 +137,13 @@ def _open_map(proc: Proc, _: int) -> Reply:
 
 def _open_closed(proc: Proc, _: int) -> Reply:
     """A file of mode 0 of one's own, opened again."""
-    fd = _needed(proc.memfd_create("pytest-isolation"), "a memory file")
-    _needed(proc.fchmod(fd.value, 0), "a memory file of mode 0")
+    fd = needed(proc.memfd_create("pytest-isolation"), "a memory file")
+    needed(proc.fchmod(fd.value, 0), "a memory file of mode 0")
     return proc.openat(AT_FDCWD, f"/proc/self/fd/{fd.value}", os.O_RDWR | os.O_CLOEXEC)
 
 
 def _bind_low(proc: Proc, number: int) -> Reply:
-    fd = _needed(proc.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC), "a socket")
+    fd = needed(proc.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_CLOEXEC), "a socket")
     return proc.bind(fd.value, sockaddr_in("127.0.0.1", 512 + number % 512))
 
 

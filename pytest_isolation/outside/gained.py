@@ -18,7 +18,7 @@ from pytest_isolation.agent import wire
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Program, Reply
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR
+from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, needed
 from pytest_isolation.boxes.programs import run_program
 from pytest_isolation.errors import BoxError, ProcLost, Undecided
 
@@ -54,25 +54,25 @@ def program_run(
     directory = f"{_place(box)}/pytest-isolation-{secrets.token_hex(6)}"
     if box.lifetime is not None:
         box.parts.ground.register_directory(box.lifetime, Path(directory))  # the box's /tmp may be the host's
-    _allowed(box.proc.mkdirat(AT_FDCWD, directory, 0o700), "a directory")
+    needed(box.proc.mkdirat(AT_FDCWD, directory, 0o700), "a directory")
     file = f"{directory}/agent"
     try:
         box.write_file(file, agent_binary(box.agent.machine).read_bytes())
         # After it was written: a write takes a setuid bit away from who has no CAP_FSETID.
-        _allowed(box.proc.fchmodat(AT_FDCWD, file, mode), "a file of its mode")
+        needed(box.proc.fchmodat(AT_FDCWD, file, mode), "a file of its mode")
         if capable:
             value = struct.pack("<5I", VFS_CAP_REVISION_2, EVERY, 0, EVERY, 0)
             set_ = box.proc._call("setxattr", file, "security.capability", In(value), len(value), 0)
-            _allowed(set_, "a file with capabilities")
+            needed(set_, "a file with capabilities")
         asked = Program()
         user, capabilities = asked.geteuid(), asked.capget()
         frame = asked.frame(box.agent.machine)
         told: list[Reply] = []
 
         def execute(child: Proc, argv: tuple[str, ...], _: Mapping[str, str], fds: list[int]) -> None:
-            opened = _allowed(child.openat(AT_FDCWD, file, os.O_RDONLY | os.O_CLOEXEC), "its program")
+            opened = needed(child.openat(AT_FDCWD, file, os.O_RDONLY | os.O_CLOEXEC), "its program")
             told.append(before(child))
-            _allowed(told[0], "a process with less")
+            needed(told[0], "a process with less")
             program = Program(stop_on_error=True)
             for number, fd in enumerate(fds):
                 program.dup3(fd, number)
@@ -81,7 +81,7 @@ def program_run(
                 refused = child.execveat(opened.value, "", argv, [], AT_EMPTY_PATH)
             except ProcLost:
                 return
-            _allowed(refused, "a program to run")
+            needed(refused, "a program to run")
 
         done = run_program(box, ("agent",), frame.pack(1, ()), {}, TIMEOUT_S, execute=execute)
     finally:
@@ -102,12 +102,6 @@ def _place(box: Box) -> str:
         if found.ok and not int.from_bytes(found.data[FLAGS : FLAGS + 8], "little") & ST_NOSUID:
             return place.rstrip("/")
     raise Undecided("the box has no directory that takes a file of ours and is mounted without nosuid")
-
-
-def _allowed(reply: Reply, what: str) -> Reply:
-    if not reply.ok:
-        raise Undecided(f"the box does not let us have {what} ({reply.name}: {os.strerror(reply.errno)})")
-    return reply
 
 
 def _answer(output: bytes) -> bytes:

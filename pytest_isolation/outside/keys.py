@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from pytest_isolation.boxes.box import Box
 
-PROCESS_KEYRING, SESSION_KEYRING, USER_KEYRING = -2, -3, -4
-KEYCTL_JOIN, KEYCTL_SETPERM, KEYCTL_DESCRIBE, KEYCTL_LINK, KEYCTL_SEARCH, KEYCTL_READ = 1, 5, 6, 8, 10, 11
+PROCESS_KEYRING, USER_KEYRING = -2, -4
+KEYCTL_SETPERM, KEYCTL_DESCRIBE, KEYCTL_LINK, KEYCTL_SEARCH, KEYCTL_READ = 5, 6, 8, 10, 11
 EVERYBODY = 0x3F3F_3F3F
 """All rights for its possessor, its user, its group and others: keyctl_setperm(3)."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, entries, listing, read
+from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.shared import shared
 
@@ -70,7 +71,6 @@ SKIPPED = {
 }
 """Pattern -> reason: files that the walk neither opens nor lists."""
 DT_DIR, DT_REG = 4, 8  # readdir(3)
-JOIN_SESSION_KEYRING = 1  # keyctl(2)
 
 
 def sees_proc(box: Box, count: int) -> tuple[bool, Reply]:

@@ -22,6 +22,7 @@ def run(given: argparse.Namespace) -> int:
     """0; 2, with one sentence, when the report cannot be read or another not be written."""
     from pytest_isolation.errors import UsageError
     from pytest_isolation.report import FORMATS, read, renderer
+    from pytest_isolation.report.write import give
 
     try:
         found = read.report(Path(given.report))
@@ -29,12 +30,8 @@ def run(given: argparse.Namespace) -> int:
             kind, _, path = text.partition(":")
             if kind not in FORMATS or not path:
                 raise UsageError(f"{text!r}: expected FORMAT:PATH with one of {', '.join(FORMATS)}, as in md:report.md")
-            rendered = renderer(kind)(found)
-            if path == "-":
-                print(rendered, end="")
-            else:
-                Path(path).write_text(rendered)
-    except (UsageError, OSError) as error:
+            give(path, renderer(kind)(found))
+    except UsageError as error:
         print(f"pytest-isolation report: {error}", file=sys.stderr)
         return 2
     return 0

@@ -18,7 +18,7 @@ def report(path: Path) -> Run:
     try:
         text = path.read_text()
     except (OSError, ValueError) as error:
-        raise UsageError(f"{path}: cannot be read: {error}; {expected}") from None
+        raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; {expected}") from None
     try:
         document = json.loads(text)
     except ValueError as error:

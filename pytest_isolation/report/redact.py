@@ -36,6 +36,9 @@ PLACES = (
 VARIABLES = frozenset(("PATH", "HOME", "LANG", "TZ", "TERM", "USER", "LOGNAME", "SHELL", "PWD"))
 """Names that say nothing: of these the values alone go."""
 
+SHORTEST = 3
+"""Letters of a word that is taken out wherever it stands."""
+
 PATH = re.compile(r"(?<![\w:/.~>-])/(?!/)[^\s'\"`,;:()\[\]{}<>|\\]+")
 HOME = re.compile(r"~/[^\s'\"`,;:()\[\]{}<>|\\]+")
 VARIABLE = re.compile(r"(?<![\w/%$-])([A-Z][A-Z0-9_]{2,})=([^\s'\"`,;)\]}]+)")
@@ -60,15 +63,15 @@ def run(given: argparse.Namespace) -> int:
     """0; 2, with one sentence, when the report cannot be read or the other not be written."""
     from pytest_isolation.errors import UsageError
     from pytest_isolation.report import read
+    from pytest_isolation.report.write import give
 
     try:
+        if short := [one for one in given.word if len(one) < SHORTEST]:
+            raise UsageError(f"--word {short[0]!r}: expected {SHORTEST} letters or more, or much else would go with it")
         document = read.report(Path(given.report)).to_json()
         text = json.dumps(redacted(document, (*given.word, *here())), indent=2, ensure_ascii=False) + "\n"
-        if given.output == "-":
-            print(text, end="")
-        else:
-            Path(given.output).write_text(text)
-    except (UsageError, OSError) as error:
+        give(given.output, text)
+    except UsageError as error:
         print(f"pytest-isolation redact: {error}", file=sys.stderr)
         return 2
     return 0
@@ -86,7 +89,7 @@ def here() -> tuple[str, ...]:
 
 def redacted(document: Mapping[str, Any], words: Iterable[str] = ()) -> dict[str, Any]:
     """A report's JSON with stand-ins.  `words`: of three letters and more, are taken out wherever they stand alone."""
-    stand_ins = _StandIns(sorted({one for one in words if len(one) > 2}, key=len, reverse=True))
+    stand_ins = _StandIns(sorted({one for one in words if len(one) >= SHORTEST}, key=len, reverse=True))
     return {key: value if key in PUBLIC else stand_ins.of(value) for key, value in document.items()}
 
 

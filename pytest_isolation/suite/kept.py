@@ -6,7 +6,6 @@ line a row, and is whole after each of them; a kill in the middle of a row's one
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 from contextlib import suppress
@@ -15,45 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.report import renderer
+from pytest_isolation.report.write import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pytest_isolation.report.run import ResultRow, Run
 
-NO_NEW_FILE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV)
-"""A directory that is not ours, a file that is a mount of its own: there it is written over."""
 UNENDED = "this run did not come to its end: these are the rows it had measured"
 TAIL = "\n ]\n}\n"
-
-
-def replace_file(path: Path, text: str) -> None:
-    """The file at `path` becomes `text`, or stays as it is.  Raises OSError."""
-    data = text.encode("utf-8", "backslashreplace")
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)  # a device, a pipe
-        return
-    target = Path(os.path.realpath(path))
-    new = target.with_name(f".{target.name}.new")
-    try:
-        new.unlink(missing_ok=True)  # a killed run's
-        with _new_file(new) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            if target.exists():
-                os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
-        new.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            new.unlink()
-        if error.errno not in NO_NEW_FILE or not target.exists():
-            raise
-        target.write_bytes(data)
-
-
-def _new_file(path: Path) -> Any:
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb")
 
 
 def write_reports(run: Run, reports: Iterable[tuple[str, Path]]) -> list[str]:

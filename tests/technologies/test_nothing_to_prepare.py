@@ -6,15 +6,19 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_isolation.boxes.caller import Caller
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import Unsupported
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
@@ -77,6 +81,25 @@ def test_landlock_keeps_contents_and_shows_names(pool: Pool, shown: str, violate
     assert (ran.violation is not None) == violated
     if not violated:
         assert ran.notes.remarks == {"the name of a file of the host is found there; to read it is refused"}
+
+
+@pytest.mark.parametrize("id", ["cg.pids.zombies-counted", "cg.pids.enforced"])
+def test_a_limit_that_was_not_reached_was_not_kept(pool: Pool, id: str) -> None:
+    """The user has fewer processes than the box: the refusal is not the box's limit."""
+    need("docker")
+    promise, test = CHECKS[id]
+    spec = replace(parse("docker:uid=54321,ulimits=nproc=20:20"), **promise.box)
+    with pool.launch(spec) as box:
+        ran = run_property(promise, test, box, examples=2, seed=1)
+    assert (ran.violation, ran.trouble) == (None, None)
+    assert "the box is refused processes below its limit" in str(ran.unsupported)
+
+
+def test_where_no_key_can_be_made_nothing_is_asked_with_one(pool: Pool) -> None:
+    """As a run inside a container is, whose filter keeps add_key(2) and keyctl(2) from it."""
+    need("docker")
+    with pytest.raises(Unsupported, match="no key of the kernel to start the launcher with"):
+        Caller(key="token").bring_key(pool.box(BoxSpec(technology="docker")).proc)
 
 
 def host_has_landlock() -> bool:

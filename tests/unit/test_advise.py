@@ -10,6 +10,7 @@ import pytest
 
 from pytest_isolation import cli
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.options.boxes import parse, unparse
 from pytest_isolation.report import advice
@@ -193,3 +194,8 @@ MISTAKES = [
 def test_a_mistake(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["advise", *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_key_that_no_such_box_has_is_not_kept() -> None:
+    with pytest.raises(UsageError, match=r"--keep 'netwrok': .*; did you mean 'network'"):
+        changes(BoxSpec(technology="docker"), ["netwrok"])

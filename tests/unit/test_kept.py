@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.report.run import Run
-from pytest_isolation.suite.kept import UNENDED, Partial, replace_file, write_reports
+from pytest_isolation.report.write import replace_file
+from pytest_isolation.suite.kept import UNENDED, Partial, write_reports
 from tests.unit.test_report import RUN, VALIDATOR
 
 NONE = replace(RUN, results=())

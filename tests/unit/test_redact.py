@@ -94,3 +94,19 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(capsys.readouterr().out) == json.loads(out.read_text())
     assert cli.main(["redact", str(tmp_path / "none.json")]) == 2
     assert "none.json: cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--word", "ab"), "--word 'ab': expected 3 letters or more, or much else would go with it"),
+        (("-o", "/no/such/file"), "/no/such/file: cannot be written: No such file or directory; expected a file in"),
+        (("-o", "/dev/full"), "/dev/full: cannot be written: No space left on device; expected a file in"),
+    ],
+)
+def test_a_mistake_is_one_sentence(arguments: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    report = Path(__file__).parents[2] / "reports" / "v2-crun-runc.json"
+    assert cli.main(["redact", str(report), *arguments]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith(f"pytest-isolation redact: {said}")
+    assert err.count("\n") == 1

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes import fields
+from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees import data, holes
 from pytest_isolation.options import boxes
+from pytest_isolation.technologies import technology
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -49,8 +52,17 @@ def table() -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def changes(spec: BoxSpec, keep: Iterable[str] = ()) -> tuple[Change, ...]:
-    """All that can be changed in `spec`, what can be taken out first.  `keep`: keys of --box that stay as they are."""
+    """All that can be changed in `spec`, what can be taken out first.
+
+    `keep`: keys of --box that stay as they are.  Raises UsageError for one that this box cannot have.
+    """
     kept = set(keep)
+    given = {key for entry in table()["give"].get(spec.technology, {}).values() for key in entry["box"]}
+    own = {key for key in technology(spec.technology).keywords if key != "*"}
+    known = {*fields.KNOWN, "weaken", *given, *own, *(key for key, _ in spec.options)}
+    for key in keep:
+        if key not in known:
+            raise UsageError(f"--keep {key!r}: nothing of a {spec.technology} box is called so; {choice(key, known)}")
     found = [one for one in _without(spec) if one.take[0] not in kept]
     found += [one for one in _given(spec) if not kept & one.give.keys() and applied(spec, (one,)) is not None]
     return tuple(found)

@@ -106,12 +106,13 @@ def advise(
     options = RunConfig(only=tuple(only), examples=examples)
     checks = list(built_in())
     options.check_only(promise.id for promise, _ in checks)
+    possible = changes(spec, keep)  # its mistakes are said before minutes have gone by
     tell(f"measuring {unparse(spec)}")
     before = measure([spec], checks, options=options)
     if not before.boxes[0].available:
         raise Unavailable(f"{spec.name} cannot be started: {before.boxes[0].reason}", before.boxes[0].remedy or "")
     broken = [row.guarantee for row in before.results if row.verdict == "violated"]
-    possible = changes(spec, keep) if broken else ()
+    possible = possible if broken else ()
     tell(f"{len(broken)} violated; {len(possible)} changes to try")
     advised = search(spec, possible, broken, measure=_meter(checks, options, tell), apply=applied)
     result = applied(spec, advised.chosen)

@@ -20,6 +20,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes.box import HOLDS, Unlike
+from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher, lend
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 24, 28, 38, 47
 AMBIENT_RAISE, AMBIENT_CLEAR_ALL = 2, 4
 SECBIT_NO_SETUID_FIXUP = 4
-KEYCTL_JOIN_SESSION_KEYRING = 1
 LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
 
 
@@ -174,7 +174,7 @@ class Joining:
         """Ids are the host's numbers, so they are set before the user namespace is entered, which keeps them."""
         theirs = self._theirs
         # An anonymous one: ours may hold keys of the host's (session-keyring(7)).  No keys in the kernel: none to hide.
-        child.keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0)
+        child.keyctl(JOIN_SESSION_KEYRING, 0)
         child.umask(int(theirs["umask"], 8))
         child.personality(int(theirs["personality"], 16))
         must(child.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP), "keeping capabilities")
