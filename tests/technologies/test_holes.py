@@ -89,7 +89,7 @@ HOLES = {
     ),
     "no-masks": hole(
         "--security-opt=systempaths=unconfined",
-        breaks={"proc.masked-unreadable", "proc.kernel-unwritable", "key.proc-keys-hidden"},
+        breaks={"proc.masked-unreadable", "key.proc-keys-hidden"},
     ),
     "block-device": hole(f"--device={DISK}", breaks={"dev.nodes-closed"}),
     # Root without a capability is still the owner of root's processes and of the sysctls.
