@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from pytest_isolation.report import convert, diff, redact
 from pytest_isolation.suite.advise import command as advise
@@ -26,13 +28,27 @@ COMMANDS = "pytest_isolation.commands"
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The exit status of the command."""
-    parser = argparse.ArgumentParser(prog="pytest-isolation", description="Measures what isolates.")
-    commands = parser.add_subparsers(dest="command", required=True)
+    """Runs one command.  The exit status: 0, or what the command's page in docs/ says."""
+    modules = command_modules()
+    given = parser(modules).parse_args(argv)
+    status: int = modules[given.command].run(given) if given.command in modules else run_machine(given)
+    return status
+
+
+def command_modules() -> dict[str, Any]:
+    """Name of a command -> its module: ours, and those of other packages."""
     ours = {"diff": diff, "report": convert, "redact": redact, "advise": advise}
-    others = ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
-    for name, command in others.items():
-        command.add_arguments(commands.add_parser(name, help=command.HELP))
+    return ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
+
+
+def parser(modules: Mapping[str, Any]) -> argparse.ArgumentParser:
+    """The parser of the command line, with a sub-command for each module and for the virtual machines."""
+    parser = argparse.ArgumentParser(
+        prog="pytest-isolation", description="Works on reports of pytest --isolation, and measures in other systems."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, module in modules.items():
+        module.add_arguments(commands.add_parser(name, help=module.HELP))
     machine = commands.add_parser("docker-vm", help="a Docker daemon in a virtual machine, for as long as COMMAND runs")
     machine.add_argument("--memory", type=int, default=2048, metavar="MIB", help="of the machine (default: 2048)")
     machine.add_argument("--processors", type=int, default=2, metavar="N", help="of the machine (default: 2)")
@@ -45,9 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     root = commands.add_parser("in-root", help="`pytest --isolation ARGUMENT…` with the engines of a Debian release")
     root.add_argument("--suite", default="sid", metavar="SUITE", help="bookworm, trixie or sid (default: sid)")
     root.add_argument("program", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="of pytest: --box docker, ...")
-    given = parser.parse_args(argv)
-    status: int = others[given.command].run(given) if given.command in others else run_machine(given)
-    return status
+    return parser
 
 
 def run_machine(given: argparse.Namespace) -> int:
