@@ -1,7 +1,8 @@
 """MkDocs hook: puts into the site what the pages in docs/ link to outside docs/.
 
 README.md becomes the first page.  Any other linked file of the repository comes to `source/`: a Markdown file and a
-directory as a page, any other file as it is.  A report that is there in HTML is that one.  So each link of the site leads to a page of the site, and `mkdocs build --strict` checks each one.
+directory as a page, any other file as it is.  A report that is there in HTML is that one.  So each link of the site
+leads to a page of the site, and `mkdocs build --strict` checks each one.
 """
 
 from __future__ import annotations
