@@ -66,6 +66,14 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "action": "store_true", "dest": "isolation_pairs",
         "help": "measure every two of the --box beside each other, too (a run without --box does so by itself)",
     }),
+    ("--isolation-costs", {
+        "action": "store_true", "dest": "isolation_costs",
+        "help": "also measure what each box costs: time to start, memory, disk, processes, calls; some 15 s a box",
+    }),
+    ("--isolation-costs-boxes", {
+        "dest": "isolation_costs_boxes", "metavar": "N",
+        "help": "how many boxes of one at a time, at most, to see how start and memory grow (default: 10)",
+    }),
     ("--isolation-list", {
         "action": "store_true", "dest": "isolation_list",
         "help": "list boxes, whether they can run here and if not why, and guarantees; run nothing",

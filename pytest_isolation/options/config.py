@@ -47,6 +47,8 @@ class RunConfig:
     jobs: int | None = None
     """Processes that measure; None: twice as many as there are processors."""
     prove: bool = False
+    costs: int | None = None
+    """What each box costs, with so many boxes of one at a time at most; None: not measured."""
     pairs: bool = False
     """Every two boxes beside each other."""
     list: bool = False
@@ -98,6 +100,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         examples=_examples(options.get("isolation_examples")),
         jobs=_jobs(options.get("isolation_jobs")),
         prove=bool(options.get("isolation_prove")),
+        costs=_costs(options.get("isolation_costs"), options.get("isolation_costs_boxes")),
         pairs=bool(options.get("isolation_pairs")) or not options.get("isolation_boxes"),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
@@ -117,6 +120,7 @@ MEASURING = {
     "isolation_examples": "--isolation-examples",
     "isolation_jobs": "--isolation-jobs",
     "isolation_prove": "--isolation-prove",
+    "isolation_costs": "--isolation-costs",
     "isolation_pairs": "--isolation-pairs",
 }
 """What means nothing unless something is measured; --box and --isolation-require are the fixtures', too."""
@@ -262,6 +266,21 @@ def _jobs(given: str | None) -> int | None:
     if not re.fullmatch(r"[0-9]{1,3}", str(given), re.ASCII) or int(given) == 0:
         raise UsageError(f"--isolation-jobs {given!r}: expected a whole number above 0, for example 4; 1 is serial")
     return int(given)
+
+
+BOXES_OF_COSTS, MOST_BOXES = 10, 100
+
+
+def _costs(wanted: object, boxes: str | None) -> int | None:
+    if boxes is None:
+        return BOXES_OF_COSTS if wanted else None
+    if not wanted:
+        raise UsageError(f"--isolation-costs-boxes {boxes!r} is given without --isolation-costs; add it")
+    if not re.fullmatch(r"[0-9]{1,3}", str(boxes), re.ASCII) or not 1 <= int(boxes) <= MOST_BOXES:
+        raise UsageError(
+            f"--isolation-costs-boxes {boxes!r}: expected a whole number from 1 to {MOST_BOXES}, for example 50"
+        )
+    return int(boxes)
 
 
 def _examples(given: str | None) -> int | None:

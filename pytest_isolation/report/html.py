@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.guarantees.domains import title_of, words_of
 from pytest_isolation.guarantees.severity import TITLES, Severity
 from pytest_isolation.guarantees.verdicts import Control, Verdict
-from pytest_isolation.report import answer, given, pairs, summary, support
+from pytest_isolation.report import answer, costs, given, pairs, summary, support
 from pytest_isolation.report.cells import HELD, UNMEASURED, UNSUPPORTED, matrix, sign_of
 from pytest_isolation.report.doors import differences, doors_of, places
 from pytest_isolation.report.lines import cut
@@ -127,6 +127,12 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
             ("Could not be asked", summary.unsupported(run)),
             ("Hold unproven: no box on this machine could be the control", summary.unproven(run)),
         ],
+        costs=costs.table(run),
+        costs_said=(*costs.legend(run), *costs.notes(run), *costs.whys(run)),
+        charts=costs.charts(run),
+        chart_width=costs.WIDTH,
+        chart_line=costs.LINE,
+        chart_labels=costs.LABELS,
         boxes=[(box, summary.box_line(box), _spec(box.spec), summary.facts(box)) for box in run.boxes],
         given=given.together(run.boxes, whole=True),
         lacking=[f"{name}: {support.verdict(row)}" for name, row in support.missing(run).items()],

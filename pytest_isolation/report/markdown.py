@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.domains import title_of, words_of
-from pytest_isolation.report import answer, given, pairs, summary, support
+from pytest_isolation.report import answer, costs, given, pairs, summary, support
 from pytest_isolation.report.cells import Matrix, matrix
 from pytest_isolation.report.doors import differences, doors_of, named, places
 from pytest_isolation.report.why import lines as reasons
@@ -36,6 +36,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         *_pairs(run),
         *_broken(run),
         *_groups("Vacuous or inconclusive", summary.undecided(run)),
+        *_costs(run),
         *_boxes(run),
         *_given(run),
         *_accepted(run),
@@ -75,6 +76,15 @@ def _boxes(run: Run) -> Iterator[str]:
         said = [summary.box_line(box), *([f"do: {box.remedy}"] if box.remedy else []), *box.notes]
         rows.append([box.name, box.technology, spec, summary.facts(box), "; ".join(said)])
     yield table(["box", "technology", "spec", "facts", ""], rows)
+
+
+def _costs(run: Run) -> Iterator[str]:
+    found = costs.table(run)
+    if found is None:
+        return
+    yield "## What a box costs"
+    yield table(["", *found.columns], ([title, *cells] for _, title, cells in found.lines))
+    yield "\n".join(f"- {_line(one)}" for one in (*costs.legend(run), *costs.notes(run), *costs.whys(run)))
 
 
 def _given(run: Run) -> Iterator[str]:

@@ -7,17 +7,24 @@ from dataclasses import fields
 from enum import StrEnum
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
 
 class Row:
     """Base of dataclasses; a field that is a Python keyword is written with an underscore behind (`as_`)."""
 
     __slots__ = ()
+    SPARSE: ClassVar[frozenset[str]] = frozenset()
+    """Fields that the JSON has only where there is something in them: what not every run measures."""
 
     def to_json(self) -> dict[str, Any]:
         """Builtins only: what json.dumps and xdist's wire take."""
-        return {_key(field.name): plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
+        held = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        return {
+            _key(name): plain(value)
+            for name, value in held.items()
+            if name not in self.SPARSE or value not in (None, "", (), {})
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:

@@ -62,8 +62,28 @@ class HostFacts(Row):
 class Cost(Row):
     """A measured figure of a box; its key names the unit: `start_ms`, `memory_mib`."""
 
+    SPARSE = frozenset({"low", "high", "bare", "note"})
+
     median: float
     n: int
+    low: float | None = None
+    """The least of the n values, and the greatest."""
+    high: float | None = None
+    bare: float | None = None
+    """The least of a bare process of the host, measured in turn with the box: to be set beside `low`."""
+    note: str = ""
+    """What the figure is about: the names of the processes, for example."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Growth(Row):
+    """Several boxes of one spec at a time."""
+
+    boxes: int
+    start_ms: float
+    """The median of those that were started since the step before."""
+    memory_mib: float | None
+    """Of all of them, as the cost `memory_mib`; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +102,8 @@ class GivenRow(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxRow(Row):
+    SPARSE = frozenset({"lacking", "growth"})
+
     name: str
     technology: str
     spec: Mapping[str, Any]
@@ -100,6 +122,10 @@ class BoxRow(Row):
     """The audited submission whose service it is."""
     given: tuple[GivenRow, ...] | None = None
     """What of the host it was given; None where nobody looked: it was not started."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Under --isolation-costs: key of a cost -> why this box has no such figure."""
+    growth: tuple[Growth, ...] = ()
+    """Under --isolation-costs: one, five, ten boxes at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
-from pytest_isolation.report import support
+from pytest_isolation.report import costs, support
 from pytest_isolation.report.doors import differences, doors_of, places
 
 if TYPE_CHECKING:
@@ -141,7 +141,11 @@ def box_line(box: BoxRow) -> str:
     said = [box.version] if box.version else []
     if box.technology != box.name:
         said.insert(0, box.technology)
-    said += [f"{_cost(name)} {cost.median:g}{_unit(name)} (n = {cost.n})" for name, cost in box.costs.items()]
+    said += [
+        f"{_cost(name)} {cost.median:g}{_unit(name)} (n = {cost.n})"
+        for name, cost in box.costs.items()
+        if name == "start_ms" or not costs.asked(box)  # those have a table
+    ]
     return ", ".join(said) or "available"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.domains import words_of
 from pytest_isolation.guarantees.verdicts import Control, Verdict
-from pytest_isolation.report import answer, given, pairs, proof, summary, support
+from pytest_isolation.report import answer, costs, given, pairs, proof, summary, support
 from pytest_isolation.report.cells import matrix
 from pytest_isolation.report.doors import differences
 from pytest_isolation.report.grid import Grid, fitting
@@ -56,6 +56,7 @@ def render(run: Run, *, width: int = 100, color: bool = False, verbose: bool = F
         proof.accepted(run, width, paint) if verbose else [],
         _groups("vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run), width),
         *(_on_request(run, width, paint) if verbose else ()),
+        *_costs(run, width, paint),
         header(run, width=width),
         *_support(run, width, paint, verbose=verbose),
         [line for proof in summary.silent_proofs(run) for line in wrapped(f"proof: {proof}", width, "       ")],
@@ -146,6 +147,27 @@ def _given(run: Run, width: int) -> Iterator[str]:
     for names, lines in found:
         yield from wrapped(f"  {', '.join(names)}", width, "    ")
         yield from (part for line in lines for part in wrapped(f"      {line}", width, "        "))
+
+
+def _costs(run: Run, width: int, paint: Paint) -> Iterator[list[str]]:
+    """A line a figure, a column a box; then what the words mean, and which figures lack."""
+    found = costs.table(run)
+    if found is None:
+        return
+    first = max(len(title) for _, title, _ in found.lines)
+    cells = {name: [line[2][number] for line in found.lines] for number, name in enumerate(found.columns)}
+    widths = {name: max(len(name), *map(len, held)) + 2 for name, held in cells.items()}
+    for some in fitting(found.columns, widths, width - first):
+        head = f"{'what a box costs':<{first}}" + "".join(f"{name:>{widths[name]}}" for name in some)
+        yield [
+            paint(head, "bold"),
+            *(
+                f"{title:<{first}}" + "".join(f"{cells[name][number]:>{widths[name]}}" for name in some)
+                for number, (_, title, _) in enumerate(found.lines)
+            ),
+        ]
+    told = (*costs.legend(run), *costs.notes(run), *costs.whys(run))
+    yield [line for one in told for line in wrapped(f"  {one}", width, "    ")]
 
 
 def _doors(run: Run, width: int) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation.errors import BoxError, UsageError
+from pytest_isolation.errors import BoxError, IsolationError, UsageError
 from pytest_isolation.report.run import (
     GuaranteeRow,
     ResultRow,
@@ -28,6 +28,7 @@ from pytest_isolation.suite.support import of_this_host
 
 if TYPE_CHECKING:
     from pytest_isolation.guarantees.expect import Key
+    from pytest_isolation.suite.costs.measure import Measured
     from pytest_isolation.suite.session import Session
 
 
@@ -54,6 +55,7 @@ class Gatherer:
         self._partial = Partial(session.options.reports)
         self._kept: set[str] = set()
         """Boxes that the partial report knows."""
+        self._costs: dict[str, Measured] = {}
         self._support: tuple[SupportRow, ...] = ()
         self._technologies: tuple[TechnologyRow, ...] = ()
 
@@ -146,6 +148,7 @@ class Gatherer:
                     one.knowing(self._measured.get(one.spec.name)),
                     self._starts.get(one.spec.name, []),
                     self._notes.get(one.spec.name, []) + self._shut_doors(one),
+                    self._costs.get(one.spec.name),
                 )
                 for one in self._chosen()
             ),
@@ -235,6 +238,18 @@ class Gatherer:
             self._run_notes += unwritten
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self._exit = int(session.exitstatus)
+
+    def measure_costs(self, boxes: int) -> None:
+        """What the boxes that could be measured cost; `boxes`: of one at a time, at most."""
+        from pytest_isolation.suite.costs.measure import measure
+
+        specs = [one.spec for one in self._chosen() if one.available]
+        try:
+            measure(specs, boxes=boxes, tell=self._session.progress.says, into=self._costs)
+        except KeyboardInterrupt:
+            self._run_notes.append("interrupted while costs were measured: those of the last boxes are missing")
+        except (IsolationError, OSError) as error:
+            self._run_notes.append(f"costs were not measured: {' '.join(str(error).split())}")
 
     def _look_at_the_kernel(self) -> None:
         """Host support, unless nobody would see it: boxes were named, all are there, and no report is written."""

@@ -16,6 +16,7 @@ from pytest_isolation.suite.boxes import Chosen
 
 if TYPE_CHECKING:
     from pytest_isolation.guarantees.guarantee import Guarantee
+    from pytest_isolation.suite.costs.measure import Measured
 
 
 def host_facts() -> HostFacts:
@@ -53,7 +54,8 @@ def guarantee_row(promise: Guarantee) -> GuaranteeRow:
     )
 
 
-def box_row(chosen: Chosen, starts: list[float], notes: list[str]) -> BoxRow:
+def box_row(chosen: Chosen, starts: list[float], notes: list[str], measured: Measured | None = None) -> BoxRow:
+    """`starts`: milliseconds of those of the run's rows; `measured`: under --isolation-costs, which has its own."""
     costs = {"start_ms": Cost(median=round(statistics.median(starts), 1), n=len(starts))} if starts else {}
     facts = {key: value for key, value in chosen.facts.items() if key not in ("version", "given")}
     return BoxRow(
@@ -65,9 +67,11 @@ def box_row(chosen: Chosen, starts: list[float], notes: list[str]) -> BoxRow:
         reason=chosen.reason,
         remedy=chosen.remedy,
         cause=chosen.cause,
-        costs=costs,
+        costs=costs | (measured.costs if measured is not None else {}),
         notes=tuple(notes),
         given=_given(chosen.facts.get("given")),
+        lacking=measured.lacking if measured is not None else {},
+        growth=tuple(measured.growth) if measured is not None else (),
     )
 
 

@@ -452,9 +452,18 @@ class Session:
         else:
             self.gatherer.add_process(told)
         if not self.only_collects and not self.is_worker:
+            self._measure_costs(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
             self.gatherer.finish(session)
         yield
         self.close()
+
+    def _measure_costs(self, *, interrupted: bool) -> None:
+        """After all rows, when no box of theirs stands: no verdict depends on it, and no row disturbs a figure."""
+        if self.options.costs is None or interrupted:
+            return
+        if self._pool is not None:
+            self._pool.close()
+        self.gatherer.measure_costs(self.options.costs)
 
 
 def _interrupt(number: int, frame: object) -> None:

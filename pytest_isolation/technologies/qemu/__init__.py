@@ -107,6 +107,7 @@ class Qemu:
             "measured": {"accel": "kvm" if vm.monitor.kvm() else "tcg"},
             "environment": launcher.environment(spec),
             "notes": notes,
+            "image files": (machine.kernel.path,),
         }
         if group is not None and group.has("memory"):
             facts["memory_overhead"] = group.memory_bytes()

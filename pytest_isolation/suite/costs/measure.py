@@ -1,0 +1,271 @@
+"""What each box of a run costs, measured when its rows are: nothing else of the run is working then.
+
+A box has BUDGET_S seconds, spent in this order: what it costs its programs, its starts one by one, and several of it at
+a time.  What there is no time left for says so in place of its figure.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+
+import psutil
+
+from pytest_isolation.boxes.box import Box
+from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import IsolationError
+from pytest_isolation.report.costs import KEYS
+from pytest_isolation.report.run import Cost, Growth
+from pytest_isolation.suite.costs import host, inside
+from pytest_isolation.technologies.pool import Pool
+
+BUDGET_S = 25.0
+STARTS_S, GROWTH_S = 12.0, 20.0
+"""By when the starts, and the box of boxes, must have begun their last one."""
+SAMPLES = 9
+STARTS = 7
+FEWEST = 2
+STEPS = (1, 5, 10, 20, 30, 40, 50, 75, 100)
+SPARE = 1 << 30
+"""Memory of the host that boxes at a time must leave."""
+DAEMONS = {"docker": ("dockerd", "containerd")}
+"""Technology -> processes of the host that serve every box of it and grow with their number."""
+ENDINGS = 3
+
+ATTACHED = "its owner started it: to start and end it is not ours to try"
+ELSEWHERE = "it runs on another machine, whose processes are not to be seen from here"
+NO_TIME = f"a box has {BUDGET_S:g} s for its costs, and they were over"
+
+
+@dataclass(slots=True)
+class Measured:
+    """Of one box; `lacking`: key of KEYS -> why there is no such figure."""
+
+    costs: dict[str, Cost] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
+    growth: list[Growth] = field(default_factory=list)
+
+    def add(self, key: str, values: Iterable[float], *, bare: float | None = None, note: str = "") -> None:
+        """A figure, of values in the key's unit."""
+        found = sorted(values)
+        if found:
+            self.costs[key] = Cost(
+                median=_short(statistics.median(found)),
+                n=len(found),
+                low=_short(found[0]),
+                high=_short(found[-1]),
+                bare=None if bare is None else _short(bare),
+                note=note,
+            )
+
+    def lack(self, why: str, *keys: str) -> None:
+        for key in keys:
+            if key not in self.costs:
+                self.lacking.setdefault(key, why)
+
+
+def measure(specs: Iterable[BoxSpec], *, boxes: int, tell: Callable[[str], None], into: dict[str, Measured]) -> None:
+    """The costs of each box, by its name, into `into` as soon as they are known: it may be interrupted.
+
+    `boxes`: how many of one at a time at most.  `tell`: a line for a person.  Starts boxes of its own, and ends them;
+    what a box refuses is said in place of a figure.  Raises IsolationError where no bare process can be started.
+    """
+    lifetime = Lifetime()
+    pool = Pool(lifetime)
+    try:
+        bare = pool.launch(BoxSpec(technology="host", name="bare"))
+        for spec in specs:
+            tell(f"measuring what {spec.name} costs, {BUDGET_S:g} s at most")
+            into[spec.name] = _Costs(spec, pool, lifetime, bare, boxes).found()
+    finally:
+        pool.close()
+        lifetime.close()
+
+
+class _Costs:
+    def __init__(self, spec: BoxSpec, pool: Pool, lifetime: Lifetime, bare: Box, boxes: int) -> None:
+        self.spec = replace(spec, door="start") if spec.door == "both" else spec
+        self.pool, self.lifetime, self.bare, self.boxes = pool, lifetime, bare, boxes
+        self.began = time.monotonic()
+        self.measured = Measured()
+
+    def found(self) -> Measured:
+        try:
+            with ExitStack() as undo:
+                began = time.perf_counter()
+                box = self.pool.launch(self.spec)
+                undo.callback(box.close)
+                box.proc.getpid()
+                if not self.spec.attached:
+                    self.measured.add("first_start_ms", [(time.perf_counter() - began) * 1e3])
+                self._inside(box)
+                here = box.parts.ground is HERE
+            if self.spec.attached:
+                self.measured.lack(ATTACHED, *KEYS)
+            else:
+                self._starts(here)
+                self._growth(here)
+        except (IsolationError, OSError, psutil.Error) as error:
+            self.measured.lack(" ".join(str(error).split()) or type(error).__name__, *KEYS)
+        self.measured.lack(NO_TIME, *KEYS)
+        return self.measured
+
+    def _spent(self, seconds: float) -> bool:
+        return time.monotonic() - self.began > seconds
+
+    # -- for its programs ----------------------------------------------------------------
+
+    def _inside(self, box: Box) -> None:
+        steps = {"box": 0.0, "bare": 0.0}
+        trips = {"box": inside.round_trip(box.proc), "bare": inside.round_trip(self.bare.proc)}
+        for figure in inside.FIGURES:
+            try:
+                with ExitStack() as undo:
+                    sides = {
+                        name: inside.Sampler(figure.prepare(one, undo), trips[name], steps[name])
+                        for name, one in (("bare", self.bare), ("box", box))
+                    }
+                    taken: dict[str, list[float]] = {name: [] for name in sides}
+                    for _ in range(SAMPLES):  # in turn: a busy moment of the machine is everybody's
+                        for name, one in sides.items():
+                            taken[name].append(one.sample())
+            except (IsolationError, OSError) as error:
+                if not box.alive:
+                    raise
+                self.measured.lack(" ".join(str(error).split()), figure.key)
+                continue
+            if figure.key == "compute_ns":
+                steps = {name: min(values) for name, values in taken.items()}
+            bare = min(taken["bare"]) * figure.scale
+            self.measured.add(figure.key, [value * figure.scale for value in taken["box"]], bare=bare)
+
+    # -- one by one ----------------------------------------------------------------------
+
+    def _starts(self, here: bool) -> None:
+        starts: list[float] = []
+        ends: list[float] = []
+        kernel: list[float] = []
+        disks: list[host.Disk] = []
+        seen: list[dict[host.Known, host.Seen]] = []
+        names: Counter[str] = Counter()
+        while len(starts) < STARTS and (len(starts) < FEWEST or not self._spent(STARTS_S)):
+            if self._spent(BUDGET_S - self._needed(starts, ends)) and starts:
+                break
+            before = host.processes()
+            taken = host.room(self.lifetime.directory)
+            began = time.perf_counter()
+            box = self.pool.launch(self.spec)
+            try:
+                box.proc.getpid()
+                starts.append((time.perf_counter() - began) * 1e3)
+                if here:
+                    seen.append(host.looked_at(host.of_box(host.processes() - before, box)))
+                    names += Counter(one.name for one in seen[-1].values())
+                if box.parts.group is not None and (used := host.kernel_bytes(box.parts.group)) is not None:
+                    kernel.append(used / host.MIB)
+                if here and not disks:
+                    disks.append(host.disk(box, self.lifetime, taken))
+            finally:
+                began = time.perf_counter()
+                box.close()
+            ends.append((time.perf_counter() - began) * 1e3)
+        found = self.measured
+        found.add("start_ms", starts)
+        found.add("end_ms", ends)
+        found.add("boxes_per_s", [1e3 * len(starts) / (sum(starts) + sum(ends))], note="one after another")
+        if not here:
+            found.lack(ELSEWHERE, "processes", "memory_mib", "disk_image_mib", "disk_layer_mib", "disk_box_mib")
+        elif all(seen):
+            words = ", ".join(f"{name}" if most == 1 else f"{most} {name}" for name, most in _each(names, len(seen)))
+            found.add("processes", [len(one) for one in seen], note=words)
+            sums = [[each.pss for each in one.values()] for one in seen]
+            if any(pss is None for one in sums for pss in one):
+                found.lack("a process of it belongs to another user, and its memory is not ours to read", "memory_mib")
+            else:
+                found.add("memory_mib", [sum(pss or 0 for pss in one) / host.MIB for one in sums])
+        else:
+            found.lack("no process of this host came with it that is known to be its", "processes", "memory_mib")
+        if kernel:
+            found.add("kernel_mib", kernel)
+        found.lack("no control group of its own that counts the kernel's memory is to be seen here", "kernel_mib")
+        for one in disks:
+            for key, value in (("image", one.image), ("layer", one.layer), ("box", one.box)):
+                if isinstance(value, str):
+                    found.lack(value, f"disk_{key}_mib")
+                else:
+                    found.add(f"disk_{key}_mib", [value / host.MIB])
+
+    def _needed(self, starts: list[float], ends: list[float]) -> float:
+        """Seconds that one more box takes, to be begun in time."""
+        return (max(starts, default=0) + max(ends, default=0)) / 1e3
+
+    # -- many at a time ------------------------------------------------------------------
+
+    def _growth(self, here: bool) -> None:
+        """How start and memory grow with the number of boxes that stand."""
+        daemons = DAEMONS.get(self.spec.technology, ()) if here else ()
+        served = _pss(host.named(daemons))
+        theirs: set[host.Known] = set()
+        boxes: list[Box] = []
+        starts: list[float] = []
+        grown: int | None = None
+        stopped = ""
+        try:
+            for step in (one for one in STEPS if one <= self.boxes):
+                while len(boxes) < step and not stopped:
+                    if self._spent(GROWTH_S):
+                        stopped = NO_TIME
+                    elif psutil.virtual_memory().available < SPARE:
+                        stopped = f"{SPARE >> 30} GiB of this host's memory are to be left"
+                    else:
+                        before = host.processes()
+                        began = time.perf_counter()
+                        boxes.append(box := self.pool.launch(self.spec))
+                        box.proc.getpid()
+                        starts.append((time.perf_counter() - began) * 1e3)
+                        if here:
+                            theirs |= host.of_box(host.processes() - before, box)
+                if stopped:
+                    break
+                total = _pss(host.looked_at(theirs)) if theirs else None
+                self.measured.growth.append(
+                    Growth(
+                        boxes=step,
+                        start_ms=_short(statistics.median(starts)),
+                        memory_mib=None if total is None else _short(total / host.MIB),
+                    )
+                )
+                starts = []
+            if boxes and daemons and served is not None and (now := _pss(host.named(daemons))) is not None:
+                grown = max(0, now - served) // len(boxes)
+        finally:
+            with ThreadPoolExecutor(ENDINGS if here else 1) as threads:
+                list(threads.map(Box.close, boxes))
+        if grown is not None and served:
+            self.measured.add("daemon_mib", [grown / host.MIB], note=f"{', '.join(daemons)}; {len(boxes)} boxes stood")
+        self.measured.lack("no daemon of this host serves all of its boxes", "daemon_mib")
+        if stopped:
+            self.measured.lacking["growth"] = f"{len(boxes)} boxes at a time: {stopped}"
+
+
+def _pss(seen: dict[host.Known, host.Seen]) -> int | None:
+    """Of all of them; None where one of them is not ours to read."""
+    found = [one.pss for one in seen.values()]
+    return None if any(pss is None for pss in found) else sum(pss or 0 for pss in found)
+
+
+def _each(names: Counter[str], rounds: int) -> list[tuple[str, int]]:
+    """(name, how many a box), those of which there is one in half of the rounds."""
+    return sorted((name, round(number / rounds)) for name, number in names.items() if round(number / rounds))
+
+
+def _short(value: float) -> float:
+    """Four digits that mean something."""
+    return float(f"{value:.4g}")
