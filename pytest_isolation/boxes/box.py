@@ -70,7 +70,7 @@ class Unlike:
 
 
 @dataclass(slots=True)
-class Parts:
+class BoxHandle:
     """What a technology hands over about the box it started."""
 
     agent: Agent
@@ -113,7 +113,7 @@ class Box:
     it is a view of; ending the view ends only what entered for it.
     """
 
-    def __init__(self, spec: BoxSpec, parts: Parts, *, view_of: Box | None = None) -> None:
+    def __init__(self, spec: BoxSpec, parts: BoxHandle, *, view_of: Box | None = None) -> None:
         self.spec, self.parts = spec, parts
         self.launch: Callable[[BoxSpec], Box] | None = view_of.launch if view_of else None
         """Set by whoever owns the box: how another one is started."""

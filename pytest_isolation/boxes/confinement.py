@@ -6,10 +6,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Parts
+    from pytest_isolation.boxes.box import BoxHandle
 
 
-def confinement(parts: Parts) -> dict[str, Any]:
+def confinement(parts: BoxHandle) -> dict[str, Any]:
     """`capabilities` (effective: all, none or how many), `seccomp_filters`, `no_new_privileges`, `lsm_label`.
 
     Empty where the host has no number for that process.  Source: proc_pid_status(5), proc_pid_attr(5).

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
-from pytest_isolation.boxes.box import Box, Completed, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle, Completed
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, UsageError
 from pytest_isolation.machines.recipe import Recipe, image
@@ -58,7 +58,7 @@ class DockerMachine:
 
     def __init__(self, vm: Vm, address: str, close: Callable[[], None]) -> None:
         self.vm, self.address, self.close = vm, address, close
-        self.box = Box(BoxSpec(technology="qemu", name="machine"), Parts(vm.agent, shares_kernel=False))
+        self.box = Box(BoxSpec(technology="qemu", name="machine"), BoxHandle(vm.agent, shares_kernel=False))
 
     def run(
         self,

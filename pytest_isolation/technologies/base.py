@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import Unavailable, UsageError
@@ -43,10 +43,10 @@ def refuse_lacking(spec: BoxSpec, *fields: str) -> None:
         )
 
 
-def start_box(spec: BoxSpec, start: Callable[[ExitStack], Parts]) -> Box:
+def start_box(spec: BoxSpec, start: Callable[[ExitStack], BoxHandle]) -> Box:
     """What `start` starts, as a box of `spec`; how long that took is measured here.
 
-    The stack it is handed takes what ends a part of the box, from Parts.enter later on too.  It is unwound at the box's
+    The stack it is handed takes what ends a part of the box, from BoxHandle.enter later on too.  It is unwound at the box's
     end, or at once when the start fails.
     """
     began = time.perf_counter()
@@ -133,7 +133,7 @@ class Technology(Protocol):
 
     @property
     def doors(self) -> tuple[str, ...]:
-        """The ways into a box: ("start",), or ("start", "exec") when Parts.enter comes into a running one.
+        """The ways into a box: ("start",), or ("start", "exec") when BoxHandle.enter comes into a running one.
 
         ("exec",) when somebody else has started it.
         """

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, Weakenings, drop, expose, lossy, share
@@ -98,7 +98,7 @@ class Bubblewrap:
         self.check_available(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
         programs = program.Programs(group, undo, spec.caller)
         start = _Start(spec, lifetime, programs.proc, undo)
@@ -106,7 +106,7 @@ class Bubblewrap:
         pid = programs.start(argv, env=[], prepare=start.leak)
         agent = programs.hello("bwrap")
         undo.callback(agent.close)
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=program.last_descendant(pid),
             group=group,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.weakenings import LIMITS, Weakenings, drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported
@@ -72,11 +72,11 @@ class Cgroup:
             raise Unsupported("a control group has no image, no root of its own to make read-only, and no volumes")
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         start = _Start(spec, lifetime, undo)
         agent, pid = start.process(joins=True)
         undo.callback(agent.close)
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=pid,
             group=start.group,

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.agent.shortcuts import must
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
@@ -55,7 +55,7 @@ class Chroot:
             raise Unsupported("chroot(2) mounts nothing: it has no read-only root and no volumes")
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
         pipes = Pipes()
         undo.callback(pipes.close)
@@ -72,7 +72,7 @@ class Chroot:
         agent = launcher.hello(pipes)
         undo.callback(agent.close)
         undo.callback(child.end)
-        return Parts(agent=agent, init_pid=child.pid, group=group, root=root)
+        return BoxHandle(agent=agent, init_pid=child.pid, group=group, root=root)
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError, Cause, Unavailable, Unsupported, UsageError
@@ -67,7 +67,7 @@ class Command:
         self._check(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         words = _words(spec)
         agent_path = os.fspath(agent_binary())
         argv = [word.replace(AGENT, agent_path) for word in words]
@@ -89,7 +89,7 @@ class Command:
             ) from None
         undo.callback(agent.close)
         init = _agent_below(pid)
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=init,
             # A command may have put the box in a group of its own making, which we cannot name.

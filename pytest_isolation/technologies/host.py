@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
@@ -46,7 +46,7 @@ class Host:
             raise Unsupported(f"this user cannot start a process as {spec.uid}:{spec.gid}", cause=NOT_ROOT)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         group = new_groups(spec, lifetime, Limits(), undo)
         try:
             local = start_local(
@@ -62,7 +62,7 @@ class Host:
         spec.caller.bring_key(local.proc)
         if group is not None:
             group.add(local.pid)
-        return Parts(agent=local.agent, init_pid=local.pid, group=group, root=Path("/"))
+        return BoxHandle(agent=local.agent, init_pid=local.pid, group=group, root=Path("/"))
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import IMAGE_LOSSES, Weakenings, drop, lossy, share
@@ -119,7 +119,7 @@ class Nspawn:
         self.check_available(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
         machine = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         lifetime.register("directory", os.fspath(STATE / machine))
@@ -134,7 +134,7 @@ class Nspawn:
         pid = programs.start(argv, env=env)
         agent = programs.hello("systemd-nspawn")
         undo.callback(agent.close)
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=program.last_descendant(pid),
             group=group,

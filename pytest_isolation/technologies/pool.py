@@ -26,9 +26,9 @@ class Pool:
         """`announce` is told of every start before it."""
         self.lifetime = lifetime
         self.notes: dict[str, list[str]] = {}
-        """What a reader of a box's results must know, by the box's name: Parts.facts["notes"]."""
+        """What a reader of a box's results must know, by the box's name: BoxHandle.facts["notes"]."""
         self.measured: dict[str, dict[str, Any]] = {}
-        """Facts that only a running box can tell, by its name: its first process', and Parts.facts["measured"]."""
+        """Facts that only a running box can tell, by its name: its first process', and BoxHandle.facts["measured"]."""
         self._announce = announce or (lambda _: None)
         self._ending = Ending(lifetime.resists)
         self.starts: dict[str, list[float]] = {}

@@ -8,14 +8,14 @@ from typing import Any, cast
 import pytest
 
 from pytest_isolation.agent.client import Agent
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.ground import Here
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.technologies.ending import MOST, Ending
 
 
 def _box(close: Any, **more: Any) -> Box:
-    return Box(BoxSpec(technology="namespaces"), Parts(cast(Agent, object()), close=close, **more))
+    return Box(BoxSpec(technology="namespaces"), BoxHandle(cast(Agent, object()), close=close, **more))
 
 
 def test_whoever_ends_a_box_does_not_wait_for_it_and_the_run_does() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_isolation.agent.client import Agent
-from pytest_isolation.boxes.box import Parts
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies.base import start_box
@@ -21,10 +21,10 @@ def test_what_is_given_to_the_stack_later_ends_with_the_box() -> None:
     ended: list[str] = []
     kept: list[Any] = []
 
-    def start(undo: Any) -> Parts:
+    def start(undo: Any) -> BoxHandle:
         undo.callback(ended.append, "first")
         kept.append(undo)
-        return Parts(cast(Agent, _Agent()))
+        return BoxHandle(cast(Agent, _Agent()))
 
     box = start_box(BoxSpec(technology="host"), start)
     kept[0].callback(ended.append, "later")
@@ -41,9 +41,9 @@ def test_a_failure_undoes_what_was_done(fails_in: str) -> None:
     def refuse() -> Agent:
         raise BoxError(f"{fails_in} failed")
 
-    def start(undo: Any) -> Parts:
+    def start(undo: Any) -> BoxHandle:
         undo.callback(ended.append, "first")
-        return Parts(refuse() if fails_in == "the start" else cast(Agent, _Agent()), enter=refuse)
+        return BoxHandle(refuse() if fails_in == "the start" else cast(Agent, _Agent()), enter=refuse)
 
     with pytest.raises(BoxError, match=f"{fails_in} failed"):
         start_box(BoxSpec(technology="namespaces", door="exec"), start)

@@ -10,7 +10,7 @@ import platform
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import HOLDS, Box, Parts, Unlike
+from pytest_isolation.boxes.box import HOLDS, Box, BoxHandle, Unlike
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.attach import likeness, target
@@ -66,11 +66,11 @@ class Attach:
         lend.check_as_it_is(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         found = target.find(spec)
         joining = Joining(found, undo)
         agent = joining.run()
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=found.pid,
             group=found.group(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.ground import remove_directory
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError
@@ -75,12 +75,12 @@ class Docker:
         self.check_available(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         make = attach.Attached if spec.attached else Start
         start = make(daemons.connect(spec.option("host")), spec, lifetime, undo)
         with neighbours.or_unsupported(spec), daemons.explained(f"starting {spec.id}"):
             agent = start.run()
-        return Parts(
+        return BoxHandle(
             agent=agent,
             ground=start.ground,
             init_pid=start.pid if start.shares_kernel else None,

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class Start:
-    """`pid`, `group`, `root`, `volumes`, `asked`, `address` and `facts` are for the box's Parts, after run()."""
+    """`pid`, `group`, `root`, `volumes`, `asked`, `address` and `facts` are for the box's BoxHandle, after run()."""
 
     def __init__(self, daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo

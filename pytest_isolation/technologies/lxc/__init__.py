@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, program
@@ -83,10 +83,10 @@ class Lxc:
         self.check_available(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         container = Container(spec, lifetime, undo)
         agent = container.start()
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=container.pid,
             group=container.group,

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
@@ -63,10 +63,10 @@ class Namespaces:
         self.check_available(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         start = Start(spec, lifetime, undo)
         agent = start.run()
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=start.pid,
             group=start.group,

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     CONFIGURATION_LOSSES,
@@ -141,10 +141,10 @@ class OciRuntime:
         self.check_available(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         container = Container(self, spec, lifetime, undo)
         agent = container.start()
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=container.pid if self.shares_kernel else None,
             group=container.group,

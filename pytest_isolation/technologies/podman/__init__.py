@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.technologies import lend, neighbours
 from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
@@ -68,12 +68,12 @@ class Podman:
         self.check_available(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         make = attach.Attached if spec.attached else Start
         start = make(engine_for(spec), spec, lifetime, undo)
         with neighbours.or_unsupported(spec):
             agent = start.run()
-        return Parts(
+        return BoxHandle(
             agent=agent,
             init_pid=start.pid,
             group=start.group,

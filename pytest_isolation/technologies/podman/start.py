@@ -46,7 +46,7 @@ FEW_IDS = Cause(
 
 
 class Start:
-    """`pid`, `group`, `root`, `volumes`, `asked`, `address` and `facts` are for the box's Parts, after run()."""
+    """`pid`, `group`, `root`, `volumes`, `asked`, `address` and `facts` are for the box's BoxHandle, after run()."""
 
     def __init__(self, engine: Engine, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.engine, self.spec, self.lifetime, self.undo = engine, spec, lifetime, undo

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, Parts
+from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
@@ -96,7 +96,9 @@ class Qemu:
         notes = [note] if note else []
         return start_box(spec, lambda undo: self._parts(spec, machine, notes, lifetime, undo))
 
-    def _parts(self, spec: BoxSpec, machine: Machine, notes: list[str], lifetime: Lifetime, undo: ExitStack) -> Parts:
+    def _parts(
+        self, spec: BoxSpec, machine: Machine, notes: list[str], lifetime: Lifetime, undo: ExitStack
+    ) -> BoxHandle:
         limits = launcher.limits_of(spec)
         group = launcher.new_groups(spec, lifetime, Limits(cpus=limits.cpus), undo)
         vm = start(machine, lifetime, group=group, caller=spec.caller)
@@ -111,7 +113,7 @@ class Qemu:
         }
         if group is not None and group.has("memory"):
             facts["memory_overhead"] = group.memory_bytes()
-        return Parts(agent=agent, group=group, shares_kernel=False, facts=facts)
+        return BoxHandle(agent=agent, group=group, shares_kernel=False, facts=facts)
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

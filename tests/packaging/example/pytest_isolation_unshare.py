@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pytest_isolation.boxes.box import Parts
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import share
 from pytest_isolation.errors import Unavailable, Unsupported
@@ -48,7 +48,7 @@ class Unshare:
         pid = programs.start([*argv, f"--root={root}", agent_path, "-d"], env=launcher.environment(spec))
         agent = programs.hello("unshare")
         undo.callback(agent.close)
-        return Parts(agent, init_pid=program.last_descendant(pid), group=group, root=root)
+        return BoxHandle(agent, init_pid=program.last_descendant(pid), group=group, root=root)
 
     def clean(self, kind, handle):
         return False  # it registers nothing that the run does not remove by itself
