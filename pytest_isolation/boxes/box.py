@@ -53,20 +53,20 @@ VIOLATED, HOLDS = frozenset({"violated"}), frozenset({"holds"})
 
 
 @dataclass(frozen=True, slots=True)
-class Unlike:
+class Discrepancy:
     """A way in which our process in somebody else's box is not as the box's own are.
 
-    `spoils`: the verdicts that it takes away from the `guarantees`, which are ids with * for any text.
+    `invalidates`: the verdicts that it takes away from the `guarantees`, which are ids with * for any text.
     `rests_on`: instead of them, the property that is not alike; the domains of guarantees say which rest on it.
     """
 
     what: str
     guarantees: tuple[str, ...] = ("*",)
-    spoils: frozenset[str] = VIOLATED | HOLDS
+    invalidates: frozenset[str] = VIOLATED | HOLDS
     rests_on: str = ""
 
-    def spoiling(self, guarantee: str, verdict: str) -> bool:
-        return verdict in self.spoils and any(fnmatchcase(guarantee, pattern) for pattern in self.guarantees)
+    def invalidates_verdict(self, guarantee: str, verdict: str) -> bool:
+        return verdict in self.invalidates and any(fnmatchcase(guarantee, pattern) for pattern in self.guarantees)
 
 
 @dataclass(slots=True)
@@ -91,10 +91,10 @@ class BoxHandle:
     """The limits that the engine's own record says the box was asked to have; None: its spec says so."""
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
-    unlike: tuple[Unlike, ...] = ()
-    unseen: tuple[Unlike, ...] = ()
+    unlike: tuple[Discrepancy, ...] = ()
+    unseen: tuple[Discrepancy, ...] = ()
     """Ways in which nobody can see whether our process is as the box's own are."""
-    beside: tuple[Unlike, ...] = ()
+    beside: tuple[Discrepancy, ...] = ()
     """Ways in which the box beside this one is not as its real neighbours are."""
     facts: dict[str, Any] = field(default_factory=dict)
     """`agent`: its path in the box when that is not /agent; the rest is the technology's."""

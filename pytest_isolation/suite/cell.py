@@ -130,7 +130,7 @@ def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
     verdict = "holds" if ran.violation is None else "violated"
     unlike = [*box.parts.unlike, *box.parts.unseen, *box.parts.beside]
     known = [replace(one, guarantees=rests_on(one.rests_on)) if one.rests_on else one for one in unlike]
-    spoiling = [one.what for one in known if one.spoiling(promise.id, verdict)]
+    spoiling = [one.what for one in known if one.invalidates_verdict(promise.id, verdict)]
     if not spoiling:
         return ran
     seen = "it held for" if verdict == "holds" else "it was broken by"

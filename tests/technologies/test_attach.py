@@ -16,7 +16,7 @@ import pytest
 
 from pytest_isolation import Box, BoxError, Unsupported, UsageError
 from pytest_isolation.agent.client import Program
-from pytest_isolation.boxes.box import HOLDS, VIOLATED, Unlike
+from pytest_isolation.boxes.box import HOLDS, VIOLATED, Discrepancy
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, start_local
 from pytest_isolation.options.boxes import parse
@@ -261,7 +261,7 @@ def test_what_breaks_without_the_filter_is_not_held_against_the_box() -> None:
         assert tracer.proc.ptrace(PTRACE_SEIZE, pid).ok
         with attached(f"attach:pid={pid}") as box:
             (one,) = box.parts.unlike
-            assert one.spoils == VIOLATED
+            assert one.invalidates == VIOLATED
             assert "another tracer" in one.what
             assert box.proc.unshare(0x1000_0000).ok, "our process has no filter"
         rows = measured({"box": f"attach:pid={pid}"}, "mnt.userns-mount-denied", "mnt.open-by-handle-denied")
@@ -275,14 +275,16 @@ def test_what_breaks_without_the_filter_is_not_held_against_the_box() -> None:
 def test_what_holds_for_want_of_an_answer_is_not_held_for_the_box() -> None:
     with filtered(0x7FC0_0000) as theirs, attached(f"attach:pid={theirs.pid}") as box:
         (one,) = box.parts.unlike
-        assert one.spoils == HOLDS
+        assert one.invalidates == HOLDS
         assert "SECCOMP_RET_USER_NOTIF" in one.what
 
 
 def test_limits_above_what_we_may_set_are_said() -> None:
     theirs = {"limits": {"open files": (10, 100)}, "CapEff": 0b110, "seccomp": ("2", "1"), "user ids": ["0"]}
     ours = {"limits": {"open files": (10, 50)}, "CapEff": 0b011, "seccomp": ("0", "0"), "user ids": ["0"]}
-    found = {(one.rests_on, one.spoils) for one in likeness.compare(theirs, ours, {"limits": "no CAP_SYS_RESOURCE"})}
+    found = {
+        (one.rests_on, one.invalidates) for one in likeness.compare(theirs, ours, {"limits": "no CAP_SYS_RESOURCE"})
+    }
     assert found == {("limits", HOLDS | VIOLATED), ("", HOLDS), ("", VIOLATED)}
 
 
@@ -291,16 +293,16 @@ def test_another_label_of_the_security_module_spoils_every_verdict() -> None:
     theirs, ours = {"LSM label": "docker-default (enforce)"}, {"LSM label": "unconfined"}
     (one,) = likeness.compare(theirs, ours, {})
     assert one.what == "its LSM label could not be reproduced: docker-default (enforce), and ours unconfined"
-    assert one.spoiling("pid.init-is-one", "holds")
-    assert one.spoiling("mnt.mount-denied", "violated")
+    assert one.invalidates_verdict("pid.init-is-one", "holds")
+    assert one.invalidates_verdict("mnt.mount-denied", "violated")
     assert list(likeness.compare(theirs, theirs, {})) == []
 
 
 def test_a_spoiled_verdict_is_unsupported() -> None:
-    only = Unlike("x", ("cg.*",), VIOLATED)
-    assert only.spoiling("cg.mem.enforced", "violated")
-    assert not only.spoiling("cg.mem.enforced", "holds")
-    assert not only.spoiling("pid.init-is-one", "violated")
+    only = Discrepancy("x", ("cg.*",), VIOLATED)
+    assert only.invalidates_verdict("cg.mem.enforced", "violated")
+    assert not only.invalidates_verdict("cg.mem.enforced", "holds")
+    assert not only.invalidates_verdict("pid.init-is-one", "violated")
 
 
 # -- what cannot be attached -------------------------------------------------------------

@@ -126,5 +126,5 @@ def test_beside_a_process_nothing_holds_that_is_about_a_neighbour() -> None:
     """What its neighbours share with it is recorded nowhere: a plain box may break it, and not show that it holds."""
     about = {promise.id for promise, test in CHECKS.values() if meets_a_sibling(test) and not promise.box}
     assert about == set(attach.NEIGHBOURS.guarantees)
-    assert attach.NEIGHBOURS.spoiling("net.bridge-icc", "holds")
-    assert not attach.NEIGHBOURS.spoiling("net.bridge-icc", "violated")
+    assert attach.NEIGHBOURS.invalidates_verdict("net.bridge-icc", "holds")
+    assert not attach.NEIGHBOURS.invalidates_verdict("net.bridge-icc", "violated")

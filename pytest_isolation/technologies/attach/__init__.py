@@ -10,7 +10,7 @@ import platform
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import HOLDS, Box, BoxHandle, Unlike
+from pytest_isolation.boxes.box import HOLDS, Box, BoxHandle, Discrepancy
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.technologies import lend
 from pytest_isolation.technologies.attach import likeness, target
@@ -34,7 +34,7 @@ ABOUT_NEIGHBOURS = (
     "net.sibling-datagrams",
     "pid.siblings-hidden",
 )
-NEIGHBOURS = Unlike(
+NEIGHBOURS = Discrepancy(
     "the box beside it is a plain one: what its real neighbours share with it is recorded nowhere",
     ABOUT_NEIGHBOURS,
     HOLDS,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
-from pytest_isolation.boxes.box import HOLDS, Unlike
+from pytest_isolation.boxes.box import HOLDS, Discrepancy
 from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError
@@ -44,7 +44,7 @@ class Joining:
 
     def __init__(self, target: Target, undo: ExitStack) -> None:
         self.target, self.undo = target, undo
-        self.unlike: tuple[Unlike, ...] = ()
+        self.unlike: tuple[Discrepancy, ...] = ()
         """In what the last process is not as the target."""
         self._because: dict[str, str] = {}
         self._filters: list[filters.Filter] | None = None
@@ -90,9 +90,9 @@ class Joining:
             self._because["seccomp"] = str(error)
             return []
 
-    def _asking(self) -> list[Unlike]:
+    def _asking(self) -> list[Discrepancy]:
         return [
-            Unlike(f"its seccomp filter {one.asks}, which nobody answers for our process", spoils=HOLDS)
+            Discrepancy(f"its seccomp filter {one.asks}, which nobody answers for our process", invalidates=HOLDS)
             for one in self._filters or ()
             if one.asks
         ]

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.box import HOLDS, VIOLATED, Unlike
+from pytest_isolation.boxes.box import HOLDS, VIOLATED, Discrepancy
 from pytest_isolation.technologies.attach import target
 
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -27,10 +27,10 @@ LIMITS = {
 """As /proc/PID/limits calls them: prlimit(2) reads another user's with CAP_SYS_RESOURCE only."""
 BOTH = HOLDS | VIOLATED
 KEYRING = "session keyring"
-UNSEEN = Unlike(
+UNSEEN = Discrepancy(
     f"its {KEYRING} cannot be read, and our process has a new one (session-keyring(7))",
     rests_on=KEYRING,
-    spoils=HOLDS,
+    invalidates=HOLDS,
 )
 """A box whose processes have the keyring of whoever started it is in possession of keys that our process is not."""
 
@@ -81,10 +81,10 @@ def label(pid: int) -> str:
         return ""
 
 
-def compare(theirs: dict[str, Any], ours: dict[str, Any], because: dict[str, str]) -> Iterator[Unlike]:
+def compare(theirs: dict[str, Any], ours: dict[str, Any], because: dict[str, str]) -> Iterator[Discrepancy]:
     """Each way in which we are not as they are; `because` has reasons that are known, by the same names.
 
-    Whether we are freer decides which verdicts it spoils: freer than the box, what we break the box may not;
+    Whether we are freer decides which verdicts it invalidates: freer than the box, what we break the box may not;
     less free, what holds for us may not hold for the box.
     """
     for name, value in theirs.items():
@@ -94,13 +94,13 @@ def compare(theirs: dict[str, Any], ours: dict[str, Any], because: dict[str, str
         what = f"its {name} could not be reproduced: {said}"
         if name in CAPABILITIES:
             if ours[name] & ~value:
-                yield Unlike(what, spoils=VIOLATED)
+                yield Discrepancy(what, invalidates=VIOLATED)
             if value & ~ours[name]:
-                yield Unlike(what, spoils=HOLDS)
+                yield Discrepancy(what, invalidates=HOLDS)
         elif name in ("seccomp", "no_new_privs"):
-            yield Unlike(what, spoils=VIOLATED)
+            yield Discrepancy(what, invalidates=VIOLATED)
         else:
-            yield Unlike(what, rests_on=name, spoils=BOTH)
+            yield Discrepancy(what, rests_on=name, invalidates=BOTH)
 
 
 def _text(name: str, value: Any) -> str:
