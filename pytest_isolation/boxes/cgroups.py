@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pytest_isolation.boxes.ground import HERE, Ground, PathThere
+from pytest_isolation.boxes.ground import HERE, Ground, RemotePath
 from pytest_isolation.boxes.mounted import visible
 from pytest_isolation.errors import BoxError
 
@@ -65,7 +65,7 @@ def hierarchies(ground: Ground = HERE) -> dict[str, Path]:
 
 def tree(place: Path) -> Sequence[Path]:
     """`place` and every group below it, parents first; groups may end meanwhile."""
-    return place.tree() if isinstance(place, PathThere) else [Path(top) for top, _, _ in os.walk(place)]
+    return place.tree() if isinstance(place, RemotePath) else [Path(top) for top, _, _ in os.walk(place)]
 
 
 def mode() -> Literal["v1", "hybrid", "v2", "none"]:

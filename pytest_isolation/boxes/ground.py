@@ -26,7 +26,7 @@ PIECE, SMALL = 256 << 10, 16 << 10
 DT_DIR = 4
 
 
-class Standing(Protocol):
+class HostProcess(Protocol):
     """A process of the machine a box stands on, whose system calls we make."""
 
     @property
@@ -41,7 +41,7 @@ class Standing(Protocol):
 class Ground(Protocol):
     """A machine that boxes stand on."""
 
-    def start(self, name: str = "outside") -> Standing:
+    def start(self, name: str = "outside") -> HostProcess:
         """A process outside; `name` (at most 15 characters) shows in its /proc/PID/comm or cmdline."""
 
     def path(self, *parts: str | os.PathLike[str]) -> Path:
@@ -59,7 +59,7 @@ class Ground(Protocol):
 class Here:
     """This machine."""
 
-    def start(self, name: str = "outside") -> Standing:
+    def start(self, name: str = "outside") -> HostProcess:
         return start_local(arguments=[name])
 
     def path(self, *parts: str | os.PathLike[str]) -> Path:
@@ -88,9 +88,9 @@ class Elsewhere:
         self, proc: Proc, *, home: int = -1, agent: str = "/agent", reached_by: tuple[str, str] | None = None
     ) -> None:
         self.proc, self.home, self.agent, self._reached_by = proc, home, agent, reached_by
-        self._path: type[PathThere] = type("PathThere", (PathThere,), {"proc": proc, "__slots__": ()})
+        self._path: type[RemotePath] = type("RemotePath", (RemotePath,), {"proc": proc, "__slots__": ()})
 
-    def start(self, name: str = "outside") -> Standing:
+    def start(self, name: str = "outside") -> HostProcess:
         return _Child(self.proc, name)
 
     def path(self, *parts: str | os.PathLike[str]) -> Path:
@@ -139,14 +139,14 @@ def remove_directory(path: Path) -> bool:
     return True
 
 
-def _done(reply: Reply, path: PathThere) -> Reply:
+def _done(reply: Reply, path: RemotePath) -> Reply:
     """As Python's own: the errno becomes the OSError of its kind."""
     if not reply.ok:
         raise OSError(reply.errno, os.strerror(reply.errno), str(path))
     return reply
 
 
-class PathThere(PosixPath):
+class RemotePath(PosixPath):
     """A path of another machine.  What a Path does to files, the agent does; what is not done here, is refused."""
 
     proc: ClassVar[Proc]
@@ -252,13 +252,13 @@ class PathThere(PosixPath):
 
 
 def _refused(name: str) -> Any:
-    def refuse(self: PathThere, *_: object, **__: object) -> None:
+    def refuse(self: RemotePath, *_: object, **__: object) -> None:
         raise NotImplementedError(f"{name}() of a path of another machine ({self})")
 
     return refuse
 
 
 # Nothing that was not thought of may be done to this machine instead.
-for _name in set(dir(PosixPath)) - set(dir(PurePosixPath)) - set(vars(PathThere)):
+for _name in set(dir(PosixPath)) - set(dir(PurePosixPath)) - set(vars(RemotePath)):
     if not _name.startswith("__"):
-        setattr(PathThere, _name, _refused(_name))
+        setattr(RemotePath, _name, _refused(_name))

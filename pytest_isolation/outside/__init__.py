@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.ground import Standing, remove_directory
+from pytest_isolation.boxes.ground import HostProcess, remove_directory
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.processes import Canary, canary_for, host_pids
 
@@ -43,7 +43,7 @@ class Outside:
         kept = self._box.witnesses.get("process")
         if kept is None or not kept.proc.alive:
             kept = self._box.witnesses["process"] = self._box.parts.ground.start()
-        made: Standing = kept
+        made: HostProcess = kept
         return made.proc
 
     def given(self) -> list[dict[str, str | None]]:
@@ -52,7 +52,7 @@ class Outside:
 
         return given(self._box)
 
-    def process(self) -> Standing:
+    def process(self) -> HostProcess:
         """Another process of the host, to be changed and ended."""
         return self._box.parts.ground.start()
 

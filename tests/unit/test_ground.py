@@ -9,7 +9,7 @@ from pathlib import Path, PosixPath, PurePosixPath
 
 import pytest
 
-from pytest_isolation.boxes.ground import HERE, Elsewhere, PathThere
+from pytest_isolation.boxes.ground import HERE, Elsewhere, RemotePath
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 
@@ -64,7 +64,7 @@ def test_links_are_read_by_the_agent(ground: Elsewhere) -> None:
 def test_what_a_path_could_do_to_this_machine_is_done_there_or_refused(ground: Elsewhere, tmp_path: Path) -> None:
     acting = {name for name in set(dir(PosixPath)) - set(dir(PurePosixPath)) if not name.startswith("_")}
     assert {"touch", "rename", "symlink_to", "open", "read_bytes"} <= acting
-    assert {name for name in acting if getattr(PathThere, name) is getattr(PosixPath, name)} == set()
+    assert {name for name in acting if getattr(RemotePath, name) is getattr(PosixPath, name)} == set()
     with pytest.raises(NotImplementedError, match="touch"):
         ground.path(tmp_path, "x").touch()
 
