@@ -12,7 +12,7 @@ from typing import Any
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.boxes.box import Box
-from pytest_isolation.boxes.image import Image, Look, Shown
+from pytest_isolation.boxes.image import FileView, Image, TreeView
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.boxes.unpack import Unreadable, expected, observed
 from pytest_isolation.boxes.weakenings import grant
@@ -27,13 +27,13 @@ KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    wanted: Shown
-    found: Shown
+class RoundTrip:
+    wanted: TreeView
+    found: TreeView
     keeps: bool
     """Whether the file system that the tree lies on can keep times such as the image's."""
 
-    def differing(self, aspect: Callable[[Look], object]) -> dict[str, str]:
+    def differing(self, aspect: Callable[[FileView], object]) -> dict[str, str]:
         """What differs in `aspect`, by name, of the names that arrived.  Raises BoxError when none did."""
         both = self.wanted.keys() & self.found.keys()
         if not both:
@@ -82,14 +82,14 @@ def _mapped(box: Box, kind: str, one: int) -> int:
     raise AssertionError("a place below the count is in one of the ranges")
 
 
-def carry(box: Box, image: Image) -> Carried:
+def carry(box: Box, image: Image) -> RoundTrip:
     """Start a box like `box` from `image` and read its tree there, as root; the latest KEPT images are carried once.
 
     So guarantees with the same inputs are decided by one box for each of them.  Raises Unsupported where boxes have no
     image, BoxError.
     """
     at = (box.spec.door, image)
-    found: Carried | None = box.carried.pop(at, None)
+    found: RoundTrip | None = box.carried.pop(at, None)
     if found is None:
         found = _carry(box, image)
     box.carried[at] = found
@@ -98,7 +98,7 @@ def carry(box: Box, image: Image) -> Carried:
     return found
 
 
-def _carry(box: Box, image: Image) -> Carried:
+def _carry(box: Box, image: Image) -> RoundTrip:
     with alike(box, image=image, uid=0, gid=0, workdir="/") as fresh:
         keeps = _keeps_times(fresh, max((entry.mtime_ns for entry in image.entries), key=abs))
         try:
@@ -106,7 +106,7 @@ def _carry(box: Box, image: Image) -> Carried:
         except Unreadable as refused:
             users = read_file(fresh.proc, "/proc/self/uid_map")
             found = _with_a_reader(box, image, users, refused)
-    return Carried(expected(image.below(TREE)), found, keeps)
+    return RoundTrip(expected(image.below(TREE)), found, keeps)
 
 
 def _keeps_times(box: Box, mtime_ns: int) -> bool:
@@ -122,7 +122,7 @@ def _keeps_times(box: Box, mtime_ns: int) -> bool:
     return False
 
 
-def _with_a_reader(box: Box, image: Image, users: bytes, refused: Unreadable) -> Shown:
+def _with_a_reader(box: Box, image: Image, users: bytes, refused: Unreadable) -> TreeView:
     """What a box shows to a root that may read everything: the capability changes nothing of what is carried.
 
     Raises Unsupported where that would be another box, or cannot be had.

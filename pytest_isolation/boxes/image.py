@@ -38,7 +38,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class FileView:
     """What a box shows of one name: of the image's model, what it should show."""
 
     kind: str
@@ -55,7 +55,7 @@ class Look:
     """Whether part of a file takes no storage."""
 
 
-Shown = dict[bytes, Look]
+TreeView = dict[bytes, FileView]
 """Path, relative to where the tree was read -> its look."""
 
 

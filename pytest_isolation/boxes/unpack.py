@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.memory import Step
-from pytest_isolation.boxes.image import Entry, Image, Look, Shown
+from pytest_isolation.boxes.image import Entry, FileView, Image, TreeView
 from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
 
 AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
@@ -126,18 +126,18 @@ def _make(program: Program, entry: Entry, path: bytes, written: int | None = Non
         program.fchmodat(AT_FDCWD, path, entry.mode)
 
 
-def expected(image: Image) -> Shown:
+def expected(image: Image) -> TreeView:
     """What a box that carries `image` faithfully shows of it."""
     files = {entry.path: entry for entry in image.entries}
     groups: dict[bytes, list[bytes]] = {}
     for entry in image.entries:
         first = entry.data if entry.kind == "hardlink" else entry.path
         groups.setdefault(first, []).append(entry.path)
-    shown: Shown = {}
+    shown: TreeView = {}
     for entry in image.entries:
         real = files[entry.data] if entry.kind == "hardlink" else entry
         names = groups[real.path]
-        shown[entry.path] = Look(
+        shown[entry.path] = FileView(
             kind=real.kind,
             mode=0o777 if real.kind == "symlink" else real.mode,
             uid=real.uid,
@@ -154,9 +154,9 @@ def expected(image: Image) -> Shown:
 _KINDS = {0o04: "dir", 0o10: "file", 0o12: "symlink", 0o01: "fifo"}
 
 
-def observed(proc: Proc, root: bytes) -> Shown:
+def observed(proc: Proc, root: bytes) -> TreeView:
     """What is below `root`, as the kernel of the box tells it.  Raises BoxError with the call that failed."""
-    found: dict[bytes, tuple[Look, tuple[int, int]]] = {}
+    found: dict[bytes, tuple[FileView, tuple[int, int]]] = {}
     todo = [b""]
     while todo:
         below = todo.pop()
@@ -204,7 +204,7 @@ def _names(proc: Proc, directory: bytes) -> list[bytes]:
     return [name for name in names if name not in (b".", b"..")]
 
 
-def _look(proc: Proc, path: bytes) -> tuple[Look, tuple[int, int]] | None:
+def _look(proc: Proc, path: bytes) -> tuple[FileView, tuple[int, int]] | None:
     """What the box shows of one file; None when it lists the name and refuses the file (gVisor: fifos of the host)."""
     program = Program()
     status = program.statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)
@@ -226,7 +226,7 @@ def _look(proc: Proc, path: bytes) -> tuple[Look, tuple[int, int]] | None:
     names = [name.decode() for name in replies[listed].data.split(b"\0") if name]
     # One that is listed and cannot be read is not there for the box.
     xattrs = [(name, reply.data) for name in names if (reply := proc.lgetxattr(path, name)).ok]
-    look = Look(
+    look = FileView(
         kind=kind,
         mode=mode & 0o7777,
         uid=uid,
