@@ -46,8 +46,8 @@ def refuse_lacking(spec: BoxSpec, *fields: str) -> None:
 def start_box(spec: BoxSpec, start: Callable[[ExitStack], BoxHandle]) -> Box:
     """What `start` starts, as a box of `spec`; how long that took is measured here.
 
-    The stack it is handed takes what ends a part of the box, from BoxHandle.enter later on too.  It is unwound at the box's
-    end, or at once when the start fails.
+    The exit stack that `start` is given takes each callback that ends a part of the box, and later those of
+    BoxHandle.enter.  It is unwound at the box's end, or at once when the start fails.
     """
     began = time.perf_counter()
     undo = ExitStack()
