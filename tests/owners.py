@@ -243,8 +243,8 @@ def refusal(text: str) -> str:
 def lent_by_a_killed_run(pid: int, usual: str) -> str:
     """Where the agent is left mounted in the container of `pid` by a process that was killed while it lent it."""
     code = (
-        "import sys, time; from pytest_isolation.technologies import lend\n"
-        "with lend.lent(int(sys.argv[1]), sys.argv[2]) as path: print(path, flush=True); time.sleep(60)"
+        "import sys, time; from pytest_isolation.technologies import inject\n"
+        "with inject.injected(int(sys.argv[1]), sys.argv[2]) as path: print(path, flush=True); time.sleep(60)"
     )
     argv = [sys.executable, "-c", code, str(pid), usual]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as run:

@@ -122,15 +122,15 @@ def test_what_would_change_it_is_not_done(image: str) -> None:
 
 
 def test_what_a_killed_run_lent_is_taken_back(image: str) -> None:
-    from pytest_isolation.technologies import lend
+    from pytest_isolation.technologies import inject
     from pytest_isolation.technologies.docker import attach
 
     with running(image) as name:
         before = trace(name)
         pid = connect(None).api.inspect_container(name)["State"]["Pid"]
-        with lend.lent(pid, attach.TARGET):
-            assert attach.take_back(connect(None), name)
-        assert not attach.take_back(connect(None), name)
+        with inject.injected(pid, attach.TARGET):
+            assert attach.eject(connect(None), name)
+        assert not attach.eject(connect(None), name)
         assert trace(name) == before
 
 

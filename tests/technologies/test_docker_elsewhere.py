@@ -21,7 +21,7 @@ from pytest_isolation.machines import DockerMachine
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.shared.marks import marks
 from pytest_isolation.suite.controls import prove
-from pytest_isolation.technologies import lend, technology
+from pytest_isolation.technologies import inject, technology
 from pytest_isolation.technologies.docker import attach, observer
 from pytest_isolation.technologies.docker.daemon import connect
 from pytest_isolation.technologies.pool import Pool
@@ -203,7 +203,7 @@ def test_what_a_killed_run_lent_there_is_taken_back(theirs: Owner, pool: Pool, d
     with theirs.running(*HARDENED) as name:
         before = theirs.trace(name)
         ground = observer.ground_of(daemon, pool.lifetime)
-        with lend.lent(int(theirs.state(name)["Pid"]), attach.TARGET, ground):
+        with inject.injected(int(theirs.state(name)["Pid"]), attach.TARGET, ground):
             assert theirs.trace(name) != before
             assert technology("docker").clean("lent", f"{name} {docker_machine.address}")
         assert not technology("docker").clean("lent", f"{name} {docker_machine.address}")

@@ -16,7 +16,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, Ran, run_property
 from pytest_isolation.outside import asked
-from pytest_isolation.technologies import lend, technology
+from pytest_isolation.technologies import inject, technology
 from pytest_isolation.technologies.pool import Pool
 from tests.owners import Owner, attached, owner
 from tests.support import built_in_checks, need
@@ -122,10 +122,10 @@ def test_the_limit_bites_in_a_box_of_somebody_else_only_where_its_owner_allows_i
 
 def test_the_record_of_an_engine() -> None:
     record = {"Memory": 0, "PidsLimit": -1, "NanoCpus": 0, "CpuQuota": 50_000, "CpuPeriod": 0}
-    assert lend.recorded(record) == cgroups.Limits(cpus=0.5)
+    assert inject.recorded(record) == cgroups.Limits(cpus=0.5)
     record = {"Memory": 64 * MIB, "PidsLimit": 32, "NanoCpus": 250_000_000, "CpuQuota": 0}
-    assert lend.recorded(record) == cgroups.Limits(memory=64 * MIB, pids=32, cpus=0.25)
-    assert lend.recorded({"PidsLimit": None}) == cgroups.Limits()
+    assert inject.recorded(record) == cgroups.Limits(memory=64 * MIB, pids=32, cpus=0.25)
+    assert inject.recorded({"PidsLimit": None}) == cgroups.Limits()
 
 
 def test_who_enters_a_full_box(pool: Pool) -> None:

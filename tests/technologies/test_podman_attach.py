@@ -13,7 +13,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.technologies import lend, technology
+from pytest_isolation.technologies import inject, technology
 from pytest_isolation.technologies.podman import attach
 from tests.owners import HARDENED, Owner, attached, lent_by_a_killed_run, owner, refusal
 from tests.support import guarantee_called
@@ -53,7 +53,7 @@ def test_what_a_killed_run_lent_is_taken_back(theirs: Owner, options: tuple[str,
     with theirs.running("--network=none", *options) as name, theirs.left_alone(name):
         handle = f"{name} {user}".strip()
         assert lent_by_a_killed_run(theirs.state(name)["Pid"], attach.TARGET) == (
-            lend.SPARE if options else attach.TARGET
+            inject.SPARE if options else attach.TARGET
         )
         assert technology("podman").clean("lent", handle)
         assert not technology("podman").clean("lent", handle)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import HOLDS, Box, BoxHandle, Discrepancy
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.technologies import lend
+from pytest_isolation.technologies import inject
 from pytest_isolation.technologies.attach import likeness, target
 from pytest_isolation.technologies.attach.join import Joining
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
@@ -54,7 +54,7 @@ class Attach:
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
-        lend.check_as_it_is(spec)
+        inject.check_as_it_is(spec)
         target.find(spec)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
@@ -63,7 +63,7 @@ class Attach:
         return {"version": platform.release(), "program": found.name, "namespaces": sorted(found.own_namespaces())}
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
-        lend.check_as_it_is(spec)
+        inject.check_as_it_is(spec)
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:

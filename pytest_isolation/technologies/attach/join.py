@@ -23,7 +23,7 @@ from pytest_isolation.boxes.box import HOLDS, Discrepancy
 from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError
-from pytest_isolation.technologies import launcher, lend
+from pytest_isolation.technologies import inject, launcher
 from pytest_isolation.technologies.attach import filters, likeness
 from pytest_isolation.technologies.namespaces.clone import CLONE
 
@@ -62,7 +62,7 @@ class Joining:
         except OSError as error:
             raise BoxError(f"{self._what}: {error.strerror} ({error.filename or 'while it was read'})") from None
         except AgentLost as error:
-            raise BoxError(f"{self._what}: {error}. {lend.WHAT_ENDS_IT}") from None
+            raise BoxError(f"{self._what}: {error}. {inject.WHAT_ENDS_IT}") from None
         if not self.target.is_still_there():
             raise BoxError(f"{self._what}: the process ended meanwhile")
         return agent

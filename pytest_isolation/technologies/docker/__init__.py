@@ -13,7 +13,7 @@ from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.ground import remove_directory
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError
-from pytest_isolation.technologies import lend, neighbours
+from pytest_isolation.technologies import inject, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.docker import attach, image, limits, observer, settings
 from pytest_isolation.technologies.docker import daemon as daemons
@@ -54,10 +54,10 @@ class Docker:
         daemon.check_answers()
         daemon.check_runtime(spec.option("runtime"))
         if spec.attached:
-            lend.check_as_it_is(spec)
+            inject.check_as_it_is(spec)
             attach.find(daemon, str(spec.option("container")))
             if daemon.is_ours:
-                lend.check_may_lend(here=True)
+                inject.check_may_inject(here=True)
         elif isinstance(spec.image, str):
             image.find(daemon, spec.image)
 
@@ -104,7 +104,7 @@ class Docker:
         daemon.check_answers()
         with daemons.explained(f"removing the {kind} {name}"):
             if kind == "lent":
-                return attach.take_back(daemon, name)
+                return attach.eject(daemon, name)
             if kind == "directory":
                 with observer.once(daemon) as there:
                     return remove_directory(there.path(name))

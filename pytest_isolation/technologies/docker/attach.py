@@ -10,7 +10,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import ProcLost, Unavailable
-from pytest_isolation.technologies import lend, neighbours
+from pytest_isolation.technologies import inject, neighbours
 from pytest_isolation.technologies.docker import observer, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained, mounts_of
 from pytest_isolation.technologies.identity import kernel
@@ -38,7 +38,7 @@ def find(daemon: Daemon, name: str) -> dict[str, Any]:
             raise Unavailable(
                 f"the Docker daemon has no container {name!r}", "`docker ps` shows those there are"
             ) from None
-    lend.refuse_dead(found["State"], name)
+    inject.refuse_dead(found["State"], name)
     return found
 
 
@@ -100,14 +100,14 @@ class Attached:
 
     def run(self) -> Agent:
         """Raises Unavailable, Unsupported, BoxError."""
-        lend.check_as_it_is(self.spec)
+        inject.check_as_it_is(self.spec)
         found = find(self.daemon, self.name)
         self.id, self.pid = found["Id"], int(found["State"]["Pid"])
-        self.asked = lend.recorded(found["HostConfig"])
+        self.asked = inject.recorded(found["HostConfig"])
         self.ground = observer.ground_of(self.daemon, self.lifetime)
         groups = cgroups.places_of(self.pid, self.id, self.ground)
         if self.ground is HERE:
-            lend.check_may_lend(groups is not None)
+            inject.check_may_inject(groups is not None)
         self.group = cgroups.group_at(groups, self.ground) if groups else None
         self.facts = {"id": self.id, "name": self.name, "handed": mounts_of(found), "published": published(found)}
         self.facts["neighbourhood"] = neighbourhood(self.daemon, found)
@@ -125,7 +125,7 @@ class Attached:
         """As `docker exec` does, of the agent where it is lent to."""
         assert self.pid is not None
         self.lifetime.register("docker:lent", f"{self.id} {self.daemon.host or ''}".strip())
-        with lend.lent(self.pid, TARGET, self.ground) as path, explained(f"an exec in {self.name}"):
+        with inject.injected(self.pid, TARGET, self.ground) as path, explained(f"an exec in {self.name}"):
             made = self.daemon.api.exec_create(self.id, [path], stdin=True, stdout=True, stderr=True)
             channel = stream.channel(self.daemon.api.exec_start(made["Id"], socket=True))
             return stream.hello(channel, self.name)
@@ -140,11 +140,11 @@ def shares_kernel(agent: Agent, ground: Ground) -> bool:
         return True
 
 
-def take_back(daemon: Daemon, identity: str) -> bool:
+def eject(daemon: Daemon, identity: str) -> bool:
     """Undo the lending of a killed run; returns whether there was something to undo."""
     try:
         found = find(daemon, identity)
     except Unavailable:
         return False
     with observer.once(daemon) as ground:
-        return lend.take_back(int(found["State"]["Pid"]), TARGET, ground)
+        return inject.eject(int(found["State"]["Pid"]), TARGET, ground)

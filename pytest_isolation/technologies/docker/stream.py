@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent import wire
 from pytest_isolation.agent.channel import SEND_TIMEOUT_S
 from pytest_isolation.errors import AgentLost, BoxError, WireError
-from pytest_isolation.technologies import lend
+from pytest_isolation.technologies import inject
 from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
@@ -151,4 +151,4 @@ def hello(channel: AttachedChannel, name: str) -> Agent:
         return Agent(channel)
     except AgentLost as error:
         channel.close()
-        raise BoxError(f"the agent did not start in the container {name}: {error}. {lend.WHAT_ENDS_IT}") from None
+        raise BoxError(f"the agent did not start in the container {name}: {error}. {inject.WHAT_ENDS_IT}") from None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import Box, BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.technologies import lend, neighbours
+from pytest_isolation.technologies import inject, neighbours
 from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.docker.limits import check_swap
 from pytest_isolation.technologies.opens import openable
@@ -55,8 +55,8 @@ class Podman:
         arguments.check(spec, engine)
         engine.check(spec)
         if spec.attached:
-            lend.check_as_it_is(spec)
-            lend.check_may_lend(here=True)
+            inject.check_as_it_is(spec)
+            inject.check_may_inject(here=True)
             attach.find(engine, str(spec.option("container")))
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
@@ -92,5 +92,5 @@ class Podman:
         """
         name, _, user = handle.partition(" ")
         if kind == "lent":
-            return attach.take_back(Engine.of(user or None), name)
+            return attach.eject(Engine.of(user or None), name)
         return Engine.of(user or None).remove(kind, name)

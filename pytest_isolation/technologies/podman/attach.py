@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import BoxError, Unavailable
-from pytest_isolation.technologies import launcher, lend, neighbours
+from pytest_isolation.technologies import inject, launcher, neighbours
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.ports import published
 
@@ -39,7 +39,7 @@ def find(engine: Engine, name: str) -> dict[str, Any]:
             f"{whose} Podman has no container {name!r}",
             "`podman ps` shows those there are; another user's needs rootless=true,user=NAME",
         ) from None
-    lend.refuse_dead(found["State"], name)
+    inject.refuse_dead(found["State"], name)
     return dict(found)
 
 
@@ -108,14 +108,14 @@ class Attached:
 
     def run(self) -> Agent:
         """Raises Unavailable, Unsupported, BoxError."""
-        lend.check_as_it_is(self.spec)
+        inject.check_as_it_is(self.spec)
         found = find(self.engine, self.name)
         self.id, self.pid = found["Id"], int(found["State"]["Pid"])
-        self.asked = lend.recorded(found["HostConfig"])
+        self.asked = inject.recorded(found["HostConfig"])
         self.engine.keep_quiet(self.lifetime)
         # Rootless on v1 it has no group of its own.
         groups = cgroups.places_of(self.pid, self.id)
-        lend.check_may_lend(Path(f"/proc/{self.pid}").exists())
+        inject.check_may_inject(Path(f"/proc/{self.pid}").exists())
         self.group = cgroups.group_at(groups) if groups else None
         self.facts = {"id": self.id, "name": self.name, "published": published(found)}
         self.facts["neighbourhood"] = neighbourhood(self.engine, found)
@@ -133,17 +133,17 @@ class Attached:
     def enter(self) -> Agent:
         """As `podman exec` does, of the agent where it is lent to."""
         self.lifetime.register("podman:lent", self.engine.handle(self.id))
-        with lend.lent(self.pid, TARGET) as path:
+        with inject.injected(self.pid, TARGET) as path:
             try:
                 return door.enter(self.engine, self.id, path, self._guard, self.undo)
             except BoxError as error:
-                raise BoxError(f"the container {self.name}: {error}. {lend.WHAT_ENDS_IT}") from None
+                raise BoxError(f"the container {self.name}: {error}. {inject.WHAT_ENDS_IT}") from None
 
 
-def take_back(engine: Engine, identity: str) -> bool:
+def eject(engine: Engine, identity: str) -> bool:
     """Undo the lending of a killed run; returns whether there was something to undo."""
     try:
         found = find(engine, identity)
     except Unavailable:
         return False
-    return lend.take_back(int(found["State"]["Pid"]), TARGET)
+    return inject.eject(int(found["State"]["Pid"]), TARGET)

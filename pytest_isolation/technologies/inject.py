@@ -39,7 +39,7 @@ WHAT_ENDS_IT = (
 )
 
 
-def check_may_lend(here: bool) -> None:
+def check_may_inject(here: bool) -> None:
     """Raises Unavailable unless we may enter the container's mount namespace.  `here`: it is one of this host."""
     if os.geteuid() != 0:
         raise Unavailable("attaching enters the container's mount namespace, which is for root", "run pytest as root")
@@ -71,7 +71,7 @@ def recorded(host: Mapping[str, Any]) -> Limits:
 
 
 @contextmanager
-def lent(pid: int, usual: str, ground: Ground = HERE) -> Iterator[str]:
+def injected(pid: int, usual: str, ground: Ground = HERE) -> Iterator[str]:
     """The agent is in the mount namespace of `pid`, at the path it yields, while the `with` lasts.
 
     `usual`: the file that its engine makes in every container.  `ground`: the machine whose numbers `pid` is one of.
@@ -102,7 +102,7 @@ def _binary(ground: Ground) -> str:
     return ground.agent if isinstance(ground, Elsewhere) else os.fspath(agent_binary())
 
 
-def take_back(pid: int, usual: str, ground: Ground = HERE) -> bool:
+def eject(pid: int, usual: str, ground: Ground = HERE) -> bool:
     """Unmount what a killed run lent; returns whether it was there."""
     mounted = [line.split()[3:5] for line in ground.path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
     name = os.path.basename(_binary(ground))
