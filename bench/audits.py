@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.runs import run
 from bench.series import Series
 from pytest_isolation.inception.alone import audit_alone
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from tests.inception.mutants import MUTANTS
 from tests.inception.mutants_defence import DEFENCE
 from tests.inception.support import DAY, apply, git, reference
@@ -41,7 +41,7 @@ def audits(rounds: int) -> list[Series]:
         alone = []
         for path in paths[: max(5, rounds)]:
             started = time.perf_counter()
-            audit_alone(path, Asked(day=DAY), str(path))
+            audit_alone(path, AuditOptions(day=DAY), str(path))
             alone.append(time.perf_counter() - started)
     return [
         Series("audits", "s", together, {"submissions": str(MANY), "workers": str(WORKERS)}),

@@ -22,7 +22,7 @@ from datetime import date
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 
 MEMORY = 1 << 30
 """Bytes of address space."""
@@ -39,7 +39,7 @@ class AuditFailed(Exception):
     """The audit of one submission did not end; the message says how."""
 
 
-def audit_alone(top: Path, asked: Asked, name: str) -> list[dict[str, Any]]:
+def audit_alone(top: Path, asked: AuditOptions, name: str) -> list[dict[str, Any]]:
     """The rows of one submission as plain data.  Raises AuditFailed when its process died or took too long."""
     question = asdict(asked) | {"top": str(top), "name": name, "day": asked.day.isoformat()}
     answer = _auditors().ask(question)
@@ -185,7 +185,7 @@ def _answer(question: dict[str, Any], answer: IO[bytes]) -> None:
 
     try:
         top, name = Path(question.pop("top")), question.pop("name")
-        asked = replace(Asked(day=date.today()), **question | {"day": date.fromisoformat(question["day"])})
+        asked = replace(AuditOptions(day=date.today()), **question | {"day": date.fromisoformat(question["day"])})
         told: dict[str, Any] = {"rows": [row.to_json() for row in audit(top, asked, name=name)]}
         answer.write(json.dumps(told).encode())
     except BaseException as error:

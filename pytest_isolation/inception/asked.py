@@ -7,7 +7,7 @@ from datetime import date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class AuditOptions:
     day: date
     """On which the submission is judged: decides the penultimate stable release."""
     by_commit: bool = False

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import compose, shell
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.finding import Finding, Says, fail, passed, unclear
 from pytest_isolation.inception.git import read_git
 from pytest_isolation.inception.model import Submission, read_submission
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FINDINGS_A_RULE = 20
 
 
-def audit(top: Path, asked: Asked, *, name: str | None = None) -> list[InceptionRow]:
+def audit(top: Path, asked: AuditOptions, *, name: str | None = None) -> list[InceptionRow]:
     """Every rule on the submission at `top`; `name` is its path in the rows."""
     shown = name or str(top)
     shell.begin()

@@ -23,7 +23,7 @@ from pytest_isolation.suite.rows import host_facts, run_facts
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from pytest_isolation.inception.asked import Asked
+    from pytest_isolation.inception.asked import AuditOptions
     from pytest_isolation.inception.options import Audits
     from pytest_isolation.options.config import RunConfig
 
@@ -64,7 +64,7 @@ class AuditItem(pytest.Item):
         if bad:
             raise SubmissionFailed("\n".join(findings.line(row) for row in bad))
 
-    def _live(self, asked: Asked) -> tuple[list[InceptionRow], IsolationError | None]:
+    def _live(self, asked: AuditOptions) -> tuple[list[InceptionRow], IsolationError | None]:
         """Rows of the running stack, and why there was none to be seen."""
         from pytest_isolation.boxes.lifetime import Lifetime
         from pytest_isolation.inception import live

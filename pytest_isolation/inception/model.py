@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
 from pytest_isolation.inception import nginx, rendered, shell
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.compose import Compose, Service, choose, read_compose
 from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
 from pytest_isolation.inception.git import Git
@@ -227,7 +227,7 @@ def find_root(tree: Tree) -> str:
     return min(candidates, key=rank)
 
 
-def read_submission(tree: Tree, asked: Asked, git: Git | None) -> Submission:
+def read_submission(tree: Tree, asked: AuditOptions, git: Git | None) -> Submission:
     made = Submission(tree, asked, find_root(tree), git)
     for name in make.NAMES:
         if made.path(name) in tree:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,7 +57,7 @@ def read(options: Mapping[str, Any], base: Path) -> Audits | None:
     )
 
 
-def _live(options: Mapping[str, Any], asked: Asked) -> str | None:
+def _live(options: Mapping[str, Any], asked: AuditOptions) -> str | None:
     where: str | None = options.get("inception_live")
     if where is None:
         return None
@@ -97,7 +97,7 @@ def _paths(given: list[str], base: Path) -> dict[str, Path]:
     return found
 
 
-def _asked(options: Mapping[str, Any]) -> Asked:
+def _asked(options: Mapping[str, Any]) -> AuditOptions:
     when = options.get("inception_date") or "today"
     strict = bool(options.get("inception_strict"))
     login, domain = options.get("inception_login"), options.get("inception_domain") or "{login}.42.fr"
@@ -105,7 +105,7 @@ def _asked(options: Mapping[str, Any]) -> Asked:
         raise UsageError(f"--inception-login {login!r}: expected a login: letters, digits, dots and dashes")
     if not re.fullmatch(r"([A-Za-z0-9.-]|\{login\}){1,253}", domain, re.ASCII):
         raise UsageError(f"--inception-domain {domain!r}: expected a name, for example {{login}}.42.fr")
-    return Asked(
+    return AuditOptions(
         day=_day(when),
         by_commit=when == "commit",
         subject=_subject(options.get("inception_subject")),

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.audit import audit
 from pytest_isolation.inception.report.findings import ORDER, word
 
@@ -61,7 +61,7 @@ def _inlined(top: Path, text: str) -> str:
 
 def judge(top: Path, **asked: Any) -> dict[str, str]:
     """Rule -> its worst verdict."""
-    rows = audit(top, Asked(**{"day": DAY, **asked}))
+    rows = audit(top, AuditOptions(**{"day": DAY, **asked}))
     worst: dict[str, str] = {}
     for row in rows:
         worst[row.rule] = min(worst.get(row.rule, "not-applicable"), row.verdict, key=RANK.index)

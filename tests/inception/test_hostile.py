@@ -19,7 +19,7 @@ import pytest
 
 from pytest_isolation.inception import alone
 from pytest_isolation.inception.alone import AuditFailed, audit_alone
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.audit import audit
 from tests.inception.support import DAY, apply, git, reference
 
@@ -44,7 +44,7 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows_of(top: Path) -> list[dict[str, Any]]:
     """As a run does it: in a process of its own, with its limits."""
     began = time.monotonic()
-    rows = audit_alone(top, Asked(day=DAY), "x")
+    rows = audit_alone(top, AuditOptions(day=DAY), "x")
     assert time.monotonic() - began < 30  # five times what the slowest takes on a quiet machine
     return rows
 
@@ -235,7 +235,7 @@ def test_configurations_that_go_on_and_on(top: Path, text: str) -> None:
 def timed(top: Path) -> tuple[float, list[dict[str, Any]]]:
     """Seconds of processor time that an audit takes, and its rows: what else the machine does is not counted."""
     began = time.process_time()
-    rows = audit(top, Asked(day=DAY))
+    rows = audit(top, AuditOptions(day=DAY))
     took = time.process_time() - began
     assert len({row.rule for row in rows}) >= 60
     return took, [row.to_json() for row in rows]
@@ -523,19 +523,19 @@ def test_files_are_limited(tmp_path: Path) -> None:
 def test_an_audit_that_takes_too_long_is_a_finding(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alone, "WALL_S", 0.01)
     with pytest.raises(AuditFailed, match="more than"):
-        audit_alone(top, Asked(day=DAY), "x")
+        audit_alone(top, AuditOptions(day=DAY), "x")
 
 
 def test_an_audit_whose_process_dies_is_a_finding(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(alone, "_here", {})
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(AuditFailed, match="status 1"):
-        audit_alone(top, Asked(day=DAY), "x")
+        audit_alone(top, AuditOptions(day=DAY), "x")
 
 
 def test_one_that_dies_leaves_the_next_alone(top: Path) -> None:
     """More memory than an audit may have, in a child; the same process then audits the reference."""
-    asked = Asked(day=DAY)
+    asked = AuditOptions(day=DAY)
     before = rows_of(top)
     place = top / "srcs/requirements/mariadb/tools/start.sh"
     place.write_text("#!/bin/sh\n" + "$(" * 20_000)
@@ -550,10 +550,10 @@ def test_a_process_that_was_killed_is_started_again(top: Path) -> None:
     assert process is not None
     os.killpg(process.pid, signal.SIGKILL)
     with pytest.raises(AuditFailed, match="status -9"):
-        audit_alone(top, Asked(day=DAY), "x")
+        audit_alone(top, AuditOptions(day=DAY), "x")
     assert rows_of(top)
 
 
 def test_a_directory_that_vanished_is_a_failure(tmp_path: Path) -> None:
-    rows = audit_alone(tmp_path / "nowhere", Asked(day=DAY), "x")
+    rows = audit_alone(tmp_path / "nowhere", AuditOptions(day=DAY), "x")
     assert [(row["rule"], row["verdict"], row["severity"]) for row in rows] == [("T02", "fail", "end")]

@@ -20,13 +20,13 @@ from typing import Any
 import pytest
 
 from pytest_isolation.inception import hello
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.live.facts import Container, Crash, Facts, Made, Site, Stop
 from pytest_isolation.inception.live.judge import ASKS, judge
 from pytest_isolation.inception.live.stack import UNREACHED
 from tests.inception.support import DAY
 
-ASKED = Asked(day=DAY, login="student")
+ASKED = AuditOptions(day=DAY, login="student")
 NETWORK = "inception_inception"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.live import taken
 from pytest_isolation.inception.live.audit import Way, started
 from pytest_isolation.inception.live.facts import Facts
@@ -22,7 +22,7 @@ from pytest_isolation.inception.live.judge import ASKS, judge
 from pytest_isolation.inception.live.stack import Stack
 from tests.inception.support import DAY, REFERENCE, apply
 
-ASKED = Asked(day=DAY, login="student")
+ASKED = AuditOptions(day=DAY, login="student")
 COMPOSE = "srcs/docker-compose.yml"
 NGINX = "srcs/requirements/nginx"
 

@@ -188,13 +188,13 @@ def test_forty_in_two_processes(original: Path, tmp_path: Path, elsewhere: Path)
 
 def test_one_is_quick(top: Path) -> None:
     from pytest_isolation.inception.alone import _auditors, audit_alone
-    from pytest_isolation.inception.asked import Asked
+    from pytest_isolation.inception.asked import AuditOptions
     from tests.inception.support import DAY
 
     _auditors().close()
     began = cpu()
     for _ in range(5):
-        audit_alone(top, Asked(day=DAY), "x")
+        audit_alone(top, AuditOptions(day=DAY), "x")
     _auditors().close()  # its start is a part of it, and its time is known when it has ended
     assert 0 < (cpu() - began) / 5 < 0.5
 

@@ -19,7 +19,7 @@ import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.live.audit import Way, started
 from pytest_isolation.inception.live.judge import ASKS, judge
 from pytest_isolation.technologies.docker.daemon import connect
@@ -27,7 +27,7 @@ from tests.inception.building import small_stack
 from tests.inception.support import DAY, REFERENCE, apply
 from tests.inception.test_run import BIN, DATE, run
 
-ASKED = Asked(day=DAY, login="student")
+ASKED = AuditOptions(day=DAY, login="student")
 COMPOSE = "srcs/docker-compose.yml"
 LIVE = ("--inception-live", "host", "--inception-login", "student", "--isolation-only", "pid.signal-out-refused")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.live import venue
 from pytest_isolation.inception.live.plan import Plan, call_of, read_plan
 from pytest_isolation.inception.live.supply import Supplied, copy, supply
@@ -31,7 +31,7 @@ def top(tmp_path: Path) -> Path:
 
 
 def submission(top: Path) -> Submission:
-    return read_submission(read_tree(top), Asked(day=DAY, login="student"), None)
+    return read_submission(read_tree(top), AuditOptions(day=DAY, login="student"), None)
 
 
 def supplied(top: Path, given: Path | None = None) -> dict[str, Supplied]:

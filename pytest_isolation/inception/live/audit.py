@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pytest_isolation.boxes.lifetime import Lifetime, state_directory
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.live import taken
 from pytest_isolation.inception.live.facts import Facts, Made
 from pytest_isolation.inception.live.judge import judge, nothing_seen
@@ -45,7 +45,7 @@ class Way:
     """Is called once with the top of the copy, while the stack runs untouched on this machine."""
 
 
-def audit_running(top: Path, asked: Asked, name: str) -> list[InceptionRow]:
+def audit_running(top: Path, asked: AuditOptions, name: str) -> list[InceptionRow]:
     """Rows L… of the stack that its author started.  Never raises for what the daemon or the stack does."""
     try:
         here = Here()
@@ -59,7 +59,7 @@ def audit_running(top: Path, asked: Asked, name: str) -> list[InceptionRow]:
     return list(judge(facts, asked, name))
 
 
-def audit_started(top: Path, asked: Asked, name: str, lifetime: Lifetime, way: Way) -> list[InceptionRow]:
+def audit_started(top: Path, asked: AuditOptions, name: str, lifetime: Lifetime, way: Way) -> list[InceptionRow]:
     """Rows L… of a copy of the submission, built and started, and taken away again.
 
     Raises Unavailable for what this machine lacks or somebody else has, BoxError when a daemon breaks.
@@ -107,7 +107,9 @@ def put_through(stack: Stack, made: Made, way: Way) -> Facts:
 
 
 @contextmanager
-def started(top: Path, asked: Asked, lifetime: Lifetime, way: Way) -> Iterator[tuple[Stack, list[Supplied], Made]]:
+def started(
+    top: Path, asked: AuditOptions, lifetime: Lifetime, way: Way
+) -> Iterator[tuple[Stack, list[Supplied], Made]]:
     """A copy of the submission, with its `make` done; what it started is gone at the end."""
     with ExitStack() as undo:
         if not way.machine:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.finding import Severity
 from pytest_isolation.inception.live.facts import Container, Facts, Site
 from pytest_isolation.inception.releases import SUBJECTS, number
@@ -42,7 +42,7 @@ Said = tuple[str, str, str, str, str]
 """rule, verdict, where, found, fix"""
 
 
-def judge(facts: Facts, asked: Asked, path: str) -> Iterator[InceptionRow]:
+def judge(facts: Facts, asked: AuditOptions, path: str) -> Iterator[InceptionRow]:
     """One row or more for every rule in ASKS."""
     if facts.made is not None and facts.made.status != 0:
         yield from _not_made(facts, path)
@@ -92,7 +92,7 @@ def _made(facts: Facts) -> Iterator[Said]:
         yield "L16", "fail", "", f"{again.command}, on the running stack, {ended}: {again.said[:200]}", ASKS["L16"][1]
 
 
-def _containers(facts: Facts, asked: Asked) -> Iterator[Said]:
+def _containers(facts: Facts, asked: AuditOptions) -> Iterator[Said]:
     for one in facts.containers:
         where = f"container {one.name}"
         if one.status != "running":
@@ -129,7 +129,7 @@ def _is_entry(one: Container) -> bool:
     return "nginx" in (one.service, one.first_process) or any(host == "443" for _, host in one.published)
 
 
-def _mounts(one: Container, where: str, asked: Asked) -> Iterator[Said]:
+def _mounts(one: Container, where: str, asked: AuditOptions) -> Iterator[Said]:
     login = re.escape(asked.login) if asked.login else "[^/]+"
     stores = [held for held in one.mounts if STORE.search(held[2]) and not re.search(r"\.\w+$", held[2])]
     if not stores and one.service in MANDATORY:

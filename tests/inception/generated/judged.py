@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pytest_isolation.inception.asked import Asked
+from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.audit import audit
 from tests.inception.generated.choices import Made
 from tests.inception.generated.stack import submission
@@ -63,7 +63,7 @@ def write(made: Made, top: Path) -> None:
 def compared(made: Made, top: Path, day: date = DAY) -> Tally:
     """One submission. The verdicts that evaluators may differ in are left out of the count."""
     write(made, top)
-    rows = audit(top, Asked(**{"day": day, **made.asked}))
+    rows = audit(top, AuditOptions(**{"day": day, **made.asked}))
     worst: dict[str, str] = {}
     texts: dict[str, str] = {}
     for row in rows:
