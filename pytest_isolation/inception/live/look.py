@@ -8,7 +8,7 @@ from typing import Any
 from pytest_isolation.inception import hello
 from pytest_isolation.inception.live import web
 from pytest_isolation.inception.live.facts import Container, Facts
-from pytest_isolation.inception.live.venue import View
+from pytest_isolation.inception.live.venue import StackView
 from pytest_isolation.technologies.docker import daemon as daemons
 
 TIMEOUT_S = 10
@@ -44,7 +44,7 @@ def _belongs(labels: dict[str, str], top: Path) -> bool:
     return place is not None and Path(place).resolve().is_relative_to(top)
 
 
-def look(top: str, domain: str, view: View) -> Facts:
+def look(top: str, domain: str, view: StackView) -> Facts:
     """`domain` is the name TLS and HTTP ask for."""
     containers = containers_of(top, view)
     port = entry_port(containers)
@@ -64,7 +64,7 @@ def look(top: str, domain: str, view: View) -> Facts:
     return Facts(containers, port, tls, page, blank, http)
 
 
-def containers_of(top: str, view: View) -> tuple[Container, ...]:
+def containers_of(top: str, view: StackView) -> tuple[Container, ...]:
     devices = {one.name: one.attrs for one in view.docker.volumes.list()}
     return tuple(_container(attrs, devices, view) for attrs in of_stack(view.docker, top))
 
@@ -77,7 +77,7 @@ def entry_port(containers: tuple[Container, ...]) -> int | None:
     return 443 if 443 in ports else ports[0]
 
 
-def _container(attrs: dict[str, Any], volumes: dict[str, Any], view: View) -> Container:
+def _container(attrs: dict[str, Any], volumes: dict[str, Any], view: StackView) -> Container:
     ports = attrs["NetworkSettings"]["Ports"] or {}
     published = tuple(
         (inside.partition("/")[0], bound["HostPort"])

@@ -15,7 +15,7 @@ from pytest_isolation.inception.live import web, wordpress
 from pytest_isolation.inception.live.facts import Crash, Facts, Made, Site, Stop
 from pytest_isolation.inception.live.look import LABEL, containers_of, entry_port, look, of_stack, service_of
 from pytest_isolation.inception.live.plan import Plan
-from pytest_isolation.inception.live.venue import TimedOut, Venue
+from pytest_isolation.inception.live.venue import DeployTarget, TimedOut
 
 UNREACHED = re.compile(
     "no such host|could not resolve|unable to resolve host|temporary failure (in name )?resol|network is unreachable|"
@@ -39,7 +39,7 @@ CLIENTS = ("mariadb", "mysql")
 class Stack:
     """`logs` is a directory that stays; `domain` the site's name."""
 
-    def __init__(self, venue: Venue, plan: Plan, domain: str, logs: Path) -> None:
+    def __init__(self, venue: DeployTarget, plan: Plan, domain: str, logs: Path) -> None:
         self.venue, self.plan, self.domain, self.logs = venue, plan, domain, logs
         self._written: list[tuple[str, str]] = []
         """(service, path) of the files that were put into volumes."""

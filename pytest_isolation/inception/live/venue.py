@@ -40,7 +40,7 @@ exec env "$@"
 """For who is root already."""
 
 
-class View(Protocol):
+class StackView(Protocol):
     """A stack that runs, from outside."""
 
     docker: Any
@@ -56,7 +56,7 @@ class View(Protocol):
         """What the kernel calls the process; None when this user may not see it."""
 
 
-class Venue(View, Protocol):
+class DeployTarget(StackView, Protocol):
     """Where a stack is started."""
 
     top: str
