@@ -42,7 +42,7 @@ class AuditFailed(Exception):
 def audit_alone(top: Path, asked: AuditOptions, name: str) -> list[dict[str, Any]]:
     """The rows of one submission as plain data.  Raises AuditFailed when its process died or took too long."""
     question = asdict(asked) | {"top": str(top), "name": name, "day": asked.day.isoformat()}
-    answer = _auditors().ask(question)
+    answer = _audit_pool().ask(question)
     if "rows" not in answer:
         limits = f"{MEMORY >> 20} MiB of memory, {CPU_S} s of processor time"
         raise AuditFailed(
@@ -55,7 +55,7 @@ def audit_alone(top: Path, asked: AuditOptions, name: str) -> list[dict[str, Any
 # -- this side -------------------------------------------------------------------------
 
 
-class Auditors:
+class AuditPool:
     """The process that forks audits; started when first asked, and again after one that took too long."""
 
     def __init__(self) -> None:
@@ -113,13 +113,13 @@ class Auditors:
                     pipe.close()
 
 
-_here: dict[int, Auditors] = {}
+_here: dict[int, AuditPool] = {}
 """By process: a forked one has its own."""
 
 
-def _auditors() -> Auditors:
+def _audit_pool() -> AuditPool:
     if os.getpid() not in _here:
-        _here[os.getpid()] = Auditors()
+        _here[os.getpid()] = AuditPool()
         atexit.register(_here[os.getpid()].close)
     return _here[os.getpid()]
 
