@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import compose, shell
 from pytest_isolation.inception.asked import AuditOptions
-from pytest_isolation.inception.finding import Finding, Says, fail, passed, unclear
+from pytest_isolation.inception.finding import Finding, RuleVerdict, fail, passed, unclear
 from pytest_isolation.inception.git import read_git
 from pytest_isolation.inception.model import Submission, read_submission
 from pytest_isolation.inception.place import Place, Unreadable
@@ -53,7 +53,9 @@ def _is_docker(path: str) -> bool:
 def judge(rule: Rule, s: Submission) -> list[Finding]:
     """A rule's findings; never none."""
     if not s.since(rule.since):
-        return [Finding(Says.NOT_APPLICABLE, None, f"since version {rule.since} of the subject; this is {s.subject}")]
+        return [
+            Finding(RuleVerdict.NOT_APPLICABLE, None, f"since version {rule.since} of the subject; this is {s.subject}")
+        ]
     if missing := _missing(rule, s):
         return [missing]
     try:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pytest_isolation.inception.place import Place
 
 
-class Says(StrEnum):
+class RuleVerdict(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     ADVICE = "advice"
@@ -26,7 +26,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    says: Says
+    says: RuleVerdict
     at: Place | None
     found: str
     fix: str = ""
@@ -34,21 +34,21 @@ class Finding:
 
 def passed(found: str, at: Place | None = None) -> Finding:
     """What was looked at; a rule that says nothing passes as well."""
-    return Finding(Says.PASS, at, found)
+    return Finding(RuleVerdict.PASS, at, found)
 
 
 def fail(at: Place, found: str, fix: str) -> Finding:
-    return Finding(Says.FAIL, at, found, fix)
+    return Finding(RuleVerdict.FAIL, at, found, fix)
 
 
 def advice(at: Place, found: str, fix: str) -> Finding:
-    return Finding(Says.ADVICE, at, found, fix)
+    return Finding(RuleVerdict.ADVICE, at, found, fix)
 
 
 def unclear(at: Place, found: str, missing: str) -> Finding:
     """`missing` is the information that would decide."""
-    return Finding(Says.UNCLEAR, at, found, missing)
+    return Finding(RuleVerdict.UNCLEAR, at, found, missing)
 
 
 def not_applicable(found: str) -> Finding:
-    return Finding(Says.NOT_APPLICABLE, None, found)
+    return Finding(RuleVerdict.NOT_APPLICABLE, None, found)
