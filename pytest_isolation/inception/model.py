@@ -78,7 +78,7 @@ class Image:
 @dataclass
 class Submission:
     tree: Tree
-    asked: Asked
+    asked: AuditOptions
     root: str
     """Of the project, relative to the tree: repositories nest it."""
     git: Git | None = None

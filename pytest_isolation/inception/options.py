@@ -35,7 +35,7 @@ class Audits:
 
     paths: tuple[tuple[str, Path], ...]
     """(as written, absolute), each once."""
-    asked: Asked
+    asked: AuditOptions
     live: str | None = None
     """Where the stack is looked at as well: one of LIVE."""
     env: Path | None = None
