@@ -17,6 +17,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.memory import In
+from pytest_isolation.boxes.lasting import by_lasting_thread
 
 
 @dataclass(slots=True)
@@ -65,17 +66,19 @@ def start_local(
     # By descriptor: another user need not be able to walk to where we are installed (a home of mode 0700).
     program = os.open(agent_binary(), os.O_RDONLY | os.O_CLOEXEC)
     try:
-        process = subprocess.Popen(
-            ["pytest-isolation-agent", "-d", *arguments],
-            executable=agent_binary() if identity is None else f"/proc/self/fd/{program}",
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=pass_fds if identity is None else (*pass_fds, program),
-            env=env or {},
-            cwd=cwd,
-            user=uid,
-            group=gid,
-            extra_groups=None if identity is None else [],
+        process = by_lasting_thread(
+            lambda: subprocess.Popen(
+                ["pytest-isolation-agent", "-d", *arguments],
+                executable=agent_binary() if identity is None else f"/proc/self/fd/{program}",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                pass_fds=pass_fds if identity is None else (*pass_fds, program),
+                env=env or {},
+                cwd=cwd,
+                user=uid,
+                group=gid,
+                extra_groups=None if identity is None else [],
+            )
         )
     finally:
         os.close(program)
