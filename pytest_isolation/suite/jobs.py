@@ -39,10 +39,12 @@ PATIENCE_S = 30.0
 PR_SET_PDEATHSIG = 1
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
-TIMED = ("cg.cpu.",)
-"""Guarantees that are measured in processor time: no other cell of the run is measured meanwhile.
+LONG = ("cg.cpu.",)
+"""Guarantees whose windows take seconds in which this process waits: they come first of their box.
 
-They come last of their box, when there are few others that have to wait.
+The run begins with them while helpers measure the rest; at the end everybody would wait for them.  They need no
+machine of their own: beside others a box is charged less processor time, never more, and one without a limit passes a
+quota of a fifth on a busy machine as well.
 """
 Measure = Callable[["pytest.Function"], dict[str, Any]]
 
@@ -60,7 +62,7 @@ class Jobs:
 
     def __init__(self, directory: Path, cells: Sequence[pytest.Function], measure: Measure) -> None:
         """`cells`: in the run's order; `measure`: one of them, in this process: a plain value."""
-        self._directory, self._cells, self._measure_it = directory, cells, measure
+        self._directory, self._cells, self._measure = directory, cells, measure
         self._numbers = {item.nodeid: number for number, item in enumerate(cells)}
         self._alike: dict[str, list[pytest.Function]] = {}
         """Cells by the first of those that one process measures together: what it finds of an input serves them all."""
@@ -158,12 +160,7 @@ class Jobs:
             pipe.write(json.dumps(tell()).encode())
 
     def _take(self, item: pytest.Function) -> None:
-        """Measure one cell and those like it, unless somebody has, or does so now.
-
-        The run measures what is timed: when it comes to it there is little left that would have to wait.
-        """
-        if is_timed(item):
-            return
+        """Measure one cell and those like it, unless somebody has, or does so now."""
         with self._turn(item) as turn:
             if _locked(turn):
                 self._measure_alike(item)
@@ -175,16 +172,6 @@ class Jobs:
                 if not file.read():
                     with suppress(Exception):
                         file.write(json.dumps(self._measure(one)))
-
-    def _measure(self, item: pytest.Function) -> dict[str, Any]:
-        """Measure one cell, beside those of the other processes unless it is timed."""
-        how = fcntl.LOCK_EX if is_timed(item) else fcntl.LOCK_SH
-        with (self._directory / "gate").open("a") as gate, (self._directory / "machine").open("a") as machine:
-            # Whoever waits for the machine keeps the gate, else one after the other of the rest would go before it.
-            fcntl.flock(gate, how)
-            fcntl.flock(machine, how)
-            fcntl.flock(gate, fcntl.LOCK_UN)
-            return self._measure_it(item)
 
     @contextmanager
     def _turn(self, item: pytest.Function) -> Iterator[IO[str]]:
@@ -228,10 +215,10 @@ def helpable(items: Sequence[pytest.Item]) -> list[pytest.Function]:
     ]
 
 
-def is_timed(item: pytest.Item) -> bool:
-    """Whether the cell of an item is measured in processor time."""
+def is_long(item: pytest.Item) -> bool:
+    """Whether the cell of an item waits for windows of seconds."""
     promise = promise_of(item)
-    return promise is not None and promise.id.startswith(TIMED)
+    return promise is not None and promise.id.startswith(LONG)
 
 
 def box_of(item: pytest.Item) -> str | None:

@@ -39,7 +39,7 @@ from pytest_isolation.suite.collect import (
 from pytest_isolation.suite.controls import BROKEN, Controls, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.items import check_of, shown, unwritten_failures
-from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_timed
+from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_long
 from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
@@ -241,7 +241,7 @@ class Session:
                 self.planned.add((at["box"], at["guarantee"], at["door"], at["sibling"]))
 
     def _order(self, item: pytest.Item) -> tuple[int, int, bool, bool, str]:
-        """Box by box, door by door, and there the checks that share a spec together, but what is timed after the rest.
+        """Box by box, door by door, and there what waits long first, and then the checks that share a spec together.
 
         Then pairs, then other tests.
         """
@@ -251,7 +251,7 @@ class Session:
         names = [one.spec.name for one in self.chosen]
         promise = promise_of(item)
         changes = repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
-        return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, is_timed(item), changes
+        return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, not is_long(item), changes
 
     # -- measuring ------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -16,7 +15,7 @@ import pytest
 from pytest_isolation import guarantee, weaken
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees import severity
-from pytest_isolation.suite.jobs import Jobs
+from pytest_isolation.suite.jobs import Jobs, is_long
 from pytest_isolation.suite.plan import Cell
 
 CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", function=lambda: None)
@@ -83,51 +82,26 @@ def test_cells_of_the_same_inputs_are_measured_by_one_process(tmp_path: Path) ->
     assert measured == [("one", first.nodeid), ("one", second.nodeid)]
 
 
-def test_what_is_timed_is_left_to_the_run(tmp_path: Path) -> None:
-    quick, timed = _alike("pid.a", inputs=""), _alike("cg.cpu.b", inputs="")
-    measured: list[str] = []
+def test_what_waits_long_is_measured_beside_the_rest(tmp_path: Path) -> None:
+    """Five seconds of windows in which nobody else measured were a quarter of a run in namespaces."""
+    quick, long = _alike("pid.a", inputs=""), _alike("cg.cpu.b", inputs="")
+    inside, may_end = Event(), Event()
 
     def measure(item: Any) -> dict[str, Any]:
-        measured.append(item.nodeid)
-        return {"row": {}, "measured": {}}
+        if item is long:
+            inside.set()
+            may_end.wait(60)
+        return {}
 
-    jobs = Jobs(tmp_path, [timed, quick], measure)
+    jobs = Jobs(tmp_path, [long, quick], measure)
+    waiting = Thread(target=jobs.measured, args=(long,))
+    waiting.start()
+    assert inside.wait(10)
     reader, writer = os.pipe()
     with os.fdopen(reader):
         jobs._help(0, writer, dict)
-    assert measured == [quick.nodeid]
-    assert jobs.measured(timed) == {"row": {}, "measured": {}}
-    assert measured == [quick.nodeid, timed.nodeid]
-
-
-def test_who_waits_for_the_machine_comes_before_those_that_begin_later(tmp_path: Path) -> None:
-    """A shared lock is given to whoever asks: with three helpers one of them always has it."""
-    quick, timed = _alike("pid.a", inputs=""), _alike("cg.cpu.b", inputs="")
-    begun, may_end = Event(), Event()
-    order: list[str] = []
-
-    def measure(item: Any) -> dict[str, Any]:
-        if not begun.is_set():
-            begun.set()
-            may_end.wait(10)
-        order.append(item.nodeid)
-        return {}
-
-    jobs = Jobs(tmp_path, [quick, timed], measure)
-    threads = [Thread(target=jobs._measure, args=(item,)) for item in (quick, timed, quick)]
-    for waiting, thread in enumerate(threads):
-        thread.start()
-        begun.wait(10)
-        while waiting and len(_waiting(tmp_path)) < waiting:
-            time.sleep(0.01)
+    assert (tmp_path / "1.json").read_text()
+    assert waiting.is_alive(), "the other cell waited for it"
     may_end.set()
-    for thread in threads:
-        thread.join(10)
-    assert order == [quick.nodeid, timed.nodeid, quick.nodeid]
-
-
-def _waiting(directory: Path) -> list[str]:
-    """The lines of /proc/locks of locks in `directory` that are waited for: proc_locks(5)."""
-    files = {f":{path.stat().st_ino} " for path in directory.iterdir()}
-    lines = Path("/proc/locks").read_text().splitlines()
-    return [line for line in lines if "->" in line and any(file in line for file in files)]
+    waiting.join(10)
+    assert is_long(long) and not is_long(quick)
