@@ -74,6 +74,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "dest": "isolation_costs_boxes", "metavar": "N",
         "help": "how many boxes of one at a time, at most, to see how start and memory grow (default: 10)",
     }),
+    ("--isolation-versions", {
+        "dest": "isolation_versions", "metavar": "OLD,NEW",
+        "help": "with --isolation-costs: two versions of one static program, to be tried side by side in each box",
+    }),
     ("--isolation-list", {
         "action": "store_true", "dest": "isolation_list",
         "help": "list boxes, whether they can run here and if not why, and guarantees; run nothing",

@@ -49,6 +49,8 @@ class RunConfig:
     prove: bool = False
     costs: int | None = None
     """What each box costs, with so many boxes of one at a time at most; None: not measured."""
+    versions: tuple[Path, Path] | None = None
+    """Two versions of one static program, to be tried side by side; with `costs` alone."""
     pairs: bool = False
     """Every two boxes beside each other."""
     list: bool = False
@@ -101,6 +103,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         jobs=_jobs(options.get("isolation_jobs")),
         prove=bool(options.get("isolation_prove")),
         costs=_costs(options.get("isolation_costs"), options.get("isolation_costs_boxes")),
+        versions=_versions(options.get("isolation_versions"), options.get("isolation_costs"), base),
         pairs=bool(options.get("isolation_pairs")) or not options.get("isolation_boxes"),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
@@ -281,6 +284,21 @@ def _costs(wanted: object, boxes: str | None) -> int | None:
             f"--isolation-costs-boxes {boxes!r}: expected a whole number from 1 to {MOST_BOXES}, for example 50"
         )
     return int(boxes)
+
+
+def _versions(given: str | None, costs: object, base: Path) -> tuple[Path, Path] | None:
+    if given is None:
+        return None
+    where = f"--isolation-versions {given!r}"
+    if not costs:
+        raise UsageError(f"{where} is given without --isolation-costs; add it")
+    paths = [Path(os.path.abspath(base / one.strip())) for one in given.split(",")]
+    if len(paths) != 2:
+        raise UsageError(f"{where}: expected two files, OLD,NEW: two versions of one program, linked statically")
+    for one in paths:
+        if not (one.is_file() and os.access(one, os.R_OK)):
+            raise UsageError(f"{where}: {one} is no file that can be read; expected a program, linked statically")
+    return paths[0], paths[1]
 
 
 def _examples(given: str | None) -> int | None:

@@ -85,6 +85,11 @@ def _costs(run: Run) -> Iterator[str]:
     yield "## What a box costs"
     yield table(["", *found.columns], ([title, *cells] for _, title, cells in found.lines))
     yield "\n".join(f"- {_line(one)}" for one in (*costs.legend(run), *costs.notes(run), *costs.whys(run)))
+    if run.trade:
+        yield "## What is said of boxes, and what was measured"
+        yield table(
+            ["sentence", "", "figure", "source"], ([row.says, row.answer, row.figure, row.source] for row in run.trade)
+        )
 
 
 def _given(run: Run) -> Iterator[str]:

@@ -252,6 +252,21 @@ class TechnologyRow(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TradeRow(Row):
+    """A sentence that is often said of containers and VMs, held against this run: see trade.py."""
+
+    id: str
+    says: str
+    source: str
+    answer: str
+    """yes, no, it depends, not measured."""
+    figure: str
+    """What the answer rests on; of what was not measured, what it needs."""
+    boxes: Mapping[str, str] = field(default_factory=dict)
+    """Box -> what is so in it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
     """Rows of another plugin, under a key of their own in the JSON report."""
 
@@ -282,6 +297,8 @@ ALWAYS = ("inception",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Row):
+    SPARSE = frozenset({"trade"})
+
     tool: ToolFacts
     run: RunFacts
     host: HostFacts
@@ -294,13 +311,15 @@ class Run(Row):
     """In the JSON, keys of the report itself."""
     notes: tuple[str, ...] = ()
     """About the run as a whole: a known violation that vanished, a run that was interrupted."""
+    trade: tuple[TradeRow, ...] = ()
+    """Under --isolation-costs."""
 
     def to_json(self) -> dict[str, Any]:
         found: dict[str, Any] = {"schema": SCHEMA}
         for one in fields(self):
             if one.name == "sections":
                 found |= {key: [] for key in ALWAYS} | {part.key: plain(part.rows) for part in self.sections}
-            else:
+            elif one.name not in self.SPARSE or getattr(self, one.name):
                 found[one.name] = plain(getattr(self, one.name))
         return found
 

@@ -168,6 +168,12 @@ def _costs(run: Run, width: int, paint: Paint) -> Iterator[list[str]]:
         ]
     told = (*costs.legend(run), *costs.notes(run), *costs.whys(run))
     yield [line for one in told for line in wrapped(f"  {one}", width, "    ")]
+    if run.trade:
+        lines = [paint("what is said of boxes, and what was measured", "bold")]
+        for row in run.trade:
+            lines += wrapped(f"  {row.says} {row.answer.upper()}", width, "    ")
+            lines += wrapped(f"      {row.figure}", width, "      ")
+        yield lines
 
 
 def _doors(run: Run, width: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_isolation.errors import BoxError, IsolationError, UsageError
+from pytest_isolation.report import trade
 from pytest_isolation.report.run import (
     GuaranteeRow,
     ResultRow,
@@ -28,7 +29,7 @@ from pytest_isolation.suite.support import of_this_host
 
 if TYPE_CHECKING:
     from pytest_isolation.guarantees.expect import Key
-    from pytest_isolation.suite.costs.measure import Measured
+    from pytest_isolation.suite.costs.measure import Costs
     from pytest_isolation.suite.session import Session
 
 
@@ -55,7 +56,7 @@ class Gatherer:
         self._partial = Partial(session.options.reports)
         self._kept: set[str] = set()
         """Boxes that the partial report knows."""
-        self._costs: dict[str, Measured] = {}
+        self._costs: Costs | None = None
         self._support: tuple[SupportRow, ...] = ()
         self._technologies: tuple[TechnologyRow, ...] = ()
 
@@ -135,7 +136,7 @@ class Gatherer:
             ResultRow.from_json(row | {"proofs": self._proofs_of(row)})
             for row in sorted(self._rows.values(), key=place)
         ]
-        return Run(
+        found = Run(
             tool=ToolFacts(version=version("pytest-isolation")),
             run=replace(
                 run_facts(session.run_id, self._started, session.seed, exit_status),
@@ -148,7 +149,7 @@ class Gatherer:
                     one.knowing(self._measured.get(one.spec.name)),
                     self._starts.get(one.spec.name, []),
                     self._notes.get(one.spec.name, []) + self._shut_doors(one),
-                    self._costs.get(one.spec.name),
+                    self._costs.boxes.get(one.spec.name) if self._costs is not None else None,
                 )
                 for one in self._chosen()
             ),
@@ -159,7 +160,10 @@ class Gatherer:
             notes=tuple(
                 self._run_notes + session.judge.notes(list(self._rows.values())) + fewer.notes(self._rows.values())
             ),
-        ).with_contributions(session.config.hook.pytest_isolation_contribution(config=session.config))
+        )
+        if self._costs is not None:
+            found = replace(found, trade=trade.rows(found, self._costs.probed))
+        return found.with_contributions(session.config.hook.pytest_isolation_contribution(config=session.config))
 
     def _chosen(self) -> list[Chosen]:
         """The boxes, with what starting them has shown: one that nobody came into is not available."""
@@ -241,11 +245,13 @@ class Gatherer:
 
     def measure_costs(self, boxes: int) -> None:
         """What the boxes that could be measured cost; `boxes`: of one at a time, at most."""
-        from pytest_isolation.suite.costs.measure import measure
+        from pytest_isolation.suite.costs.measure import Costs, measure
 
+        self._costs = into = Costs()
+        versions = self._session.options.versions
         specs = [one.spec for one in self._chosen() if one.available]
         try:
-            measure(specs, boxes=boxes, tell=self._session.progress.says, into=self._costs)
+            measure(specs, boxes=boxes, tell=self._session.progress.says, into=into, versions=versions)
         except KeyboardInterrupt:
             self._run_notes.append("interrupted while costs were measured: those of the last boxes are missing")
         except (IsolationError, OSError) as error:

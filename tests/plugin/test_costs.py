@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import platform
+import struct
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import BoxError
 from pytest_isolation.report.costs import KEYS
+from pytest_isolation.suite.costs import probes
+from pytest_isolation.technologies.pool import Pool
 from tests.runs import run
 
 WHAT = ("--isolation", "--box", "host", "--box", "namespaces", "--isolation-only", "pid.init-is-one,mnt.mount-denied")
@@ -41,3 +49,46 @@ def test_every_figure_or_why_not_and_the_rows_as_without(tmp_path: Path) -> None
     assert walled["costs"]["disk_box_mib"]["median"] > 0
     assert not any("lacking" in box or "growth" in box for box in plain.report["boxes"])
     done.said("what a box costs", "start to first call, ms")
+    said = {row["id"]: row for row in done.report["trade"]}
+    assert said["kernel"]["answer"] == "yes" and "trade" not in plain.report
+    assert said["file"]["answer"] == said["versions"]["answer"] == "not measured"
+
+
+def program(place: Path, version: str) -> Path:
+    """A static program that tells its version and nothing else: write(2) and exit(2), x86-64 or aarch64."""
+    text = f"tool {version}\n".encode()
+    machine = platform.machine()
+    if machine == "x86_64":
+        code = b"\xb8\1\0\0\0\xbf\1\0\0\0\x48\x8d\x35\x10\0\0\0\xba" + len(text).to_bytes(4, "little")
+        code += b"\x0f\x05\xb8\x3c\0\0\0\x31\xff\x0f\x05"
+    else:
+        code = b"".join(word.to_bytes(4, "little") for word in (
+            0xD2800020, 0x100000C1, 0xD2800002 | len(text) << 5, 0xD2800808, 0xD4000001, 0xD2800BA8, 0xD4000001,
+        ))  # fmt: skip
+    at, body = 0x400000, code + text
+    head = b"\x7fELF\2\1\1" + bytes(9)
+    head += struct.pack("<2HI3QI6H", 2, 62 if machine == "x86_64" else 183, 1, at + 120, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    head += struct.pack("<2I6Q", 1, 5, 0, at, at, 120 + len(body), 120 + len(body), 0x1000)
+    path = place / f"tool-{version}"
+    path.write_bytes(head + body)
+    path.chmod(0o755)
+    return path
+
+
+def test_two_versions_of_a_program(tmp_path: Path) -> None:
+    """At one path of the bare host the second takes the first one's place; in two boxes both are there."""
+    old, new = (program(tmp_path, version) for version in ("1.2", "3.4"))
+    lifetime = Lifetime()
+    pool = Pool(lifetime)
+    try:
+        bare = probes.versions_on_the_host((old, new), pool, lifetime)
+        boxed = probes.versions((old, new), BoxSpec(technology="namespaces"), pool)
+        rooted = probes.versions((old, new), BoxSpec(technology="chroot"), pool)
+        with pytest.raises(BoxError, match=r"both programs say 1.2; expected two versions"):
+            probes.versions((old, old), BoxSpec(technology="namespaces"), pool)
+    finally:
+        pool.close()
+        lifetime.close()
+    assert bare == ("no", "1.2 at one path is gone when 3.4 is installed there, and of one port: EADDRINUSE")
+    assert boxed == ("yes", "1.2 and 3.4 at one path and one port")
+    assert rooted == ("it depends", "1.2 and 3.4 at one path, but not at one port: EADDRINUSE")

@@ -22,6 +22,7 @@ from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.pool import Pool
 from pytest_isolation.technologies.qemu import Qemu, accel, kernel
+from pytest_isolation.technologies.qemu.move import move
 from tests.support import built_in_checks, need
 
 TCG = (("accel", "tcg"),)
@@ -37,6 +38,14 @@ def lifetime() -> Iterator[Lifetime]:
     made = Lifetime()
     yield made
     made.close()
+
+
+@pytest.mark.long(seconds=20)
+def test_a_machine_moves_as_a_file_and_goes_on(spec: BoxSpec, lifetime: Lifetime) -> None:
+    machine, _ = Qemu().machine(spec, lifetime)
+    moved = move(machine, lifetime)
+    assert moved.went_on and moved.before > 10, moved
+    assert moved.bytes > 10 * MIB
 
 
 def test_copies_of_one_machine_are_not_the_same(spec: BoxSpec, lifetime: Lifetime) -> None:

@@ -194,7 +194,7 @@ def test_every_option_of_the_contract_has_help() -> None:
         "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
         "--isolation-ask", "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list",
         "--isolation-host", "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--isolation-jobs",
-        "--isolation-costs", "--isolation-costs-boxes",
+        "--isolation-costs", "--isolation-costs-boxes", "--isolation-versions",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import psutil
 
@@ -23,7 +24,8 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.report.costs import KEYS
 from pytest_isolation.report.run import Cost, Growth
-from pytest_isolation.suite.costs import host, inside
+from pytest_isolation.report.trade import Probed
+from pytest_isolation.suite.costs import host, inside, probes
 from pytest_isolation.technologies.pool import Pool
 
 BUDGET_S = 25.0
@@ -71,22 +73,62 @@ class Measured:
                 self.lacking.setdefault(key, why)
 
 
-def measure(specs: Iterable[BoxSpec], *, boxes: int, tell: Callable[[str], None], into: dict[str, Measured]) -> None:
-    """The costs of each box, by its name, into `into` as soon as they are known: it may be interrupted.
+@dataclass(slots=True)
+class Costs:
+    """Of a run: filled as soon as something is known, since measuring may be interrupted."""
 
-    `boxes`: how many of one at a time at most.  `tell`: a line for a person.  Starts boxes of its own, and ends them;
-    what a box refuses is said in place of a figure.  Raises IsolationError where no bare process can be started.
+    boxes: dict[str, Measured] = field(default_factory=dict)
+    """By name."""
+    probed: list[Probed] = field(default_factory=list)
+    """What was tried for the sentences of report/trade.py."""
+
+
+def measure(
+    specs: Iterable[BoxSpec],
+    *,
+    boxes: int,
+    tell: Callable[[str], None],
+    into: Costs,
+    versions: tuple[Path, Path] | None = None,
+) -> None:
+    """The costs of each box, and what is tried for everyday sentences about such boxes.
+
+    `boxes`: how many of one at a time at most.  `versions`: two versions of one static program.  `tell`: a line for a
+    person.  Starts boxes of its own, and ends them; what a box refuses is said in place of a figure.  Raises
+    IsolationError where no bare process can be started.
     """
     lifetime = Lifetime()
     pool = Pool(lifetime)
+    specs = list(specs)
     try:
         bare = pool.launch(BoxSpec(technology="host", name="bare"))
         for spec in specs:
             tell(f"measuring what {spec.name} costs, {BUDGET_S:g} s at most")
-            into[spec.name] = _Costs(spec, pool, lifetime, bare, boxes).found()
+            into.boxes[spec.name] = _Costs(spec, pool, lifetime, bare, boxes).found(into.probed)
+        _try(specs, pool, lifetime, into.probed, versions)
     finally:
         pool.close()
         lifetime.close()
+
+
+def _try(
+    specs: list[BoxSpec], pool: Pool, lifetime: Lifetime, probed: list[Probed], versions: tuple[Path, Path] | None
+) -> None:
+    """What costs do not tell.  Of a box that its owner started, nothing."""
+    specs = [spec for spec in specs if not spec.attached]
+    if versions is not None:
+        probed.append(
+            probes.tried("versions", probes.BARE, lambda: probes.versions_on_the_host(versions, pool, lifetime))
+        )
+    for spec in specs:
+        if versions is not None and spec.image is None and spec.technology not in ("host", "cgroup"):
+            probed.append(
+                probes.tried("versions", spec.name, lambda spec=spec: probes.versions(versions, spec, pool))  # type: ignore[misc]
+            )
+        if spec.technology == "docker":
+            probed.append(probes.tried("engine", spec.name, lambda spec=spec: probes.engine(spec, pool)))  # type: ignore[misc]
+        if spec.technology == "qemu":
+            probed.append(probes.tried("file", spec.name, lambda spec=spec: probes.file(spec, lifetime)))  # type: ignore[misc]
 
 
 class _Costs:
@@ -96,7 +138,7 @@ class _Costs:
         self.began = time.monotonic()
         self.measured = Measured()
 
-    def found(self) -> Measured:
+    def found(self, probed: list[Probed]) -> Measured:
         try:
             with ExitStack() as undo:
                 began = time.perf_counter()
@@ -105,6 +147,7 @@ class _Costs:
                 box.proc.getpid()
                 if not self.spec.attached:
                     self.measured.add("first_start_ms", [(time.perf_counter() - began) * 1e3])
+                probed.append(probes.tried("kernel", self.spec.name, lambda: probes.kernel(box)))
                 self._inside(box)
                 here = box.parts.ground is HERE
             if self.spec.attached:

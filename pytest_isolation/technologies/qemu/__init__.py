@@ -85,6 +85,11 @@ class Qemu:
         return found
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
+        machine, notes = self.machine(spec, lifetime)
+        return start_box(spec, lambda undo: self._parts(spec, machine, notes, lifetime, undo))
+
+    def machine(self, spec: BoxSpec, lifetime: Lifetime) -> tuple[Machine, list[str]]:
+        """The machine that a box of `spec` is, and what its reader must know.  Raises as launch()."""
         self.check_available(spec)
         machine = Machine(
             kernel=self._kernel(spec), type=spec.option("machine", "q35"), memory=self._memory(spec), processors=1
@@ -92,9 +97,7 @@ class Qemu:
         if spec.network == "user":
             machine = replace(machine, modules=network.MODULES, devices=network.DEVICES)
         chosen, note = accel.choose(spec.option("accel", "auto"), machine, lifetime)
-        machine = replace(machine, accel=chosen)
-        notes = [note] if note else []
-        return start_box(spec, lambda undo: self._parts(spec, machine, notes, lifetime, undo))
+        return replace(machine, accel=chosen), [note] if note else []
 
     def _parts(
         self, spec: BoxSpec, machine: Machine, notes: list[str], lifetime: Lifetime, undo: ExitStack
