@@ -8,14 +8,12 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.neighbour import Neighbour, neighbour_of_host
 from pytest_isolation.outside.network import Door, bound, listening, new_token, sockaddr
-from pytest_isolation.outside.published import on_loopback_alone
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(
     "net.unpublished-unreachable",
-    claim="a TCP port on which a process of the box listens, published nowhere or on the host's loopback alone, "
-    "answers no neighbour of the host on the LAN: by no address of the link, by 127.0.0.1 or by the box's own "
-    "IPv4 address",
+    claim="a TCP port on which a process of the box listens, published nowhere, answers no neighbour of the "
+    "host on the LAN: by no address of the link, by 127.0.0.1 or by the box's own IPv4 address",
     sources=("man:network_namespaces(7)", "docker:engine/network/packet-filtering-firewalls, direct routing"),
     severity=severity.neighbour("answers machines beside the host on unpublished ports"),
     falsified_by=weaken.share("net"),
@@ -47,25 +45,6 @@ def test_neighbour_gets_no_answer(box: Box, port: int, family: int) -> None:
         if others and not answered:
             promise.undecided("somebody of the host has begun to listen on the port drawn: the box did not hear us")
         promise.require(not answered, door.reply, answered=answered)
-    if family == socket.AF_INET:
-        for inside, outside in on_loopback_alone(box.parts.facts.get("published", ())):
-            _published_on_loopback(box, neighbour, inside, outside)
-
-
-def _published_on_loopback(box: Box, neighbour: Neighbour, inside: int, outside: int) -> None:
-    """Such a port is for this machine's own users: routes and filters must not let others come to it."""
-    ways = [(neighbour.host[socket.AF_INET], outside), ("127.0.0.1", outside)]
-    if box.parts.address:
-        ways.append((box.parts.address, inside))
-    with box.spawn() as proc:
-        door = listening(proc, socket.AF_INET, inside)
-        if not door.reply.ok:
-            promise.remark(
-                f"port {inside}, published on the host's loopback, is not asked for: a service listens there"
-            )
-            return
-        answered, _ = _heard(neighbour, door, ways)
-        promise.require(not answered, door.reply, answered=answered, published=f"127.0.0.1:{outside} alone")
 
 
 def _heard(neighbour: Neighbour, door: Door, ways: list[tuple[str, int]]) -> tuple[str, str]:

@@ -31,8 +31,24 @@ class Volume:
             raise UsageError(f"Volume: target is {self.target!r}; expected a path in the box that begins with /")
 
 
-SAID_OTHERWISE: Mapping[str, Mapping[str, set[str]]] = {"docker": {"user": {"uid", "gid"}}}
-"""Technology -> its own keyword -> the fields of a spec that say the same."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A TCP port of the box, for which its engine answers at one IPv4 address of the host, on a port it chooses."""
+
+    address: str
+    inside: int
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        if not isinstance(self.inside, int) or not 0 < self.inside < 1 << 16:
+            raise UsageError(f"Published: inside is {self.inside!r}; expected a port from 1 to 65535")
+
+
+SAID_OTHERWISE: Mapping[str, Mapping[str, set[str]]] = {
+    "docker": {"user": {"uid", "gid"}, "ports": {"publish"}},
+    "podman": {"publish": {"publish"}},
+}
+"""Technology -> its own keyword -> the fields of a spec that say the same, or would ask for the same thing twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +70,9 @@ class BoxSpec:
     read_only: bool = False
     """The root file system refuses writes."""
     volumes: tuple[Volume, ...] = ()
+    publish: tuple[Published, ...] = ()
+    """A check's to say: a user publishes by the engine's own keyword.  An engine that publishes has a record of it,
+    Parts.facts["published"]; the others pass this over."""
     env: tuple[tuple[str, str], ...] = ()
     uid: int = 0
     gid: int = 0

@@ -49,6 +49,7 @@ DEFENCES = {
     "clear-env": "it has its caller's variables as well",
     "exec-group": "who enters is not put in its group",
     "no-new-privs": "a program may gain privileges that who runs it has not",
+    "bound-address": "its ports are published on every address of the host",
     "keyring": "it keeps its caller's session keyring",
 }
 """What drop() can leave out, and what that means."""

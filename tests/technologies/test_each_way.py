@@ -14,7 +14,8 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.neighbour import neighbour_of_host
-from pytest_isolation.outside.network import bound, sockaddr
+from pytest_isolation.outside.network import bound, listening, sockaddr
+from pytest_isolation.outside.published import bound_to_one
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
@@ -99,25 +100,52 @@ def test_a_listener_of_the_hosts_own_is_not_taken_for_the_boxs(
             check(pool.box(need("namespaces")), port=64_322, family=family)
 
 
-@pytest.mark.parametrize(
-    ("recorded", "broken"), [("127.0.0.1:18480", True), ("0.0.0.0:18480", False)], ids=["for loopback", "for everybody"]
-)
-def test_a_port_meant_for_loopback_is_asked_for_from_the_lan(pool: Pool, recorded: str, broken: bool) -> None:
-    """The hole of it: it was to be published on 127.0.0.1 alone and is on every address."""
+@pytest.mark.parametrize("served", [False, True], ids=["by our listener", "by a service of its own"])
+@pytest.mark.parametrize("recorded", ["127.0.0.1", "127.7.8.9", "0.0.0.0"])
+def test_a_port_meant_for_one_address_is_asked_for_at_all_others(pool: Pool, recorded: str, served: bool) -> None:
+    """The hole of it: it was to be published on one address and is on every one."""
     need("docker")
     box = pool.box(parse("docker:ports=18480/tcp=18480"))
     recorded_by_engine = box.parts.facts["published"]
     assert ("18480/tcp", "0.0.0.0:18480") in recorded_by_engine
-    box.parts.facts["published"] = [("18480/tcp", recorded)]
-    try:
-        if broken:
+    alone = bound_to_one([("18480/tcp", f"{recorded}:18480")])
+    asked: Any = body("net.publish-only-bound-ip").__globals__["_asked"]
+    with box.spawn() as proc:
+        if served:
+            assert listening(proc, socket.AF_INET, 18_480).reply.ok
+        for one in alone:
             with pytest.raises(Violation) as told:
-                body("net.unpublished-unreachable")(box, port=64_323, family=socket.AF_INET)
-            assert ":18480" in str(told.value.observed["answered"])
-        else:
-            body("net.unpublished-unreachable")(box, port=64_324, family=socket.AF_INET)
-    finally:
-        box.parts.facts["published"] = recorded_by_engine
+                asked(box, neighbour_of_host(box), one, required=True)
+            answered = str(told.value.observed["answered"])
+            assert "the host by " in answered
+            assert served or "a neighbour by 198." in answered
+    assert bool(alone) == (recorded != "0.0.0.0")
+
+
+def test_an_address_of_the_hosts_is_published_on_as_it_is_written(pool: Pool) -> None:
+    """127.0.0.1:8080 as `docker run -p` takes it: it was handed on as the number of a port, and refused."""
+    need("docker")
+    box = pool.box(parse("docker:ports=18481/tcp=127.0.0.1:18481+18482/tcp=127.0.0.1:"))
+    found = bound_to_one(box.parts.facts["published"])
+    assert [(one.inside, one.address) for one in found] == [(18481, "127.0.0.1"), (18482, "127.0.0.1")]
+    assert found[0].port == 18_481
+
+
+@pytest.mark.parametrize(
+    "written", ["docker:ports=18484/tcp=127.0.0.1:18484", "podman:publish=127.0.0.1:18485:18484"], ids=str
+)
+def test_a_box_with_a_port_of_the_host_has_a_sibling_and_a_control(pool: Pool, written: str) -> None:
+    """Every row that needs one of these was inconclusive: the port is the first box's."""
+    need(written.partition(":")[0])
+    spec = parse(written)
+    box = pool.box(spec)
+    (first,) = bound_to_one(box.parts.facts["published"])
+    (beside,) = bound_to_one(box.sibling.parts.facts["published"])
+    assert (first.inside, first.address) == (beside.inside, beside.address)
+    assert first.port != beside.port
+    pool.box(spec.weakened(weaken.drop("seccomp")))
+    joined = pool.box(spec.weakened(weaken.join_sibling("net")))
+    assert joined.sibling.alive
 
 
 def test_a_host_that_listens_on_loopback_alone_answers_no_neighbour(host: Box) -> None:

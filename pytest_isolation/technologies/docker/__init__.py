@@ -20,6 +20,7 @@ from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.holes import OPENS
 from pytest_isolation.technologies.docker.start import Start
 from pytest_isolation.technologies.opens import openable
+from pytest_isolation.technologies.ports import started_with_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,7 +74,12 @@ class Docker:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+        return start_box(
+            spec,
+            lambda undo: started_with_ports(
+                spec, "ports", undo, lambda asked, inner: self._parts(asked, lifetime, inner)
+            ),
+        )
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         make = attach.Attached if spec.attached else Start

@@ -49,6 +49,8 @@ class Plan:
     first: bool = True
     """The agent is the first process."""
     cgroup_read_only: bool = True
+    binds_addresses: bool = True
+    """A port is published on the address that was named."""
     propagates: bool = False
     hands_in: bool = False
     """A file or a socket of this machine."""
@@ -71,6 +73,7 @@ OPENS: Opens = {
     drop("masks"): sets("masks", False),
     drop("read-only"): sets("read_only", False),
     drop("init"): sets("first", False),
+    drop("bound-address"): sets("binds_addresses", False),
     drop("private-root"): sets("own_root", False),
     # Opened from the host's side, by a mount the daemon is not asked for.
     drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),

@@ -16,6 +16,7 @@ from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
 from pytest_isolation.technologies.docker.holes import OPENS, Plan
 from pytest_isolation.technologies.docker.limits import swap_of
 from pytest_isolation.technologies.opens import folded
+from pytest_isolation.technologies.ports import at_any_port
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -161,6 +162,14 @@ def _pair(key: str, text: str, separator: str) -> tuple[str, str]:
     return name, value
 
 
+def _place(outside: str) -> tuple[str, ...] | str | None:
+    """As `docker run -p` takes it, PORT, ADDRESS:PORT or ADDRESS: (any port there), in the SDK's form."""
+    address, found, port = str(outside).rpartition(":")
+    if not found:
+        return outside or None
+    return (address.strip("[]"), port) if port else (address.strip("[]"),)
+
+
 class Settings:
     """What one container is created with.  `create` and `host` are keywords of the SDK's low-level calls."""
 
@@ -183,8 +192,15 @@ class Settings:
         self.binds += self.host.pop("volumes", [])
         if "ports" in self.host:
             ports = self.host.pop("ports")
-            self.host["port_bindings"] = {inside: outside or None for inside, outside in ports.items()}
+            self.host["port_bindings"] = {
+                inside: _place(at_any_port(str(outside)) if spec.extra.get("any port") else outside)
+                for inside, outside in ports.items()
+            }
             self.create["ports"] = [tuple(inside.split("/", 1)) for inside in sorted(ports)]
+        for one in spec.publish:
+            address = one.address if self.plan.binds_addresses else "0.0.0.0"
+            self.host.setdefault("port_bindings", {})[f"{one.inside}/tcp"] = (address,)
+            self.create.setdefault("ports", []).append((str(one.inside), "tcp"))
         if "network" in self.create:
             self.host["network_mode"] = self.create.pop("network")
         self._identity()
@@ -265,6 +281,10 @@ class Settings:
             # The daemon refuses these together with user namespaces.
             self.host["userns_mode"] = "host"
         joined = str(self.host.get("network_mode", "")).startswith("container:")
+        if joined and "net" in self.plan.joined:
+            # The daemon refuses both together; what the network publishes is its first box's.
+            self.host.pop("port_bindings", None)
+            self.create.pop("ports", None)
         if not joined and self.host.get("uts_mode") != "host":
             self.create["hostname"] = spec.hostname
 

@@ -19,6 +19,7 @@ from pytest_isolation.technologies.podman import arguments, attach
 from pytest_isolation.technologies.podman.engine import Engine, engine_for
 from pytest_isolation.technologies.podman.holes import OPENS
 from pytest_isolation.technologies.podman.start import Start
+from pytest_isolation.technologies.ports import started_with_ports
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +67,12 @@ class Podman:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self.check_available(spec)
-        return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
+        return start_box(
+            spec,
+            lambda undo: started_with_ports(
+                spec, "publish", undo, lambda asked, inner: self._parts(asked, lifetime, inner)
+            ),
+        )
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         make = attach.Attached if spec.attached else Start

@@ -14,6 +14,7 @@ from pytest_isolation.technologies.docker.limits import swap_of
 from pytest_isolation.technologies.opens import folded
 from pytest_isolation.technologies.podman.engine import LABEL, Engine
 from pytest_isolation.technologies.podman.holes import OPENS, Plan
+from pytest_isolation.technologies.ports import podmans_at_any_port
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -83,6 +84,8 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     found += ["--label", f"{LABEL}={run_id}", "--entrypoint", json.dumps([agent])]
     plan = folded(OPENS, Plan(), spec)
     found += _identity(spec) + _limits(spec) + _file_systems(spec, plan) + _namespaces(spec, plan)
+    for one in spec.publish:
+        found += ["--publish", f"{one.address if plan.binds_addresses else '0.0.0.0'}::{one.inside}/tcp"]
     return found + plan.options + own(spec)
 
 
@@ -104,7 +107,9 @@ def own(spec: BoxSpec) -> list[str]:
     found = []
     for key, _ in spec.options:
         if key not in CHOOSING and key != "memory_swap":
-            found += [f"--{key.replace('_', '-')}={text}" for text in texts(spec, key)]
+            free = key == "publish" and spec.extra.get("any port")
+            words = [podmans_at_any_port(text) if free else text for text in texts(spec, key)]
+            found += [f"--{key.replace('_', '-')}={text}" for text in words]
     return found
 
 

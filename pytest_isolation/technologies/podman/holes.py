@@ -41,6 +41,8 @@ class Plan:
     read_only: bool = True
     own_root: bool = True
     cgroup_read_only: bool = True
+    binds_addresses: bool = True
+    """A port is published on the address that was named."""
     propagates: bool = False
 
 
@@ -56,6 +58,7 @@ OPENS: Opens = {
     drop("seccomp"): adds("options", "--security-opt", "seccomp=unconfined"),
     drop("masks"): adds("options", "--security-opt", "unmask=ALL"),
     drop("read-only"): sets("read_only", False),
+    drop("bound-address"): sets("binds_addresses", False),
     drop("private-root"): sets("own_root", False),
     # Opened from the host's side, by a mount that Podman is not asked for.
     drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),
