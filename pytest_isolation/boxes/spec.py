@@ -72,7 +72,7 @@ class BoxSpec:
     volumes: tuple[Volume, ...] = ()
     publish: tuple[Published, ...] = ()
     """A check's to say: a user publishes by the engine's own keyword.  An engine that publishes has a record of it,
-    Parts.facts["published"]; the others pass this over."""
+    BoxHandle.facts["published"]; the others pass this over."""
     env: tuple[tuple[str, str], ...] = ()
     uid: int = 0
     gid: int = 0

@@ -12,7 +12,7 @@ from pytest_isolation.errors import BoxError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_isolation.boxes.parts import Parts
+    from pytest_isolation.boxes.box import BoxHandle
     from pytest_isolation.boxes.spec import BoxSpec
 
 TAKEN = ("port is already allocated", "address already in use")
@@ -35,8 +35,8 @@ def _address(host: str) -> str:
 
 
 def started_with_ports(
-    spec: BoxSpec, keyword: str, undo: ExitStack, start: Callable[[BoxSpec, ExitStack], Parts]
-) -> Parts:
+    spec: BoxSpec, keyword: str, undo: ExitStack, start: Callable[[BoxSpec, ExitStack], BoxHandle]
+) -> BoxHandle:
     """What `start` starts; where a port that the user named is taken, once more, with ports that are free.
 
     Of a spec that names a port of the host only one box can have it, and its sibling, its control and a second
