@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pytest_isolation.guarantees.severity import Severity
+from pytest_isolation.guarantees.severity import TITLES, Severity
+from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.report.cells import (
     BY_BADNESS,
     HELD,
@@ -61,11 +62,13 @@ class Cause:
 
     @property
     def head(self) -> str:
-        """ "sends packets it forges, listens to packets of others (net.raw-socket, net.packet-socket)"."""
+        """ "sends packets it forges, listens to packets of others (reaches a neighbour: net.raw-socket, ...)"."""
         told = {row.consequence or row.claim: row.id for row in reversed(self.broken)}  # of a family the first alone
         first = dict(list(reversed(told.items()))[:PHRASES])
         more = len(self.broken) - len(first)
-        return f"{', '.join(first)} ({', '.join(first.values())}{f' and {more} more' if more else ''})"
+        ids = f"{', '.join(first.values())}{f' and {more} more' if more else ''}"
+        reach = f"{TITLES[self.severity]}: " if self.broken[0].severity is not None else ""
+        return f"{', '.join(first)} ({reach}{ids})"
 
     @property
     def lines(self) -> tuple[tuple[str, str], ...]:
@@ -121,14 +124,8 @@ def answer(run: Run, box: BoxRow) -> Answer:
     undecided = [id for id, sign in signs.items() if sign in OPEN]
     causes = _causes(run, (row for sign, row in worst.values() if sign in BROKEN), known)
     first, *more = _verdict(box, signs, known)
-    if required:
-        first += f"; breaks {_number(len(required), 'requirement')}: {_named(required)}"
-    for number, word in (
-        (len(undecided), "undecided"),
-        (sum(sign is UNSUPPORTED for sign in signs.values()), "cannot be asked"),
-    ):
-        if number:
-            more.append(f"{number} {word}")
+    first += "".join(f"; {words}" for words in _kept([row for _, row in worst.values()], required))
+    more.append(_held(list(signs.values())))
     colour = "red" if required or undecided else "yellow" if any(one.severity in OUT for one in causes) else "green"
     return Answer(box.name, first, colour, tuple(more), causes, _own_kernel(box))
 
@@ -142,9 +139,7 @@ def _verdict(box: BoxRow, signs: dict[str, Sign], known: dict[str, GuaranteeRow]
     host, neighbours = len(broken[Severity.HOST]), len(broken[Severity.NEIGHBOUR])
     asked = sum(sign is not UNSUPPORTED for sign in signs.values())
     if not of:  # a report of a version whose guarantees had no severity
-        violated = sum(sign in BROKEN for sign in signs.values())
-        held = f"{sum(sign in HELD for sign in signs.values())} of {len(signs)} hold"
-        return [held, *([f"{violated} violated"] if violated else [])]
+        return [f"{sum(sign in BROKEN for sign in signs.values())} violated"]
     if not asked:
         return ["nothing of this could be asked"]
     if host or neighbours:
@@ -171,6 +166,35 @@ def _verdict(box: BoxRow, signs: dict[str, Sign], known: dict[str, GuaranteeRow]
         if broken[one]:
             said.append(words.format(_number(len(broken[one]), unit)))
     return said
+
+
+def _kept(rows: Sequence[ResultRow], required: Sequence[str]) -> list[str]:
+    """ "keeps all 122 promises", or which of them the box breaks; nothing where nobody requires anything.
+
+    A claim of the technology's documents is a promise; what a profile or a baseline asks for is a requirement.
+    """
+    asked = [row for row in rows if row.required_by is not None and row.verdict is not Verdict.UNSUPPORTED]
+    claimed = all(row.required_by == "claim" for row in asked)
+    unit = "promise" if claimed else "requirement"
+    if required:
+        return [f"breaks {len(required)} of {_number(len(asked), unit)}: {_named(required)}"]
+    kept = sum(row.verdict is Verdict.HOLDS for row in asked)
+    if not asked or kept + sum(sign_of(row) is KNOWN for row in asked) < len(asked):  # the undecided are counted below
+        return [f"keeps {kept} of {_number(len(asked), unit)}"] if asked else []
+    return [f"keeps {'its only' if kept == 1 else f'all {kept}'} {unit}{'' if kept == 1 else 's'}"] if kept else []
+
+
+def _held(signs: Sequence[Sign]) -> str:
+    """ "126 of 159 hold, 4 cannot be asked"."""
+    asked = [sign for sign in signs if sign is not UNSUPPORTED]
+    held = sum(sign in HELD for sign in asked)
+    parts = [f"{held} of {len(asked)} hold"] if asked else []
+    for number, word in (
+        (sum(sign in OPEN for sign in asked), "undecided"),
+        (len(signs) - len(asked), "cannot be asked"),
+    ):
+        parts += [f"{number} {word}"] if number else []
+    return ", ".join(parts)
 
 
 def _ways(ids: Iterable[str], known: dict[str, GuaranteeRow]) -> set[str]:
@@ -243,6 +267,23 @@ def most_serious(told: Sequence[Answer]) -> list[tuple[list[str], Cause]]:
             key = (cause.head, cause.cause, cause.remedy)
             found.setdefault(key, ([], cause))[0].append(one.box)
     return list(found.values())
+
+
+def further_ways_out(told: Sequence[Answer]) -> list[tuple[list[str], str]]:
+    """(boxes, "host: net.a, net.b; neighbour: net.c"): the ways out that `most_serious` does not name.
+
+    Nothing where boxes are many.
+    """
+    found: dict[str, list[str]] = {}
+    for one in told if len(told) <= MANY else ():
+        shown = {row.id for cause in one.shown(WORST) for row in cause.broken}
+        rows = [row for cause in one.causes for row in cause.broken if row.id not in shown]
+        ways = {
+            TITLES[way]: list(dict.fromkeys(row.family or row.id for row in rows if row.severity is way)) for way in OUT
+        }
+        if words := "; ".join(f"{title}: {_named(ids)}" for title, ids in ways.items() if ids):
+            found.setdefault(words, []).append(one.box)
+    return [(boxes, words) for words, boxes in found.items()]
 
 
 # -- counts by domain ------------------------------------------------------------------------

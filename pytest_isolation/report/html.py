@@ -108,6 +108,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         failed=summary.bottom_line(run).endswith("FAILED"),
         answers=[(one, TONES[one.colour]) for one in told],
         serious=answer.most_serious(told),
+        further=answer.further_ways_out(told),
         counts=answer.counts(shown),
         words_of=words_of,
         columns=shown.columns,

@@ -109,14 +109,18 @@ def _answer(run: Run) -> Iterator[str]:
     found = answer.most_serious(told)
     if found:
         yield "## What matters most, and what to do about it"
-        yield "\n".join(
+        lines = [
             line
             for boxes, cause in found
             for line in (
                 f"- {_line(', '.join(boxes))}: {_line(cause.head)}",
                 *(f"  - {label}: {_line(text)}" for label, text in cause.lines),
             )
-        )
+        ]
+        lines += [
+            f"- {_line(', '.join(boxes))}, further: {_line(ways)}" for boxes, ways in answer.further_ways_out(told)
+        ]
+        yield "\n".join(lines)
 
 
 def _counts(run: Run) -> Iterator[str]:

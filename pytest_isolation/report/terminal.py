@@ -81,7 +81,7 @@ def _left_out(run: Run, whole: Matrix, part: Matrix, width: int) -> list[str]:
     rows = sum(len(one) for _, one in whole.domains) - sum(len(one) for _, one in part.domains)
     held = [row for row in run.results if row.verdict is Verdict.HOLDS and row.sibling is None]
     counts = {
-        f"{rows} guarantees that hold or cannot be asked": rows,
+        f"{rows} guarantee{'' if rows == 1 else 's'} that hold{'s' if rows == 1 else ''} or cannot be asked": rows,
         "the proof of each violation": bool(summary.accepted(run)),
         "why some could not be asked": any(row.verdict is Verdict.UNSUPPORTED for row in run.results),
         "which hold unproven": any(row.control is Control.NONE for row in held),
@@ -112,6 +112,8 @@ def _most_serious(told: Sequence[Answer], width: int, paint: Paint) -> Iterator[
         lines += [
             line for label, text in cause.lines for line in wrapped(f"      {label}: {text}", width, "          ")
         ]
+    for boxes, ways in answer.further_ways_out(told):
+        lines += wrapped(f"  {', '.join(boxes)}, further: {ways}", width, "    ")
     yield lines
 
 
