@@ -66,6 +66,18 @@ def unless_root(cause: Cause) -> Cause | None:
     return None if os.geteuid() == 0 else cause
 
 
+@dataclass(frozen=True, slots=True)
+class Lack:
+    """What a report says of a box or a row that something is not there for."""
+
+    reason: str
+    """One sentence."""
+    remedy: str | None = None
+    """What the user can do."""
+    cause: str | None = None
+    """What it has in common with other boxes and rows that the same remedy helps."""
+
+
 class Lacking(IsolationError):
     """Something a box or a check needs is not there.
 
@@ -80,13 +92,9 @@ class Lacking(IsolationError):
         self.remedy = remedy
         self.cause = cause
 
-    def row(self) -> dict[str, str | None]:
-        """The fields of a report's row that tell of it."""
-        return {
-            "reason": self.reason,
-            "remedy": self.remedy or None,
-            "cause": self.cause.what if self.cause is not None else None,
-        }
+    @property
+    def lack(self) -> Lack:
+        return Lack(self.reason, self.remedy or None, self.cause.what if self.cause is not None else None)
 
 
 class Unavailable(Lacking):

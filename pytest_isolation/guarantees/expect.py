@@ -18,14 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.words import nearest
 from pytest_isolation.errors import UsageError
-from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.guarantees.verdicts import Key, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from pathlib import Path
-
-Key = tuple[str, str, str, str | None]
-"""(box, guarantee, door, sibling): what a row of the report is known by."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,4 +102,4 @@ def _entries(document: Mapping[str, Any], where: str) -> Iterable[tuple[Key, str
         sibling = entry.get("sibling")
         if not (sibling is None or (isinstance(sibling, str) and sibling)):
             raise UsageError(f"{where}: {entry['guarantee']} has sibling {sibling!r}; expected the name of a box")
-        yield (entry["box"], entry["guarantee"], door, sibling), str(entry.get("why", ""))
+        yield Key(entry["box"], entry["guarantee"], door, sibling), str(entry.get("why", ""))

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees import profiles
-from pytest_isolation.guarantees.verdicts import Claim, Outcome, Verdict
+from pytest_isolation.guarantees.verdicts import Claim, Key, Outcome, Verdict
 
 if TYPE_CHECKING:
     from pytest_isolation.guarantees.claims import Resolved
@@ -62,7 +62,7 @@ def judge(
     if verdict is not Verdict.VIOLATED:
         return Judgement(outcome=Outcome.FAILED, required_by=required_by, note=f"{verdict} is never a pass")
     if baseline is not None:
-        key = box, guarantee, door, sibling
+        key = Key(box, guarantee, door, sibling)
         if key in baseline:
             why = baseline.known[key]
             note = f"known, in {baseline.file}" + (f": {why}" if why else "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -63,3 +64,14 @@ class Outcome(StrEnum):
     FAILED = "failed"
     XFAILED = "xfailed"
     SKIPPED = "skipped"
+
+
+class Key(NamedTuple):
+    """What a row of the report is known by."""
+
+    box: str
+    guarantee: str
+    door: str
+    """start or exec."""
+    sibling: str | None
+    """The box beside it, of a pair."""

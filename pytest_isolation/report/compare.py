@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.guarantees.severity import Severity
-from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.guarantees.verdicts import Key, Verdict
 from pytest_isolation.report.lines import Paint, cut, painted, plain, wrapped
 from pytest_isolation.report.markdown import table
 from pytest_isolation.report.proof import in_short
@@ -23,7 +23,6 @@ CLASSES = {
     "new": "was not decided, and is now",
     "gone": "was decided, and is not now",
 }
-Key = tuple[str, str, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ def _boxes(run: Run) -> list[str]:
 
 def _renamed(row: ResultRow, pairs: Mapping[str, str]) -> Key:
     sibling = pairs.get(row.sibling, row.sibling) if row.sibling is not None else None
-    return pairs.get(row.box, row.box), row.guarantee, row.door, sibling
+    return Key(pairs.get(row.box, row.box), row.guarantee, row.door, sibling)
 
 
 def _kind(old: ResultRow | None, new: ResultRow | None) -> str:

@@ -33,9 +33,7 @@ class Difference:
 def differences(run: Run) -> tuple[Difference, ...]:
     """Where the verdict through the exec door is not the one through the start door."""
     rows = {row.key: row for row in run.results}
-    both = [
-        (row, rows.get((row.box, row.guarantee, "exec", row.sibling))) for row in run.results if row.door == "start"
-    ]
+    both = [(row, rows.get(row.key._replace(door="exec"))) for row in run.results if row.door == "start"]
     return tuple(Difference(row, other) for row, other in both if other is not None and other.verdict != row.verdict)
 
 

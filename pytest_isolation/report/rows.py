@@ -74,4 +74,6 @@ def _read(hint: Any, value: Any) -> Any:
         return hint.from_json(value)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return hint(value)
+    if isinstance(hint, type) and issubclass(hint, tuple):  # a NamedTuple
+        return hint(*value)
     return value

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
 from pytest_isolation.guarantees.severity import Severity
-from pytest_isolation.guarantees.verdicts import Claim, Control, How, Oracle, Outcome, Verdict
+from pytest_isolation.guarantees.verdicts import Claim, Control, How, Key, Oracle, Outcome, Verdict
 from pytest_isolation.report.rows import Row, plain
 
 SCHEMA = "pytest-isolation/report/1"
@@ -210,8 +210,8 @@ class ResultRow(Row):
     """Under --isolation-prove: what the control did on each box that can open the hole."""
 
     @property
-    def key(self) -> tuple[str, str, str, str | None]:
-        return self.box, self.guarantee, self.door, self.sibling
+    def key(self) -> Key:
+        return Key(self.box, self.guarantee, self.door, self.sibling)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError, Lacking, UsageError
+from pytest_isolation.errors import IsolationError, Lack, Lacking, UsageError
 from pytest_isolation.technologies import names, technology
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ class Chosen:
     def knowing(self, measured: Mapping[str, Any] | None) -> Chosen:
         """With what only a running box could tell."""
         return replace(self, facts={**self.facts, **(measured or {})})
+
+    def lacking(self, lack: Lack) -> Chosen:
+        return replace(self, reason=lack.reason, remedy=lack.remedy, cause=lack.cause)
 
     @property
     def available(self) -> bool:
@@ -61,7 +64,7 @@ def _looked_at(spec: BoxSpec) -> Chosen:
         one.check_available(spec)
         return Chosen(spec, facts=dict(one.facts(spec)))
     except Lacking as error:
-        return Chosen(spec, error.reason, error.remedy or None, error.cause.what if error.cause else None)
+        return Chosen(spec).lacking(error.lack)
     except UsageError as error:
         raise UsageError(f"--box {spec.name}: {error}") from None
     except IsolationError as error:

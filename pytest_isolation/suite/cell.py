@@ -4,23 +4,50 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
 from pytest_isolation.boxes.box import Box
-from pytest_isolation.errors import IsolationError, Lacking, NotStarted, Unsupported, WentAway
+from pytest_isolation.errors import (
+    IsolationError,
+    Lack,
+    Lacking,
+    NotStarted,
+    Unsupported,
+    Violation,
+    WentAway,
+)
+from pytest_isolation.guarantees import verdicts
 from pytest_isolation.guarantees.domains import rests_on
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check, Ran, run_property
+from pytest_isolation.guarantees.verdicts import How, Key, Oracle, Verdict
+from pytest_isolation.report.run import Evidence, ResultRow
 from pytest_isolation.suite import fewer
-from pytest_isolation.suite.controls import BROKEN, Control, Controls
+from pytest_isolation.suite.controls import Control, Controls, State
+from pytest_isolation.suite.judge import Judged
 from pytest_isolation.suite.plan import Cell
 from pytest_isolation.technologies.pool import Pool
 
 CALLS_KEPT = 60
 """Of a violation's program, in the report."""
+UNFINISHED = "the process that measured it ended before it was done; run this check alone to see why"
+NOT_RUN = Control(State.NONE)
+
+Judging = Callable[[Key, Verdict, verdicts.Control], Judged]
+"""What a verdict means, with the control's, for the claims of the cell's boxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a row says of the box before anybody asks what it claims."""
+
+    verdict: Verdict
+    how: How | None = None
+    lack: Lack | None = None
+    """Of a violation, its message; of a promise that holds, why nothing has proven it."""
 
 
 def measure(
@@ -31,9 +58,10 @@ def measure(
     pool: Pool,
     controls: Controls,
     seed: int,
+    judged: Judging,
     examples: int | None = None,
-) -> dict[str, Any]:
-    """The cell's row, as in the report, without what the claim makes of it.  `examples`: --isolation-examples.
+) -> ResultRow:
+    """The cell's row.  `judged`: what the verdict means for this run; `examples`: --isolation-examples.
 
     Raises NotStarted where no box of the cell's spec can be started: then there is no row.
     """
@@ -65,62 +93,92 @@ def measure(
         ran, gone = Ran(trouble=str(error)), True
     except IsolationError as error:
         ran = Ran(trouble=str(error))
-    control = Control("none") if gone else controls.of(promise, test, spec.technology)
-    return {
-        **key(promise, cell),
-        **_verdict(promise, ran, control),
-        "oracle": promise.oracle,
-        "control": "none" if control.state == BROKEN else control.state,
-        "control_box": control.box if control.state in ("fired", "silent") else None,
-        "examples": ran.examples,
-        "decided": ran.decided,
-        "undecided": ran.reasons or None,
-        "remark": "; ".join(sorted(ran.notes.remarks) + fewer.remarks(promise, ran, examples)) or None,
-        "coverage": "exhaustive" if ran.exhausted else "sampled",
-        "rate_below_95": None,
-        "seconds": round(time.perf_counter() - started, 3),
-        "evidence": [_evidence(ran, seed)] if ran.violation else [],
-    }
+    control = Control(State.NONE) if gone else controls.of(promise, test, spec.technology)
+    found = _found(ran, control)
+    return _row(
+        promise,
+        cell,
+        found,
+        judged,
+        control=control,
+        examples=ran.examples,
+        decided=ran.decided,
+        undecided=ran.reasons or None,
+        remark="; ".join(sorted(ran.notes.remarks) + fewer.remarks(promise, ran, examples)) or None,
+        exhausted=ran.exhausted,
+        seconds=round(time.perf_counter() - started, 3),
+        evidence=(_evidence(ran, ran.violation, seed),) if ran.violation else (),
+    )
 
 
-def key(promise: Guarantee, cell: Cell) -> dict[str, Any]:
-    """The fields that say which row it is."""
-    return {
-        "box": cell.spec.name,
-        "guarantee": promise.id,
-        "door": "exec" if cell.spec.attached else cell.spec.door,
-        "sibling": cell.sibling.name if cell.sibling is not None else None,
-    }
+def key(promise: Guarantee, cell: Cell) -> Key:
+    return Key(
+        box=cell.spec.name,
+        guarantee=promise.id,
+        door="exec" if cell.spec.attached else cell.spec.door,
+        sibling=cell.sibling.name if cell.sibling is not None else None,
+    )
 
 
-def unfinished(promise: Guarantee, cell: Cell) -> dict[str, Any]:
+def unfinished(promise: Guarantee, cell: Cell, judged: Judging, reason: str = UNFINISHED) -> ResultRow:
     """The row of a cell whose measurement never came to its end."""
-    return {
-        **key(promise, cell),
-        "verdict": "inconclusive",
-        "how": None,
-        "reason": "the process that measured it ended before it was done; run this check alone to see why",
-        "oracle": promise.oracle,
-        "control": "none",
-        "control_box": None,
-        "examples": 0,
-        "decided": 0,
-        "undecided": None,
-        "remark": None,
-        "coverage": "sampled",
-        "rate_below_95": None,
-        "seconds": 0.0,
-        "evidence": [],
-    }
+    return _row(promise, cell, _Found(Verdict.INCONCLUSIVE, lack=Lack(reason)), judged)
 
 
-def unless_cut_short(promise: Guarantee, cell: Cell, measured: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def unless_cut_short(promise: Guarantee, cell: Cell, judged: Judging, measured: Callable[[], ResultRow]) -> ResultRow:
     """`measured()`; the row of a cell whose measurement never ended, when a plugin ended it (pytest-timeout)."""
     try:
         return measured()
     except (pytest.fail.Exception, pytest.skip.Exception) as error:
         said = " ".join(str(error).split())
-        return unfinished(promise, cell) | {"reason": f"a plugin of pytest ended the measurement: {said}"}
+        return unfinished(promise, cell, judged, f"a plugin of pytest ended the measurement: {said}")
+
+
+def _row(
+    promise: Guarantee,
+    cell: Cell,
+    found: _Found,
+    judged: Judging,
+    *,
+    control: Control = NOT_RUN,
+    examples: int = 0,
+    decided: int = 0,
+    undecided: str | None = None,
+    remark: str | None = None,
+    exhausted: bool = False,
+    seconds: float = 0.0,
+    evidence: tuple[Evidence, ...] = (),
+) -> ResultRow:
+    at = key(promise, cell)
+    says = judged(at, found.verdict, control.state.of_row)
+    return ResultRow(
+        box=at.box,
+        guarantee=at.guarantee,
+        door=at.door,
+        sibling=at.sibling,
+        verdict=found.verdict,
+        how=found.how,
+        oracle=Oracle(promise.oracle),
+        claim=says.claim,
+        required_by=says.required_by,
+        outcome=says.outcome,
+        control=control.state.of_row,
+        control_box=control.box if control.state in (State.FIRED, State.SILENT) else None,
+        examples=examples,
+        coverage="exhaustive" if exhausted else "sampled",
+        rate_below_95=None,
+        seconds=seconds,
+        reason=found.lack.reason if found.lack is not None else None,
+        evidence=evidence,
+        remedy=found.lack.remedy if found.lack is not None else None,
+        cause=found.lack.cause if found.lack is not None else None,
+        note=says.note,
+        claim_source=says.claim_source,
+        decided=decided,
+        undecided=undecided,
+        remark=remark,
+        known=says.known,
+    )
 
 
 def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
@@ -137,35 +195,34 @@ def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
     return Ran(unsupported=Unsupported(f"{seen} a process of ours that is not as the box's own: {'; '.join(spoiling)}"))
 
 
-def _verdict(promise: Guarantee, ran: Ran, control: Control) -> dict[str, Any]:
+def _found(ran: Ran, control: Control) -> _Found:
     if ran.violation is not None:
-        return {"verdict": "violated", "how": None, "reason": str(ran.violation)}
+        return _Found(Verdict.VIOLATED, lack=Lack(str(ran.violation)))
     if ran.unsupported is not None:
-        return {"verdict": "unsupported", "how": None, **ran.unsupported.row()}
+        return _Found(Verdict.UNSUPPORTED, lack=ran.unsupported.lack)
     if ran.trouble is not None:
-        return {"verdict": "inconclusive", "how": None, "reason": ran.trouble}
-    how = next(iter(ran.notes.how)) if len(ran.notes.how) == 1 else "isolated"
-    if control.state == BROKEN:
-        return {"verdict": "inconclusive", "how": how, "reason": f"it held, and its control broke: {control.reason}"}
-    if control.state == "silent":
-        return {"verdict": "vacuous", "how": how, "reason": f"the control stayed silent: {control.reason}"}
-    return {"verdict": "holds", "how": how, **(control.row() if control.state == "none" else {"reason": None})}
+        return _Found(Verdict.INCONCLUSIVE, lack=Lack(ran.trouble))
+    how = How(next(iter(ran.notes.how))) if len(ran.notes.how) == 1 else How.ISOLATED
+    if control.state is State.BROKEN:
+        return _Found(Verdict.INCONCLUSIVE, how, Lack(f"it held, and its control broke: {control.reason}"))
+    if control.state is State.SILENT:
+        return _Found(Verdict.VACUOUS, how, Lack(f"the control stayed silent: {control.reason}"))
+    return _Found(Verdict.HOLDS, how, control.lack if control.state is State.NONE else None)
 
 
-def _evidence(ran: Ran, seed: int) -> dict[str, Any]:
+def _evidence(ran: Ran, violation: Violation, seed: int) -> Evidence:
     """The smallest program that broke the promise, the calls in it that prove so, and what the witness saw."""
-    assert ran.violation is not None
-    calls, proof, others = marked(ran.program, ran.violation.calls)
-    return {
-        "message": str(ran.violation),
-        "example": ran.arguments,
-        "calls": calls,
-        "proof": proof,
-        "observed": ran.violation.observed
+    calls, proof, others = marked(ran.program, violation.calls)
+    return Evidence(
+        message=str(violation),
+        example=ran.arguments,
+        calls=tuple(calls),
+        proof=tuple(proof),
+        observed=violation.observed
         | ({"said": "; ".join(others)} if others else {})
         | {"violating_examples": f"{ran.violations} of {ran.examples}"},
-        "seed": seed,
-    }
+        seed=seed,
+    )
 
 
 def marked(program: Sequence[str], told: Sequence[str]) -> tuple[list[str], list[int], list[str]]:

@@ -13,36 +13,63 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import BoxError, Cause, IsolationError, Lacking, Unsupported
+from pytest_isolation.errors import BoxError, Cause, IsolationError, Lack, Lacking, Unsupported
+from pytest_isolation.guarantees import verdicts
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import PROVING, Check, run_property
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.pool import Pool
 
-BROKEN = "broken"
-"""Of a control that could be started and came to no answer: in the report such a row is inconclusive."""
 NO_CONTROL = Cause("without root, no box here opens the holes that would prove these", "run as root")
 QUICK_MS = 100
 """A technology that starts within this serves as its own control."""
 
 
+class State(StrEnum):
+    """What became of a control."""
+
+    FIRED = "fired"
+    SILENT = "silent"
+    NONE = "none"
+    """Nothing on this machine can open the hole."""
+    BROKEN = "broken"
+    """It could be started and came to no answer: in the report such a row is inconclusive."""
+
+    @property
+    def of_row(self) -> verdicts.Control:
+        """As the report has it."""
+        return verdicts.Control.NONE if self is State.BROKEN else verdicts.Control(self.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Control:
-    """`state`: fired, silent, broken, or none: nothing on this machine can open the hole, for `reason`."""
+    """A check's control, and the technology of its box."""
 
-    state: str
+    state: State
     box: str | None = None
     reason: str | None = None
+    """Why it has not fired."""
 
-    def row(self) -> dict[str, str | None]:
-        """The fields of a row that holds without a control."""
+    @property
+    def lack(self) -> Lack:
+        """What a row says that holds without a control."""
         if os.geteuid() == 0:
-            return {"reason": self.reason}
-        return Unsupported(self.reason or "", cause=NO_CONTROL).row()
+            return Lack(self.reason or "")
+        return Unsupported(self.reason or "", cause=NO_CONTROL).lack
+
+    def to_json(self) -> str:
+        """A line of text, for the other workers."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Control:
+        told = json.loads(text)
+        return cls(State(told["state"]), told["box"], told["reason"])
 
 
 class Controls:
@@ -59,14 +86,14 @@ class Controls:
         broken: Control | None = None
         for name in serving:
             control = self._once(promise, test, name)
-            if control.state not in ("none", BROKEN):
+            if control.state not in (State.NONE, State.BROKEN):
                 return control
-            broken = broken or (control if control.state == BROKEN else None)
+            broken = broken or (control if control.state is State.BROKEN else None)
             reasons.append(control.reason or "")
         if broken is not None:
             return broken
         holes = ", ".join(sorted(map(str, promise.falsified_by)))
-        return Control("none", reason=f"nothing here can open {holes}: {'; '.join(dict.fromkeys(reasons))}")
+        return Control(State.NONE, reason=f"nothing here can open {holes}: {'; '.join(dict.fromkeys(reasons))}")
 
     def _candidates(self, promise: Guarantee, own: str) -> tuple[list[str], list[str]]:
         able, reasons = [], []
@@ -103,39 +130,37 @@ class Controls:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
             if known := file.read():
-                return Control(**json.loads(known))
+                return Control.from_json(known)
             control = self._run(promise, test, name)
-            file.write(json.dumps(asdict(control)))
+            file.write(control.to_json())
             return control
 
     def _run(self, promise: Guarantee, test: Callable[..., Any] | Check, name: str) -> Control:
         spec = BoxSpec(technology=name, name=f"control-{name}").weakened(*promise.falsified_by)
-        control = Control(*prove(promise, test, spec, self._pool, self._seed))
-        if control.state == BROKEN:  # once more: a machine that is busy breaks a control now and then
-            control = Control(*prove(promise, test, spec, self._pool, self._seed))
-        if control.state == "silent" and promise.needs_root and os.geteuid() != 0:
+        control = prove(promise, test, spec, self._pool, self._seed)
+        if control.state is State.BROKEN:  # once more: a machine that is busy breaks a control now and then
+            control = prove(promise, test, spec, self._pool, self._seed)
+        if control.state is State.SILENT and promise.needs_root and os.geteuid() != 0:
             # A daemon's box may be root's all the same: so it is tried.
-            return replace(control, state="none", reason=f"{name}: the kernel lets the host's root alone do that")
+            return replace(control, state=State.NONE, reason=f"{name}: the kernel lets the host's root alone do that")
         return control
 
 
-def prove(
-    promise: Guarantee, test: Callable[..., Any] | Check, spec: BoxSpec, pool: Pool, seed: int
-) -> tuple[str, str, str | None]:
-    """Run a check on a box with its falsifier open: (state of its Control, the technology, why not fired).
+def prove(promise: Guarantee, test: Callable[..., Any] | Check, spec: BoxSpec, pool: Pool, seed: int) -> Control:
+    """Run a check on a box with its falsifier open.
 
     Controls with equal boxes share one.  Where a check does not fire on one that others had, it has another try on a
     box of its own: what they left there is no answer.
     """
     found, used = _prove(promise, test, spec, pool, seed)
-    if used and found[0] != "fired":
+    if used and found.state is not State.FIRED:
         found, _ = _prove(promise, test, spec, pool, seed, fresh=True)
     return found
 
 
 def _prove(
     promise: Guarantee, test: Callable[..., Any] | Check, spec: BoxSpec, pool: Pool, seed: int, *, fresh: bool = False
-) -> tuple[tuple[str, str, str | None], bool]:
+) -> tuple[Control, bool]:
     """As prove(), once; and whether somebody had the box before."""
     used = False
     try:
@@ -146,11 +171,11 @@ def _prove(
             if ran.trouble:
                 raise BoxError(ran.trouble)  # the box may be why: nobody else gets it
     except Lacking as error:
-        return ("none", spec.technology, f"{spec.id}: {error}"), used
+        return Control(State.NONE, spec.technology, f"{spec.id}: {error}"), used
     except (IsolationError, OSError) as error:
-        return (BROKEN, spec.technology, f"{spec.id}: {error}"), used
+        return Control(State.BROKEN, spec.technology, f"{spec.id}: {error}"), used
     if ran.violation is not None:
-        return ("fired", spec.technology, None), used
+        return Control(State.FIRED, spec.technology), used
     if ran.unsupported:
-        return ("none", spec.technology, f"{spec.id}: {ran.unsupported}"), used
-    return ("silent", spec.technology, f"{spec.id}: {ran.examples} examples and no violation"), used
+        return Control(State.NONE, spec.technology, f"{spec.id}: {ran.unsupported}"), used
+    return Control(State.SILENT, spec.technology, f"{spec.id}: {ran.examples} examples and no violation"), used

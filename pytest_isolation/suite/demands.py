@@ -8,30 +8,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Lacking
+from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.technologies import technology
 
 if TYPE_CHECKING:
-    from pytest_isolation.guarantees.expect import Key
+    from pytest_isolation.guarantees.verdicts import Key
     from pytest_isolation.options.config import RunConfig
+    from pytest_isolation.report.run import ResultRow
     from pytest_isolation.suite.boxes import Chosen
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Closed:
-    """A door of a box that nobody came through: no row was made for it."""
-
-    box: str
-    door: str
-    reason: str
-    remedy: str | None
-    cause: str | None
+    from pytest_isolation.suite.told import Closed
 
 
 def missing(
@@ -53,7 +43,11 @@ def missing(
 
 
 def unmet(
-    asked: RunConfig, chosen: Iterable[Chosen], rows: Iterable[Row], absent: Iterable[Key], closed: Iterable[Closed]
+    asked: RunConfig,
+    chosen: Iterable[Chosen],
+    rows: Iterable[ResultRow],
+    absent: Iterable[Key],
+    closed: Iterable[Closed],
 ) -> list[str]:
     """A sentence for each box that was asked for and not measured."""
     held = list(rows)
@@ -64,7 +58,7 @@ def unmet(
     said = []
     for one in chosen:
         name = one.spec.name
-        own = [row for row in held if row["box"] == name and row["sibling"] is None]
+        own = [row for row in held if row.box == name and row.sibling is None]
         required = name in asked.require
         if required or (one.spec in asked.boxes and not one.available and _names_what_is_not_there(one)):
             option = "--isolation-require" if required else "--box"
@@ -74,7 +68,7 @@ def unmet(
     return said
 
 
-def _lacks(one: Chosen, rows: list[Row], shut: Closed | None, lost: int) -> Iterator[str]:
+def _lacks(one: Chosen, rows: list[ResultRow], shut: Closed | None, lost: int) -> Iterator[str]:
     if not one.available:
         yield "is not available: its line says why"
         return
@@ -82,23 +76,23 @@ def _lacks(one: Chosen, rows: list[Row], shut: Closed | None, lost: int) -> Iter
         yield f"was not measured through its {shut.door} door: {shut.reason}"
     if lost:
         yield f"was not measured whole: {lost} of its rows are missing"
-    domains: dict[str, list[Row]] = {}
+    domains: dict[str, list[ResultRow]] = {}
     for row in rows:
-        if row["required_by"] is not None:
-            domains.setdefault(row["guarantee"].partition(".")[0], []).append(row)
-    empty = {name: of for name, of in domains.items() if all(row["verdict"] == "unsupported" for row in of)}
+        if row.required_by is not None:
+            domains.setdefault(row.guarantee.partition(".")[0], []).append(row)
+    empty = {name: of for name, of in domains.items() if all(row.verdict is Verdict.UNSUPPORTED for row in of)}
     if empty:
         reason = _most_frequent([row for of in empty.values() for row in of])
         yield f"promises something in {', '.join(empty)}, and nothing of that was measured: {reason}"
 
 
-def _all_unsupported(rows: list[Row]) -> bool:
+def _all_unsupported(rows: list[ResultRow]) -> bool:
     """Where something is promised: of what nobody promises, it may be that a box cannot be asked any of it."""
-    return any(row["required_by"] for row in rows) and all(row["verdict"] == "unsupported" for row in rows)
+    return any(row.required_by for row in rows) and all(row.verdict is Verdict.UNSUPPORTED for row in rows)
 
 
-def _most_frequent(rows: list[Row]) -> str:
-    reasons = [str(row["cause"] or row["reason"]) if "cause" in row else str(row["reason"]) for row in rows]
+def _most_frequent(rows: list[ResultRow]) -> str:
+    reasons = [str(row.cause or row.reason) for row in rows]
     return max(reasons, key=reasons.count)
 
 

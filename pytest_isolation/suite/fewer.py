@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import Ran
+from pytest_isolation.report.run import ResultRow
 
 SAYS = "fewer examples than its kind takes: "
 
@@ -19,8 +19,8 @@ def remarks(promise: Guarantee, ran: Ran, asked: int | None) -> list[str]:
     return [] if ran.violation or ran.trouble or ran.unsupported else [f"{SAYS}{ran.examples}, not {usual}"]
 
 
-def notes(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+def notes(rows: Iterable[ResultRow]) -> list[str]:
     """The line of the run."""
-    number = sum(SAYS in (row["remark"] or "") for row in rows)
+    number = sum(SAYS in (row.remark or "") for row in rows)
     which = "1 row that holds" if number == 1 else f"{number} rows that hold"
     return [f"{which} took fewer examples than a check of the kind takes: --isolation-examples"] if number else []

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_isolation.errors import BoxError, IsolationError, UsageError
+from pytest_isolation.guarantees.verdicts import Control, Verdict
 from pytest_isolation.report import trade
 from pytest_isolation.report.run import (
     GuaranteeRow,
@@ -21,14 +22,15 @@ from pytest_isolation.report.run import (
 )
 from pytest_isolation.suite import fewer
 from pytest_isolation.suite.boxes import Chosen
-from pytest_isolation.suite.demands import Closed, missing, unmet
+from pytest_isolation.suite.demands import missing, unmet
 from pytest_isolation.suite.joined import joined, worse_proof
 from pytest_isolation.suite.kept import Partial, write_reports
 from pytest_isolation.suite.rows import box_row, guarantee_row, host_facts, run_facts
 from pytest_isolation.suite.support import of_this_host
+from pytest_isolation.suite.told import Closed, Process, Told, started_by, told_by
 
 if TYPE_CHECKING:
-    from pytest_isolation.guarantees.expect import Key
+    from pytest_isolation.guarantees.verdicts import Key
     from pytest_isolation.suite.costs.measure import Costs
     from pytest_isolation.suite.session import Session
 
@@ -37,13 +39,15 @@ class Gatherer:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._started = time.time()
-        self._rows: dict[Key, dict[str, Any]] = {}
-        self._begun: dict[str, dict[str, Any]] = {}
+        self._rows: dict[Key, ResultRow] = {}
+        self._tests: dict[Key, dict[str, Verdict]] = {}
+        """Row -> node id -> verdict, of the tests that are about it."""
+        self._begun: dict[str, Told] = {}
         """Node id -> what is said of the cell if whoever measures it dies."""
         self._promises: dict[str, GuaranteeRow] = {}
         self._known: set[str] = set()
         self._wrong: dict[str, None] = {}
-        self._proofs: dict[tuple[str, str], str] = {}
+        self._proofs: dict[tuple[str, str], Control] = {}
         self._starts: dict[str, list[float]] = {}
         self._notes: dict[str, list[str]] = {}
         self._measured: dict[str, dict[str, Any]] = {}
@@ -63,60 +67,58 @@ class Gatherer:
     # -- filling -------------------------------------------------------------------------
 
     def add(self, report: pytest.TestReport) -> None:
-        row: dict[str, Any] | None = getattr(report, "isolation", None)
+        told = told_by(report)
         if str(report.when) == "???":  # xdist's word for a worker that crashed during this item
-            row = self._begun.get(report.nodeid)
+            told = self._begun.get(report.nodeid)
             self._run_notes.append(f"a worker crashed while it ran {report.nodeid}")
-        if row is None:
+        if told is None:
             return
         if report.when == "setup":
-            self._begun[report.nodeid] = row
-            return
-        if "closed" in row:
-            closed = Closed(**row["closed"])
+            self._begun[report.nodeid] = told
+        elif (closed := told.closed) is not None:
             self._closed.setdefault((closed.box, closed.door), closed)
-        elif "proof" in row:
-            at = row["box"], row["guarantee"]
-            self._proofs[at] = worse_proof(self._proofs.get(at), row["proof"])
-        else:
-            key = row["box"], row["guarantee"], row["door"], row["sibling"]
-            before = self._rows.get(key)
-            self._rows[key] = joined(before, row)
+        elif (proof := told.proof) is not None:
+            at = proof.box, proof.guarantee
+            self._proofs[at] = worse_proof(self._proofs.get(at), proof.state)
+        elif (row := told.row) is not None:
+            tests = self._tests.setdefault(row.key, {})
+            tests[report.nodeid] = row.verdict
+            before = self._rows.get(row.key)
+            self._rows[row.key] = joined(before, row, tests)
             self._keep(row, anew=before is not None)
 
-    def _keep(self, row: dict[str, Any], *, anew: bool) -> None:
+    def _keep(self, row: ResultRow, *, anew: bool) -> None:
         """In the partial report; all of that anew where there is more news: another box, several tests of one row."""
-        if row["box"] in self._kept and not anew:
-            self._partial.add(ResultRow.from_json(row))
+        if row.box in self._kept and not anew:
+            self._partial.add(row)
             return
-        self._kept.add(row["box"])
+        self._kept.add(row.box)
         for promise in self._session.guarantees.values():
             self._promises.setdefault(promise.id, guarantee_row(promise))
         self._partial.begin(self.run(0))
 
-    def of_this_process(self) -> dict[str, Any]:
-        """What only the process that started the boxes knows: plain data, for xdist's wire."""
-        pool = self._session.pool_if_any
-        promises = [guarantee_row(promise).to_json() for promise in self._session.guarantees.values()]
-        started = {"starts": pool.starts, "notes": pool.notes, "measured": pool.measured} if pool is not None else {}
-        planned = sorted(self._session.planned, key=str)
-        of_session = {"known": sorted(self._session.known), "wrong": self._session.wrong, "planned": planned}
-        return {"guarantees": promises, **of_session, **started}
-
-    def add_process(self, told: dict[str, Any]) -> None:
-        """`told`: of_this_process() of this process or of a worker; empty of one that crashed."""
-        self._known.update(told.get("known", ()))
-        self._wrong |= dict.fromkeys(told.get("wrong", ()))
-        self._planned.update(
-            (box, guarantee, door, sibling) for box, guarantee, door, sibling in told.get("planned", ())
+    def of_this_process(self) -> Process:
+        session = self._session
+        return replace(
+            started_by(session.pool_if_any),
+            guarantees=tuple(map(guarantee_row, session.guarantees.values())),
+            known=tuple(sorted(session.known)),
+            wrong=tuple(session.wrong),
+            planned=tuple(sorted(session.planned, key=str)),
         )
-        for promise in told.get("guarantees", ()):
-            self._promises.setdefault(promise["id"], GuaranteeRow.from_json(promise))
-        for name, starts in told.get("starts", {}).items():
+
+    def add_process(self, told: Process) -> None:
+        """`told`: of this process, of a helper or of a worker; one that crashed tells nothing."""
+        self._known.update(told.known)
+        self._wrong |= dict.fromkeys(told.wrong)
+        self._planned.update(told.planned)
+        for promise in told.guarantees:
+            self._promises.setdefault(promise.id, promise)
+        for name, starts in told.starts.items():
             self._starts.setdefault(name, []).extend(starts)
-        for name, facts in told.get("measured", {}).items():
+        for name, facts in told.measured.items():
             self._measured.setdefault(name, {}).update(facts)
-        for name, notes in told.get("notes", {}).items():
+        for name, notes in told.notes.items():
             known = self._notes.setdefault(name, [])
             known += [note for note in notes if note not in known]
 
@@ -127,15 +129,12 @@ class Gatherer:
         order = {one.spec.name: number for number, one in enumerate(session.chosen)}
         rank = {known: number for number, known in enumerate(self._promises)}
 
-        def place(row: dict[str, Any]) -> tuple[int, ...]:
+        def place(row: ResultRow) -> tuple[int, ...]:
             """Boxes by themselves, then pairs; box by box, guarantee by guarantee, the start door first."""
-            beside = order.get(row["sibling"], -1)
-            return beside >= 0, order[row["box"]], rank.get(row["guarantee"], 0), row["door"] == "exec", beside
+            beside = -1 if row.sibling is None else order.get(row.sibling, -1)
+            return beside >= 0, order[row.box], rank.get(row.guarantee, 0), row.door == "exec", beside
 
-        rows = [
-            ResultRow.from_json(row | {"proofs": self._proofs_of(row)})
-            for row in sorted(self._rows.values(), key=place)
-        ]
+        rows = [replace(row, proofs=self._proofs_of(row)) for row in sorted(self._rows.values(), key=place)]
         found = Run(
             tool=ToolFacts(version=version("pytest-isolation")),
             run=replace(
@@ -186,9 +185,9 @@ class Gatherer:
     def _missing(self) -> set[Key]:
         return missing(self._planned, self._rows, self._chosen(), self._closed.values())
 
-    def _proofs_of(self, row: dict[str, Any]) -> dict[str, str]:
-        state = self._proofs.get((row["box"], row["guarantee"])) if row["sibling"] is None else None
-        return {row["box"]: state} if state else {}
+    def _proofs_of(self, row: ResultRow) -> dict[str, Control]:
+        state = self._proofs.get((row.box, row.guarantee)) if row.sibling is None else None
+        return {row.box: state} if state is not None else {}
 
     def header(self) -> list[str]:
         from pytest_isolation.report import terminal
@@ -216,7 +215,7 @@ class Gatherer:
         self._unmet = unmet(asked, self._chosen(), rows, self._missing(), self._closed.values())
         if session.exitstatus == pytest.ExitCode.OK:
             asked_for = self._planned or not any(one.available for one in self._session.chosen)
-            nothing = asked_for and all(row["verdict"] == "unsupported" for row in rows)
+            nothing = asked_for and all(row.verdict is Verdict.UNSUPPORTED for row in rows)
             if self._unmet and not (nothing and not asked.require):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             elif nothing:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from pytest_isolation.guarantees.family import family_of
 from pytest_isolation.guarantees.guarantee import ENTRY, PROMISE
 from pytest_isolation.guarantees.property import Check
+from pytest_isolation.guarantees.verdicts import Outcome, Verdict
+from pytest_isolation.report.run import ResultRow
+from pytest_isolation.suite.told import Told
+
+LETTERS = {
+    Verdict.HOLDS: ".",
+    Verdict.VIOLATED: "V",
+    Verdict.VACUOUS: "E",
+    Verdict.INCONCLUSIVE: "I",
+    Verdict.UNSUPPORTED: "s",
+}
+PROPERTIES = ("box", "guarantee", "door", "sibling", "verdict", "claim", "control")
+"""Of a row, on the case of pytest's JUnit report."""
 
 
 @contextmanager
@@ -35,15 +47,49 @@ def check_of(item: pytest.Function) -> Check:
     return Check(item.function, given, item.instance, shown)
 
 
-def shown(row: dict[str, Any]) -> str:
+def shown(row: ResultRow) -> str:
+    """What proves each of its violations, and the whole program."""
     lines: list[str] = []
-    for evidence in row["evidence"]:
-        calls, proof = evidence["calls"], evidence["proof"]
+    for evidence in row.evidence:
+        calls, proof = evidence.calls, evidence.proof
         lines += [f"    {calls[number]}" for number in proof]
-        lines += [f"    observed {key}: {value}" for key, value in evidence["observed"].items()]
+        lines += [f"    observed {key}: {value}" for key, value in evidence.observed.items()]
         if len(calls) > len(proof):
             lines += [
                 "    the whole program:",
                 *(f"    {'>' if n in proof else ' '} {call}" for n, call in enumerate(calls)),
             ]
     return "\n".join(lines)
+
+
+def raise_outcome(row: ResultRow, told: set[tuple[str, str | None]]) -> None:
+    """The row's outcome, in pytest's own way of saying it.
+
+    `told`: box and reason of the rows that failed before: of rows that decide nothing, one cause is told once.
+    """
+    beside = f" beside {row.sibling}" if row.sibling else ""
+    said = f"{row.guarantee} on {row.box}{beside}: {row.verdict}"
+    if row.outcome is Outcome.FAILED:
+        cause = row.box, row.reason
+        again = row.verdict is Verdict.INCONCLUSIVE and cause in told
+        told.add(cause)
+        reason = "for the same reason as a row before it" if again else row.reason
+        pytest.fail(f"{said}: {reason}\n{shown(row)}".rstrip(), pytrace=False)
+    if row.outcome is Outcome.XFAILED:
+        # Without pytest's extract of the source, which nobody sees and which takes longer than many a check.
+        raise pytest.xfail.Exception(row.note or said, pytrace=False)
+    if row.outcome is Outcome.SKIPPED:
+        pytest.skip(row.reason or said)
+
+
+def properties(told: Told) -> list[tuple[str, object]]:
+    """Of one test, for pytest's JUnit report: texts."""
+    row, proof = told.row, told.proof
+    found: dict[str, str | None] = {}
+    if row is not None:
+        found = {name: getattr(row, name) for name in PROPERTIES}
+    elif proof is not None:
+        found = {"box": proof.box, "guarantee": proof.guarantee, "proof": proof.state}
+    elif told.closed is not None:
+        found = {"box": told.closed.box}
+    return [(f"isolation.{name}", str(value)) for name, value in found.items() if value is not None]

@@ -23,11 +23,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, NoReturn
+from typing import IO, NoReturn
 
 import pytest
 
 from pytest_isolation.suite.plan import cell_of, promise_of
+from pytest_isolation.suite.told import Measured, Process
 from pytest_isolation.technologies.clean import clean
 
 FEWEST = 8
@@ -46,7 +47,7 @@ The run begins with them while helpers measure the rest; at the end everybody wo
 machine of their own: beside others a box is charged less processor time, never more, and one without a limit passes a
 quota of a fifth on a busy machine as well.
 """
-Measure = Callable[["pytest.Function"], dict[str, Any]]
+Measure = Callable[["pytest.Function"], Measured]
 
 
 @dataclass(slots=True)
@@ -61,7 +62,7 @@ class Jobs:
     """The helpers of a run; `directory` is the run's own, and holds a file for each cell."""
 
     def __init__(self, directory: Path, cells: Sequence[pytest.Function], measure: Measure) -> None:
-        """`cells`: in the run's order; `measure`: one of them, in this process: a plain value."""
+        """`cells`: in the run's order; `measure`: one of them, in this process."""
         self._directory, self._cells, self._measure = directory, cells, measure
         self._numbers = {item.nodeid: number for number, item in enumerate(cells)}
         self._alike: dict[str, list[pytest.Function]] = {}
@@ -75,7 +76,7 @@ class Jobs:
 
     # -- for the run ---------------------------------------------------------------------
 
-    def measured(self, item: pytest.Function) -> dict[str, Any]:
+    def measured(self, item: pytest.Function) -> Measured:
         """What a helper has measured, else what is measured now.
 
         While a helper is at it, others of the same box are.
@@ -85,7 +86,7 @@ class Jobs:
         told = self._told(number, item)
         return self._measure(item) if told is None else told
 
-    def _told(self, number: int, item: pytest.Function) -> dict[str, Any] | None:
+    def _told(self, number: int, item: pytest.Function) -> Measured | None:
         """What a helper has told of a cell; None: nothing, or not all of it (it died, or the disk is full)."""
         others = iter([one for one in self._cells[number + 1 :] if box_of(one) == box_of(item)])
         with suppress(OSError, ValueError), self._turn(item) as turn:
@@ -101,15 +102,14 @@ class Jobs:
                 file.truncate(0)
                 file.write(ASKED)
             if known not in ("", ASKED):
-                found: dict[str, Any] = json.loads(known)
-                return found
+                return Measured.from_json(json.loads(known))
         return None
 
-    def finish(self) -> Iterator[dict[str, Any]]:
+    def finish(self) -> Iterator[Process]:
         """What each helper tells of its boxes; waits until all have come to the end of the list."""
         for helper in self._helpers:
             with suppress(ValueError):  # it died before it had told all of it
-                told = json.loads(helper.told.read())
+                told = Process.from_json(json.loads(helper.told.read()))
                 helper.done = True
                 yield told
 
@@ -131,11 +131,11 @@ class Jobs:
     # -- for the helpers -----------------------------------------------------------------
 
     def fork(
-        self, number: int, tell: Callable[[], dict[str, Any]], end: Callable[[], None], *, first: Callable[[], None]
+        self, number: int, tell: Callable[[], Process], end: Callable[[], None], *, first: Callable[[], None]
     ) -> None:
         """Start `number` helpers, in which `first` is called first.
 
-        When there is nothing left to measure they `tell`, a plain value, and `end`.
+        When there is nothing left to measure they `tell` and `end`.
         """
         run = os.getpid()
         gc.collect()
@@ -152,12 +152,12 @@ class Jobs:
             os.close(writer)
             self._helpers.append(_Helper(pid, os.fdopen(reader, "rb")))
 
-    def _help(self, first: int, writer: int, tell: Callable[[], dict[str, Any]]) -> None:
+    def _help(self, first: int, writer: int, tell: Callable[[], Process]) -> None:
         """From the cell `first` to the end, then those before: in each part, checks that share a box are together."""
         for item in (*self._cells[first:], *self._cells[:first]):
             self._take(item)
         with os.fdopen(writer, "wb") as pipe:
-            pipe.write(json.dumps(tell()).encode())
+            pipe.write(json.dumps(tell().to_json()).encode())
 
     def _take(self, item: pytest.Function) -> None:
         """Measure one cell and those like it, unless somebody has, or does so now."""
@@ -171,7 +171,7 @@ class Jobs:
             with self._file(self._numbers[one.nodeid]) as file:
                 if not file.read():
                     with suppress(Exception):
-                        file.write(json.dumps(self._measure(one)))
+                        file.write(json.dumps(self._measure(one).to_json()))
 
     @contextmanager
     def _turn(self, item: pytest.Function) -> Iterator[IO[str]]:

@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.words import PROOF
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.outcome import judge
-from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
+from pytest_isolation.guarantees.verdicts import Claim, Control, Key, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from pytest_isolation.guarantees.guarantee import Guarantee
     from pytest_isolation.options.config import RunConfig
+    from pytest_isolation.report.run import ResultRow
     from pytest_isolation.suite.boxes import Chosen
+
+UNPROVEN = Verdict.HOLDS, Control.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """The fields of a row that follow from its verdict; ResultRow says what each is."""
+
+    claim: Claim
+    claim_source: str | None
+    required_by: str | None
+    outcome: Outcome
+    note: str | None
+    known: bool
 
 
 class Judge:
@@ -31,52 +46,47 @@ class Judge:
         if self._asked.expect is not None:
             self._asked.expect.check_ids(known)
 
-    def outcome(self, row: dict[str, Any], promise: Guarantee, *boxes: Chosen) -> dict[str, Any]:
-        """The fields of a row that follow from its verdict, for the box (or the two of a pair) as the check had it.
+    def judged(self, key: Key, verdict: Verdict, control: Control, promise: Guarantee, *boxes: Chosen) -> Judged:
+        """What follows from the verdict of a row, for the box (or the two of a pair) as the check had it.
 
         A claim may depend on the door.
         """
-        claim = claims.of_all(self._said(row, promise, one) for one in boxes)
+        claim = claims.of_all(self._said(key.door, promise, one) for one in boxes)
         made = judge(
-            Verdict(row["verdict"]),
+            verdict,
             claim,
-            box=row["box"],
-            guarantee=row["guarantee"],
-            door=row["door"],
-            sibling=row["sibling"],
+            box=key.box,
+            guarantee=key.guarantee,
+            door=key.door,
+            sibling=key.sibling,
             profile=self._asked.profile,
             baseline=self._asked.expect,
         )
         if made.outcome is Outcome.XFAILED and self._run_xfail:
             made = replace(made, outcome=Outcome.FAILED, required_by="runxfail")
-        if made.outcome is Outcome.PASSED and self._asked.require_proof and _unproven(row):
+        if made.outcome is Outcome.PASSED and self._asked.require_proof and (verdict, control) == UNPROVEN:
             made = replace(made, outcome=Outcome.FAILED, note=f"unproven, and --isolation-require {PROOF}")
-        return {
-            "claim": str(claim.claim),
-            "claim_source": claim.source or None,
-            "required_by": made.required_by,
-            "outcome": str(made.outcome),
-            "note": made.note,
-            "known": made.known,
-        }
+        return Judged(
+            claim=claim.claim,
+            claim_source=claim.source or None,
+            required_by=made.required_by,
+            outcome=made.outcome,
+            note=made.note,
+            known=made.known,
+        )
 
-    def _said(self, row: dict[str, Any], promise: Guarantee, one: Chosen) -> claims.Resolved:
+    def _said(self, door: str, promise: Guarantee, one: Chosen) -> claims.Resolved:
         """What is claimed of the box.
 
         Of one that somebody else started, its technology knows the less the wider it was opened: a profile judges it.
         """
-        said = claims.resolve(promise, replace(one.spec, door=row["door"], **promise.box), facts=one.facts)
+        said = claims.resolve(
+            promise, replace(one.spec, door="exec" if door == "exec" else "start", **promise.box), facts=one.facts
+        )
         return replace(said, known=said.known and not one.spec.attached)
 
-    def notes(self, rows: Iterable[dict[str, Any]]) -> list[str]:
+    def notes(self, rows: Iterable[ResultRow]) -> list[str]:
         """Known violations that have vanished."""
         if self._asked.expect is None:
             return []
-        measured = (
-            ((row["box"], row["guarantee"], row["door"], row["sibling"]), Verdict(row["verdict"])) for row in rows
-        )
-        return list(self._asked.expect.vanished(measured))
-
-
-def _unproven(row: dict[str, Any]) -> bool:
-    return (row["verdict"], row["control"]) == (Verdict.HOLDS, Control.NONE)
+        return list(self._asked.expect.vanished((row.key, row.verdict) for row in rows))

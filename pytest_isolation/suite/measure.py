@@ -6,6 +6,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,13 +18,14 @@ from pytest_isolation.guarantees.family import checks_of
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check as Bound
 from pytest_isolation.guarantees.property import take_over
+from pytest_isolation.guarantees.verdicts import Control, Key, Verdict
 from pytest_isolation.options.config import RunConfig
 from pytest_isolation.report.run import ResultRow, Run, ToolFacts
 from pytest_isolation.suite.boxes import Chosen, choose
 from pytest_isolation.suite.cell import measure as measure_cell
 from pytest_isolation.suite.collect import check_files, load_check
 from pytest_isolation.suite.controls import Controls
-from pytest_isolation.suite.judge import Judge
+from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.plan import Cell
 from pytest_isolation.suite.rows import box_row, guarantee_row, host_facts, run_facts
 from pytest_isolation.technologies.clean import clean
@@ -77,7 +79,7 @@ def measure(
         controls = Controls(pool, Path(lifetime.new_directory("controls")), seed)
         judge = Judge(asked)
         boxes: list[Chosen] = []
-        rows: list[dict[str, Any]] = []
+        rows: list[ResultRow] = []
         for one in choose(asked) if specs else ():
             if tell is not None:
                 tell(one.spec)
@@ -85,12 +87,20 @@ def measure(
             boxes.append(found)
             for promise, test in wanted if found.available else ():
                 try:
-                    row = measure_cell(promise, test, Cell(one.spec), pool=pool, controls=controls, seed=seed,
-                                       examples=asked.examples)  # fmt: skip
+                    row = measure_cell(
+                        promise,
+                        test,
+                        Cell(one.spec),
+                        pool=pool,
+                        controls=controls,
+                        seed=seed,
+                        judged=partial(_judged, judge, promise, found, pool),
+                        examples=asked.examples,
+                    )
                 except NotStarted as error:
                     boxes[-1] = _closed(found, error)
                     break
-                rows.append(row | judge.outcome(row, promise, found.knowing(pool.measured.get(one.spec.name))))
+                rows.append(row)
         return Run(
             tool=ToolFacts(version=version("pytest-isolation")),
             run=run_facts(lifetime.run_id, started, seed, 0),
@@ -104,11 +114,17 @@ def measure(
                 for one in boxes
             ),
             guarantees=tuple(guarantee_row(promise) for promise, _ in wanted),
-            results=tuple(map(ResultRow.from_json, rows)),
+            results=tuple(rows),
         )
     finally:
         pool.close()
         lifetime.close()
+
+
+def _judged(
+    judge: Judge, promise: Guarantee, one: Chosen, pool: Pool, key: Key, verdict: Verdict, control: Control
+) -> Judged:
+    return judge.judged(key, verdict, control, promise, one.knowing(pool.measured.get(one.spec.name)))
 
 
 def _looked_at(one: Chosen, pool: Pool, look: Callable[[Box], Mapping[str, Any]] | None) -> Chosen:
@@ -123,10 +139,5 @@ def _looked_at(one: Chosen, pool: Pool, look: Callable[[Box], Mapping[str, Any]]
 
 def _closed(one: Chosen, error: Exception) -> Chosen:
     if isinstance(error, Lacking):
-        return replace(
-            one,
-            reason=error.reason,
-            remedy=error.remedy or None,
-            cause=error.cause.what if error.cause is not None else None,
-        )
+        return one.lacking(error.lack)
     return replace(one, reason=" ".join(str(error).split()))

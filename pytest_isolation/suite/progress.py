@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.guarantees.verdicts import Outcome, Verdict
 from pytest_isolation.technologies import technology
 
 if TYPE_CHECKING:
     import pytest
 
     from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.report.run import ResultRow
     from pytest_isolation.suite.plan import Cell
 
 LEGEND = ". holds, v violated, V violated and required, I or E decides nothing, s cannot be asked"
@@ -28,7 +29,7 @@ class Progress:
         self._config = config
         self._line: str | None = None
         self._announced: set[str] = set()
-        self._verdicts: Counter[str] = Counter()
+        self._verdicts: Counter[Verdict] = Counter()
         """Of the line."""
         self._pending = [LEGEND]
         """Lines to be written before the next dot."""
@@ -57,21 +58,22 @@ class Progress:
         self._pending.clear()
         reporter.write_fspath_result(os.fspath(reporter.startpath / line), "")
 
-    def heard(self, row: Mapping[str, Any]) -> None:
+    def heard(self, row: ResultRow) -> None:
         """Of a cell that was measured: its row."""
-        self._verdicts[row["verdict"]] += 1
-        if row["outcome"] == "failed":
-            word = "VIOLATED" if row["verdict"] == "violated" else row["verdict"]
-            beside = f" beside {row['sibling']}" if row["sibling"] else ""
-            self._pending.append(f"  {word} {row['guarantee']} in {row['box']}{beside}")
+        self._verdicts[row.verdict] += 1
+        if row.outcome is Outcome.FAILED:
+            word = "VIOLATED" if row.verdict is Verdict.VIOLATED else row.verdict
+            beside = f" beside {row.sibling}" if row.sibling else ""
+            self._pending.append(f"  {word} {row.guarantee} in {row.box}{beside}")
 
     def _came_to(self) -> list[str]:
         """ "  docker: 64 of 73 hold, 9 violated", when its last check is done."""
         counts = self._verdicts
         if not counts.total():
             return []
-        others = [f"{counts[word]} {word}" for word in ("violated", "vacuous", "inconclusive", "unsupported")]
-        said = ", ".join([f"{counts['holds']} of {counts.total()} hold", *(one for one in others if one[0] != "0")])
+        others = [f"{counts[word]} {word}" for word in Verdict if word is not Verdict.HOLDS]
+        hold = f"{counts[Verdict.HOLDS]} of {counts.total()} hold"
+        said = ", ".join([hold, *(one for one in others if one[0] != "0")])
         return [f"  {self._line}: {said}"]
 
     def says(self, text: str) -> None:

@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Generator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.family import guarantees_of, parameters
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import take_over
+from pytest_isolation.guarantees.verdicts import Control, Key, Verdict
 from pytest_isolation.suite.boxes import Chosen, choose
 from pytest_isolation.suite.cell import key, measure, unfinished, unless_cut_short
 from pytest_isolation.suite.collect import (
@@ -36,40 +38,50 @@ from pytest_isolation.suite.collect import (
     is_a_copy,
     refuse_to_fork,
 )
-from pytest_isolation.suite.controls import BROKEN, Controls, prove
+from pytest_isolation.suite.controls import Controls, State, prove
 from pytest_isolation.suite.gather import Gatherer
-from pytest_isolation.suite.items import check_of, shown, unwritten_failures
+from pytest_isolation.suite.items import LETTERS, check_of, properties, raise_outcome, unwritten_failures
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_long
-from pytest_isolation.suite.judge import Judge
+from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
+from pytest_isolation.suite.told import (
+    Agreed,
+    Closed,
+    Measured,
+    Proof,
+    Told,
+    arrived,
+    carried,
+    started_by,
+    tell,
+    told_by,
+)
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.pool import Pool
 
 if TYPE_CHECKING:
-    from pytest_isolation.guarantees.expect import Key
     from pytest_isolation.options.config import RunConfig
 
-ROW: pytest.StashKey[dict[str, Any]] = pytest.StashKey()
+TOLD: pytest.StashKey[Told] = pytest.StashKey()
 
 
 class Session:
     def __init__(self, config: pytest.Config, asked: RunConfig) -> None:
         self.config = config
         self.options = asked
-        shared: dict[str, Any] = getattr(config, "workerinput", {}).get("isolation", {})
         self.is_worker = hasattr(config, "workerinput")
-        self.run_id: str = shared.get("run_id") or secrets.token_hex(6)
-        seed = config.getoption("hypothesis_seed", None)
-        self.seed: int = shared.get("seed", int(seed) if seed is not None else secrets.randbits(32))
-        self.chosen: list[Chosen] = choose(self.options, unavailable=shared.get("unavailable"))
+        agreed = Agreed.from_json(config.workerinput["isolation"]) if hasattr(config, "workerinput") else None
+        self.run_id: str = agreed.run_id if agreed is not None else secrets.token_hex(6)
+        self.seed: int = agreed.seed if agreed is not None else _seed(config)
+        self.chosen: list[Chosen] = choose(self.options, unavailable=agreed.unavailable if agreed is not None else None)
         self.judge = Judge(self.options, run_xfail=bool(config.option.runxfail))
         self.guarantees: dict[str, Guarantee] = {}
         no_path = config.args_source is not pytest.Config.ArgsSource.ARGS
-        self.only_built_in: bool = shared.get("only_built_in", no_path)
+        self.only_built_in: bool = agreed.only_built_in if agreed is not None else no_path
         self._told: set[tuple[str, str | None]] = set()
-        """Box and reason of rows that failed: one cause is told once."""
+        """Box and reason of rows that failed.  Of rows that decide nothing, one cause is told once."""
         self.planned: set[Key] = set()
         """The rows that are to be measured: filled when the collection is over."""
         self.known: set[str] = set()
@@ -92,7 +104,7 @@ class Session:
         self._jobs: Jobs | None = None
         self._through = False
         """All tests were run: nothing ended the run before."""
-        self._controls_directory: str | None = shared.get("controls")
+        self._controls_directory: str | None = agreed.controls if agreed is not None else None
         self.gatherer = Gatherer(self)
         self.progress = Progress(config)
         self.lost_a_worker = False
@@ -136,15 +148,14 @@ class Session:
             self._controls_directory = os.fspath(self.lifetime.new_directory("controls"))
         return self._controls_directory
 
-    def for_workers(self) -> dict[str, Any]:
-        """What every worker of xdist must agree on with the controller: plain data."""
-        return {
-            "run_id": self.run_id,
-            "seed": self.seed,
-            "only_built_in": self.only_built_in,
-            "controls": self.controls_directory(),
-            "unavailable": {one.spec.name: one.reason for one in self.chosen if one.reason is not None},
-        }
+    def for_workers(self) -> Agreed:
+        return Agreed(
+            run_id=self.run_id,
+            seed=self.seed,
+            only_built_in=self.only_built_in,
+            controls=self.controls_directory(),
+            unavailable={one.spec.name: one.reason for one in self.chosen if one.reason is not None},
+        )
 
     def close(self) -> None:
         """End every box; the register goes with them, unless something could not be removed."""
@@ -237,8 +248,7 @@ class Session:
         for item in session.items:
             promise, cell = promise_of(item), cell_of(item)
             if promise is not None and cell is not None and not cell.proof:
-                at = key(promise, cell)
-                self.planned.add((at["box"], at["guarantee"], at["door"], at["sibling"]))
+                self.planned.add(key(promise, cell))
 
     def _order(self, item: pytest.Item) -> tuple[int, int, bool, bool, str]:
         """Box by box, door by door, and there what waits long first, and then the checks that share a spec together.
@@ -268,27 +278,27 @@ class Session:
         if cell.proof:
             return self._prove(pyfuncitem, promise, cell.spec)
         found = self._jobs.measured(pyfuncitem) if self._jobs is not None else self._measured(pyfuncitem)
-        for name, facts in found["measured"].items():
-            self.pool.measured[name] = facts | self.pool.measured.get(name, {})
-        if (closed := found.get("closed")) is not None:
-            pyfuncitem.stash[ROW] = {"box": closed["box"], "closed": closed}
-            pytest.skip(f"{closed['box']} is not available: {found['said']}")
-        row: dict[str, Any] = found["row"]
-        row |= self._outcome(row, promise, cell) | {"test": pyfuncitem.nodeid}
-        pyfuncitem.stash[ROW] = row
-        self._raise(row, promise)
+        for name, facts in found.facts.items():
+            self.pool.measured[name] = {**facts, **self.pool.measured.get(name, {})}
+        pyfuncitem.stash[TOLD] = found.told
+        if (closed := found.told.closed) is not None:
+            pytest.skip(f"{closed.box} is not available: {closed}")
+        assert found.told.row is not None
+        raise_outcome(found.told.row, self._told)
         return True
 
-    def _measured(self, item: pytest.Function) -> dict[str, Any]:
-        """Measure a cell now, in this process: its `row`, or why its box is `closed`; and what is `measured` of it."""
+    def _measured(self, item: pytest.Function) -> Measured:
+        """Measure a cell now, in this process."""
         promise, cell = promise_of(item), cell_of(item)
         assert promise is not None and cell is not None
         self._keep_only(cell)
+        judged = partial(self._judged, promise, cell)
         try:
             with unwritten_failures(item):
                 row = unless_cut_short(
                     promise,
                     cell,
+                    judged,
                     lambda: measure(
                         promise,
                         check_of(item),
@@ -296,14 +306,17 @@ class Session:
                         pool=self.pool,
                         controls=self.controls,
                         seed=self.seed,
+                        judged=judged,
                         examples=self.options.examples,
                     ),
                 )
         except NotStarted as error:
-            closed = {"box": error.box, "door": error.door, **error.row()}
-            return {"closed": closed, "said": str(error), "measured": {}}
+            why = error.lack
+            closed = Closed(box=error.box, door=error.door, reason=why.reason, remedy=why.remedy, cause=why.cause)
+            return Measured(told=Told(closed=closed))
         names = {cell.spec.name} | ({cell.sibling.name} if cell.sibling is not None else set())
-        return {"row": row, "measured": {name: self.pool.measured[name] for name in names & set(self.pool.measured)}}
+        facts = {name: self.pool.measured[name] for name in names & set(self.pool.measured)}
+        return Measured(told=Told(row=row), facts=facts)
 
     def _keep_only(self, cell: Cell) -> None:
         """End the boxes that the cell is not about.  A pair may be any two: while pairs are measured, all stay."""
@@ -316,97 +329,84 @@ class Session:
             return
         self.controls_directory()  # one for all of them
         self._jobs = Jobs(self.lifetime.new_directory("cells"), cells, self._measured)
-        self._jobs.fork(number, self._of_helper, self._end_boxes, first=self._become_helper)
+        self._jobs.fork(number, lambda: started_by(self.pool), self._end_boxes, first=self._become_helper)
 
     def _become_helper(self) -> None:
         """From here on, in a process of its own: with a register and boxes of its own."""
         self.lifetime.leave()
         self._pool = self._lifetime = self._controls = None
 
-    def _of_helper(self) -> dict[str, Any]:
-        return {"starts": self.pool.starts, "notes": self.pool.notes, "measured": self.pool.measured}
-
     def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
         self._keep_only(Cell(spec))
-        state, _, reason = prove(promise, check_of(item), spec, self.pool, self.seed)
-        said = "none" if state == BROKEN else state
-        item.stash[ROW] = {"proof": said, "box": spec.name, "guarantee": promise.id, "reason": reason}
-        if state != "fired":
-            pytest.fail(f"{promise.id} on {spec.id}: {reason}", pytrace=False)
+        control = prove(promise, check_of(item), spec, self.pool, self.seed)
+        proof = Proof(box=spec.name, guarantee=promise.id, state=control.state.of_row, reason=control.reason)
+        item.stash[TOLD] = Told(proof=proof)
+        if control.state is not State.FIRED:
+            pytest.fail(f"{promise.id} on {spec.id}: {control.reason}", pytrace=False)
         return True
-
-    def _raise(self, row: dict[str, Any], promise: Guarantee) -> None:
-        """The row's outcome, in pytest's own way of saying it."""
-        beside = f" beside {row['sibling']}" if row["sibling"] else ""
-        said = f"{row['guarantee']} on {row['box']}{beside}: {row['verdict']}"
-        if row["outcome"] == "failed":
-            told = row["box"], row["reason"]
-            again = row["verdict"] == "inconclusive" and told in self._told
-            self._told.add(told)
-            reason = "for the same reason as a row before it" if again else row["reason"]
-            pytest.fail(f"{said}: {reason}\n{shown(row)}".rstrip(), pytrace=False)
-        if row["outcome"] == "xfailed":
-            # Without pytest's extract of the source, which nobody sees and which takes longer than many a check.
-            raise pytest.xfail.Exception(row.get("note") or said, pytrace=False)
-        if row["outcome"] == "skipped":
-            pytest.skip(row["reason"] or said)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        row = item.stash.get(ROW, None)
+        told = item.stash.get(TOLD, None)
         if call.when == "setup" and self.is_worker:
-            row = self._if_it_dies(item)  # the last the controller hears of a cell whose worker crashes
-        elif row is not None and call.when == "call":
-            item.user_properties += [
-                (f"isolation.{key}", row[key])
-                for key in ("box", "guarantee", "door", "sibling", "verdict", "claim", "control", "proof")
-                if row.get(key) is not None
-            ]
+            told = self._if_it_dies(item)  # the last the controller hears of a cell whose worker crashes
+        elif told is not None and call.when == "call":
+            item.user_properties += properties(told)
             if (promise := promise_of(item)) is not None:
                 item.user_properties += [
                     ("isolation.severity", str(promise.consequence.severity)),
                     ("isolation.consequence", promise.consequence.phrase),
                 ]
-        if row is not None and call.when in ("setup", "call"):
-            report.isolation = row  # type: ignore[attr-defined]
+        if told is not None and call.when in ("setup", "call"):
+            tell(report, told)
         return report
 
-    def _if_it_dies(self, item: pytest.Item) -> dict[str, Any] | None:
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+        data = yield
+        return carried(data) if data is not None else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_from_serializable(self) -> Generator[None, object, object]:
+        report = yield
+        if isinstance(report, pytest.TestReport):
+            arrived(report)
+        return report
+
+    def _if_it_dies(self, item: pytest.Item) -> Told | None:
         promise, cell = promise_of(item), cell_of(item)
         if promise is None or cell is None or cell.proof:
             return None
-        row = unfinished(promise, cell)
-        return row | self._outcome(row, promise, cell) | {"test": item.nodeid}
+        return Told(row=unfinished(promise, cell, partial(self._judged, promise, cell)))
 
-    def _outcome(self, row: dict[str, Any], promise: Guarantee, cell: Cell) -> dict[str, Any]:
+    def _judged(self, promise: Guarantee, cell: Cell, key: Key, verdict: Verdict, control: Control) -> Judged:
         measured = self.pool_if_any.measured if self.pool_if_any is not None else {}
-        boxes = [one for one in (cell.spec, cell.sibling) if one is not None]
-        return self.judge.outcome(row, promise, *(self._chosen(one).knowing(measured.get(one.name)) for one in boxes))
+        boxes = [
+            self._chosen(one).knowing(measured.get(one.name)) for one in (cell.spec, cell.sibling) if one is not None
+        ]
+        return self.judge.judged(key, verdict, control, promise, *boxes)
 
     # -- gathering ------------------------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if not self.is_worker:
             self.gatherer.add(report)
-            row = getattr(report, "isolation", None)
-            if row is not None and report.when == "call" and "verdict" in row:
-                self.progress.heard(row)
+            if report.when == "call" and (told := told_by(report)) is not None and told.row is not None:
+                self.progress.heard(told.row)
 
     def pytest_report_header(self) -> list[str] | None:
         return None if self.is_worker else self.gatherer.header()
 
     def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        row = getattr(report, "isolation", None)
-        if row is None or report.when != "call" or "verdict" not in row:
+        told = told_by(report)
+        if told is None or told.row is None or report.when != "call":
             return None
+        verdict = told.row.verdict
         category = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
-        letter = {"holds": ".", "violated": "V", "vacuous": "E", "inconclusive": "I", "unsupported": "s"}[
-            row["verdict"]
-        ]
-        return category, letter if category != "xfailed" else "v", row["verdict"].upper()
+        return category, LETTERS[verdict] if category != "xfailed" else "v", verdict.upper()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         if not self.is_worker and not self.only_collects:
@@ -448,7 +448,7 @@ class Session:
                 self.gatherer.add_process(told)
         told = self.gatherer.of_this_process()
         if self.is_worker:
-            self.config.workeroutput["isolation"] = told  # type: ignore[attr-defined]
+            self.config.workeroutput["isolation"] = told.to_json()  # type: ignore[attr-defined]
         else:
             self.gatherer.add_process(told)
         if not self.only_collects and not self.is_worker:
@@ -464,6 +464,12 @@ class Session:
         if self._pool is not None:
             self._pool.close()
         self.gatherer.measure_costs(self.options.costs)
+
+
+def _seed(config: pytest.Config) -> int:
+    """Hypothesis' own option, or 32 bits of chance."""
+    asked = config.getoption("hypothesis_seed", None)
+    return int(asked) if asked is not None else secrets.randbits(32)
 
 
 def _interrupt(number: int, frame: object) -> None:

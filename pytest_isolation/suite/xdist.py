@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
+from pytest_isolation.suite.told import Process
+
 if TYPE_CHECKING:
     from pytest_isolation.suite.session import Session
 
@@ -34,10 +36,12 @@ class Workers:
 
     def pytest_configure_node(self, node: Any) -> None:
         """What every worker must agree on."""
-        node.workerinput["isolation"] = self._session.for_workers()
+        node.workerinput["isolation"] = self._session.for_workers().to_json()
 
     def pytest_testnodedown(self, node: Any, error: object) -> None:
         """A worker has ended; one that crashed tells nothing."""
-        told = (getattr(node, "workeroutput", None) or {}).get("isolation", {})
-        self._session.gatherer.add_process(told)
-        self._session.lost_a_worker |= not told
+        told = (getattr(node, "workeroutput", None) or {}).get("isolation")
+        if told is None:
+            self._session.lost_a_worker = True
+        else:
+            self._session.gatherer.add_process(Process.from_json(told))

@@ -14,7 +14,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, run_property
-from pytest_isolation.suite.controls import Control, Controls
+from pytest_isolation.suite.controls import Control, Controls, State
 from pytest_isolation.technologies.pool import LENT, Pool
 from tests.support import need
 
@@ -64,7 +64,7 @@ def pool() -> Iterator[Pool]:
 
 def test_equal_boxes_are_one_and_a_silent_check_gets_its_own(pool: Pool, tmp_path: Path) -> None:
     controls = Controls(pool, tmp_path, seed=1)
-    fired = Control("fired", "namespaces")
+    fired = Control(State.FIRED, "namespaces")
     assert controls.of(first, breaks, "namespaces") == fired
     assert controls.of(second, breaks_on_a_clean_box, "namespaces") == fired
     assert len(pool.starts["control-namespaces"]) == 1

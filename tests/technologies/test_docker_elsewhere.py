@@ -113,7 +113,8 @@ def test_a_witness_is_a_process_of_the_daemons_machine(
 )
 def test_each_kind_of_witness_there_sees_the_hole(pool: Pool, spec: BoxSpec, guarantee: str) -> None:
     promise, test = CHECKS[guarantee]
-    state, _, why = prove(promise, test, spec.weakened(*promise.falsified_by), pool, seed=1)
+    control = prove(promise, test, spec.weakened(*promise.falsified_by), pool, seed=1)
+    state, why = control.state, control.reason
     assert state == "fired", why
 
 

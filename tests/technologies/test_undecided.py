@@ -14,8 +14,11 @@ from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.options.config import RunConfig
+from pytest_isolation.suite.boxes import Chosen
 from pytest_isolation.suite.cell import measure
 from pytest_isolation.suite.controls import Controls
+from pytest_isolation.suite.judge import Judge
 from pytest_isolation.suite.plan import Cell
 from pytest_isolation.technologies.pool import Pool
 
@@ -85,12 +88,20 @@ def test_a_row_says_how_many_were_decided(pool: Pool, tmp_path: Any) -> None:
         promise.require(True, reply)
         promise.tried(reply)
 
+    cell = Cell(BoxSpec(technology="host"))
+    judge = Judge(RunConfig())
     row = measure(
-        promise, some, Cell(BoxSpec(technology="host")), pool=pool, controls=Controls(pool, tmp_path, 1), seed=1
+        promise,
+        some,
+        cell,
+        pool=pool,
+        controls=Controls(pool, tmp_path, 1),
+        seed=1,
+        judged=lambda key, verdict, control: judge.judged(key, verdict, control, promise, Chosen(cell.spec)),
     )
-    assert (row["examples"], row["decided"]) == (10, 3)
-    assert row["undecided"] == "the call does not come as far as the question (faccessat: No such file or directory)"
-    assert row["coverage"] == "sampled", "seven inputs said nothing"
+    assert (row.examples, row.decided) == (10, 3)
+    assert row.undecided == "the call does not come as far as the question (faccessat: No such file or directory)"
+    assert row.coverage == "sampled", "seven inputs said nothing"
 
 
 def test_one_call_of_several_is_enough(pool: Pool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Iterator
@@ -17,9 +18,16 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees import severity
 from pytest_isolation.suite.jobs import Jobs, is_long
 from pytest_isolation.suite.plan import Cell
+from pytest_isolation.suite.told import Closed, Measured, Process, Told
 
 CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", function=lambda: None)
-ROW = {"row": {"verdict": "holds"}, "measured": {}}
+
+
+def told(box: str) -> Measured:
+    return Measured(told=Told(closed=Closed(box=box, door="start", reason="it was not there")))
+
+
+FOUND = told("host")
 
 
 @pytest.fixture
@@ -36,17 +44,17 @@ def full(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("left", ["", '{"row": {"verd', "asked"], ids=["nothing", "half a row", "asked before"])
 def test_what_no_helper_has_told_whole_is_measured(tmp_path: Path, left: str) -> None:
     (tmp_path / "0.json").write_text(left)
-    assert Jobs(tmp_path, [CELL], lambda item: ROW).measured(CELL) == ROW
+    assert Jobs(tmp_path, [CELL], lambda item: FOUND).measured(CELL) == FOUND
 
 
 def test_what_a_helper_has_told_is_not_measured_again(tmp_path: Path) -> None:
-    (tmp_path / "0.json").write_text('{"row": {"verdict": "violated"}, "measured": {}}')
-    assert Jobs(tmp_path, [CELL], lambda item: ROW).measured(CELL)["row"] == {"verdict": "violated"}
+    (tmp_path / "0.json").write_text(json.dumps(told("other").to_json()))
+    assert Jobs(tmp_path, [CELL], lambda item: FOUND).measured(CELL) == told("other")
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
 def test_on_a_full_disk_the_run_measures_by_itself(full: Path) -> None:
-    assert Jobs(full, [CELL], lambda item: ROW).measured(CELL) == ROW
+    assert Jobs(full, [CELL], lambda item: FOUND).measured(CELL) == FOUND
 
 
 def _alike(id: str, inputs: str = "pid.all") -> Any:
@@ -70,15 +78,15 @@ def test_cells_of_the_same_inputs_are_measured_by_one_process(tmp_path: Path) ->
     measured: list[tuple[str, str]] = []
 
     def by(who: str) -> Jobs:
-        def measure(item: Any) -> dict[str, Any]:
+        def measure(item: Any) -> Measured:
             measured.append((who, item.nodeid))
-            return {"row": {"verdict": item.nodeid}, "measured": {}}
+            return told(item.nodeid)
 
         return Jobs(tmp_path, [first, CELL, second], measure)
 
     one, other = by("one"), by("other")
-    assert one.measured(first)["row"] == {"verdict": first.nodeid}
-    assert other.measured(second)["row"] == {"verdict": second.nodeid}
+    assert one.measured(first) == told(first.nodeid)
+    assert other.measured(second) == told(second.nodeid)
     assert measured == [("one", first.nodeid), ("one", second.nodeid)]
 
 
@@ -87,11 +95,11 @@ def test_what_waits_long_is_measured_beside_the_rest(tmp_path: Path) -> None:
     quick, long = _alike("pid.a", inputs=""), _alike("cg.cpu.b", inputs="")
     inside, may_end = Event(), Event()
 
-    def measure(item: Any) -> dict[str, Any]:
+    def measure(item: Any) -> Measured:
         if item is long:
             inside.set()
             may_end.wait(60)
-        return {}
+        return FOUND
 
     jobs = Jobs(tmp_path, [long, quick], measure)
     waiting = Thread(target=jobs.measured, args=(long,))
@@ -99,7 +107,7 @@ def test_what_waits_long_is_measured_beside_the_rest(tmp_path: Path) -> None:
     assert inside.wait(10)
     reader, writer = os.pipe()
     with os.fdopen(reader):
-        jobs._help(0, writer, dict)
+        jobs._help(0, writer, Process)
     assert (tmp_path / "1.json").read_text()
     assert waiting.is_alive(), "the other cell waited for it"
     may_end.set()
