@@ -51,6 +51,7 @@ DEFENCES = {
     "no-new-privs": "a program may gain privileges that who runs it has not",
     "bound-address": "its ports are published on every address of the host",
     "keyring": "it keeps its caller's session keyring",
+    "own-kernel": "its processes are its machine's kernel's",
 }
 """What drop() can leave out, and what that means."""
 

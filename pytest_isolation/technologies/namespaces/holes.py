@@ -77,6 +77,7 @@ OPENS: Opens = {
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("keyring"): sets("own_keyring", False),
     drop("clear-env"): by(launcher.become_agent),
+    drop("own-kernel"): by(launcher.become_agent),  # always: the agent runs on the kernel that starts it
     drop("propagation"): sets("propagates", True).where(as_root),
     drop("clean-up"): by(launcher.new_groups).where(as_root),
     drop("devices"): sets("few_devices", False).where(as_root),
