@@ -36,11 +36,11 @@ HARDENED = (
 
 ROOT = tuple(option for option in HARDENED if not option.startswith("--user"))
 """The same, as root without a capability."""
-ASKED = tuple(one.name for one in domains().values() if one.attached and one.name not in ("cg", "cap", "nnp", "sec"))
-"""The domains that can be asked of a box nobody started for the check.
-
-Without its limits, which are asked where a test says so, its rights and its filter, of which no prediction is written.
-"""
+UNASKED = ("cg", "cap", "nnp", "sec", "rlimit", "leak")
+"""Its limits, which are asked where a test says so; its rights and its filter, of which no prediction is written; what
+it learns of its machine, which is the same for every container, and a look at all of /proc and /sys."""
+ASKED = tuple(one.name for one in domains().values() if one.attached and one.name not in UNASKED)
+"""The domains that can be asked of a box nobody started for the check, but UNASKED."""
 PREDICTED = ("pid", "mnt", "net", "dev", "ipc", "proc", "daemon", "vol")
 """Those of which it was written down what the containers of other people break."""
 EXAMPLES_MAX = 60

@@ -79,7 +79,7 @@ def requests(box: Box, amount: int) -> Iterator[None]:
 
 COUNTS = (
     Count(
-        "process-count", "processes", "counts its machine's processes", processes, 48, 96, 0.25,
+        "process-count", "processes", "counts its machine's processes", processes, 64, 96, 0.4,
         sources=("man:sysinfo(2)", "man:proc_loadavg(5)"),
     ),
     Count(
@@ -89,7 +89,7 @@ COUNTS = (
     Count(
         "open-files", "open files", "counts its machine's open files",
         opened("descriptor", lambda program: program.openat(AT_FDCWD, "/dev/null", os.O_RDONLY | os.O_CLOEXEC)),
-        500, 900, 0.1, sources=("man:proc_sys_fs(5), file-nr",),
+        700, 950, 0.35, sources=("man:proc_sys_fs(5), file-nr",),
     ),
     Count(
         "terminals", "pseudo-terminals", "counts its machine's pseudo-terminals",
