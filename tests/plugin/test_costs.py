@@ -32,7 +32,8 @@ def verdicts(report: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str, st
 
 def test_every_figure_or_why_not_and_the_rows_as_without(tmp_path: Path) -> None:
     plain = run(tmp_path / "plain", *WHAT, "--hypothesis-seed=7")
-    done = run(tmp_path / "costs", *WHAT, "--hypothesis-seed=7", "--isolation-costs", "--isolation-costs-boxes=5")
+    measured = ("--isolation-costs", "--isolation-costs-boxes=5", "-Werror")  # a process that is left is an error
+    done = run(tmp_path / "costs", *WHAT, "--hypothesis-seed=7", *measured)
     assert (done.code, verdicts(done.report)) == (plain.code, verdicts(plain.report))
     schema = json.loads((files("pytest_isolation.report") / "schema.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(done.report)

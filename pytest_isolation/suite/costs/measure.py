@@ -101,11 +101,11 @@ def measure(
     pool = Pool(lifetime)
     specs = list(specs)
     try:
-        bare = pool.launch(BoxSpec(technology="host", name="bare"))
-        for spec in specs:
-            tell(f"measuring what {spec.name} costs, {BUDGET_S:g} s at most")
-            into.boxes[spec.name] = _Costs(spec, pool, lifetime, bare, boxes).found(into.probed)
-        _try(specs, pool, lifetime, into.probed, versions)
+        with pool.launch(BoxSpec(technology="host", name="bare")) as bare:
+            for spec in specs:
+                tell(f"measuring what {spec.name} costs, {BUDGET_S:g} s at most")
+                into.boxes[spec.name] = _Costs(spec, pool, lifetime, bare, boxes).found(into.probed)
+            _try(specs, pool, lifetime, into.probed, versions)
     finally:
         pool.close()
         lifetime.close()
