@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, TypeVar
 
+from pytest_isolation.inception import configured, contents, nginx, shell
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
-from pytest_isolation.inception import nginx, rendered, shell
 from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.compose import Compose, Service, choose, read_compose
 from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
@@ -23,7 +23,7 @@ from pytest_isolation.inception.makefile import Makefile, read_makefile
 from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.releases import SUBJECTS, number
 from pytest_isolation.inception.started import copy_as_make_does, used_by_make
-from pytest_isolation.inception.tree import Tree, normal, shortened
+from pytest_isolation.inception.tree import Tree, shortened
 from pytest_isolation.inception.variables import interpolate
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 Read = TypeVar("Read")
 
 SHELLS = frozenset({"sh", "bash", "ash", "dash"})
-MAX_CONFIGURATIONS = 100
 MAX_HOST_SCRIPTS = 200
 INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add"}
 
@@ -65,7 +64,9 @@ class Image:
     starts: list[Start] = field(default_factory=list)
     build_scripts: list[shell.Script] = field(default_factory=list)
     copies: dict[str, str] = field(default_factory=dict)
-    """Path in the image -> file of the submission."""
+    """Path in the container -> file of the submission: what is copied, mounted or given as a config."""
+    written: dict[str, Text] = field(default_factory=dict)
+    """Path in the container -> text that the compose file has for it."""
     workdir: str = "/"
     role: str = "other"
     """nginx, wordpress, mariadb or other."""
@@ -154,35 +155,8 @@ class Submission:
 
     @cached_property
     def nginx_files(self) -> list[tuple[str, list[nginx.Directive]]]:
-        """NGINX configuration that goes into the NGINX images: files, and here-documents of scripts."""
-        found: list[tuple[str, list[nginx.Directive]]] = []
-        values = rendered.known(self, "nginx")
-        for image in self.role("nginx"):
-            for path in sorted(set(image.copies.values())):
-                text = self.tree.lenient(path)
-                if path.endswith((".sh", "Dockerfile")) or text.startswith("#!") or not nginx.looks_like_one(text):
-                    continue
-                places = [path, *(inside for inside, file in image.copies.items() if file == path)]
-                self._read_nginx(rendered.filled(text, places, image, values), path, 1, found)
-            for script in [start.script for start in image.starts] + image.build_scripts:
-                for body, at in _written(script):
-                    if nginx.looks_like_one(body):
-                        self._read_nginx(rendered.from_here_document(body, values), at.file, at.line, found)
-            for stage in image.stages:
-                for one in stage.every("COPY", "RUN"):
-                    for body in one.bodies:
-                        if nginx.looks_like_one(body):
-                            self._read_nginx(body, body.at.file, body.at.line, found)
-        return found
-
-    def _read_nginx(self, text: str, path: str, line: int, found: list[tuple[str, list[nginx.Directive]]]) -> None:
-        if len(found) >= MAX_CONFIGURATIONS:
-            return
-        try:
-            found.append((path, nginx.parse(text, path, line)))
-        except Unreadable as error:
-            if not any(str(one) == str(error) and one.at == error.at for one in self.problems):
-                self.problems.append(error)
+        """NGINX configuration that the NGINX containers have."""
+        return configured.nginx_files(self)
 
     def directives(self, name: str) -> list[nginx.Directive]:
         return [one for _, tree in self.nginx_files for one in nginx.walk(tree) if one.name == name]
@@ -199,18 +173,6 @@ class Submission:
                 except Unreadable:
                     continue
         return found
-
-
-def _written(script: shell.Script) -> list[tuple[str, Place]]:
-    """Texts that a script writes: here-documents, and what it echoes over several lines."""
-    echoed = [
-        (re.sub(r"\\([$\"`\\])", r"\1", word), one.at)
-        for one in script.commands
-        if one.name in ("echo", "printf")
-        for word in one.words[1:]
-        if "\n" in word
-    ]
-    return [*((body, at) for _, body, at in script.heredocs), *echoed]
 
 
 def find_root(tree: Tree) -> str:
@@ -278,7 +240,7 @@ def _image(made: Submission, service: Service) -> Image:
         image.problem = Unreadable(f"no stage is called {service.build.target!r}", service.build.at)
         return image
     image.stages = image.dockerfile.lineage(image.stage)
-    _copies(made, image)
+    contents.put(made, image)
     _packages(made, image)
     _starts(made, image)
     return image
@@ -296,44 +258,6 @@ def _dockerfile(made: Submission, service: Service) -> Dockerfile:
     if path is None:
         raise Unreadable(f"the Dockerfile {build.dockerfile!r} is not in the submission", build.at)
     return docker.parse(made.tree.text(path), path, given)
-
-
-def _copies(made: Submission, image: Image) -> None:
-    """What COPY and ADD put where; a directory's files one by one."""
-    assert image.service.build is not None
-    context = image.service.build.context
-    for stage in image.stages:
-        for one in stage.instructions:
-            if one.name == "WORKDIR":
-                image.workdir = posixpath.join(image.workdir, one.text.strip())
-            if one.name not in ("COPY", "ADD") or "from" in one.flags or context == "?" or one.bodies:
-                continue
-            *sources, target = one.words or ("",)
-            target = posixpath.join(image.workdir, target)
-            for source in sources:
-                path = normal(posixpath.join(context, source.lstrip("/")))
-                if path is None:
-                    continue
-                for file, name in _matched(made.tree, path):
-                    directory = target.endswith("/") or len(sources) > 1 or name != ""
-                    inner = name or posixpath.basename(file)
-                    into = posixpath.join(target, inner) if directory else target
-                    image.copies[posixpath.normpath(into)] = file
-                    if not directory:  # the target may be a directory of the base image
-                        image.copies.setdefault(posixpath.normpath(posixpath.join(target, inner)), file)
-
-
-def _matched(tree: Tree, path: str) -> list[tuple[str, str]]:
-    """(file, its path below the copied directory or "")."""
-    if path in tree:
-        return [(path, "")]
-    if any(char in path for char in "*?["):
-        from fnmatch import fnmatchcase
-
-        directory = posixpath.dirname(path)
-        return [(one, posixpath.basename(one)) for one in tree.under(directory)
-                if fnmatchcase(one, path) and one.count("/") == path.count("/")]  # fmt: skip
-    return [(one, one[len(path) + 1 if path else 0 :]) for one in tree.under(path)][:2_000]
 
 
 def run_texts(stage: Stage) -> list[Text]:

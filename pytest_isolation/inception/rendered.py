@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.compose import env_of
-from pytest_isolation.inception.variables import REFERENCE, interpolate
+from pytest_isolation.inception.variables import REFERENCE, interpolate, unresolved
 
 if TYPE_CHECKING:
     from pytest_isolation.inception.model import Image, Submission
@@ -21,27 +21,49 @@ if TYPE_CHECKING:
 MAX_REPLACED = 200
 SPECIAL = re.compile(r"[*\[\]^$+?(){}|]")
 """In a pattern of sed: it is more than a text."""
+DEFAULT = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
+"""`: "${NAME:=value}"`"""
 
 
-def known(s: Submission, role: str) -> dict[str, str]:
-    """What the containers of a role know: their environment, env files that are here, their scripts' own variables."""
-    found: dict[str, str] = {}
-    images = s.role(role)
-    for image in images:
-        for start in image.starts:
-            found |= {name: value for name, (value, _) in start.script.assignments.items() if "$" not in value}
-    variables = s.compose.variables if s.compose is not None else {}
-    for image in images:
-        for stage in image.stages:
-            for one in stage.every("ENV"):
-                found |= {name: value for name, _, value in (word.partition("=") for word in one.words)}
-        for written in image.service.env_files:
-            if path := s.tree.find(posixpath.join(image.service.base, written)):
-                found |= {name: str(value) for name, value in env_of(s.tree, path, s.tree.lenient(path)).items()}
-        for name, value in image.service.environment.items():
-            if (given := variables.get(name) if value is None else value) is not None:
-                found[name] = str(given)
+def known(s: Submission, image: Image) -> dict[str, str]:
+    """What a container knows: ENV, env files that are here, its environment, and then its scripts' own variables.
+
+    One that a command makes the value of is not known, whatever it was before.
+    """
+    found = given(s, image)
+    for start in image.starts:
+        for command in start.script.commands:
+            if command.name == ":":
+                for word in command.words[1:]:
+                    if match := DEFAULT.fullmatch(word):
+                        found.setdefault(match[1], interpolate(match[2], found))
+        for name, value, _ in start.script.assigned:
+            if "$(" in value or "`" in value:
+                found.pop(name, None)
+            elif not (unresolved(made := interpolate(value, found))):
+                found[name] = made
     return found
+
+
+def given(s: Submission, image: Image) -> dict[str, str]:
+    """What it is started with."""
+    found: dict[str, str] = {}
+    variables = s.compose.variables if s.compose is not None else {}
+    for stage in image.stages:
+        for one in stage.every("ENV"):
+            found |= {name: interpolate(value, found) for name, value in one.pairs}
+    for written in image.service.env_files:
+        if path := s.tree.find(posixpath.join(image.service.base, written)):
+            found |= {name: str(value) for name, value in env_of(s.tree, path, s.tree.lenient(path)).items()}
+    for name, value in image.service.environment.items():
+        if (text := variables.get(name) if value is None else value) is not None:
+            found[name] = str(text)
+    return found
+
+
+def known_by(s: Submission, role: str) -> dict[str, str]:
+    """The same of all containers of a role."""
+    return {name: value for image in s.role(role) for name, value in known(s, image).items()}
 
 
 def _scripts(image: Image) -> list[shell.Script]:

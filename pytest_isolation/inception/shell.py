@@ -7,8 +7,9 @@ submission's to choose.
 
 from __future__ import annotations
 
+import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,10 @@ MAX_DEPTH = 4
 MAX_LOOP_NODES = 5_000
 LEAVES = frozenset({"break", "return", "exit", "exec"})
 """Commands that end a loop."""
+HANDED_ON = re.compile(r"\$\{?[@*1-9]")
 LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement"})
+BRANCHES = frozenset({"if_statement", "case_statement"})
+STEPS = frozenset({"cd", "mkdir", "echo", "printf", "set", "rm", "cp", "mv", "chown", "chmod", "export", "sleep"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Command:
     in_loop: bool = False
     piped_into: bool = False
     """It reads another's output."""
+    conditional: bool = False
+    """In a branch, or behind a test: it need not run."""
     prefix: tuple[str, ...] = ()
     """NAME=value before it."""
 
@@ -89,6 +95,8 @@ class Script:
     """(name, value, place): every one, also of a name that is given another value later."""
     heredocs: list[tuple[str, str, Place]] = field(default_factory=list)
     """(path written to or "", body, place)"""
+    reads: list[tuple[str, bool, Place]] = field(default_factory=list)
+    """(name, whether it stands alone, place) of every variable that it reads: `${NAME:-other}` has another value."""
     broken: Place | None = None
     """Where the first piece is that is no shell."""
     cut: Place | None = None
@@ -98,6 +106,37 @@ class Script:
         """Commands that run: those in functions nobody calls are left out."""
         called = {command.words[0] for command in self.commands if command.words}
         return [one for one in self.commands if one.function is None or one.function in called]
+
+    def calls(self) -> list[Command]:
+        """Commands that run, and those of functions that hand their arguments on, as each call makes them."""
+        inside: dict[str, list[Command]] = {}
+        for one in self.commands:
+            if one.function is not None and any(HANDED_ON.search(word) for word in one.words):
+                inside.setdefault(one.function, []).append(one)
+        found = []
+        called = {one.words[0] for one in self.commands if one.words} & set(inside)
+        for one in self.runtime():
+            if one.function not in called or one not in inside[one.function]:
+                found.append(one)
+            for inner in inside.get(one.words[0], ())[:MAX_DEPTH] if one.words else ():
+                found.append(replace(one, words=_handed(inner.words, one.words[1:]), prefix=inner.prefix))
+        return found
+
+
+def _handed(words: tuple[str, ...], arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a function's command, with the call's arguments in them."""
+
+    def given(match: re.Match[str]) -> str:
+        number = int(match[1] or match[2])
+        return arguments[number - 1] if number <= len(arguments) else ""
+
+    made: list[str] = []
+    for word in words:
+        if re.fullmatch(r"\$\{?[@*]\}?", word):
+            made += arguments
+        else:
+            made.append(re.sub(r"\$(?:([1-9])|\{([1-9])\})", given, word))
+    return tuple(made)
 
 
 @cache
@@ -172,7 +211,11 @@ def _parse(text: str, file: str, first_line: int, depth: int) -> Script:
             script.commands.append(command)
             if (inner := _inner(command)) and depth < MAX_DEPTH:
                 script.commands += parse(inner, file, command.at.line, depth + 1).commands
+        elif node.type in ("simple_expansion", "expansion"):
+            _read(script, node, place(node))
         elif node.type in LOOPS:
+            if (variable := node.child_by_field_name("variable")) is not None:
+                script.reads.append((_text(variable), False, place(node)))
             script.loops.append(Loop(place(node), _first_line(node), _is_endless(node)))
         elif node.type == "variable_assignment" and node.parent is not None and node.parent.type != "command":
             _assign(script, node, place(node))
@@ -195,6 +238,7 @@ class _Context:
     function: str | None = None
     in_loop: bool = False
     piped_into: bool = False
+    conditional: bool = False
 
 
 def _walk(root: Node) -> Iterator[tuple[Node, _Context]]:
@@ -207,18 +251,29 @@ def _walk(root: Node) -> Iterator[tuple[Node, _Context]]:
         below = context
         if node.type == "function_definition":
             name = node.child_by_field_name("name")
-            below = _Context(context.background, _text(name) if name else "?", context.in_loop)
+            below = replace(context, function=_text(name) if name else "?")
         elif node.type in LOOPS:
-            below = _Context(context.background, context.function, True)
+            below = replace(context, in_loop=True, conditional=context.conditional or node.type == "while_statement")
+        elif node.type in BRANCHES:
+            below = replace(context, conditional=True)
         for number in range(len(children) - 1, -1, -1):
             child = children[number]
             after = children[number + 1].type if number + 1 < len(children) else ""
             background = after == "&" and node.type not in ("binary_expression", "arithmetic_expansion")
             piped = node.type == "pipeline" and number > 0
+            tested = node.type == "list" and number > 0 and not _is_step(children[0])
             own = below
-            if background or piped:
-                own = _Context(below.background or background, below.function, below.in_loop, below.piped_into or piped)
+            if background or piped or tested:
+                own = replace(
+                    below, background=below.background or background, piped_into=below.piped_into or piped,
+                    conditional=below.conditional or tested,
+                )  # fmt: skip
             pending.append((child, own))
+
+
+def _is_step(node: Node) -> bool:
+    """Whether what stands before `&&` is a step of the work, which succeeds, and no test."""
+    return node.type == "command" and bool(node.children) and _word(node.children[0]) in STEPS
 
 
 def _command(node: Node, context: _Context, at: Place) -> Command:
@@ -229,8 +284,9 @@ def _command(node: Node, context: _Context, at: Place) -> Command:
         elif child.is_named and not child.type.endswith("redirect"):
             words.append(_word(child))
     return Command(
-        tuple(words), at, context.background, context.function, context.in_loop, context.piped_into, tuple(prefix)
-    )
+        tuple(words), at, context.background, context.function, context.in_loop, context.piped_into,
+        context.conditional, tuple(prefix),
+    )  # fmt: skip
 
 
 def _text(node: Node) -> str:
@@ -248,6 +304,13 @@ def _word(node: Node) -> str:
 
 def _first_line(node: Node) -> str:
     return _text(node).split("\n")[0].strip()
+
+
+def _read(script: Script, node: Node, at: Place) -> None:
+    named = [child for child in node.children if child.type == "variable_name"]
+    if named:
+        alone = re.fullmatch(r"\$(\w+|\{\w+\})", _text(node)) is not None
+        script.reads.append((_text(named[0]), alone, at))
 
 
 def _assign(script: Script, node: Node, at: Place) -> None:

@@ -124,7 +124,7 @@ MUTANTS = (
                 "D11",
                 "E03",
                 "E04",
-                *(f"G{number:02}" for number in range(1, 13)),
+                *(f"G{number:02}" for number in range(1, 20)),
                 "N01",
                 "N02",
                 "N03",
@@ -144,6 +144,7 @@ MUTANTS = (
                 "W05",
                 "W06",
                 "W07",
+                "W08",
                 "X01",
                 "X02",
                 "X03",
@@ -263,6 +264,7 @@ MUTANTS = (
         "NGINX on another network than WordPress",
         (COMPOSE, "    build: requirements/nginx\n", "    build: requirements/nginx\n    networks: [front]\n"),
         (COMPOSE, "networks:\n  inception:\n", "networks:\n  inception:\n  front:\n"),
+        also={"G13": "fail"},
     ),
     breach(
         "C03",
@@ -460,7 +462,7 @@ MUTANTS = (
         (COMPOSE, "  env_file: .env\n", ""),
         (COMPOSE, "${DATA}/mariadb", "/home/student/data/mariadb"),
         (COMPOSE, "${DATA}/wordpress", "/home/student/data/wordpress"),
-        also={"W01": "unclear"},
+        also={"W01": "unclear", "G16": "fail"},
     ),
     innocent(
         "C12",
@@ -788,13 +790,13 @@ MUTANTS = (
     breach(
         "D07",
         "a temporary daemon that is ended",
-        (MARIADB_START, 'exec "$@"', 'mariadbd --skip-networking &\nmysqladmin shutdown\nexec "$@"'),
+        (MARIADB_START, 'exec "$@"', 'mariadbd --user=mysql --skip-networking &\nmysqladmin shutdown\nexec "$@"'),
         verdict="advice",
     ),
     breach(
         "D07",
         "the same, strictly",
-        (MARIADB_START, 'exec "$@"', 'mariadbd --skip-networking &\nmysqladmin shutdown\nexec "$@"'),
+        (MARIADB_START, 'exec "$@"', 'mariadbd --user=mysql --skip-networking &\nmysqladmin shutdown\nexec "$@"'),
         strict=True,
     ),
     innocent("D07", "&& and 2>&1", (MARIADB_START, 'exec "$@"', 'true && echo "a & b" > /dev/null 2>&1\nexec "$@"')),
@@ -885,7 +887,7 @@ MUTANTS = (
         domain="{login}.42.qc",
     ),
     breach("N05", "another port", (CONF, "wordpress:9000", "wordpress:9001")),
-    breach("N05", "a container nobody has", (CONF, "wordpress:9000", "php:9000")),
+    breach("G13", "php-fpm by a name nobody has", (CONF, "wordpress:9000", "php:9000")),
     breach("N05", "no fastcgi_pass", (CONF, "            fastcgi_pass wordpress:9000;\n", "")),
     breach("N05", "a socket", (CONF, "wordpress:9000", "unix:/run/php/php.sock"), verdict="unclear"),
     innocent(
@@ -913,7 +915,13 @@ MUTANTS = (
     breach("W01", "admin", (ENV, "WP_BOSS_LOGIN=captain", "WP_BOSS_LOGIN=admin")),
     breach("W01", "Wp_Admin_User", (ENV, "WP_BOSS_LOGIN=captain", "WP_BOSS_LOGIN=Wp_Admin_User")),
     breach("W01", "a literal for wp-cli", *wp(WP_INSTALL.replace("$WP_BOSS_LOGIN", "superadmin"))),
-    breach("W01", "a variable nobody sets", *wp(WP_INSTALL.replace("$WP_BOSS_LOGIN", "$OWNER")), verdict="unclear"),
+    breach(
+        "W01",
+        "a variable nobody sets",
+        *wp(WP_INSTALL.replace("$WP_BOSS_LOGIN", "$OWNER")),
+        verdict="unclear",
+        also={"G16": "fail"},
+    ),
     innocent(
         "W01",
         "admin in the address and in a variable's name",
@@ -935,7 +943,13 @@ MUTANTS = (
     ),
     breach("W04", "http", *wp(WP_INSTALL.replace("https://$DOMAIN_NAME", "http://student.42.fr"))),
     breach("W04", "localhost", *wp(WP_INSTALL.replace("$DOMAIN_NAME", "localhost"))),
-    breach("W04", "a variable nobody sets", *wp(WP_INSTALL.replace("$DOMAIN_NAME", "$SITE")), verdict="unclear"),
+    breach(
+        "W04",
+        "a variable nobody sets",
+        *wp(WP_INSTALL.replace("$DOMAIN_NAME", "$SITE")),
+        verdict="unclear",
+        also={"G16": "fail"},
+    ),
     innocent("W04", "without a scheme", *wp(WP_INSTALL.replace("https://$DOMAIN_NAME", "$DOMAIN_NAME"))),
     breach(
         "W05",

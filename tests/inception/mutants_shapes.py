@@ -217,7 +217,7 @@ SHAPES = (
     breach("D09", "mysqld_safe by the start script", (MARIADB, '"mariadbd", "--user', '"mysqld_safe", "--user'), verdict="advice"),
     breach("D09", "mariadbd-safe without a script",
            (MARIADB, 'ENTRYPOINT ["start"]\nCMD ["mariadbd", "--user=mysql"]', 'CMD ["mariadbd-safe", "--user=mysql"]'),
-           verdict="advice"),
+           verdict="advice", also={"G19": "fail"}),
     innocent("D09", "mysqld itself", (MARIADB, '"mariadbd", "--user', '"mysqld", "--user')),
     breach("C06", "a base without a tag", (NGINX, "FROM debian:bookworm", "FROM debian"), also={"D02": "fail"}),
     breach("C06", "an image without a tag", (COMPOSE, "image: nginx:inception", "image: nginx"), verdict="advice"),

@@ -6,6 +6,7 @@ from tests.inception.mutants import (
     COMPOSE,
     CONF,
     ENV,
+    INSTALL,
     MARIADB,
     MARIADB_START,
     NGINX,
@@ -44,6 +45,71 @@ def on_alpine(download: str) -> tuple[Edit, ...]:
          'RUN curl -fsSo /usr/local/bin/wp https://example.com/wp-cli.phar\nENTRYPOINT ["start"]\nCMD ["php-fpm83", "-F"]\n'),
     )  # fmt: skip
 
+
+ADMINER = "        location /adminer { proxy_pass http://adminer:8080; }\n\n        location / {"
+BONUS = (
+    (
+        COMPOSE,
+        "\nnetworks:\n",
+        "\n  adminer:\n    networks: [inception]\n    build: requirements/adminer\n    image: adminer:inception\n"
+        "    restart: always\n\nnetworks:\n",
+    ),
+    (
+        "srcs/requirements/adminer/Dockerfile",
+        None,
+        "FROM debian:bookworm\nRUN apt-get update && apt-get install -y --no-install-recommends "
+        "php8.2-cli php8.2-mysql && rm -rf /var/lib/apt/lists/*\nCOPY adminer.php /srv/index.php\n"
+        'CMD ["php", "-S", "0.0.0.0:8080", "-t", "/srv"]\n',
+    ),
+    ("srcs/requirements/adminer/adminer.php", None, "<?php // Adminer\n"),
+    ("srcs/requirements/adminer/.dockerignore", None, ".git\n"),
+)
+COPY_CONF = "COPY conf/nginx.conf /etc/nginx/nginx.conf\n"
+OF_NGINX = "    build: requirements/nginx\n"
+LAST_MOUNT = '443:443"\n    volumes:\n      - wordpress:/var/www/html\n'
+MOUNTED = (
+    (NGINX, COPY_CONF, ""),
+    (COMPOSE, LAST_MOUNT, LAST_MOUNT + "      - ./requirements/nginx/conf/nginx.conf:/etc/nginx/nginx.conf:ro\n"),
+)
+AS_CONFIG = (
+    (NGINX, COPY_CONF, ""),
+    (COMPOSE, OF_NGINX, OF_NGINX + "    configs: [{source: site, target: /etc/nginx/nginx.conf}]\n"),
+    (
+        COMPOSE,
+        "\nvolumes:\n  mariadb",
+        "\nconfigs:\n  site:\n    file: requirements/nginx/conf/nginx.conf\n\nvolumes:\n  mariadb",
+    ),
+)
+CONTENT = """
+configs:
+  site:
+    content: |
+      events { }
+      http {
+        server {
+          listen 443 ssl;
+          server_name ${DOMAIN_NAME};
+          ssl_certificate /etc/nginx/tls/site.crt;
+          ssl_certificate_key /etc/nginx/tls/site.key;
+          ssl_protocols TLSv1.2 TLSv1.3;
+          root /var/www/html;
+          location ~ \\.php$$ {
+            include /etc/nginx/fastcgi_params;
+            fastcgi_param SCRIPT_FILENAME $$document_root$$fastcgi_script_name;
+            fastcgi_pass wordpress:9000;
+          }
+        }
+      }
+
+volumes:
+  mariadb"""
+AS_CONTENT = (*AS_CONFIG[:2], (COMPOSE, "\nvolumes:\n  mariadb", CONTENT))
+STAGED = ((NGINX, "FROM debian:bookworm\n", "FROM debian:bookworm AS files\nCOPY conf/ /files/\n\nFROM debian:bookworm\n"),
+          (NGINX, COPY_CONF, "COPY --from=files /files/nginx.conf /etc/nginx/nginx.conf\n"))  # fmt: skip
+PLAIN = "    server {\n        listen 80;\n        location / { return 204; }\n    }\n\n    server {\n"
+SECOND = "wp user create --allow-root $WP_WRITER_LOGIN $WP_WRITER_EMAIL --role=author"
+RUN_MYSQLD = " \\\n    && mkdir -p /run/mysqld \\\n    && chown mysql:mysql /run/mysqld"
+INSTALL_DB = "    mariadb-install-db --user=mysql --datadir=/var/lib/mysql --skip-test-db > /dev/null\n"
 
 START = (
     # -- what is started can be executed
@@ -167,4 +233,112 @@ START = (
     innocent("G12", "a name of extra_hosts", (WP_CONFIG, "'mariadb'", "'store'"),
              (COMPOSE, "    image: wordpress:inception\n", "    image: wordpress:inception\n    extra_hosts: ['store:10.0.0.7']\n")),
     innocent("G12", "another name in a remark", (WP_CONFIG, "define('DB_HOST'", "// define('DB_HOST', 'localhost');\ndefine('DB_HOST'")),
+    # -- names that NGINX asks for
+    breach("G13", "proxy_pass to nobody", (CONF, "        location / {", ADMINER)),
+    innocent("G13", "proxy_pass to the internet", (CONF, "        location / {", ADMINER.replace("adminer:8080", "www.42.fr"))),
+    innocent("G13", "proxy_pass by a variable, found when it is asked for",
+             (CONF, "        location / {", ADMINER.replace("proxy_pass http://adminer:8080", "set $up adminer; proxy_pass http://$up:8080"))),
+    innocent("G13", "proxy_pass to a service of another file", (CONF, "        location / {", ADMINER), *BONUS),
+    breach("G13", "proxy_pass to a service of another network", (CONF, "        location / {", ADMINER), *BONUS,
+           (COMPOSE, "  adminer:\n    networks: [inception]\n", "  adminer:\n    networks: [other]\n"),
+           (COMPOSE, "networks:\n  inception:\n\n", "networks:\n  inception:\n  other:\n\n"), also={"B04": "fail"}),
+    innocent("G13", "an alias of a network", (CONF, "wordpress:9000", "php:9000"),
+             (COMPOSE, "    image: wordpress:inception\n", "    image: wordpress:inception\n    networks: {inception: {aliases: [php]}}\n")),
+    breach("G13", "a server of an upstream", (CONF, "wordpress:9000", "php"),
+           (CONF, "    server {\n", "    upstream php { server wordpres:9000; }\n    server {\n")),
+    breach("N05", "loopback", (CONF, "wordpress:9000", "127.0.0.1:9000")),
+    # -- the site's files
+    breach("G14", "root elsewhere", (CONF, "root /var/www/html;", "root /var/www/wordpress;")),
+    innocent("G14", "root below the volume", (CONF, "root /var/www/html;", "root /var/www/html/;")),
+    breach("G14", "the volume elsewhere in NGINX's container", (COMPOSE, LAST_MOUNT, "443:443\"\n    volumes:\n      - wordpress:/srv\n")),
+    breach("G14", "root follows, and php-fpm has it elsewhere", (CONF, "root /var/www/html;", "root /srv;"),
+           (COMPOSE, LAST_MOUNT, "443:443\"\n    volumes:\n      - wordpress:/srv\n")),
+    innocent("G14", "root follows, and php-fpm is told its own place", (CONF, "root /var/www/html;", "root /srv;"),
+             (CONF, "$document_root$", "/var/www/html$"), (COMPOSE, LAST_MOUNT, "443:443\"\n    volumes:\n      - wordpress:/srv\n")),
+    # -- configuration that arrives otherwise
+    breach("N01", "TLS 1.1 in a file that is mounted", *MOUNTED, (CONF, "TLSv1.2 TLSv1.3", "TLSv1.1 TLSv1.2")),
+    innocent("N01", "a file that is mounted", *MOUNTED),
+    breach("N01", "TLS 1.1 in a config that is a file", *AS_CONFIG, (CONF, "TLSv1.2 TLSv1.3", "TLSv1.1 TLSv1.2")),
+    innocent("N01", "a config that is a file", *AS_CONFIG),
+    breach("N01", "TLS 1.1 in a config's content", *AS_CONTENT, (COMPOSE, "TLSv1.2 TLSv1.3", "TLSv1 TLSv1.2")),
+    innocent("N01", "a config's content", *AS_CONTENT),
+    innocent("N01", "configuration that another stage has", *STAGED),
+    breach("N01", "TLS 1.1 that another stage has", *STAGED, (CONF, "TLSv1.2 TLSv1.3", "TLSv1.1 TLSv1.2")),
+    innocent("N03", "80 for the health check", (CONF, "    server {\n", PLAIN),
+             (COMPOSE, "    build: requirements/nginx\n", '    build: requirements/nginx\n    healthcheck: {test: [CMD, curl, -f, "http://localhost/"]}\n')),
+    innocent("N03", "80 for another container", (CONF, "    server {\n", PLAIN),
+             *wp(WP_INSTALL + "\nwp config set WP_REDIRECT --allow-root http://nginx/purge")),
+    breach("N03", "80 for nobody, and a name like it", (CONF, "    server {\n", PLAIN),
+           *wp(WP_INSTALL + "\nwp config set WP_REDIRECT --allow-root http://nginx.example.com/"), verdict="advice"),
+    # -- functions and variables around wp, values of values
+    innocent("W01", "a function around wp", *wp("wpc() {\n    wp --allow-root --path=/var/www/html \"$@\"\n}\n" + WP_INSTALL.replace("wp ", "wpc "))),
+    breach("W01", "a function around wp", *wp("wpc() {\n    wp --allow-root --path=/var/www/html \"$@\"\n}\n" + WP_INSTALL.replace("wp ", "wpc ").replace("$WP_BOSS_LOGIN", "Admin"))),
+    breach("W01", "a function with places for its arguments",
+           *wp("site() {\n    wp core install --allow-root --url=https://$DOMAIN_NAME --admin_user=\"$1\"\n}\nsite wpadmin\n" + SECOND)),
+    breach("W01", "a variable that has wp in it", *wp("WP='php /usr/local/bin/wp --allow-root'\n" + WP_INSTALL.replace("wp ", "$WP ").replace("$WP_BOSS_LOGIN", "theadmin"))),
+    breach("W01", "a list of options",
+           *wp("options=(--url=https://$DOMAIN_NAME --admin_user=admin42)\nwp core install --allow-root \"${options[@]}\"\n" + SECOND)),
+    breach("W01", "a value made of a value", *wp("BOSS=${LOGIN}_admin\n" + WP_INSTALL.replace("$WP_BOSS_LOGIN", "$BOSS"))),
+    innocent("W01", "a value made of a value", *wp("BOSS=${LOGIN}_boss\n" + WP_INSTALL.replace("$WP_BOSS_LOGIN", "$BOSS"))),
+    breach("W01", "the answer when a variable is not there", *wp(": \"${WP_HEAD:=admin}\"\n" + WP_INSTALL.replace("$WP_BOSS_LOGIN", "$WP_HEAD"))),
+    # -- root's password, wherever root is
+    breach("W06", "install-db makes root at more hosts", (MARIADB_START, "--skip-test-db", "--auth-root-authentication-method=normal"), verdict="advice"),
+    breach("W06", "install-db makes root at more hosts, and addresses count",
+           (MARIADB_START, "--skip-test-db", "--auth-root-authentication-method=normal"),
+           (CNF, "bind-address", "skip-name-resolve\nbind-address")),
+    innocent("W06", "root at more hosts is dropped", (MARIADB_START, "--skip-test-db", "--auth-root-authentication-method=normal"),
+             (MARIADB_START, "FLUSH PRIVILEGES;\nEOF", "DROP USER 'root'@'127.0.0.1', 'root'@'::1';\nFLUSH PRIVILEGES;\nEOF")),
+    # -- volumes that are emptied
+    breach("W08", "rm -rf at every start", (WORDPRESS_START, "set -eu\n", "set -eu\nrm -rf /var/www/html/*\n")),
+    breach("W08", "cd, and rm -rf", (WORDPRESS_START, "set -eu\n", "set -eu\ncd /var/www/html && rm -rf *\n")),
+    breach("W08", "find -delete in the database", (MARIADB_START, "set -eu\n", "set -eu\nfind /var/lib/mysql -mindepth 1 -delete\n")),
+    breach("W08", "wp db reset", *wp("wp db reset --yes --allow-root\n" + WP_INSTALL)),
+    innocent("W08", "rm -rf once", (WORDPRESS_START, "    cp -rL", "    rm -rf /var/www/html/*\n    cp -rL")),
+    innocent("W08", "rm -rf behind a test", (WORDPRESS_START, "set -eu\n", "set -eu\n[ -f /var/www/html/wp-config.php ] || rm -rf /var/www/html/*\n")),
+    innocent("W08", "rm -rf behind a way out",
+             (WORDPRESS_START, "set -eu\n", "set -eu\nif [ -f /var/www/html/wp-config.php ]; then exec \"$@\"; fi\nrm -rf /var/www/html/*\n")),
+    innocent("W08", "a page of the distribution is removed", (WORDPRESS_START, "set -eu\n", "set -eu\nrm -rf /var/www/html/index.nginx-debian.html /tmp/*\n")),
+    # -- directories of sockets and pids
+    breach("G15", "nothing makes /run/php", (WORDPRESS, "mkdir -p /run/php /var/www/html", "mkdir -p /var/www/html")),
+    innocent("G15", "the start makes /run/php", (WORDPRESS, "mkdir -p /run/php /var/www/html", "mkdir -p /var/www/html"),
+             (WORDPRESS_START, "set -eu\n", "set -eu\ninstall -d /run/php\n")),
+    innocent("G15", "another place for the pid", (WORDPRESS, "mkdir -p /run/php /var/www/html", "mkdir -p /var/www/html"),
+             (POOL, "[www]", "[global]\npid = /run/php-fpm.pid\n[www]")),
+    breach("G15", "nothing makes /run/mysqld", (MARIADB, RUN_MYSQLD, "")),
+    breach("G15", "/run/mysqld is root's", (MARIADB, "    && chown mysql:mysql /run/mysqld\n", ""), (MARIADB, "/run/mysqld \\", "/run/mysqld")),
+    breach("D09", "mysqld_safe, which makes /run/mysqld", (MARIADB, RUN_MYSQLD, ""),
+           (MARIADB, '"mariadbd", "--user=mysql"', '"mysqld_safe"'), verdict="advice"),
+    innocent("G15", "the socket is elsewhere", (MARIADB, RUN_MYSQLD, ""), (CNF, "bind-address", "socket = /tmp/mysqld.sock\nbind-address")),
+    innocent("G15", "/var/run/mysqld", (MARIADB, "mkdir -p /run/mysqld \\\n    && chown mysql:mysql /run/mysqld", "mkdir -p /var/run/mysqld && chown -R mysql: /var/run/mysqld")),
+    # -- variables
+    breach("G16", "set -u, and nothing gives it", (MARIADB_START, "${MYSQL_USER}'@'%' IDENTIFIED", "${MYSQL_PERSON}'@'%' IDENTIFIED")),
+    innocent("G16", "set -u, and another value", (MARIADB_START, "${MYSQL_USER}'@'%' IDENTIFIED", "${MYSQL_PERSON:-$MYSQL_USER}'@'%' IDENTIFIED")),
+    innocent("G16", "set -u, and ENV gives it", (MARIADB_START, "${MYSQL_USER}'@'%' IDENTIFIED", "${MYSQL_PERSON}'@'%' IDENTIFIED"),
+             (MARIADB, CHMOD, CHMOD + "ENV MYSQL_PERSON=wp\n")),
+    innocent("G16", "not given, and nobody minds", (MARIADB_START, "set -eu", "set -e"), (MARIADB_START, 'exec "$@"', 'echo "started $BUILD"\nexec "$@"')),
+    breach("G16", "the database has no name", (MARIADB_START, "set -eu", "set -e"), (MARIADB_START, "\\`${MYSQL_DATABASE}\\`;", "\\`${MYSQL_DB}\\`;")),
+    innocent("G16", "a loop's variable", (MARIADB_START, 'exec "$@"', 'for step in a b; do echo "$step"; done\nexec "$@"')),
+    # -- waiting
+    breach("G17", "nothing waits", *wp(WP_INSTALL), (COMPOSE, "        condition: service_healthy", "        condition: service_started"), verdict="advice"),
+    innocent("G17", "the script waits", *wp("until mariadb-admin ping -h mariadb --silent; do sleep 1; done\n" + WP_INSTALL),
+             (COMPOSE, "        condition: service_healthy", "        condition: service_started")),
+    breach("G12", "waiting for another name", *wp("until mariadb-admin ping -h db --silent; do sleep 1; done\n" + WP_INSTALL)),
+    # -- root
+    breach("G18", "mariadbd as root", (MARIADB, '["mariadbd", "--user=mysql"]', '["mariadbd"]')),
+    innocent("G18", "a file names the user", (MARIADB, '["mariadbd", "--user=mysql"]', '["mariadbd"]'), (CNF, "bind-address", "user = mysql\nbind-address")),
+    innocent("G18", "the container's user", (MARIADB, '["mariadbd", "--user=mysql"]', '["mariadbd"]'), (MARIADB, "ENTRYPOINT", "USER mysql\nENTRYPOINT")),
+    # -- tables
+    breach("G19", "nothing makes the tables", (MARIADB_START, INSTALL_DB, "")),
+    innocent("G19", "the package's own tables", (MARIADB_START, INSTALL_DB, ""), (MARIADB, " /var/lib/mysql/* \\", " \\")),
+    # -- what the packages ship
+    breach("G03", "Debian's own pool", (WORDPRESS, "COPY conf/www.conf /etc/php/8.2/fpm/pool.d/www.conf\n", ""), also={"W05": "advice"}),
+    breach("G01", "no #! at all", (MARIADB_START, "#!/bin/sh\n", "")),
+    innocent("G01", "no #!, and a shell reads it", (MARIADB_START, "#!/bin/sh\n", ""),
+             (MARIADB, 'ENTRYPOINT ["start"]', 'ENTRYPOINT ["sh", "/usr/local/bin/start"]')),
+    breach("G01", "CR LF without #!", (MARIADB_START, "#!/bin/sh\n", "set -e\r\n"),
+             (MARIADB, 'ENTRYPOINT ["start"]', 'ENTRYPOINT ["sh", "/usr/local/bin/start"]')),
+    breach("G05", "a secret that a redirection reads", (MARIADB_START, "set -eu\n", "set -eu\nread more < /run/secrets/more\n")),
+    breach("G05", "a secret that PHP reads", (COMPOSE, "secrets: [db_password, credentials]", "secrets: [db_password]")),
+    innocent("G05", "a secret that PHP looks for first", (COMPOSE, "secrets: [db_password, credentials]", "secrets: [db_password]"),
+             (INSTALL, "trim(file_get_contents", "!file_exists('/run/secrets/credentials') ? 'none' : trim(file_get_contents")),
 )  # fmt: skip

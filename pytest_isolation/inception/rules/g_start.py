@@ -116,14 +116,27 @@ def can_be_executed(s: Submission) -> Iterator[Finding]:
             if by_kernel and not s.executable(file) and not _made_executable(image, path):
                 yield fail(at, f'{image.service.name}: exec: "{path}": permission denied: it has no x bit',
                            f"RUN chmod +x {path}")  # fmt: skip
-            if first.endswith("\r") and first.startswith("#!") and not re.search(r"dos2unix|\\r|tr -d", texts):
-                says = f"exec {path}: no such file or directory" if by_kernel else r"$'\r': command not found"
+            if first.endswith("\r") and not re.search(r"dos2unix|\\r|tr -d", texts):
+                if by_kernel:
+                    says = f"exec {path}: " + (
+                        "no such file or directory" if first.startswith("#!") else "exec format error"
+                    )
+                elif re.search(r"^set -\w*\r$", text, re.M):
+                    says = "set: Illegal option -"
+                elif re.search(r"^\s*(then|do|fi|done)\r$", text, re.M):
+                    says = "syntax error: unexpected end of file"
+                else:
+                    says = r"$'\r': command not found"
                 yield fail(at, f"{image.service.name}: {says}: its lines end with CR LF", f"sed -i 's/\\r$//' {file}")
             elif by_kernel and not first.startswith("#!"):
                 late = next((n for n, line in enumerate(text.split("\n")[:30], 1) if line.startswith("#!")), 0)
-                if "init" not in image.service.raw and late and "\0" not in text and not _rewritten(image, path):
-                    yield fail(Place(file, late), f"{image.service.name}: exec {path}: exec format error: #! is not on "
-                               "the first line", "move it to line 1")  # fmt: skip
+                if "init" in image.service.raw or "\0" in text or _rewritten(image, path) or not text.strip():
+                    continue
+                says = f"{image.service.name}: exec {path}: exec format error"
+                if late:
+                    yield fail(Place(file, late), f"{says}: #! is not on the first line", "move it to line 1")
+                else:
+                    yield fail(at, f"{says}: it has no #!", "#!/bin/sh as its first line")
             elif by_kernel:
                 yield from _interpreter(image, path, at, first)
 
@@ -212,6 +225,9 @@ def database_is_reachable(s: Submission) -> Iterator[Finding]:
         elif not others and _keeps_debians(image, text):
             yield fail(image.started_at, f"{refused}: Debian's 50-server.cnf has bind-address = 127.0.0.1",
                        "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d")  # fmt: skip
+        elif _keeps_alpines(image, text):
+            yield fail(image.started_at, f"{refused}: Alpine's mariadb-server.cnf has skip-networking",
+                       "skip-networking = 0 in a file of /etc/my.cnf.d")  # fmt: skip
 
 
 def _networking_again(image: Image) -> bool:
@@ -228,6 +244,13 @@ def _keeps_debians(image: Image, text: str) -> bool:
     debian = _family(image) == "debian" and "mariadb-server" in image.packages and not _opaque(image)
     touched = "/etc/mysql" in text or any(path.startswith("/etc/mysql") for path in image.copies)
     return debian and not touched
+
+
+def _keeps_alpines(image: Image, text: str) -> bool:
+    """The same for Alpine's, which has skip-networking."""
+    alpine = _family(image) == "alpine" and "mariadb" in image.packages and not _opaque(image)
+    touched = "my.cnf" in text or "networking" in text or any("my.cnf" in path for path in image.copies)
+    return alpine and not touched and not any("--defaults-file" in word for word in image.argv)
 
 
 def _opaque(image: Image) -> bool:
@@ -265,7 +288,12 @@ def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
             for text in [s.tree.lenient(file)]
             for match in re.finditer(r"^[ \t]*listen[ \t]*=[ \t]*(\S+)", text, re.M)
         ]  # fmt: skip
-        mentioned = len(re.findall(r"\blisten\s*=|listen\\?\s", _text(s, image)))
+        text = _text(s, image)
+        mentioned = len(re.findall(r"\blisten\s*=|listen\\?\s", text))
+        if not found and not mentioned and _keeps_pool(image, text):
+            listens = "/run/php/phpX.Y-fpm.sock" if _family(image) == "debian" else "127.0.0.1:9000"
+            yield fail(image.started_at, "502 Bad Gateway: connect() failed (111: Connection refused): the package's "
+                       f"www.conf has listen = {listens}", "listen = 9000 in php-fpm's www.conf")  # fmt: skip
         if not found or mentioned > len(found):
             continue  # a script may change it
         value, at = found[-1]
@@ -275,6 +303,15 @@ def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
         elif len(found) == 1 and value.startswith("/"):
             yield fail(at, f"502 Bad Gateway: connect() failed (111: Connection refused): php-fpm listens on {value}, "
                        f"and NGINX asks {passes[0]}", "listen = 9000")  # fmt: skip
+
+
+def _keeps_pool(image: Image, text: str) -> bool:
+    """Whether nothing touches the pool that the distribution's package ships."""
+    if _family(image) not in ("debian", "alpine") or not any(
+        re.fullmatch(r"php[\d.]*-?fpm\d*", one) for one in image.packages
+    ):
+        return False
+    return not re.search(r"fpm/|php-fpm\.d|www\.conf|9000", text) and not any("fpm" in path for path in image.copies)
 
 
 @rule(
@@ -324,6 +361,27 @@ def secrets_are_given(s: Submission) -> Iterator[Finding]:
                         continue
                     yield fail(command.at, f"{image.service.name}: cat: {word}: No such file or directory",
                                f"secrets: [{match[1]}] in the service")  # fmt: skip
+            for match in re.finditer(r"(?:\$\(|\bread\b[^\n<]*)<[ \t]*[\"']?(/run/secrets/([\w.-]+))", text):
+                if match[2] in given or _is_tested(text, shell.Command((), image.started_at), match[1]):
+                    continue
+                at = Place(start.path, text.count("\n", 0, match.start()) + 1) if start.path else start.at
+                yield fail(at, f"{image.service.name}: {match[1]}: No such file or directory",
+                           f"secrets: [{match[2]}] in the service")  # fmt: skip
+        yield from _read_by_php(s, image, given)
+
+
+def _read_by_php(s: Submission, image: Image, given: set[str]) -> Iterator[Finding]:
+    for file in sorted(set(image.copies.values())):
+        text = s.tree.lenient(file) if file.endswith(".php") else ""
+        for match in re.finditer(r"""file_get_contents\(\s*['"](/run/secrets/([\w.-]+))['"]\s*\)""", text):
+            line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
+            if match[2] in given or re.search(r"//|#|@|\?|file_exists|is_readable", line):
+                continue
+            if re.search(rf"(file_exists|is_readable|is_file)\(\s*['\"]{re.escape(match[1])}", text):
+                continue
+            at = Place(file, text.count("\n", 0, match.start()) + 1)
+            yield fail(at, f"{image.service.name}: PHP Warning:  file_get_contents({match[1]}): Failed to open stream: "
+                       "No such file or directory", f"secrets: [{match[2]}] in the service")  # fmt: skip
 
 
 def _is_tested(text: str, reader: shell.Command, path: str) -> bool:
@@ -376,7 +434,7 @@ def _from_files(s: Submission, image: Image, start: Start) -> Iterator[Finding]:
 @rule(
     "G07", Severity.END,
     asks="NGINX tells php-fpm which file to run.",
-    look="curl -k https://LOGIN.42.fr: an empty page",
+    look="curl -k https://LOGIN.42.fr: File not found.",
     needs="compose",
 )  # fmt: skip
 def script_is_named(s: Submission) -> Iterator[Finding]:
@@ -389,7 +447,8 @@ def script_is_named(s: Submission) -> Iterator[Finding]:
         return
     for one in every:
         if one.name == "fastcgi_pass" and one.parents[-1:] == ("location",):
-            yield fail(one.at, "an empty page: php-fpm gets no SCRIPT_FILENAME, and fastcgi_params has none",
+            yield fail(one.at, 'File not found.: FastCGI sent in stderr: "Primary script unknown": php-fpm gets no '
+                       "SCRIPT_FILENAME, and fastcgi_params has none",
                        "fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;")  # fmt: skip
 
 

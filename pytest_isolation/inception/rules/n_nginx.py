@@ -12,7 +12,7 @@ from pytest_isolation.inception.model import Image, Submission, run_texts
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
-from pytest_isolation.inception.yaml import Map
+from pytest_isolation.inception.yaml import Map, plain
 
 ALLOWED = frozenset({"TLSv1.2", "TLSv1.3"})
 OPEN = re.compile(r"\$\{?\w+|\{\{|__\w+__|%\w+%")
@@ -104,8 +104,25 @@ def no_http(s: Submission) -> Iterator[Finding]:
                 continue
             if (port := published.get(_port(listen))) and port.host != "443":
                 yield fail(listen.at, f"{listen}: HTTP, published as {port.written}", "remove both: HTTPS alone")
-            elif _port(listen) in ("80", "8080"):
+            elif _port(listen) in ("80", "8080") and not _asked_inside(s, _port(listen)):
                 yield advice(listen.at, f"{listen}: unused while 80 is not published", "remove it")
+
+
+def _asked_inside(s: Submission, port: str) -> bool:
+    """Whether something in the stack asks NGINX by HTTP: another container, or its own health check."""
+    names = "|".join(re.escape(name) for image in s.role("nginx") for name in reached_as(image.service))
+    end = r"(?![\w.:-])" if port == "80" else rf":{port}\b"
+    asks = re.compile(rf"\bhttp://(?:{names}|localhost|127\.0\.0\.1)(?::{port}\b|{end})")
+    others = re.compile(rf"\bhttp://(?:{names})(?::{port}\b|{end})")
+    for image in s.images.values():
+        own = image in s.role("nginx")
+        texts = [str(one) for start in image.starts for one in start.script.commands]
+        texts += [str(plain(image.service.raw.get(key))) for key in ("healthcheck", "environment", "command")]
+        texts += [one.text for stage in image.stages for one in stage.every("HEALTHCHECK", "ENV", "CMD")]
+        texts += [s.tree.lenient(path) for path in set(image.copies.values()) if not own]
+        if any((asks if own else others).search(text) for text in texts):
+            return True
+    return False
 
 
 @rule(
@@ -164,9 +181,9 @@ def php_over_9000(s: Submission) -> Iterator[Finding]:
         if OPEN.search(target) or target.startswith("unix:"):
             open_ends = True
             yield unclear(line.at, str(line), "where that leads: a name that is put in later, or a shared socket")
-        elif host not in everybody:
+        elif host in ("localhost", "127.0.0.1") and host not in everybody:
             fix = f"fastcgi_pass {min(wordpress, default='wordpress')}:9000;"
-            yield fail(line.at, f"{line}: no service or container is called {host}", fix)
+            yield fail(line.at, f"{line}: 502 Bad Gateway: that is NGINX's own container", fix)
         elif port != "9000" and host in wordpress:
             yield fail(line.at, f"{line}: not port 9000", f"fastcgi_pass {host}:9000;")
         reached = reached or host in wordpress or host not in everybody

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from pytest_isolation.inception import rendered, shell
+from pytest_isolation.inception.dockerfile import split
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
@@ -13,25 +16,43 @@ from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.d_images import _texts
 from pytest_isolation.inception.variables import interpolate, unresolved
 
+WP = re.compile(r"(^|/)wp(-cli[\w.-]*)?$|wp-cli[\w.-]*\.phar$|^\$\{?WP(_?CLI)?(_CMD)?\}?$", re.I)
+"""wp-cli, as scripts call it."""
+
 
 def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
-    """Calls of wp-cli with this verb in what WordPress's container runs."""
+    """Calls of wp-cli with this verb in what WordPress's container runs, also by functions and variables around it."""
     found = []
     for image in s.role("wordpress"):
         for start in image.starts:
-            for command in start.script.commands:
+            own = {name: value for name, (value, _) in start.script.assignments.items() if "wp" in value.lower()}
+            for written in start.script.calls():
+                command = _with_lists(_called_by_name(written, own), start.script)
                 words = [word for word in command.words if not word.startswith("-")]
-                program = next(
-                    (
-                        at
-                        for at, word in enumerate(words[:6])
-                        if re.search(r"(^|/)wp(-cli[\w.-]*)?$|wp-cli[\w.-]*\.phar$|^\$\{?WP(_?CLI)?\}?$", word)
-                    ),
-                    None,
-                )
-                if program is not None and tuple(words[program + 1 : program + 1 + len(verb)]) == verb:
+                program = next((at for at, word in enumerate(words[:6]) if WP.search(word)), None)
+                if program is None:
+                    continue
+                said = words[program + 1 : program + 3 + len(verb)]  # a value may stand before: --path /var/www
+                if any(tuple(said[at : at + len(verb)]) == verb for at in range(3)):
                     found.append(command)
     return found
+
+
+def _called_by_name(command: shell.Command, values: Mapping[str, str]) -> shell.Command:
+    """`$WP core install`: the variable's words in place of it."""
+    match = re.fullmatch(r"\$(?:\{(\w+)\}|(\w+))", command.words[0]) if command.words else None
+    value = values.get(match[1] or match[2]) if match else None
+    return command if value is None else replace(command, words=(*value.split(), *command.words[1:]))
+
+
+def _with_lists(command: shell.Command, script: shell.Script) -> shell.Command:
+    """`"${options[@]}"`: the list's items in place of it."""
+    words: list[str] = []
+    for word in command.words:
+        match = re.fullmatch(r"\$\{(\w+)\[[@*]\]\}", word)
+        items = script.assignments.get(match[1]) if match else None
+        words += split(items[0].strip("()")) if items is not None else [word]
+    return command if len(words) == len(command.words) else replace(command, words=tuple(words))
 
 
 def option(command: shell.Command, name: str) -> str | None:
@@ -45,7 +66,7 @@ def option(command: shell.Command, name: str) -> str | None:
 
 def known(s: Submission) -> dict[str, str]:
     """What WordPress's container knows."""
-    return rendered.known(s, "wordpress")
+    return rendered.known_by(s, "wordpress")
 
 
 GETENV = re.compile(r"""(?:getenv\(\s*|\$_(?:ENV|SERVER)\[\s*)['"](\w+)['"]""")
@@ -229,6 +250,7 @@ def database(s: Submission) -> Iterator[Finding]:
         if hosts - {"%"} or re.search(
             r"mysqladmin.*\bpassword\b|secure[-_]installation|mysql\.(global_priv|user)\b", whole
         ):
+            yield from _at_every_host(image, hosts, whole)
             continue
         if hosts:
             yield fail(image.started_at, "root has a password from other containers ('%') alone: mariadb -u root in "
@@ -243,6 +265,24 @@ def database(s: Submission) -> Iterator[Finding]:
             )
         else:
             yield unclear(image.started_at, "nothing seen gives root a password", "whether root has one")
+
+
+def _at_every_host(image: Image, hosts: set[str], whole: str) -> Iterator[Finding]:
+    """mariadb-install-db of the old way makes root four times, and gives none of them a password."""
+    commands = [one for script in image.build_scripts for one in script.commands]
+    commands += [one for start in image.starts for one in start.script.commands]
+    old = next((one for one in commands if "--auth-root-authentication-method=normal" in one.words), None)
+    missing = sorted({"127.0.0.1", "::1"} - hosts)
+    if (
+        old is None
+        or not missing
+        or re.search(r"DROP\s+USER|DELETE\s+FROM|secure[-_]installation|UPDATE\s+mysql", whole, re.I)
+    ):
+        return
+    fix = f"DROP USER IF EXISTS 'root'@'{missing[0]}', or leave the option out"
+    found = f"{old.name} {old.words[-1] if len(old.words) == 2 else '--auth-root-authentication-method=normal'}"
+    says = f"{found} makes root@{', root@'.join(missing)} too, and they get no password"
+    yield (fail if re.search(r"skip[-_]name[-_]resolve", whole) else advice)(old.at, says, fix)
 
 
 ROOT = re.compile(
@@ -274,3 +314,64 @@ def _more_sql(image: Image) -> bool:
 @rule("W07", Severity.RULE, asks="A comment can be written, and a page edited.", look="a browser", needs="wordpress")
 def editable(s: Submission) -> Iterator[Finding]:
     yield not_applicable("only the running site can show it")
+
+
+@rule(
+    "W08", Severity.END,
+    asks="What was written is there after a restart: no start script empties a volume.",
+    look="write a comment; docker compose restart; read it",
+    needs="compose",
+)  # fmt: skip
+def keeps_its_data(s: Submission) -> Iterator[Finding]:
+    fix = "do that once: if [ ! -f … ]; then … fi"
+    for role in ("wordpress", "mariadb"):
+        for image in s.role(role):
+            held = [one.target.rstrip("/") for one in image.service.mounts if one.kind in ("volume", "bind")]
+            for start in image.starts:
+                for command in _always(start.script):
+                    if path := _emptied(command, start.script, image, held):
+                        yield fail(command.at, f"{image.service.name}: {command}: every start empties {path}", fix)
+                    elif DROPS.search(str(command)) and not command.name.startswith(("echo", "grep")):
+                        yield fail(command.at, f"{image.service.name}: {command}: every start removes the site", fix)
+
+
+DROPS = re.compile(
+    r"\bwp\b.*\bdb (reset|drop|clean)\b|\bDROP\s+(DATABASE|SCHEMA)\b(?!\s+(IF\s+EXISTS\s+)?[`'\"]?test\b)", re.I
+)
+
+
+def _always(script: shell.Script) -> list[shell.Command]:
+    """Commands that every start runs: none of a branch, of a function that only a branch calls, or behind a way out."""
+    sure: list[shell.Command] = []
+    called = {one.words[0] for one in script.commands if one.words and not one.conditional and one.function is None}
+    for one in script.commands:
+        if one.conditional and one.function is None and (one.is_exec or one.name in ("exit", "return")):
+            break
+        if one.is_exec and one.function is None and not one.conditional:
+            break
+        if not one.conditional and (one.function is None or one.function in called):
+            sure.append(one)
+    return sure
+
+
+def _emptied(command: shell.Command, script: shell.Script, image: Image, held: list[str]) -> str | None:
+    """The volume whose files `rm -r` or `find -delete` takes away."""
+    words = command.real
+    if command.name == "rm":
+        if not any(re.match(r"-\w*[rR]|--recursive", word) for word in words[1:]):
+            return None
+        places = [word for word in words[1:] if not word.startswith("-")]
+    elif command.name == "find" and "-delete" in words and not {"-name", "-mtime", "-iname", "-path"} & set(words):
+        places = list(words[1:2])
+    else:
+        return None
+    before = [one for one in script.commands if one.name == "cd" and len(one.real) > 1 and one.at < command.at]
+    here = before[-1].real[1] if before else str(image.service.text("working_dir") or image.workdir)
+    values = {name: value for name, (value, _) in script.assignments.items()}
+    for written in places:
+        path = interpolate(written, values)
+        whole = posixpath.normpath(posixpath.join(here, re.sub(r"/(\*|\.\*|\{.*\}|\.\[.*)$", "", f"/{path}"[1:])
+                                                  if path not in ("*", ".*", ".") else "."))  # fmt: skip
+        if whole in held:
+            return whole
+    return None

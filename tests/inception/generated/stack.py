@@ -19,7 +19,8 @@ from tests.inception.generated.documents import documents
 
 BREAKABLE = (
     "C01", "C02", "C03", "C04", "C05", "C06", "C07", "C08", "C09", "C10", "C11", "D01", "D02", "D03", "D04", "D05",
-    "D06", "D07", "D10", "G01", "G02", "G03", "G04", "G05", "G06", "G07", "G08", "G09", "G10", "M01", "N01", "N02",
+    "D06", "D07", "D10", "G01", "G02", "G03", "G04", "G05", "G06", "G07", "G08", "G09", "G10",
+    "G13", "G14", "G15", "G16", "G17", "G18", "G19", "W08", "M01", "N01", "N02",
     "N04", "N05", "N06", "P01", "P02", "P03", "P04", "P05", "R01", "R02", "R03", "R04", "R05", "R06", "S04", "S05",
     "S06", "S09", "W01", "W02", "W03", "W04", "W06",
 )  # fmt: skip
@@ -230,7 +231,13 @@ def mariadb(s: Stack) -> None:
     address = c.one("G02", ("bind-address = 0.0.0.0", "bind-address=0.0.0.0", "bind_address = *", "skip-bind-address"
                             if False else "bind-address            = 0.0.0.0"), ("bind-address = 127.0.0.1", "skip-networking",
                                                                              "bind-address=localhost"))  # fmt: skip
+    way = c.style("database", "bootstrap", "file", "init-file", "server", "server")
+    alone = way != "server"  # the first server makes directories and tables
     more = "mkdir -p /run/mysqld\nchown -R mysql:mysql /run/mysqld /var/lib/mysql"
+    if alone and c.breaks("G15", "advice" if alpine else "fail"):
+        more = "chown -R mysql:mysql /var/lib/mysql"
+    if c.maybe() or c.broken & {"G19"}:
+        more += "\nrm -rf /var/lib/mysql/*"
     if by_sed and "G02" not in c.says:
         more += "\n" + c.pick(
             "sed -i 's/bind-address.*/bind-address = 0.0.0.0/' /etc/mysql/mariadb.conf.d/50-server.cnf",
@@ -238,12 +245,12 @@ def mariadb(s: Stack) -> None:
         )
         copy = ""
     else:
-        lines = f"[mysqld]\nuser = mysql\ndatadir = /var/lib/mysql\nsocket = /run/mysqld/mysqld.sock\nport = 3306\n{address}\n"
+        user = c.pick("user = mysql\n", "") if "G18" not in c.broken else ""
+        lines = f"[mysqld]\n{user}datadir = /var/lib/mysql\nsocket = /run/mysqld/mysqld.sock\nport = 3306\n{address}\n"
         if "skip-networking" not in address and alpine:
             lines += "skip-networking = 0\n"
         s.write(s.at(s.db, s.conf + cnf), s.say() + lines)
         copy = f"COPY {s.conf}{cnf} {cnf_dir}{cnf}\n"
-    way = c.style("database", "bootstrap", "file", "init-file", "server", "server")
     root_line = c.one("W06", (
         f"ALTER USER 'root'@'localhost' IDENTIFIED BY '{s.var('root')}';",
         f"SET PASSWORD FOR 'root'@'localhost' = PASSWORD('{s.var('root')}');",
@@ -257,15 +264,20 @@ def mariadb(s: Stack) -> None:
     quote = c.pick("", "`")
     escaped = "\\`" if quote else ""
     host = c.pick("%", "%", "172.%")
+    head = c.pick("", "set -e\n", "set -eu\n")
+    person = s.var("user")
+    if "-eu" in head and s.env != "absent" and c.breaks("G16"):
+        person = c.pick("$MYSQL_USR", "${DB_USER_NAME}")
     sql = (
         f"{flush}CREATE DATABASE IF NOT EXISTS {escaped}{s.var('db')}{escaped};\n"
-        f"CREATE USER IF NOT EXISTS '{s.var('user')}'@'{host}' IDENTIFIED BY '{s.var('password')}';\n"
+        f"CREATE USER IF NOT EXISTS '{person}'@'{host}' IDENTIFIED BY '{s.var('password')}';\n"
         f"GRANT ALL PRIVILEGES ON {escaped}{s.var('db')}{escaped}.* TO '{s.var('user')}'@'{host}';\n{root_line}\nFLUSH PRIVILEGES;\n"
     )
     if c.broken & {"G05"} and s.secrets:
         c.breaks("G05")
-    script = c.pick("", "set -e\n", "set -eu\n") + s.reads_secrets("password", "root")
-    daemon = c.pick("mariadbd", "mysqld") + c.pick(" --user=mysql", " -u mysql", " --user=mysql --console")
+    script = head + s.reads_secrets("password", "root")
+    daemon = c.pick("mariadbd", "mysqld")
+    daemon += c.one("G18", (" --user=mysql", " -u mysql", " --user=mysql --console"), ("", " --console"))
     data = c.pick("/var/lib/mysql/mysql", f"/var/lib/mysql/{s.var('db')}")
     test = c.pick(f'if [ ! -d "{data}" ]; then\n', f"if [ ! -d {data} ]\nthen\n", f'if ! test -d "{data}"; then\n')
     setup = (
@@ -274,6 +286,8 @@ def mariadb(s: Stack) -> None:
         + c.pick("", " > /dev/null")
         + "\n"
     )
+    if alone and c.breaks("G19"):
+        setup = ""
     if way == "bootstrap":
         inner = (
             setup + f"{daemon.split()[0]} --user=mysql --bootstrap{c.pick('', ' --datadir=/var/lib/mysql')} << EOF\n"
@@ -428,13 +442,17 @@ def wordpress(s: Stack) -> None:
     )
     if s.env == "absent":
         c.allow("unclear", "W04")
-    wait = c.pick(
-        "",
-        "sleep 10\n",
-        f"until mysqladmin ping -h {s.db} --silent; do\n    echo waiting\n    sleep 2\ndone\n",
-        f'while ! mariadb -h{s.db} -u"{s.var("user")}" -p"{s.var("password")}" -e \'SELECT 1\' > /dev/null 2>&1; do sleep 1; done\n',
-        f"n=0\nwhile [ $n -lt 30 ]; do\n  mysqladmin ping -h {s.db} && break\n  n=$((n + 1))\n  sleep 1\ndone\n",
-        f"while true; do\n    if mysqladmin ping -h {s.db}; then\n        break\n    fi\n    sleep 1\ndone\n",
+    wait = c.one(
+        "G17",
+        (
+            "sleep 10\n",
+            f"until mysqladmin ping -h {s.db} --silent; do\n    echo waiting\n    sleep 2\ndone\n",
+            f'while ! mariadb -h{s.db} -u"{s.var("user")}" -p"{s.var("password")}" -e \'SELECT 1\' > /dev/null 2>&1; do sleep 1; done\n',
+            f"n=0\nwhile [ $n -lt 30 ]; do\n  mysqladmin ping -h {s.db} && break\n  n=$((n + 1))\n  sleep 1\ndone\n",
+            f"while true; do\n    if mysqladmin ping -h {s.db}; then\n        break\n    fi\n    sleep 1\ndone\n",
+        ),
+        ("",),
+        "advice",
     )
     download = f"wp core download{allow}\n"
     config = (
@@ -463,11 +481,17 @@ def wordpress(s: Stack) -> None:
         c.allow("unclear", "W02")
         for rule in ("W01", "W02", "W04"):
             c.says.pop(rule, None)
-    steps = download + config + core + second
+    if "W03" in c.says and "wp config" not in config:
+        c.says.pop("G17", None)
+    clean = c.pick("", "", f"rm -rf {s.site_root}/*\n")
+    steps = clean + download + config + core + second
     shape = c.style("site", "if", "if", "function", "plain")
     script = (
         c.pick("", "set -e\n")
         + s.reads_secrets("password", "boss_password", "writer_password")
+        + c.one(
+            "W08", ("", "rm -rf /tmp/*\n"), (f"rm -rf {s.site_root}/*\n", f"find {s.site_root} -mindepth 1 -delete\n")
+        )
         + f"cd {s.site_root}\n"
         + wait
     )
@@ -476,7 +500,7 @@ def wordpress(s: Stack) -> None:
     elif shape == "function":
         script += f"install_site() {{\n{indent(steps, '    ')}}}\n\n[ -f wp-config.php ] || install_site\n"
     else:
-        script += steps
+        script += steps.removeprefix(clean)
     command, last = "", f"exec {fpm} {c.pick('-F', '--nodaemonize', '-F' if 'G10' in c.says else '-F -R')}\n"
     if alpine:
         c.allow("advice", "G11")
@@ -539,13 +563,15 @@ def nginx(s: Stack) -> None:
     {certificate}
     {tls}
 
-    root {s.site_root};
+    root {s.site_root if not c.breaks("G14") else c.pick("/var/www/site", "/usr/share/nginx/html")};
     index index.php{c.pick("", " index.html")};
     {s.say().strip()}
 
     location / {{
         try_files $uri $uri/ {c.pick("/index.php?$args", "=404", "/index.php$is_args$args")};
     }}
+
+    {"location /tool/ { proxy_pass http://tool:8080/; }" if c.breaks("G13") else ""}
 
     location ~ \\.php$ {{
         {c.pick("", "try_files $uri =404;")}
@@ -677,6 +703,7 @@ def compose(s: Stack) -> None:
             lines += items("networks", [network])
         else:
             lines += "network_mode: host\n"
+            c.says.pop("G13", None)  # other names count there
             c.allow("fail", "C03", "C08", "N05", "X04")
         volume, target = volumes[min(index, 1)], targets[min(index, 1)]
         source = (f"{data}/" + ("mariadb", "wordpress")[min(index, 1)]) if bind else volume
