@@ -1,6 +1,6 @@
 """Measure what containers and VMs really isolate.
 
-The names a check or a test of yours needs; everything is imported when first used.
+The public names: docs/api.md says what each is for.  Each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -8,29 +8,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc, Program, Reply
     from pytest_isolation.boxes import weakenings as weaken
-    from pytest_isolation.boxes.box import Box, Completed
+    from pytest_isolation.boxes.box import Box, BoxHandle, Completed
+    from pytest_isolation.boxes.cgroups import Limits
     from pytest_isolation.boxes.image import Entry, Image
+    from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec, Volume
+    from pytest_isolation.boxes.weakenings import Weakening
     from pytest_isolation.errors import BoxError, IsolationError, Unavailable, Unsupported, UsageError, Violation
     from pytest_isolation.guarantees import severity
     from pytest_isolation.guarantees.family import family
     from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
+    from pytest_isolation.technologies.base import Technology
 
 __all__ = [
     "Box",
     "BoxError",
+    "BoxHandle",
     "BoxSpec",
     "Completed",
     "Entry",
     "Guarantee",
     "Image",
     "IsolationError",
+    "Lifetime",
+    "Limits",
+    "Proc",
+    "Program",
+    "Reply",
+    "Technology",
     "Unavailable",
     "Unsupported",
     "UsageError",
     "Violation",
     "Volume",
+    "Weakening",
     "family",
     "guarantee",
     "severity",
@@ -39,7 +52,15 @@ __all__ = [
 
 _PLACES = {
     "Box": "boxes.box",
+    "BoxHandle": "boxes.box",
     "Completed": "boxes.box",
+    "Lifetime": "boxes.lifetime",
+    "Limits": "boxes.cgroups",
+    "Proc": "agent.client",
+    "Program": "agent.client",
+    "Reply": "agent.client",
+    "Technology": "technologies.base",
+    "Weakening": "boxes.weakenings",
     "Entry": "boxes.image",
     "Image": "boxes.image",
     "BoxSpec": "boxes.spec",

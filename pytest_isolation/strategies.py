@@ -15,11 +15,28 @@ from hypothesis import strategies as st
 from pytest_isolation.boxes.carried import TREE
 from pytest_isolation.boxes.image import Entry, Image
 
+__all__ = [
+    "byte_names",
+    "callers_names",
+    "catchable_signals",
+    "file_names",
+    "ids",
+    "images",
+    "payloads",
+    "reserved_names",
+    "text_names",
+    "tokens",
+    "unprivileged_ports",
+    "variables",
+    "xattrs",
+]
+
 CATCHABLE = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 """SIGKILL and SIGSTOP would end a canary before it could testify."""
 
 
 def catchable_signals() -> st.SearchStrategy[int]:
+    """Numbers of signals, signal(7), that a process can catch: all but SIGKILL and SIGSTOP."""
     return st.sampled_from([int(one) for one in CATCHABLE])
 
 

@@ -28,6 +28,7 @@ class Reply:
 
     @property
     def ok(self) -> bool:
+        """Whether the kernel returned no errno (syscalls(2): -4095 to -1 are errors)."""
         return not -4096 < self.value < 0
 
     @property
@@ -61,6 +62,7 @@ class Replies(tuple[Reply, ...]):
         return super().__getitem__(key.index if isinstance(key, Step) else key)
 
     def ran(self, step: Step) -> bool:
+        """Whether the program came as far as this step: one that stops at an error leaves the rest out."""
         return step.index < len(self)
 
     @property
@@ -130,6 +132,7 @@ class Program(Syscalls[Step]):
         return self._append(None, name, args)
 
     def syscall(self, nr: int, *args: Value) -> Step:
+        """Any system call by its number on the box's architecture; see syscall(2)."""
         return self._append(nr, f"syscall_{nr}", args)
 
     def _append(self, nr: int | None, name: str, args: tuple[Value, ...]) -> Step:
@@ -207,6 +210,7 @@ class Program(Syscalls[Step]):
         return wire.Frame(ops, self._outs, len(self._memory), bytes(self._memory))
 
     def replies(self, answer: wire.Answer) -> Replies:
+        """What the agent answered, a Reply for each step that ran."""
         outs: dict[int, list[bytes]] = {}
         for owner, data in zip(self._owners, answer.outs, strict=True):
             outs.setdefault(owner, []).append(data)

@@ -39,6 +39,7 @@ class Completed:
 
     @property
     def text(self) -> str:
+        """Standard output as UTF-8; each byte that is none becomes U+FFFD."""
         return self.stdout.decode(errors="replace")
 
 
@@ -54,10 +55,10 @@ VIOLATED, HOLDS = frozenset({"violated"}), frozenset({"holds"})
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """A way in which our process in somebody else's box is not as the box's own are.
+    """A difference between our process in somebody else's box and the processes that the box has itself.
 
-    `invalidates`: the verdicts that it takes away from the `guarantees`, which are ids with * for any text.
-    `rests_on`: instead of them, the property that is not alike; the domains of guarantees say which rest on it.
+    `guarantees`: patterns of ids, with * for any text.  `invalidates`: a row of one of them with such a verdict becomes
+    `unsupported`.  `rests_on`: the property that differs; the records of the domains say which guarantees rest on it.
     """
 
     what: str
@@ -66,12 +67,13 @@ class Discrepancy:
     rests_on: str = ""
 
     def invalidates_verdict(self, guarantee: str, verdict: str) -> bool:
+        """Whether a row of `guarantee` with this verdict becomes `unsupported`."""
         return verdict in self.invalidates and any(fnmatchcase(guarantee, pattern) for pattern in self.guarantees)
 
 
 @dataclass(slots=True)
 class BoxHandle:
-    """What a technology hands over about the box it started."""
+    """What a technology knows of the box that it has started: the agent in it, and its places on the host."""
 
     agent: Agent
     ground: Ground = HERE
@@ -361,7 +363,7 @@ class Box:
             return False
 
     def close(self) -> None:
-        """End the box; twice is once."""
+        """End the box and wait until it has ended.  A second call does nothing."""
         if self._closed:
             return
         self._closed = True

@@ -84,6 +84,7 @@ class BoxSpec:
     door: Literal["start", "exec", "both"] = "start"
     """How the agent comes in.  "both" is for a run to say, which then measures one spec of each."""
     intrusive: bool = False
+    """Checks that consume, kill or write may run in a box that belongs to somebody else."""
     caller: Caller = NOBODY
     """What whoever starts it has open and in its environment: a check's to say, never the user's."""
     instance: int = 0
@@ -96,9 +97,11 @@ class BoxSpec:
             object.__setattr__(self, "name", self.technology)
 
     def option(self, key: str, default: Any = None) -> Any:
+        """The technology's own keyword `key`: a text or a tuple of texts, or `default` where it was not given."""
         return dict(self.options).get(key, default)
 
     def weakened(self, *holes: Weakening) -> BoxSpec:
+        """This spec with `holes` open as well."""
         return replace(self, weakenings=self.weakenings | frozenset(holes))
 
     def changed(self, **changes: Any) -> BoxSpec:
@@ -108,6 +111,7 @@ class BoxSpec:
         return replace(self, **({"options": options} | changes))
 
     def has(self, hole: Weakening) -> bool:
+        """Whether the box is started with this hole."""
         return hole in self.weakenings
 
     @property

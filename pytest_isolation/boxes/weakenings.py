@@ -13,9 +13,23 @@ from dataclasses import dataclass
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
 
+__all__ = [
+    "Weakening",
+    "drop",
+    "expose",
+    "grant",
+    "hand_in",
+    "join_sibling",
+    "lossy",
+    "share",
+    "unlimited",
+]
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Weakening:
+    """One hole: its kind, such as "share", and what it opens, such as "pid".  As text: `share-pid`."""
+
     kind: str
     what: str
 
@@ -45,10 +59,10 @@ DEFENCES = {
     "pivot": "pivot_root: only chroot",
     "userns-map": "root in the box is root outside",
     "cgroup-ro": "the cgroup tree is writable",
-    "close-fds": "a host directory stays open on fd 3, or what its caller has open does",
-    "clear-env": "it has its caller's variables as well",
-    "exec-group": "who enters is not put in its group",
-    "no-new-privs": "a program may gain privileges that who runs it has not",
+    "close-fds": "a directory of the host stays open on fd 3, or the caller's descriptors do",
+    "clear-env": "the box has its caller's variables as well",
+    "exec-group": "a process that enters is not put into the box's group",
+    "no-new-privs": "a program may gain privileges that its user has not",
     "bound-address": "its ports are published on every address of the host",
     "keyring": "it keeps its caller's session keyring",
     "own-kernel": "its processes are its machine's kernel's",

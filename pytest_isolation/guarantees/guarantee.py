@@ -68,6 +68,8 @@ class Notes:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Guarantee:
+    """One sentence that a box may keep or break, declared by `guarantee()`; a decorator of the test that decides it."""
+
     id: str
     claim: str
     sources: tuple[str, ...]
@@ -95,6 +97,7 @@ class Guarantee:
 
     @property
     def domain(self) -> str:
+        """The part of the id before the first dot: "pid"."""
         return self.id.partition(".")[0]
 
     def __call__(self, test: F) -> F:

@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from pytest_isolation.errors import UsageError
 
+__all__ = ["Consequence", "Severity", "host", "learns", "neighbour", "portability", "surface", "use"]
+
 LONGEST = 60
 """Letters of a phrase: two of them, and what is around them, are a line."""
 

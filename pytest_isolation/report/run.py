@@ -15,6 +15,19 @@ from pytest_isolation.report.rows import Row, plain
 
 SCHEMA = "pytest-isolation/report/1"
 
+__all__ = [
+    "BoxRow",
+    "Contribution",
+    "Evidence",
+    "GivenRow",
+    "GuaranteeRow",
+    "HostFacts",
+    "ResultRow",
+    "Run",
+    "RunFacts",
+    "Section",
+]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFacts(Row):
@@ -23,6 +36,8 @@ class ToolFacts(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFacts(Row):
+    """When and how pytest was called, and how it ended.  `seconds`: of wall time."""
+
     id: str
     argv: tuple[str, ...]
     started: str
@@ -39,6 +54,8 @@ class RunFacts(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostFacts(Row):
+    """The machine: `kernel` is uname's release, `arch` its machine, `root` whether pytest ran as root."""
+
     kernel: str
     arch: str
     cgroup: str
@@ -48,11 +65,13 @@ class HostFacts(Row):
     """Whatever else of the host matters to the results; in the JSON, keys of `host` itself."""
 
     def to_json(self) -> dict[str, Any]:
+        """The object `host` of the JSON report."""
         own = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "more"}
         return own | {str(key): plain(value) for key, value in self.more.items()}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
+        """From the object `host` of a JSON report; keys that are no fields go to `more`."""
         own = {one.name for one in fields(cls)} - {"more"}
         more = {key: value for key, value in data.items() if key not in own}
         return cls(**{key: data[key] for key in own if key in data}, more=more)
@@ -102,6 +121,8 @@ class GivenRow(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxRow(Row):
+    """One box that was asked for, whether or not it could be started."""
+
     SPARSE = frozenset({"lacking", "growth"})
 
     name: str
@@ -130,6 +151,8 @@ class BoxRow(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuaranteeRow(Row):
+    """One guarantee that was asked for."""
+
     id: str
     domain: str
     claim: str
@@ -160,6 +183,7 @@ class Evidence(Row):
 
     @property
     def proving(self) -> tuple[str, ...]:
+        """Those of `calls` that prove it."""
         return tuple(call for number, call in enumerate(self.calls) if number in self.proof)
 
 
@@ -211,6 +235,7 @@ class ResultRow(Row):
 
     @property
     def key(self) -> Key:
+        """(box, guarantee, door, sibling): no two rows of a run have the same."""
         return Key(self.box, self.guarantee, self.door, self.sibling)
 
 
@@ -297,6 +322,8 @@ ALWAYS = ("inception",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run(Row):
+    """One run: all that a report says.  `results` has one row for each check on each box."""
+
     SPARSE = frozenset({"trade"})
 
     tool: ToolFacts
@@ -315,6 +342,7 @@ class Run(Row):
     """Under --isolation-costs."""
 
     def to_json(self) -> dict[str, Any]:
+        """The JSON report, by report/schema.json: plain values only."""
         found: dict[str, Any] = {"schema": SCHEMA}
         for one in fields(self):
             if one.name == "sections":

@@ -17,6 +17,8 @@ from pytest_isolation.errors import Unavailable, UsageError
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
 
+__all__ = ["Technology", "flag", "refuse_lacking", "refuse_unknown_holes", "start_box", "texts"]
+
 
 PERIOD_US = 100_000
 """Of a quota of processor time whose period nobody named: the kernel's, and the engines'."""

@@ -27,6 +27,8 @@ from pytest_isolation.errors import BoxError, IsolationError, ProcLost
 from pytest_isolation.technologies.base import Technology
 from pytest_isolation.technologies.pool import Pool
 
+__all__ = ["CASES", "check_technology", "name_of"]
+
 Case = Callable[[Technology, BoxSpec], None]
 EBADF, SIGKILL = 9, 9
 
@@ -38,6 +40,7 @@ def check_technology(technology: Technology, spec: BoxSpec) -> None:
 
 
 def name_of(case: Case) -> str:
+    """The id of a case for `pytest.mark.parametrize(ids=...)`."""
     return case.__name__.strip("_")
 
 

@@ -26,6 +26,8 @@ from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.boxes.weakenings import drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unavailable, Unsupported, UsageError
 
+__all__ = ["check_image", "environment", "limits_of", "new_groups", "new_root"]
+
 CLOSE_RANGE_CLOEXEC = 4
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

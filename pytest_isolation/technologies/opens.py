@@ -30,18 +30,35 @@ from pytest_isolation.boxes.weakenings import Weakening, Weakenings
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
+__all__ = [
+    "Opener",
+    "adds",
+    "always",
+    "as_root",
+    "as_user",
+    "by",
+    "each",
+    "folded",
+    "openable",
+    "removes",
+    "sets",
+]
+
 P = TypeVar("P")
 
 
 def always() -> bool:
+    """A hole that can be opened everywhere."""
     return True
 
 
 def as_root() -> bool:
+    """A hole that root alone can open."""
     return os.geteuid() == 0
 
 
 def as_user() -> bool:
+    """A hole that is opened otherwise where we are not root."""
     return not as_root()
 
 

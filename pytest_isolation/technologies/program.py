@@ -27,6 +27,8 @@ from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.telling import telling
 
+__all__ = ["Programs", "children", "find", "last_descendant", "version"]
+
 PR_SET_CHILD_SUBREAPER = 36
 WNOHANG, WALL = 1, 0x4000_0000
 PATIENCE_S = 1.0

@@ -3,10 +3,8 @@
 import os
 from pathlib import Path
 
-from pytest_isolation.boxes.box import BoxHandle
-from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation import BoxHandle, Limits, Unavailable, Unsupported
 from pytest_isolation.boxes.weakenings import share
-from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 
