@@ -62,7 +62,7 @@ NO_CONTROL_GROUPS = Cause(
 
 
 def unless_root(cause: Cause) -> Cause | None:
-    """`cause` where it can be one: for root, it is something else that lacks."""
+    """`cause`, or None for root: root has the privilege, so the cause must be another one."""
     return None if os.geteuid() == 0 else cause
 
 

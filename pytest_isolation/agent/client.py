@@ -289,7 +289,7 @@ class Agent:
         return said if isinstance(error, WireError) else f"{said}; then {error}"
 
     def _lost(self, reason: str, kind: type[AgentLost] = AgentLost) -> AgentLost:
-        """Remember why: whoever asks next gets the same answer, not a puzzle."""
+        """Remember the reason, so that each later call raises the same error."""
         self._broken = self._broken or reason
         return kind(reason)
 

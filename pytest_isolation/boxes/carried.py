@@ -1,4 +1,4 @@
-"""One image carried into a fresh box, and what arrived of it: the model beside what the box shows."""
+"""One image, transferred into a fresh box and read back: the model is compared with the files that the box shows."""
 
 from __future__ import annotations
 
@@ -158,7 +158,7 @@ def identity(proc: Proc) -> tuple[set[int], set[int]]:
     users, groups, more = proc.getresuid(), proc.getresgid(), proc.getgroups()
     for reply in (users, groups, more):
         if not reply.ok:
-            raise BoxError(f"the process could not say who it is: {reply}")
+            raise BoxError(f"the process could not read its own user and groups: {reply}")
     numbers = [int.from_bytes(out, "little") for out in (*users.outs, *groups.outs)]
     data = more.data[: more.value * 4]
     listed = {int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4)}

@@ -28,7 +28,10 @@ DELEGATED = ("cgroup.procs", "cgroup.subtree_control")
 TOP = "pytest-isolation"
 """The group, in the root of every hierarchy, that all runs have theirs in; it goes with the last."""
 ASIDE = "pytest-isolation-aside"
-"""Beside it in a delegated group: what that had in it, for a group with processes hands no controllers down."""
+"""The group, next to it in a delegated group, where the processes of that group wait while a run lasts.
+
+A group of version 2 that has processes of its own gives its children no controllers.
+"""
 NONE_V1 = 1 << 60
 """A memory limit of v1 beyond this is none: none is written as -1 and read as 2**63 less a page, memory.rst."""
 NEEDED = {"memory", "pids", "cpu"}

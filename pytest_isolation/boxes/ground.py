@@ -103,7 +103,7 @@ class Elsewhere:
 
     def register_ipc(self, lifetime: Lifetime, handle: str) -> None:
         if self._reached_by is not None:
-            raise Unsupported("an IPC object on another machine would outlive a killed run: nobody comes back for it")
+            raise Unsupported("an IPC object on another machine would outlive a killed run: no later run removes it")
 
 
 class _Child:

@@ -133,10 +133,11 @@ class BoxSpec:
 
     @property
     def sibling(self) -> BoxSpec:
-        """What another box beside this one is made from.
+        """The spec of another box that stands next to this one.
 
-        Beside one that is not ours: one of its technology that shares what its neighbours do (neighbours.py).  Beside
-        a process' box: plain namespaces, for what its neighbours share is recorded nowhere (attach: NEIGHBOURS).
+        Next to a container that somebody else started: a box of the same technology that shares the same things with it
+        as its neighbours do (neighbours.py).  Next to a process: a plain box of namespaces, since nothing records what
+        the neighbours of a process share with it (attach: NEIGHBOURS).
         """
         spec = replace(self, instance=1)
         if self.technology == "attach":

@@ -166,7 +166,9 @@ def _statement(entry: Mapping[str, Any], where: str) -> Statement:
         raise UsageError(f"{where}: claim = {entry.get('claim')!r}; {choice(str(entry.get('claim')), words)}")
     for key in ("source", "says"):
         if not isinstance(entry.get(key), str) or not entry[key]:
-            raise UsageError(f"{where}: {key} = {entry.get(key)!r}; expected a text: a claim is what somebody wrote")
+            raise UsageError(
+                f"{where}: {key} = {entry.get(key)!r}; expected a text, which quotes the technology's documents"
+            )
     made = Statement(
         claim=Claim(entry["claim"]), source=entry["source"], says=entry["says"], when=entry.get("when", {})
     )

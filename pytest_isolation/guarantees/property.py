@@ -299,7 +299,7 @@ def _count(
             except Lacking:
                 failing.append(shown(*args, **kwargs))
                 pace.fail()
-                pace.until = 0.0  # what it lacks it lacks for any input: the first is enough
+                pace.until = 0.0  # another input would lack the same thing, so the first one is enough
                 raise
             except (Violation, BoxError) as error:
                 arguments = shown(*args, **kwargs)

@@ -113,7 +113,7 @@ def unfinished(name: str, says: str) -> dict[str, Any]:
     """The one row of a submission whose audit did not end."""
     return InceptionRow(
         path=name, rule="T02", verdict="fail", severity="end", where=".", found=says,
-        why="A submission is small enough to be read whole.", fix="remove what is generated, downloaded or vast",
+        why="A submission is small enough to be read whole.", fix="remove generated, downloaded and very large files",
     ).to_json()  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def need_asked(box: Box, what: What) -> float:
     limit: float | None = getattr(asked, what)
     if limit is None:
         if box.spec.attached and box.parts.asked is None:
-            raise Unsupported(f"{NOTHING_ASKED}, as far as is known: nothing here records what this box was to have")
+            raise Unsupported(f"{NOTHING_ASKED}, as far as is known: no record here has the limits of this box")
         raise Unsupported(
             f"{NOTHING_ASKED}: nothing of this box's own bounds its {_words(what)}",
             "start it with one" if box.spec.attached else f"give {what}= in its spec",

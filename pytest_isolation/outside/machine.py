@@ -79,7 +79,7 @@ def sees_proc(box: Box, count: int) -> tuple[bool, Reply]:
     Raises Unsupported where that would tell of another machine, or of none.
     """
     if not box.parts.shares_kernel:
-        raise Unsupported("the box has a kernel of its own, and what that shows is not this machine's")
+        raise Unsupported("the box has a kernel of its own, whose values are not this machine's")
     known = read(box.proc, "/proc/version", count)
     if known.errno == errno.ENOENT:
         raise Unsupported("the box has no /proc")

@@ -63,7 +63,7 @@ def named(rows: Iterable[ResultRow], doors: Doors) -> list[tuple[str, ResultRow]
 
 
 def places(rows: Iterable[ResultRow], doors: Doors) -> dict[str, list[ResultRow]]:
-    """Rows by their place; those of one guarantee that say the same of both doors are in one, the box's own."""
+    """Rows by box.  Two rows of one guarantee that agree on both doors are one row, under the name of the box."""
     found: dict[tuple[str, str], list[ResultRow]] = {}
     listed = list(rows)
     for row in listed:

@@ -46,9 +46,9 @@ def undecided(run: Run) -> tuple[Group, ...]:
 
 
 def unsupported(run: Run) -> tuple[Group, ...]:
-    """By what lacks: cells, and boxes that were not started for the same.
+    """The unsupported rows, grouped by their cause, with the boxes that were not started for the same cause.
 
-    Of pairs, what is not unsupported of the box by itself for the same reason.
+    A row of a pair is left out when the box by itself is unsupported for the same reason.
     """
     alone = {(row.box, row.guarantee, row.reason) for row in run.results if row.sibling is None}
     asked = [row for row in run.results if row.verdict is Verdict.UNSUPPORTED]

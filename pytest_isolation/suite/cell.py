@@ -84,7 +84,7 @@ def measure(
             pool.discard(needed)
             pool.standing(spec, promise.box)  # raises where it is the box that went away
         if deadly is not None and pool.standing(spec, promise.box).filter_kills(deadly):
-            raise Unsupported(f"the box's seccomp filter kills who makes the calls of the check: {ran.trouble}")
+            raise Unsupported(f"the box's seccomp filter kills the process that makes the check's calls: {ran.trouble}")
     except NotStarted:
         raise
     except Lacking as error:

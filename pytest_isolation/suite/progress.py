@@ -23,7 +23,10 @@ SLOW_MS = 1000
 
 
 class Progress:
-    """Silent where there is no terminal reporter: in a worker, of whose boxes the controller's dots are a mixture."""
+    """Prints one line of dots for each box.
+
+    Prints nothing in a worker: the controller's dots mix the boxes of all workers.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
 AGENT = "{agent}"
-DECIDED = Cause("what such a box is made of, the command decides", "say it in the command's own arguments")
+DECIDED = Cause("the command decides the contents of such a box", "give it in the command's own arguments")
 EXAMPLE = f'command:"bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc {AGENT}"'
 
 

@@ -57,7 +57,9 @@ class Host:
             )
         except OSError as error:
             asked = f"workdir={spec.workdir}, uid={spec.uid}, gid={spec.gid}"
-            raise BoxError(f"a process with {asked} could not be started: {error}; give what is there") from None
+            raise BoxError(
+                f"a process with {asked} could not be started: {error}; name a directory and ids that exist here"
+            ) from None
         undo.callback(local.close)
         spec.caller.bring_key(local.proc)
         if group is not None:

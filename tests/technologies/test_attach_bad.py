@@ -143,7 +143,7 @@ def test_a_filter_of_little_more_than_the_agent(door: Door, action: str, tmp_pat
                 assert row["verdict"] == "holds", row["reason"]
             else:
                 assert row["verdict"] == "unsupported", row["reason"]
-                assert "filter kills who makes the calls" in row["reason"]
+                assert "filter kills the process that makes" in row["reason"]
                 one_paragraph(row["reason"])
 
 

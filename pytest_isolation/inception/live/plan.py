@@ -99,7 +99,7 @@ def read_plan(call: Plan, config: str, s: Submission, top: str) -> Plan:
         said: Any = YAML(typ="safe", pure=True).load(StringIO(config))
         services: dict[str, Any] = dict(said["services"])
     except (YAMLError, KeyError, TypeError):
-        raise Unavailable("`docker compose config` did not say what the stack is", "run it and see") from None
+        raise Unavailable("`docker compose config` did not describe the stack", "run it and see") from None
     top_volumes: dict[str, Any] = said.get("volumes") or {}
     devices = [str(((one or {}).get("driver_opts") or {}).get("device") or "") for one in top_volumes.values()]
     built = [_image(call.project, name, one) for name, one in services.items() if "build" in one]

@@ -43,7 +43,7 @@ def copy(top: Path, to: Path) -> None:
         for name in names:
             size += (Path(directory) / name).lstat().st_size
         if size > MAX_COPY:
-            raise Unavailable(f"the submission has more than {MAX_COPY >> 20} MiB", "remove what is generated")
+            raise Unavailable(f"the submission has more than {MAX_COPY >> 20} MiB", "remove the generated files")
     shutil.copytree(top, to, symlinks=True, ignore=_no_specials, dirs_exist_ok=True)
 
 

@@ -168,7 +168,7 @@ def check_host() -> None:
     daemon.check_answers()
     if os.geteuid() != 0:
         raise Unavailable(
-            "to crash a process of a container, and to remove what containers wrote, takes root",
+            "only root can crash a process of a container and remove the files that containers wrote",
             "run as root (sudo), or audit it in a machine of its own: --inception-live vm",
         )
     if not daemon.is_ours:

@@ -100,7 +100,7 @@ def advise(
 
     if spec.attached:
         raise UsageError(
-            f"--box {spec.name}: it is running, and what it was started with cannot be changed; "
+            f"--box {spec.name}: it is running, and the settings of its start cannot be changed; "
             f"describe it by its keywords instead, as in --box {spec.technology}:KEY=VALUE"
         )
     options = RunConfig(only=tuple(only), examples=examples)

@@ -1,7 +1,7 @@
 """Any running process' box: an LXC container, a pod, a systemd service, a bwrap sandbox, by the pid of one of its own.
 
 There is no exec to go through: a process of ours joins the box and makes itself as its target is (join.py), then
-what both are is compared (likeness.py).  What could not be made alike takes the verdicts with it that rest on it.
+the properties of both are compared (likeness.py). A verdict that rests on a property which differs is unsupported.
 """
 
 from __future__ import annotations

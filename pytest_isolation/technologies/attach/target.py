@@ -90,7 +90,9 @@ def find(spec: BoxSpec) -> Target:
     except OSError:
         raise Unavailable(f"there is no process {pid} on this host", "`ps -e` shows those there are") from None
     if start is None:
-        raise Unavailable(f"process {pid} ({fields['Name']}) has ended, and nobody has waited for it", "give another")
+        raise Unavailable(
+            f"process {pid} ({fields['Name']}) is a zombie: it has ended", "give the pid of a process that runs"
+        )
     if fields["Tgid"] != str(pid):
         raise Unavailable(f"{pid} is a thread of process {fields['Tgid']}", f"give pid={fields['Tgid']}")
     if fields.get("Kthread") == "1" or pid == KTHREADD or fields["PPid"] == str(KTHREADD):

@@ -72,9 +72,9 @@ class Daemon:
     def is_ours(self) -> bool:
         """Whether the daemon lives on this host and in our namespaces: a path or a group means the same to both.
 
-        unix(7), SO_PEERCRED: the peer's pid is 0 when our PID namespace does not have it.  A peer may but hand on what
-        it gets (ssh -L), so what the daemon says of its machine must be true of ours.  False also where this cannot
-        tell, through a network: there an observer box decides (observer.py), and may set this.
+        unix(7), SO_PEERCRED: the peer's pid is 0 when our PID namespace does not have it.  A peer may
+        forward the connection to another machine (ssh -L), so the daemon's kernel and host name must be ours as well.
+        Also False over a network, where this test cannot decide: there an observer box decides (observer.py).
         """
         path = _path(self.where)
         if path is None or not self._says_it_is_here():

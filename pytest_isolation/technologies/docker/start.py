@@ -174,7 +174,8 @@ class Start:
         for text in warnings:
             if "discarded" in text.lower():
                 raise Unavailable(
-                    f"this Docker daemon cannot do what the box asks: {text}", "see `docker info`, its warnings"
+                    f"this Docker daemon cannot give the box one of its settings: {text}",
+                    "see `docker info`, its warnings",
                 )
         if warnings:
             self.facts["notes"] = list(warnings)
