@@ -105,10 +105,9 @@ def test_a_listener_of_the_hosts_own_is_not_taken_for_the_boxs(
 def test_a_port_meant_for_one_address_is_asked_for_at_all_others(pool: Pool, recorded: str, served: bool) -> None:
     """The hole of it: it was to be published on one address and is on every one."""
     need("docker")
-    box = pool.box(parse("docker:ports=18480/tcp=18480"))
-    recorded_by_engine = box.parts.facts["published"]
-    assert ("18480/tcp", "0.0.0.0:18480") in recorded_by_engine
-    alone = bound_to_one([("18480/tcp", f"{recorded}:18480")])
+    box = pool.box(parse("docker:ports=18480/tcp="))
+    number = next(place.rpartition(":")[2] for _, place in box.parts.facts["published"])
+    alone = bound_to_one([("18480/tcp", f"{recorded}:{number}")])
     asked: Any = body("net.publish-only-bound-ip").__globals__["_asked"]
     with box.spawn() as proc:
         if served:
@@ -128,7 +127,6 @@ def test_an_address_of_the_hosts_is_published_on_as_it_is_written(pool: Pool) ->
     box = pool.box(parse("docker:ports=18481/tcp=127.0.0.1:18481+18482/tcp=127.0.0.1:"))
     found = bound_to_one(box.parts.facts["published"])
     assert [(one.inside, one.address) for one in found] == [(18481, "127.0.0.1"), (18482, "127.0.0.1")]
-    assert found[0].port == 18_481
 
 
 @pytest.mark.parametrize(
