@@ -14,6 +14,7 @@ Other packages, and inception/, add commands by the entry point group COMMANDS.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -29,6 +30,9 @@ COMMANDS = "pytest_isolation.commands"
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command.  The exit status: 0, or what the command's page in docs/ says."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # of LANG=C, which has no sign for what is not ASCII
     modules = command_modules()
     given = parser(modules).parse_args(argv)
     status: int = modules[given.command].run(given) if given.command in modules else run_machine(given)

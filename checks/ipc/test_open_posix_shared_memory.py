@@ -25,7 +25,7 @@ promise = guarantee(
 def test_object_does_not_open(box: Box, flags: int, token: str) -> None:
     with box.outside.directory("/dev/shm") as directory:
         theirs = directory / token
-        theirs.write_text(token)
+        theirs.write_text(token, encoding="utf-8")
         theirs.chmod(0o666)
         opened = box.proc.openat(AT_FDCWD, f"/dev/shm/{directory.name}/{token}", flags | os.O_CLOEXEC)
         if opened.ok:

@@ -27,7 +27,10 @@ def _meeting(box: Box, pid: int) -> Iterator[str]:
     Not its root, nor a volume that an engine keeps: there nobody mounts but the engine, which lets its own mounts
     follow (moby, daemon/volumes_linux.go).
     """
-    host, theirs = (box.outside.path(f"/proc/{one}/mountinfo").read_text() for one in ("self", pid))
+    host, theirs = (
+        box.outside.path(f"/proc/{one}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+        for one in ("self", pid)
+    )
     groups = {group: line for line in host.splitlines() for group in _groups(line, "shared")}
     for line in theirs.splitlines():
         for group in [*_groups(line, "shared"), *_groups(line, "master")]:
@@ -55,5 +58,5 @@ def test_mount_stays_outside(box: Box) -> None:
         with ExitStack() as undo:
             made = mounted_on_host(box, place, undo)
             if made is not None:
-                table = box.outside.path(f"/proc/{pid}/mountinfo").read_text()
+                table = box.outside.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
                 promise.require(os.path.basename(made) not in table, mounted=made)

@@ -23,7 +23,9 @@ def test_mount_stays_inside(box: Box, below: str, which: int, token: str) -> Non
     with place(box, which, closed=False, below=below) as path:
         reply = box.proc.mount(token, path, "tmpfs", 0, "size=4k")
         try:
-            seen = token in box.outside.path("/proc/self/mountinfo").read_text()
+            seen = token in box.outside.path("/proc/self/mountinfo").read_text(
+                encoding="utf-8", errors="surrogateescape"
+            )
             promise.tried(reply)
             promise.held("isolated" if reply.ok else "refused")
             promise.require(not seen, reply)

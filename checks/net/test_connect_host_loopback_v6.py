@@ -36,4 +36,4 @@ def test_host_loopback_is_unreachable(box: Box, address: str) -> None:
 def _has_loopback(box: Box) -> bool:
     """proc_pid_net(5): if_inet6 lists addresses without colons."""
     table = box.outside.path("/proc/net/if_inet6")
-    return table.exists() and f"{1:032x} " in table.read_text()
+    return table.exists() and f"{1:032x} " in table.read_text(encoding="utf-8", errors="surrogateescape")

@@ -25,6 +25,8 @@ def test_no_new_privs_is_set(box: Box, child: bool) -> None:
         told = (other if child else box.proc).prctl(PR_GET_NO_NEW_PRIVS, 0)
     promise.require(told.value == 1, told, process="child" if child else "first")
     if box.parts.init_pid is not None and box.parts.shares_kernel:
-        status = box.outside.path(f"/proc/{box.parts.init_pid}/status").read_text()
+        status = box.outside.path(f"/proc/{box.parts.init_pid}/status").read_text(
+            encoding="utf-8", errors="surrogateescape"
+        )
         found = re.search(r"^NoNewPrivs:\s*(\d)", status, re.M)
         promise.require(found is not None and found[1] == "1", told, on_the_host=found[0] if found else "nothing")

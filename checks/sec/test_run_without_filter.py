@@ -28,11 +28,17 @@ def test_threads_are_filtered(box: Box, children: int) -> None:
         raise Unsupported("no process of the box is one of its machine's, whose kernel would say what filters it")
     made = [box.spawn() for _ in range(children)]
     try:
-        below = box.outside.path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        below = (
+            box.outside.path(f"/proc/{pid}/task/{pid}/children")
+            .read_text(encoding="utf-8", errors="surrogateescape")
+            .split()
+        )
         seen = {}
         for one in (str(pid), *below):
             for thread in box.outside.path(f"/proc/{one}/task").iterdir():
-                found = re.search(r"^Seccomp:\s*(\d)", (thread / "status").read_text(), re.M)
+                found = re.search(
+                    r"^Seccomp:\s*(\d)", (thread / "status").read_text(encoding="utf-8", errors="surrogateescape"), re.M
+                )
                 seen[thread.name] = int(found[1]) if found else 0
     finally:
         for proc in made:

@@ -26,8 +26,15 @@ def test_nobody_is_root_outside(box: Box, child: bool) -> None:
         raise Unsupported("no process of the box is one of its machine's, and so none has an id there")
     made = [box.spawn()] if child else []
     try:
-        below = box.outside.path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        text = "".join(box.outside.path(f"/proc/{one}/status").read_text() for one in (str(pid), *below))
+        below = (
+            box.outside.path(f"/proc/{pid}/task/{pid}/children")
+            .read_text(encoding="utf-8", errors="surrogateescape")
+            .split()
+        )
+        text = "".join(
+            box.outside.path(f"/proc/{one}/status").read_text(encoding="utf-8", errors="surrogateescape")
+            for one in (str(pid), *below)
+        )
     finally:
         for proc in made:
             proc.end()

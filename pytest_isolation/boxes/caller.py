@@ -77,7 +77,7 @@ def left_open(token: str, kinds: Mapping[str, int]) -> Iterator[tuple[int, ...]]
     with TemporaryDirectory(prefix="pytest-isolation-mark-", dir="/var/tmp") as made, ExitStack() as undo:
         directory = Path(made)
         directory.chmod(0o755)
-        (directory / token).write_text(token)
+        (directory / token).write_text(token, encoding="utf-8")
         numbers = []
         for kind, first in kinds.items():
             opened = _opened(kind, directory, token, undo)

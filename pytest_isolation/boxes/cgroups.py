@@ -53,7 +53,9 @@ class Limits:
 def hierarchies(ground: Ground = HERE) -> dict[str, Path]:
     """Controller -> where it is mounted on `ground`, and seen; "unified" is the v2 tree, if there is one."""
     found: dict[str, Path] = {}
-    for line in visible(ground.path("/proc/self/mountinfo").read_text().splitlines()):
+    for line in visible(
+        ground.path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    ):
         fields, _, rest = line.partition(" - ")
         fstype, _, options = rest.split(" ", 2)
         point = ground.path(fields.split()[4])
@@ -89,11 +91,22 @@ def delegated() -> str | None:
     """
     if os.geteuid() == 0 or mode() != "v2":
         return None
-    own = Path("/proc/self/cgroup").read_text().partition("::")[2].strip().strip("/").removesuffix(f"/{ASIDE}")
+    own = (
+        Path("/proc/self/cgroup")
+        .read_text(encoding="utf-8", errors="surrogateescape")
+        .partition("::")[2]
+        .strip()
+        .strip("/")
+        .removesuffix(f"/{ASIDE}")
+    )
     place = hierarchies()["unified"] / own
     if ".." in own or not all(os.access(place / name, os.W_OK) for name in (".", *DELEGATED)):
         return None
-    return own if set((place / "cgroup.controllers").read_text().split()) >= NEEDED else None
+    return (
+        own
+        if set((place / "cgroup.controllers").read_text(encoding="utf-8", errors="surrogateescape").split()) >= NEEDED
+        else None
+    )
 
 
 class Group:
@@ -116,17 +129,21 @@ class Group:
         if controller in self.places:
             return True
         unified = self.places.get("unified")
-        return unified is not None and controller in (unified / "cgroup.controllers").read_text().split()
+        return (
+            unified is not None
+            and controller
+            in (unified / "cgroup.controllers").read_text(encoding="utf-8", errors="surrogateescape").split()
+        )
 
     def add(self, pid: int) -> None:
         for place in set(self.places.values()):
-            (place / "cgroup.procs").write_text(str(pid))
+            (place / "cgroup.procs").write_text(str(pid), encoding="utf-8")
 
     def tasks(self) -> int:
         """Processes and threads in it now, children included."""
         counter = self.file("pids", "pids.current", "pids.current")
         if counter is not None:
-            return int(counter.read_text())
+            return int(counter.read_text(encoding="utf-8", errors="surrogateescape"))
         return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in self.pids())
 
     def pids(self) -> set[int]:
@@ -135,7 +152,12 @@ class Group:
         for place in set(self.places.values()):
             for below in tree(place):
                 with suppress(OSError):
-                    found |= {int(word) for word in (below / "cgroup.procs").read_text().split()}
+                    found |= {
+                        int(word)
+                        for word in (below / "cgroup.procs")
+                        .read_text(encoding="utf-8", errors="surrogateescape")
+                        .split()
+                    }
         return found
 
     def memberships(self) -> set[tuple[str, int]]:
@@ -149,20 +171,20 @@ class Group:
         file = self.file("memory", "memory.usage_in_bytes", "memory.current")
         if file is None:
             raise BoxError("no memory controller on this host counts the box")
-        return int(file.read_text())
+        return int(file.read_text(encoding="utf-8", errors="surrogateescape"))
 
     def memory_peak(self) -> int:
         """The most that was charged since the group was made."""
         file = self.file("memory", "memory.max_usage_in_bytes", "memory.peak")
         if file is None:
             return self.memory_bytes()
-        return int(file.read_text())
+        return int(file.read_text(encoding="utf-8", errors="surrogateescape"))
 
     def oom_kills(self) -> int:
         file = self.file("memory", "memory.oom_control", "memory.events")
         if file is None:
             return 0
-        for line in file.read_text().splitlines():
+        for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
         return 0
@@ -170,8 +192,13 @@ class Group:
     def cpu_seconds(self) -> float:
         """Processor time used by everything that was ever in it."""
         if "cpuacct" in self.places:
-            return int((self.places["cpuacct"] / "cpuacct.usage").read_text()) / 1e9
-        for line in (self.places["unified"] / "cpu.stat").read_text().splitlines():
+            return (
+                int((self.places["cpuacct"] / "cpuacct.usage").read_text(encoding="utf-8", errors="surrogateescape"))
+                / 1e9
+            )
+        for line in (
+            (self.places["unified"] / "cpu.stat").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        ):
             if line.startswith("usage_usec "):
                 return int(line.split()[1]) / 1e6
         raise BoxError("no cpu controller on this host counts the box")
@@ -197,7 +224,11 @@ class Group:
 
     def _read(self, controller: str, v1: str, v2: str) -> list[str]:
         file = self.file(controller, v1, v2)
-        return file.read_text().split() if file is not None and file.exists() else []
+        return (
+            file.read_text(encoding="utf-8", errors="surrogateescape").split()
+            if file is not None and file.exists()
+            else []
+        )
 
     def allow_only(self, rules: Iterable[str]) -> None:
         """Which devices its processes may use: lines as of devices.allow (cgroup-v1/devices.rst).
@@ -228,7 +259,7 @@ class Group:
 
 def _write(file: Path, value: str) -> None:
     try:
-        file.write_text(value)
+        file.write_text(value, encoding="utf-8")
     except OSError as error:
         raise BoxError(f"the kernel refused {value!r} in {file}: {error.strerror}") from error
 
@@ -278,7 +309,7 @@ def _prefer(places: dict[str, Path]) -> None:
         if controller in places:
             top = hierarchies()[controller] / TOP / file
             with suppress(OSError):
-                top.write_text(weight)
+                top.write_text(weight, encoding="utf-8")
 
 
 def _make_unified(root: Path, path: str) -> Path:
@@ -286,11 +317,11 @@ def _make_unified(root: Path, path: str) -> Path:
     for part in Path(path).parts:
         if own is not None and place == root / own:
             _stand_aside(place)
-        offered = set((place / "cgroup.controllers").read_text().split())
+        offered = set((place / "cgroup.controllers").read_text(encoding="utf-8", errors="surrogateescape").split())
         wanted = " ".join(f"+{name}" for name in sorted(offered & {*NEEDED, "cpuset"}))
         if wanted:
             with suppress(OSError):  # one above the group that was delegated
-                (place / "cgroup.subtree_control").write_text(wanted)
+                (place / "cgroup.subtree_control").write_text(wanted, encoding="utf-8")
         place = place / part
         place.mkdir(exist_ok=True)
     return place
@@ -305,8 +336,8 @@ def _stand_aside(place: Path) -> None:
 
 def _come_back(place: Path) -> None:
     """When the last group of ours is gone from a delegated one: as it was."""
-    handed = (place / "cgroup.subtree_control").read_text().split()
-    (place / "cgroup.subtree_control").write_text(" ".join(f"-{name}" for name in handed))
+    handed = (place / "cgroup.subtree_control").read_text(encoding="utf-8", errors="surrogateescape").split()
+    (place / "cgroup.subtree_control").write_text(" ".join(f"-{name}" for name in handed), encoding="utf-8")
     move(place / ASIDE, place)
     (place / ASIDE).rmdir()
 
@@ -314,10 +345,12 @@ def _come_back(place: Path) -> None:
 def move(start: Path, end: Path) -> None:
     """Every process of a group, and those that they start meanwhile."""
     deadline = time.monotonic() + 1
-    while (pids := (start / "cgroup.procs").read_text().split()) and time.monotonic() < deadline:
+    while (
+        pids := (start / "cgroup.procs").read_text(encoding="utf-8", errors="surrogateescape").split()
+    ) and time.monotonic() < deadline:
         for pid in pids:
             with suppress(ProcessLookupError):
-                (end / "cgroup.procs").write_text(pid)
+                (end / "cgroup.procs").write_text(pid, encoding="utf-8")
 
 
 def _inherit_cpuset(root: Path, place: Path) -> None:
@@ -325,8 +358,10 @@ def _inherit_cpuset(root: Path, place: Path) -> None:
     for below in reversed([place, *place.parents]):
         if root in below.parents:
             for name in ("cpuset.cpus", "cpuset.mems"):
-                if not (below / name).read_text().strip():
-                    (below / name).write_text((below.parent / name).read_text())
+                if not (below / name).read_text(encoding="utf-8", errors="surrogateescape").strip():
+                    (below / name).write_text(
+                        (below.parent / name).read_text(encoding="utf-8", errors="surrogateescape"), encoding="utf-8"
+                    )
 
 
 def limit(group: Group, limits: Limits) -> None:
@@ -363,7 +398,7 @@ def places_of(pid: int, identity: str, ground: Ground = HERE) -> dict[str, Path]
     (cgroupfs PARENT/ID and PARENT/libpod-ID, systemd docker-ID.scope), and a stranger's has not.
     """
     try:
-        lines = ground.path(f"/proc/{pid}/cgroup").read_text().splitlines()
+        lines = ground.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
     roots = hierarchies(ground)
@@ -387,7 +422,7 @@ def places_of(pid: int, identity: str, ground: Ground = HERE) -> dict[str, Path]
 def group_of_process(pid: int, ground: Ground = HERE) -> Group | None:
     """The group that `pid` is in, by the /proc/PID/cgroup of `ground`, whoever made it; None where that is the root."""
     roots, found = hierarchies(ground), {}
-    for line in ground.path(f"/proc/{pid}/cgroup").read_text().splitlines():
+    for line in ground.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(",") if controllers else ("unified",):
             if controller in roots and path.strip("/") and ".." not in path:
@@ -434,7 +469,7 @@ def _rmdir(place: Path) -> None:
             return
         except OSError:
             with suppress(OSError):
-                for pid in (place / "cgroup.procs").read_text().split():
+                for pid in (place / "cgroup.procs").read_text(encoding="utf-8", errors="surrogateescape").split():
                     os.kill(int(pid), 9)
             time.sleep(0.01)
     raise BoxError(f"control group {place} is still in use")

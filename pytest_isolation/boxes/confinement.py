@@ -18,7 +18,7 @@ def confinement(parts: BoxHandle) -> dict[str, Any]:
         return {}
     place = parts.ground.path("/proc", str(parts.init_pid))
     try:
-        text = (place / "status").read_text()
+        text = (place / "status").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return {}
     fields = {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
@@ -28,7 +28,7 @@ def confinement(parts: BoxHandle) -> dict[str, Any]:
         "no_new_privileges": fields["NoNewPrivs"] == "1",
     }
     with suppress(OSError, UnicodeDecodeError):
-        if label := (place / "attr/current").read_text().strip("\0\n "):
+        if label := (place / "attr/current").read_text(encoding="utf-8", errors="surrogateescape").strip("\0\n "):
             found["lsm_label"] = label
     return found
 

@@ -80,13 +80,15 @@ def _told(what: str) -> Iterator[None]:
 
 
 def boot_id() -> str:
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8", errors="surrogateescape").strip()
 
 
 def machine() -> str:
     """Tells two machines that share a temporary directory apart."""
     with suppress(OSError):
-        return f"{platform.node()} {Path('/etc/machine-id').read_text().strip()}"
+        return (
+            f"{platform.node()} {Path('/etc/machine-id').read_text(encoding='utf-8', errors='surrogateescape').strip()}"
+        )
     return platform.node()
 
 
@@ -96,7 +98,9 @@ def started(pid: int) -> int | None:
     Source: man:proc_pid_stat(5), fields 3 and 22.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="surrogateescape").rpartition(")")[2].split()
+        )
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])
@@ -143,7 +147,7 @@ class Lifetime:
                 self._register: IO[bytes] = undo.enter_context(
                     (self.directory / "register.jsonl").open("ab", buffering=0)
                 )
-                (self.directory / "owner.json").write_text(json.dumps(_owner()))
+                (self.directory / "owner.json").write_text(json.dumps(_owner()), encoding="utf-8")
                 undo.pop_all()
 
     def at_end(self, undo: Callable[[], object]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -10,6 +10,19 @@ if TYPE_CHECKING:
 
 PROOF = "proof"
 """The word of --isolation-require for rows that hold: their controls must have fired."""
+
+
+def in_utf8(value: Any) -> Any:
+    """`value`, plain data, as what speaks JSON is to get it: bytes of a command line that this process' locale has no
+    signs for (LANG=C) are the letters that they stand for in UTF-8, and \ufffd where they stand for none.
+    """
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    if type(value) is dict:  # an object of the SDK's is one, too, and stays what it is
+        return {in_utf8(key): in_utf8(inner) for key, inner in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(in_utf8, value))
+    return value
 
 
 def choice(given: str, known: Iterable[str]) -> str:

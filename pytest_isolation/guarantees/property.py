@@ -181,7 +181,7 @@ def _has_our_rights(box: Box) -> bool:
     if not box.parts.shares_kernel or box.parts.init_pid is None or box.parts.ground is not HERE:
         return False
     with suppress(OSError):  # it has ended
-        status = Path(f"/proc/{box.parts.init_pid}/status").read_text()
+        status = Path(f"/proc/{box.parts.init_pid}/status").read_text(encoding="utf-8", errors="surrogateescape")
         return f"\nUid:\t{os.geteuid()}\t" in status
     return False
 

@@ -61,7 +61,7 @@ def _pytest(words: list[str]) -> int:
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     with tempfile.TemporaryDirectory(prefix="pytest-isolation-") as directory:
         home = Path(directory)
-        (home / "pytest.ini").write_text("[pytest]\n")
+        (home / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         back = os.getcwd()
         os.chdir(home)
         sys.path[:] = [path for path in sys.path if path not in ("", back)]

@@ -192,7 +192,7 @@ def schema_errors(document: Map, limit: int = 5) -> list[tuple[Place, str]]:
 
 @cache
 def _schema() -> Any:
-    text = (resources("pytest_isolation.inception") / "data/compose-spec/schema.json").read_text()
+    text = (resources("pytest_isolation.inception") / "data/compose-spec/schema.json").read_text(encoding="utf-8")
     return json.loads(text)
 
 

@@ -37,7 +37,7 @@ class Series:
 
 @cache
 def _data() -> tuple[date, tuple[Series, ...]]:
-    document = tomllib.loads((files("pytest_isolation.inception") / "data/releases.toml").read_text())
+    document = tomllib.loads((files("pytest_isolation.inception") / "data/releases.toml").read_text(encoding="utf-8"))
     rows = tuple(
         Series(family, name, row["version"], row["released"])
         for family in ("debian", "alpine")

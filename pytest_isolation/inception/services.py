@@ -80,7 +80,9 @@ def listening(pid: int | str) -> list[tuple[str, int]]:
     found: dict[tuple[str, int], None] = {}
     for table in ("tcp", "tcp6"):
         try:
-            lines = Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+            lines = (
+                Path(f"/proc/{pid}/net/{table}").read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:]
+            )
         except OSError:
             continue
         for line in lines:
@@ -126,7 +128,7 @@ def facts_of(box: Box, own: Service, others: Sequence[Service]) -> dict[str, Any
 
 
 def _status(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
@@ -137,8 +139,8 @@ def _names(mask: str) -> list[str]:
 
 def _root_writable(pid: int) -> bool:
     """proc_pid_mountinfo(5): of the mount at /, the last one there."""
-    options = [line.split()[5] for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines()
-               if line.split()[4] == "/"]  # fmt: skip
+    table = Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    options = [line.split()[5] for line in table.splitlines() if line.split()[4] == "/"]
     return bool(options) and "rw" in options[-1].split(",")
 
 

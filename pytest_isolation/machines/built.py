@@ -83,7 +83,8 @@ def run(line: Sequence[str], directory: Path, good: Sequence[int] = (0,), by: Se
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         env=environment,
         start_new_session=True,  # mmdebstrap that fails sends SIGHUP to its whole process group
     )

@@ -90,7 +90,13 @@ def _fetch(needed: Sequence[Distribution], target: Path, python: tuple[int, int]
     version = ".".join(map(str, python))
     line = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     line += ["--only-binary=:all:", "--implementation=cp", f"--python-version={version}", f"--target={target}"]
-    done = subprocess.run([*line, *(f"{one.name}=={one.version}" for one in needed)], capture_output=True, text=True)
+    done = subprocess.run(
+        [*line, *(f"{one.name}=={one.version}" for one in needed)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+    )
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["nothing"]
         raise Unavailable(

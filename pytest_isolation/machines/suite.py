@@ -102,7 +102,7 @@ def disk(lifetime: Lifetime, checks: Path) -> Path:
     size = sum(path.stat().st_size + 4096 for path in tree.rglob("*") if path.is_file()) // MIB
     made = directory / "suite.ext4"
     line = ["mke2fs", "-q", "-t", "ext4", "-d", os.fspath(tree), os.fspath(made), f"{size + 32}M"]
-    done = subprocess.run(line, capture_output=True, text=True)
+    done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8", errors="replace")
     if done.returncode:
         raise BoxError(f"the disk with the suite was not made: {done.stderr.strip()}")
     shutil.rmtree(tree)

@@ -112,7 +112,7 @@ class Outside:
     def runs(self, pid: int) -> bool:
         """Whether the host's process `pid` is there and is no zombie: man:proc_pid_stat(5), field 3."""
         try:
-            told = self.path(f"/proc/{pid}/stat").read_text(errors="replace")
+            told = self.path(f"/proc/{pid}/stat").read_text(errors="replace", encoding="utf-8")
         except OSError:
             return False
         return told.rpartition(")")[2].split()[0] not in "ZX"
@@ -120,7 +120,7 @@ class Outside:
     def name(self, pid: int) -> str:
         """The comm of the host's process `pid`, at most 15 characters; "" when it is gone."""
         try:
-            return self.path(f"/proc/{pid}/comm").read_text(errors="replace").rstrip("\n")
+            return self.path(f"/proc/{pid}/comm").read_text(errors="replace", encoding="utf-8").rstrip("\n")
         except OSError:
             return ""
 

@@ -60,7 +60,10 @@ def _processes() -> list[str]:
 
 
 def _mounts() -> list[str]:
-    return [" ".join(line.split()[3:5]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return [
+        " ".join(line.split()[3:5])
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    ]
 
 
 def _links() -> list[str]:
@@ -68,7 +71,7 @@ def _links() -> list[str]:
 
 
 def _routes() -> list[str]:
-    lines = Path("/proc/net/route").read_text().splitlines()[1:]
+    lines = Path("/proc/net/route").read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:]
     return [" ".join(line.split()[:4]) for line in lines] + _addresses()
 
 
@@ -86,7 +89,8 @@ def _handed_down() -> list[str]:
     found = []
     for place in cgroups.tree(root) if root is not None else ():
         with suppress(OSError):
-            found.append(f"{place}: {(place / 'cgroup.subtree_control').read_text().strip()}")
+            told = (place / "cgroup.subtree_control").read_text(encoding="utf-8")
+            found.append(f"{place}: {told.strip()}")
     return found
 
 
@@ -98,7 +102,7 @@ def _sysctls() -> list[str]:
                 if any(part in _DRIFTING for part in path.parts):
                     continue
                 with suppress(OSError):
-                    found.append(f"{path} = {path.read_text().strip()}")
+                    found.append(f"{path} = {path.read_text(encoding='utf-8', errors='surrogateescape').strip()}")
     return found
 
 
@@ -112,7 +116,11 @@ def _loops() -> list[str]:
 
 def _modules() -> list[str]:
     listed = Path("/proc/modules")
-    return [line.split()[0] for line in listed.read_text().splitlines()] if listed.exists() else []
+    return (
+        [line.split()[0] for line in listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()]
+        if listed.exists()
+        else []
+    )
 
 
 def _files() -> list[str]:
@@ -139,7 +147,7 @@ def _ipc() -> list[str]:
     return [
         f"{kind} {line.split()[0]} {line.split()[1]}"
         for kind in ("shm", "sem", "msg")
-        for line in Path("/proc/sysvipc", kind).read_text().splitlines()[1:]
+        for line in Path("/proc/sysvipc", kind).read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:]
     ]
 
 

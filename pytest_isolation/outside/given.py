@@ -50,7 +50,7 @@ def _of_process(box: Box) -> Iterator[Given]:
     place, host = ground.path("/proc", str(box.parts.init_pid)), ground.path("/proc/self")
     shared = [one for one in NAMESPACES if _same(place / "ns" / one, host / "ns" / one)]
     yield from (_row("namespace", one) for one in shared)
-    text = (place / "status").read_text(errors="replace")
+    text = (place / "status").read_text(errors="replace", encoding="utf-8")
     status = {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
     effective = int(status["CapEff"], 16)
     where = "" if "user" in shared else "in a user namespace of its own"

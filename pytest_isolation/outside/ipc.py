@@ -34,7 +34,11 @@ class Segment:
 
     def attached(self) -> int:
         """How many times it is attached now, as the host counts (proc_sysvipc(5)); its maker is one."""
-        for line in self.box.outside.path("/proc/sysvipc/shm").read_text().splitlines()[1:]:
+        for line in (
+            self.box.outside.path("/proc/sysvipc/shm")
+            .read_text(encoding="utf-8", errors="surrogateescape")
+            .splitlines()[1:]
+        ):
             fields = line.split()
             if int(fields[1]) == self.identifier:
                 return int(fields[6])

@@ -61,14 +61,16 @@ def addresses_of_host(box: Box) -> list[str]:
     Sources: proc_pid_net(5): fib_trie, where a local address follows the line that says so, and if_inet6.
     """
     found, last = {"127.0.0.1"}, ""
-    for line in box.outside.path("/proc/self/net/fib_trie").read_text().splitlines():
+    for line in (
+        box.outside.path("/proc/self/net/fib_trie").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    ):
         kind, _, rest = line.strip().partition(" ")
         if kind == "|--":
             last = rest.strip()
         elif kind == "/32" and "host LOCAL" in rest:
             found.add(last)
     six = box.outside.path("/proc/self/net/if_inet6")
-    for line in six.read_text().splitlines() if six.exists() else ():
+    for line in six.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if six.exists() else ():
         address = ip_address(bytes.fromhex(line.split()[0]))
         if not address.is_link_local:
             found.add(str(address))
@@ -109,7 +111,9 @@ def _connections(box: Box, inside: int) -> set[str]:
     found: set[str] = set()
     for table in TABLES:
         place = box.outside.path(f"/proc/{box.parts.init_pid}/net/{table}")
-        for line in place.read_text().splitlines()[1:] if place.exists() else ():
+        for line in (
+            place.read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:] if place.exists() else ()
+        ):
             local, other, state = line.split()[1:4]
             if state == ESTABLISHED and int(local.rpartition(":")[2], 16) == inside:
                 found.add(other)

@@ -149,7 +149,7 @@ def _template() -> Template:
     from jinja2 import Environment, StrictUndefined
 
     made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return made.from_string((files("pytest_isolation.report") / "page.html.jinja").read_text())
+    return made.from_string((files("pytest_isolation.report") / "page.html.jinja").read_text(encoding="utf-8"))
 
 
 def _spec(spec: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ def report(path: Path) -> Run:
     """Raises UsageError, one sentence, for what is no report."""
     expected = "expected a JSON report, as --isolation-report json:FILE writes it"
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; {expected}") from None
     try:

@@ -121,7 +121,7 @@ def module_name(path: str) -> str:
 
 def lines(path: Path) -> list[str]:
     try:
-        return path.read_text(errors="replace").splitlines()
+        return path.read_text(errors="replace", encoding="utf-8").splitlines()
     except OSError:
         return []
 

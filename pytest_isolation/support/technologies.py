@@ -55,7 +55,7 @@ class Judged:
 
 @cache
 def technologies() -> tuple[Asking, ...]:
-    data = tomllib.loads((files("pytest_isolation.support") / "technologies.toml").read_text())
+    data = tomllib.loads((files("pytest_isolation.support") / "technologies.toml").read_text(encoding="utf-8"))
     return tuple(
         Asking(
             name,

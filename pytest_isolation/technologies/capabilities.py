@@ -57,7 +57,10 @@ def tried() -> frozenset[str]:
 @cache
 def bounding() -> frozenset[str]:
     """The capabilities that a process here can ever have."""
-    mask = int(Path("/proc/self/status").read_text().split("CapBnd:")[1].split()[0], 16)
+    mask = int(
+        Path("/proc/self/status").read_text(encoding="utf-8", errors="surrogateescape").split("CapBnd:")[1].split()[0],
+        16,
+    )
     return frozenset(name for number, name in enumerate(NAMES) if mask >> number & 1)
 
 

@@ -41,7 +41,7 @@ class Chroot:
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)
         refuse_lacking(spec, "memory", "pids", "cpus", "network", "read_only", "hostname")
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="surrogateescape")
         effective = int(status.split("CapEff:")[1].split()[0], 16)
         if not effective >> CAP_SYS_CHROOT & 1:
             raise Unavailable("chroot(2) needs CAP_SYS_CHROOT", cause=NOT_ROOT)

@@ -87,7 +87,7 @@ def _dead_run(directory: Path) -> Iterator[DeadRun | None]:
 
 def _read_owner(directory: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads((directory / "owner.json").read_text())
+        found = json.loads((directory / "owner.json").read_text(encoding="utf-8", errors="surrogateescape"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
@@ -133,7 +133,7 @@ def rows_of(register: Path) -> list[dict[str, str]]:
     """What was registered, oldest first; what is no whole line was never made."""
     rows = []
     with suppress(FileNotFoundError):
-        for line in register.read_text(errors="replace").splitlines():
+        for line in register.read_text(errors="replace", encoding="utf-8").splitlines():
             with suppress(ValueError, KeyError, TypeError):
                 row = json.loads(line)
                 rows.append({"kind": str(row["kind"]), "handle": str(row["handle"])})

@@ -51,11 +51,17 @@ class Crun(OciRuntime):
         return ()
 
     def state_pid(self, place: Path, identity: str) -> int:
-        return int(json.loads((place / identity / "status").read_text())["pid"])
+        return int(
+            json.loads((place / identity / "status").read_text(encoding="utf-8", errors="surrogateescape"))["pid"]
+        )
 
 
 def refuses_this_host() -> bool:
     """Whether crun refuses this one: it does every hybrid host whose v2 tree has any controller."""
     if cgroups.mode() != "hybrid":
         return False
-    return bool((cgroups.hierarchies()["unified"] / "cgroup.controllers").read_text().split())
+    return bool(
+        (cgroups.hierarchies()["unified"] / "cgroup.controllers")
+        .read_text(encoding="utf-8", errors="surrogateescape")
+        .split()
+    )

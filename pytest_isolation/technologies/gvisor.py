@@ -105,7 +105,7 @@ class GVisor(OciRuntime):
 
     def state_pid(self, place: Path, identity: str) -> int:
         (file,) = place.glob(f"{identity}_sandbox*.state")
-        return int(json.loads(file.read_text())["sandbox"]["pid"])
+        return int(json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))["sandbox"]["pid"])
 
     def check_identity(self, agent: Agent) -> None:
         check_gvisor(agent, self.name)
@@ -114,7 +114,15 @@ class GVisor(OciRuntime):
 @cache
 def _platforms(path: str) -> tuple[str, ...]:
     """Those this runsc was built with, as its help names them."""
-    done = subprocess.run([path, "flags"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+    done = subprocess.run(
+        [path, "flags"],
+        capture_output=True,
+        text=True,
+        timeout=20,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+    )
     said = re.search(r"which platform to use: (.*)", done.stdout + done.stderr)
     names = re.findall(r"\b(systrap|ptrace|kvm)\b", said[1] if said else "")
     return tuple(dict.fromkeys(names)) or PREFERRED

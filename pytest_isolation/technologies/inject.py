@@ -104,7 +104,12 @@ def _binary(ground: Ground) -> str:
 
 def eject(pid: int, usual: str, ground: Ground = HERE) -> bool:
     """Unmount what a killed run lent; returns whether it was there."""
-    mounted = [line.split()[3:5] for line in ground.path(f"/proc/{pid}/mountinfo").read_text().splitlines()]
+    mounted = [
+        line.split()[3:5]
+        for line in ground.path(f"/proc/{pid}/mountinfo")
+        .read_text(encoding="utf-8", errors="surrogateescape")
+        .splitlines()
+    ]
     name = os.path.basename(_binary(ground))
     found = [point for root, point in mounted if point in (usual, SPARE) and name in root]
     with ground.start() as outside, outside.proc.spawn() as child:

@@ -62,7 +62,10 @@ def _mount(
 def _unmount_below(place: Path) -> None:
     """Take away the mount at `place`, and what a box mounted below it."""
     path = os.fspath(place)
-    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    points = [
+        line.split()[4]
+        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    ]
     with start_local() as local:
         for point in reversed(points):
             if point == path or point.startswith(f"{path}/"):
@@ -73,7 +76,9 @@ def make_cgroups_writable(pid: int, ground: Ground = HERE) -> None:
     """Remount the control group tree that `pid` sees read-write, in its mount namespace and nowhere else."""
     with ground.start() as outside, outside.proc.spawn() as child:
         enter(child, pid)
-        for line in ground.path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+        for line in (
+            ground.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        ):
             before, _, after = line.partition(" - ")
             point, options = before.split()[4:6]
             if after.split()[0] in ("cgroup", "cgroup2") and point.startswith("/sys/fs/cgroup"):

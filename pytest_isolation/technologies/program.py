@@ -53,7 +53,15 @@ def version(program: str, package: str) -> str:
 def version_of(path: str) -> str:
     """The same of the program at `path`."""
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            [path, "--version"],
+            capture_output=True,
+            text=True,
+            timeout=20,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{path} --version does not work: {error}", "reinstall it") from None
     if done.returncode or not done.stdout.strip():
@@ -206,7 +214,12 @@ class Programs:
 def children(pid: int) -> list[int]:
     """The processes `pid` has made and not waited for, by the host's numbers (proc_pid_children(5))."""
     try:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        return [
+            int(word)
+            for word in Path(f"/proc/{pid}/task/{pid}/children")
+            .read_text(encoding="utf-8", errors="surrogateescape")
+            .split()
+        ]
     except OSError:
         return []
 

@@ -78,7 +78,9 @@ class Stack:
             status = self.venue.run(argv, cwd=self.plan.directory, log=file, timeout=MAKE_S * self.venue.patience)
         except TimedOut as error:
             return Made(" ".join(argv), None, time.monotonic() - began, str(error))
-        lines = [line.strip() for line in file.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [
+            line.strip() for line in file.read_text(errors="replace", encoding="utf-8").splitlines() if line.strip()
+        ]
         unreached = next(filter(UNREACHED.search, lines), "") if status else ""
         return Made(" ".join(argv), status, time.monotonic() - began, lines[-1] if lines else "", unreached)
 

@@ -80,12 +80,16 @@ def _given(given: Path | None, path: str) -> str | None:
         return None
     for place in (given / path, given / posixpath.basename(path)):
         if place.is_file():
-            return place.read_text()
+            return place.read_text(encoding="utf-8", errors="surrogateescape")
     return None
 
 
 def _env(top: Path, path: str, given: Path | None, names: Names) -> Supplied:
-    found = given.read_text() if given is not None and given.is_file() else _given(given, path)
+    found = (
+        given.read_text(encoding="utf-8", errors="surrogateescape")
+        if given is not None and given.is_file()
+        else _given(given, path)
+    )
     if found is not None:
         _write(top / path, found)
         return Supplied(path, "given")
@@ -105,7 +109,7 @@ def _env(top: Path, path: str, given: Path | None, names: Names) -> Supplied:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     path.chmod(0o644)  # a daemon that is no root reads its secret through a mount of this file
 
 

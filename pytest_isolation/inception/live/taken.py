@@ -180,7 +180,9 @@ def remove_made(was: Before, daemon: Daemon, logs: Path) -> None:
 
 def _said(logs: Path) -> str:
     """By make and compose, not by the containers."""
-    return "\n".join(log.read_text(errors="replace") for log in logs.glob("*.log") if ".container." not in log.name)
+    return "\n".join(
+        log.read_text(errors="replace", encoding="utf-8") for log in logs.glob("*.log") if ".container." not in log.name
+    )
 
 
 def keep_built(plan: Plan, daemon: Daemon, number: int) -> None:

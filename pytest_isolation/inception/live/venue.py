@@ -100,7 +100,7 @@ class Here:
 
     def name_of(self, pid: int) -> str | None:
         try:
-            return Path(f"/proc/{pid}/comm").read_text().strip()
+            return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="surrogateescape").strip()
         except OSError:
             return None
 
@@ -121,7 +121,10 @@ class Host(Here):
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         self._environment = passed | dict(environment)
         self._hosts = lifetime.new_directory("hosts") / "hosts"
-        self._hosts.write_text(Path("/etc/hosts").read_text() + f"127.0.0.1 {name}\n")
+        self._hosts.write_text(
+            Path("/etc/hosts").read_text(encoding="utf-8", errors="surrogateescape") + f"127.0.0.1 {name}\n",
+            encoding="utf-8",
+        )
 
     def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:
         with log.open("ab") as said:
@@ -203,7 +206,7 @@ def tools(place: Path) -> dict[str, str]:
 def _script(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
     except OSError as error:
         raise BoxError(f"{path} cannot be written: {error.strerror}") from error

@@ -85,7 +85,7 @@ class _Look:
 
     def _hosts_table(self) -> list[Mount]:
         try:
-            return parse(self.ground.path("/proc/self/mountinfo").read_text(errors="replace"))
+            return parse(self.ground.path("/proc/self/mountinfo").read_text(errors="replace", encoding="utf-8"))
         except OSError:
             return []
 
@@ -93,7 +93,7 @@ class _Look:
         """As the host tells it, which a box cannot bend; else as the box's own kernel tells it."""
         if self.proc is not None:
             try:
-                text = self.ground.path(f"{self.proc}/mountinfo").read_text(errors="replace")
+                text = self.ground.path(f"{self.proc}/mountinfo").read_text(errors="replace", encoding="utf-8")
             except OSError:
                 pass
             else:
@@ -191,7 +191,9 @@ class _Look:
             place = self.ground.path(f"{self.proc}/fd/{fd}")
             try:
                 mode, host = place.stat().st_mode, str(place.readlink())
-                told = self.ground.path(f"{self.proc}/fdinfo/{fd}").read_text()
+                told = self.ground.path(f"{self.proc}/fdinfo/{fd}").read_text(
+                    encoding="utf-8", errors="surrogateescape"
+                )
             except OSError:
                 continue
             about = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)

@@ -33,7 +33,7 @@ def rulers(box: Box) -> list[str]:
 def _bound(box: Box) -> list[str]:
     """Paths that UNIX sockets of the host are bound to, as proc_net(5) has them: unix."""
     try:
-        lines = box.outside.path("/proc/net/unix").read_text(errors="replace").splitlines()
+        lines = box.outside.path("/proc/net/unix").read_text(errors="replace", encoding="utf-8").splitlines()
     except OSError:
         return []
     rows = (line.split(None, 7) for line in lines)

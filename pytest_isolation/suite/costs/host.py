@@ -105,7 +105,7 @@ def kernel_bytes(group: Group) -> int | None:
     file = group.file("memory", "memory.kmem.usage_in_bytes", "memory.stat")
     if file is None or not file.exists():
         return None
-    text = file.read_text()
+    text = file.read_text(encoding="utf-8", errors="surrogateescape")
     if file.name != "memory.stat":
         return int(text)
     found = re.search(r"^kernel (\d+)$", text, re.MULTILINE)
@@ -182,7 +182,7 @@ def overlay(box: Box) -> Overlay | None:
     if pid is None:
         return None
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/mountinfo").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             fields, _, rest = line.partition(" - ")
             kind, _, options = rest.split(" ", 2)
             if fields.split()[4] != "/" or kind != "overlay":

@@ -48,7 +48,7 @@ def kernel(box: Box) -> tuple[str, str]:
     if release != platform.release():
         return NO, f"Linux {release} there, {platform.release()} here"
     up = struct.unpack_from("<q", must(box.proc.sysinfo(), "its uptime").data)[0]
-    here = float(Path("/proc/uptime").read_text().split()[0])
+    here = float(Path("/proc/uptime").read_text(encoding="utf-8", errors="surrogateescape").split()[0])
     if abs(up - here) > CLOCKS_S:
         return NO, f"Linux {release}, up for {up} s there and {here:.0f} s here"
     return YES, f"Linux {release}, up as long as the host"
@@ -66,7 +66,9 @@ def _version(said: str) -> str:
 
 
 def _of_this_host(program: Path) -> str:
-    done = subprocess.run([program, "--help"], capture_output=True, text=True, errors="replace", timeout=TRY_S)
+    done = subprocess.run(
+        [program, "--help"], capture_output=True, text=True, errors="replace", timeout=TRY_S, encoding="utf-8"
+    )
     return _version(done.stdout + done.stderr)
 
 

@@ -144,7 +144,7 @@ class Joining:
     def _enter_groups(self, pid: int) -> None:
         for place in set(self.target.groups().values()):
             try:
-                (place / "cgroup.procs").write_text(str(pid))
+                (place / "cgroup.procs").write_text(str(pid), encoding="utf-8")
             except OSError as error:
                 self._because["control groups"] = f"{place}/cgroup.procs: {error.strerror}"
 
@@ -168,7 +168,7 @@ class Joining:
         with suppress(OSError):
             os.sched_setaffinity(pid, processors)
         with suppress(OSError):
-            Path(f"/proc/{pid}/oom_score_adj").write_text(theirs["oom_score_adj"])
+            Path(f"/proc/{pid}/oom_score_adj").write_text(theirs["oom_score_adj"], encoding="utf-8")
 
     def _take_identity(self, child: Proc, pidfd: int) -> None:
         """Ids are the host's numbers, so they are set before the user namespace is entered, which keeps them."""
@@ -200,7 +200,7 @@ class Joining:
         program = Program()
         program.prctl(PR_SET_SECUREBITS, 0)
         program.prctl(PR_CAP_AMBIENT, AMBIENT_CLEAR_ALL)
-        for one in range(int(LAST_CAPABILITY.read_text()) + 1):
+        for one in range(int(LAST_CAPABILITY.read_text(encoding="utf-8", errors="surrogateescape")) + 1):
             if not theirs["CapBnd"] >> one & 1:
                 program.prctl(PR_CAPBSET_DROP, one)
         if theirs["no_new_privs"] == "1":

@@ -24,7 +24,7 @@ SECCOMP_MODE_STRICT = "1"
 
 def status(pid: int) -> dict[str, str]:
     """The fields of /proc/PID/status.  Raises OSError."""
-    lines = Path(f"/proc/{pid}/status").read_text(errors="replace").splitlines()
+    lines = Path(f"/proc/{pid}/status").read_text(errors="replace", encoding="utf-8").splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
@@ -60,7 +60,7 @@ class Target:
     def groups(self) -> dict[str, Path]:
         """Controller -> the directory of its control group, as this host mounts it.  Raises Unavailable."""
         roots, found = cgroups.hierarchies(), {}
-        for line in (self.place / "cgroup").read_text().splitlines():
+        for line in (self.place / "cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             _, controllers, path = line.split(":", 2)
             for controller in controllers.split(",") if controllers else ("unified",):
                 if controller in roots:
@@ -122,6 +122,10 @@ def _frozen(found: Target) -> Path | None:
     groups = found.groups()
     for controller, file, word in (("freezer", "freezer.state", "THAWED"), ("unified", "cgroup.events", "frozen 0")):
         place = groups[controller] / file if controller in groups else None
-        if place is not None and place.exists() and word not in place.read_text():
+        if (
+            place is not None
+            and place.exists()
+            and word not in place.read_text(encoding="utf-8", errors="surrogateescape")
+        ):
             return place
     return None

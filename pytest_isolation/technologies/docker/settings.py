@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import values
+from pytest_isolation.boxes.words import in_utf8
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.docker import written
@@ -305,6 +306,7 @@ class Settings:
     def create_container(self, image: str, name: str) -> dict[str, Any]:
         """The daemon's answer: Id and Warnings.  Raises what the SDK raises, and UsageError."""
         api = self.daemon.api
+        self.create, self.host, self.binds = map(in_utf8, (self.create, self.host, self.binds))
         if self.binds:
             self.host["binds"] = self.binds
             self.create["volumes"] = [bind.split(":")[1] for bind in self.binds if bind.count(":")]

@@ -226,7 +226,11 @@ class Start:
         if merged and (self.ground is not HERE or os.access(merged, os.R_OK | os.X_OK)):
             self.root = self.ground.path(merged)
         if not self.plan.first:
-            self.pid = int(self.ground.path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+            self.pid = int(
+                self.ground.path(f"/proc/{pid}/task/{pid}/children")
+                .read_text(encoding="utf-8", errors="surrogateescape")
+                .split()[0]
+            )
         if not self.plan.cgroup_read_only:
             mounts.make_cgroups_writable(self.pid, self.ground)
 

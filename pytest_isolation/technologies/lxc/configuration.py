@@ -241,6 +241,6 @@ def _limit(what: str, v1: str, v2: str) -> str:
 
 def _dropped_by_default() -> set[str]:
     """The capabilities common.conf takes away."""
-    lines = (INCLUDED / "common.conf").read_text().splitlines()
+    lines = (INCLUDED / "common.conf").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     found = [line.partition("=")[2].split() for line in lines if re.match(r"\s*lxc\.cap\.drop\s*=", line)]
     return {word.upper() for words in found for word in words}

@@ -59,7 +59,7 @@ class Container:
         undo.callback(guard.kill if self.plan.leaves_group else guard.remove)
         if "cpuset" in guard.places:
             # On v1 a group takes no process until its cpuset is filled; LXC fills it by this flag, at the top only.
-            (guard.places["cpuset"] / "cgroup.clone_children").write_text("1")
+            (guard.places["cpuset"] / "cgroup.clone_children").write_text("1", encoding="utf-8")
 
     def start(self) -> Agent:
         """Raises BoxError with LXC's own words."""

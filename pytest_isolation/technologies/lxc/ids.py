@@ -57,7 +57,7 @@ def _ranges(kind: str) -> list[tuple[str, int, int]]:
     """The lines of subuid(5) or subgid(5): whose, the first id, how many."""
     found = []
     with suppress(OSError):
-        for line in (SUBORDINATE / f"sub{kind}").read_text().splitlines():
+        for line in (SUBORDINATE / f"sub{kind}").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             name, _, rest = line.partition(":")
             first, _, count = rest.partition(":")
             if first.isdigit() and count.isdigit():

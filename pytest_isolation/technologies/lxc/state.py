@@ -23,7 +23,16 @@ def ask(command: str, place: Path | str, name: str, *arguments: str) -> str:
 def _run(command: str, place: Path | str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [program.find(command, "lxc"), "-P", os.fspath(place), "-n", name, *arguments]
     env = environ()
-    return subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, env=env)
+    return subprocess.run(
+        argv,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env=env,
+        encoding="utf-8",
+        errors="replace",
+    )
 
 
 def environ() -> dict[str, str]:
@@ -76,6 +85,8 @@ def descends(pid: int | None, ancestor: int) -> bool:
     while pid not in (None, 0, 1):
         if pid == ancestor:
             return True
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = (
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="surrogateescape").rpartition(")")[2].split()
+        )
         pid = int(fields[1])
     return False

@@ -132,9 +132,9 @@ class Start:
         if made is None:
             raise BoxError(f"this kernel refused a user namespace: {reply}")
         base = Path(f"/proc/{made.pid}")
-        (base / "setgroups").write_text("deny")
-        (base / "uid_map").write_text(f"0 {os.getuid()} 1")
-        (base / "gid_map").write_text(f"0 {os.getgid()} 1")
+        (base / "setgroups").write_text("deny", encoding="utf-8")
+        (base / "uid_map").write_text(f"0 {os.getuid()} 1", encoding="utf-8")
+        (base / "gid_map").write_text(f"0 {os.getgid()} 1", encoding="utf-8")
         return made
 
     def _join(self, maker: Proc, kind: str) -> None:
@@ -219,7 +219,7 @@ class Start:
         numbers = kept(self.spec)
         if numbers is None:
             return
-        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
+        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="utf-8", errors="surrogateescape"))
         program = Program()
         for capability in range(last + 1):
             if capability not in numbers:
@@ -260,7 +260,9 @@ def _device_rule(name: str) -> str:
 
 def _only_child(pid: int) -> int:
     """The one process `pid` has made, by the host's number (proc_pid_task(5): children)."""
-    return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+    return int(
+        Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8", errors="surrogateescape").split()[0]
+    )
 
 
 def kept(spec: BoxSpec) -> set[int] | None:

@@ -54,6 +54,6 @@ def _refusal_of_user_namespaces() -> str:
 
 def _reads(path: str, text: str) -> bool:
     try:
-        return Path("/proc/sys", path).read_text().strip() == text
+        return Path("/proc/sys", path).read_text(encoding="utf-8", errors="surrogateescape").strip() == text
     except OSError:
         return False

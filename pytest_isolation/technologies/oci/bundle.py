@@ -37,7 +37,16 @@ def defaults(program: str, *, rootless: bool) -> Config:
     """What `program spec` writes; raises Unavailable when it writes nothing."""
     with tempfile.TemporaryDirectory(prefix="pytest-isolation-spec-") as place:
         argv = [program, "spec", *(["--rootless"] if rootless else [])]
-        done = subprocess.run(argv, cwd=place, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=60)
+        done = subprocess.run(
+            argv,
+            cwd=place,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            encoding="utf-8",
+            errors="replace",
+        )
         try:
             found: Config = json.loads(Path(place, "config.json").read_bytes())
         except (OSError, ValueError):

@@ -28,6 +28,7 @@ from pytest_isolation.boxes.weakenings import (
     share,
     unlimited,
 )
+from pytest_isolation.boxes.words import in_utf8
 from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
@@ -99,7 +100,11 @@ class OciRuntime:
 
     def state_pid(self, place: Path, identity: str) -> int:
         """The first process of the container by the runtime's own state; raises OSError, ValueError, KeyError."""
-        return int(json.loads((place / identity / "state.json").read_text())["init_process_pid"])
+        return int(
+            json.loads((place / identity / "state.json").read_text(encoding="utf-8", errors="surrogateescape"))[
+                "init_process_pid"
+            ]
+        )
 
     def check_identity(self, agent: Agent) -> None:
         """Raises BoxError when what answers does not live in a box of this runtime."""
@@ -165,7 +170,15 @@ class OciRuntime:
         if kind != "container" or not Path(place).is_dir() or not any(identity in name for name in os.listdir(place)):
             return False
         argv = [self.path(), "--root", place, "delete", "--force", identity]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            argv,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            stdin=subprocess.DEVNULL,
+            encoding="utf-8",
+            errors="replace",
+        )
         if done.returncode:
             raise BoxError(f"{' '.join(argv)}: {' '.join(done.stderr.split())}")
         return True
@@ -210,7 +223,7 @@ class Container:
             self._base(), spec, self.plan, root=root, agent=agent_path, group=box_group, handed=self.handed
         )
         self._volumes()
-        (place / "config.json").write_text(json.dumps(self._config))
+        (place / "config.json").write_text(json.dumps(in_utf8(self._config)), encoding="utf-8")
         self.lifetime.register(f"{self.runtime.name}:container", f"{self.id} {self.state}")
         undo.callback(self._remove, programs)
         argv = [*self.command, "run", "--bundle", os.fspath(place), "--detach", "--pid-file", os.fspath(place / "pid")]
@@ -218,7 +231,7 @@ class Container:
         self._run(programs, argv, channel=True)
         agent = programs.hello(self.runtime.program)
         undo.callback(agent.close)
-        self.pid = int((place / "pid").read_text())
+        self.pid = int((place / "pid").read_text(encoding="utf-8", errors="surrogateescape"))
         self._check(agent)
         self.root = root
         self.group = _found(box_group)
@@ -229,7 +242,7 @@ class Container:
         programs = self._programs(self._runtime_group())
         place = self.lifetime.new_directory("exec")
         self.undo.callback(self.lifetime.remove_directory, place)
-        (place / "process.json").write_text(json.dumps(self._config["process"]))
+        (place / "process.json").write_text(json.dumps(in_utf8(self._config["process"])), encoding="utf-8")
         # runsc writes a pid file in any case, and takes its own for an argument of the container.
         argv = [*self.command, "exec", "--detach", "--pid-file", os.fspath(place / "pid")]
         argv += ["--process", os.fspath(place / "process.json"), self.id]
@@ -237,7 +250,9 @@ class Container:
         agent = programs.hello(f"{self.runtime.program} exec")
         if self.runtime.shares_kernel:
             # The runtime left it to us: unless it is waited for, it counts in the group when it has ended.
-            agent.undo.callback(programs.end, int((place / "pid").read_text()))
+            agent.undo.callback(
+                programs.end, int((place / "pid").read_text(encoding="utf-8", errors="surrogateescape"))
+            )
         self.undo.callback(agent.close)
         return agent
 

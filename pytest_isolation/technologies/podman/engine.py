@@ -239,7 +239,13 @@ class Engine:
         """What Podman would ask for by itself is above our own limits, and raising them takes CAP_SYS_RESOURCE."""
         import resource
 
-        effective = int(Path("/proc/self/status").read_text().split("CapEff:")[1].split()[0], 16)
+        effective = int(
+            Path("/proc/self/status")
+            .read_text(encoding="utf-8", errors="surrogateescape")
+            .split("CapEff:")[1]
+            .split()[0],
+            16,
+        )
         if effective >> CAP_SYS_RESOURCE & 1 and not self.rootless:
             return []
         found = []
@@ -247,7 +253,7 @@ class Engine:
             _, hard = resource.getrlimit(limit)
             if word == "nproc":
                 # Podman lowers its own to this, and a container cannot have more than Podman.
-                highest = int(Path("/proc/sys/kernel/pid_max").read_text())
+                highest = int(Path("/proc/sys/kernel/pid_max").read_text(encoding="utf-8", errors="surrogateescape"))
                 hard = highest if hard == resource.RLIM_INFINITY else min(hard, highest)
             if hard != resource.RLIM_INFINITY:
                 found += ["--ulimit", f"{word}={hard}:{hard}"]
@@ -297,7 +303,9 @@ class Engine:
             f"/tmp/podman-run-{self.uid}",
         ):
             with suppress(OSError, ValueError, psutil.Error):
-                process = psutil.Process(int(Path(place, "libpod/tmp/pause.pid").read_text()))
+                process = psutil.Process(
+                    int(Path(place, "libpod/tmp/pause.pid").read_text(encoding="utf-8", errors="surrogateescape"))
+                )
                 if process.uids().real == self.uid and "podman" in process.name():
                     return process
         return None
@@ -361,7 +369,11 @@ def engine_for(spec: BoxSpec) -> Engine:
 def _ranges(path: str) -> set[str]:
     """The accounts that have subordinate ids, subuid(5)."""
     try:
-        return {line.split(":")[0] for line in Path(path).read_text().splitlines() if line.count(":") == 2}
+        return {
+            line.split(":")[0]
+            for line in Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            if line.count(":") == 2
+        }
     except OSError:
         return set()
 

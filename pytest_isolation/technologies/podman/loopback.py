@@ -66,7 +66,7 @@ def _configured(home: str | None, environ: Mapping[str, str]) -> tuple[dict[str,
         with suppress(OSError):
             for file in sorted(place.glob("*.conf")) if place.is_dir() else [place]:
                 with suppress(OSError, ValueError, AttributeError):
-                    document = tomllib.loads(file.read_text())
+                    document = tomllib.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
                     engine |= document.get("engine", {})
                     network |= document.get("network", {})
     return engine, network

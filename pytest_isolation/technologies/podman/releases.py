@@ -54,7 +54,7 @@ def firewall_driver(places: tuple[str, ...] | None = None) -> str:
     for place in map(Path, PLACES if places is None else places):
         for file in sorted(place.glob("*.conf")) if place.is_dir() else [place]:
             with suppress(OSError, ValueError):
-                network = tomllib.loads(file.read_text()).get("network", {})
+                network = tomllib.loads(file.read_text(encoding="utf-8", errors="surrogateescape")).get("network", {})
                 found = str(network.get("firewall_driver", found))
     return found
 

@@ -77,7 +77,9 @@ class Qemu:
             raise Unavailable("machine=microvm needs KVM: without it Linux finds no timer there", "use machine=q35")
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
-        said = subprocess.run([binary(), "--version"], capture_output=True, text=True, check=True).stdout
+        said = subprocess.run(
+            [binary(), "--version"], capture_output=True, text=True, check=True, encoding="utf-8", errors="replace"
+        ).stdout
         found: dict[str, Any] = {"version": said.split("version ")[1].split()[0], "kernel": self._kernel(spec).release}
         wanted = spec.option("accel", "auto")
         if wanted == "tcg" or accel.no_kvm():

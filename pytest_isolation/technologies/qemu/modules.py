@@ -38,7 +38,7 @@ class Modules:
         if file is None or not file.is_file():
             return None
         found = {}
-        for line in file.read_text().splitlines():
+        for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
             module, _, needed = line.partition(":")
             found[name_of(module)] = [*reversed(needed.split()), module]
         return found
@@ -55,7 +55,11 @@ class Modules:
     @cached_property
     def _built_in(self) -> frozenset[str]:
         file = self.directory / "modules.builtin" if self.directory is not None else None
-        return frozenset(map(name_of, file.read_text().split())) if file is not None and file.is_file() else frozenset()
+        return (
+            frozenset(map(name_of, file.read_text(encoding="utf-8", errors="surrogateescape").split()))
+            if file is not None and file.is_file()
+            else frozenset()
+        )
 
     def built_in(self, name: str) -> bool:
         """Whether the kernel has `name` in itself: it is there before anything is loaded."""
