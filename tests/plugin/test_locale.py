@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import secrets
@@ -119,16 +118,3 @@ def test_a_variable_arrives_as_it_was_written(technology: str, tmp_path: Path) -
     word = secrets.token_hex(4)
     said = ran("C", "-c", STARTS, f"{technology}:env=GREETING=grüß{word}", within=tmp_path)
     assert ascii(f"GREETING=grüß{word}".encode())[2:-1] in said
-
-
-def test_every_text_that_is_read_or_written_has_its_encoding_named() -> None:
-    """Else it is the locale's: of a template of ours, of the kernel's tables, where a path may be any bytes."""
-    unnamed = []
-    for file in sorted(path for top in ("pytest_isolation", "checks") for path in (ROOT / top).rglob("*.py")):
-        for node in ast.walk(ast.parse(file.read_bytes())):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                most = {"read_text": 0, "write_text": 1}.get(node.func.attr)
-                if most is None or len(node.args) > most or any(one.arg == "encoding" for one in node.keywords):
-                    continue
-                unnamed.append(f"{file.relative_to(ROOT)}:{node.lineno}")
-    assert not unnamed, f"name the encoding, encoding='utf-8': {', '.join(unnamed)}"
