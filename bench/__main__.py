@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.series import Series, find, write
 
-PARTS = ("calls", "examples", "starts", "plugin", "suite", "audits")
+PARTS = ("calls", "examples", "starts", "plugin", "suite", "audits", "fleet")
 
 
 def main() -> int:
@@ -68,6 +68,10 @@ def main() -> int:
         from bench.audits import audits
 
         measured(audits(max(3, asked.rounds // 2)))
+    if "fleet" in wanted:
+        from bench.fleet import fleet
+
+        measured(fleet(max(1, asked.rounds // 5)))
     for line in targets(series):
         print(line)
     print(f"all values: {asked.out}")
@@ -88,6 +92,8 @@ CEILINGS = (
     ("suite", {"box": "qemu"}, 150.0),
     ("audits", {"submissions": "40", "workers": "2"}, 15.0),
     ("audit", {"submissions": "1"}, 0.5),
+    ("merge", {"hosts": "10000"}, 60.0),
+    ("merge.memory", {"hosts": "10000"}, 500.0),
 )
 
 

@@ -1,0 +1,125 @@
+"""Reports of many hosts as one: the majority, who deviates, and what is no report."""
+
+from __future__ import annotations
+
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_isolation.cli import main
+from pytest_isolation.report import fleet
+from tests.unit.test_report import DOCUMENT
+
+
+def report(place: Path, name: str, *, flipped: tuple[int, ...] = (), left: tuple[int, ...] = (), **host: Any) -> Path:
+    """The golden run as of a host: rows of these numbers say the opposite, or are not there."""
+    document = json.loads(json.dumps(DOCUMENT))
+    document["run"]["exit"] = host.pop("exit", 0)
+    document["host"] |= host
+    for number in flipped:
+        row = document["results"][number]
+        row["verdict"] = "violated" if row["verdict"] == "holds" else "holds"
+    document["results"] = [row for number, row in enumerate(document["results"]) if number not in left]
+    path = place / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document))
+    return path
+
+
+def merged(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, str]:
+    status = main(["merge", *map(str, argv)])
+    shown = capsys.readouterr()
+    return status, shown.out + shown.err
+
+
+def test_who_deviates_from_the_majority(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("a", "b", "c"):
+        report(tmp_path / "in", name)
+    report(tmp_path / "in", "far/d", flipped=(0,), kernel="9.9")
+    report(tmp_path / "in", "e", left=(1,))
+    status, said = merged(capsys, tmp_path / "in", "-o", tmp_path / "fleet.json")
+    first, second = DOCUMENT["results"][:2]
+    assert status == 0, "to deviate is no failure"
+    assert (
+        said.splitlines()[-1] == f"5 hosts, {len(DOCUMENT['results'])} rows: 2 deviate, 0 failed, 0 unreadable: passed"
+    )
+    assert "far/d:\n  kernel 9.9; most have " in said
+    assert f"{first['guarantee']}: " in said and f"e:\n  {second['box']}" in said
+    found = json.loads((tmp_path / "fleet.json").read_text())
+    hosts = {row["host"]: row for row in found["by_host"]}
+    assert set(hosts) == {"a", "b", "c", "far/d", "e"} and found["schema"] == fleet.FLEET
+    assert hosts["a"]["deviates"] == [] and hosts["a"]["differs"] == {}
+    (one,) = hosts["far/d"]["deviates"]
+    assert (one["guarantee"], one["majority"]) == (first["guarantee"], first["verdict"])
+    (one,) = hosts["e"]["deviates"]
+    assert one["verdict"] == "not measured"
+    row = next(row for row in found["rows"] if row["guarantee"] == second["guarantee"] and row["box"] == second["box"])
+    assert row["hosts"] == {"not measured": 1, second["verdict"]: 4}
+    assert merged(capsys, tmp_path / "in", "--strict")[0] == 1
+
+
+def test_a_row_that_a_later_host_is_the_first_to_have(tmp_path: Path) -> None:
+    last = len(DOCUMENT["results"]) - 1
+    report(tmp_path, "a", left=(last,))
+    report(tmp_path, "b")
+    found = fleet.read([str(tmp_path)])
+    rows = {host.name: rows for host, rows, _ in found.deviations()}
+    assert [one.verdict for one in rows["a"]] == ["not measured"] and rows["b"] == [], "a verdict is more than none"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("{", "Expecting property name"),
+        ("[]", "it holds a list"),
+        ('{"schema": "other/1"}', "expected 'pytest-isolation/report/1'"),
+        ('{"schema": "pytest-isolation/report/1"}', "it has no 'results'"),
+        ("\0\0", "Expecting value"),
+        ("[" * 100_000, "recursion"),
+        (json.dumps(DOCUMENT).replace('"holds"', '"fine"'), "a verdict is 'fine'; expected holds"),
+    ],
+    ids=["cut short", "a list", "another schema", "without results", "zeros", "deep", "a strange verdict"],
+)
+def test_what_is_no_report_is_named_and_red(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str, why: str
+) -> None:
+    good, bad = report(tmp_path, "good"), tmp_path / "bad.json"
+    bad.write_text(text)
+    status, said = merged(capsys, good, bad, tmp_path / "none.json", "-o", tmp_path / "out" / ".." / "fleet.txt")
+    assert status == 2 and "cannot be written" in said, "told before anything is read"
+    status, said = merged(capsys, good, bad, tmp_path / "none.json")
+    assert status == 1
+    assert f"UNREADABLE {bad}: " in said and why in said
+    assert f"UNREADABLE {tmp_path / 'none.json'}: No such file" in said
+    assert "1 hosts" in said.splitlines()[-1] and said.rstrip().endswith("FAILED"), "the others are merged"
+
+
+def test_a_host_whose_run_failed_is_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    report(tmp_path, "good")
+    bad = report(tmp_path, "bad", exit=1)
+    status, said = merged(capsys, tmp_path)
+    assert status == 1 and f"FAILED bad: its run ended with 1 ({bad})" in said
+
+
+def test_nothing_to_merge_is_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert merged(capsys, tmp_path) == (1, "0 hosts, 0 rows: 0 deviate, 0 failed, 0 unreadable: FAILED\n")
+
+
+def test_hosts_that_say_the_same_take_a_few_bytes_each(tmp_path: Path) -> None:
+    """What is kept of a host does not grow with its evidence."""
+    path = report(tmp_path, "one")
+    size = path.stat().st_size
+    document = json.loads(path.read_text())
+    found = fleet.Fleet()
+    found.add("first", "first.json", document)
+    tracemalloc.start()
+    try:
+        for number in range(1000):
+            found.add(f"host-{number}", "host.json", document)
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used / 1000 < min(2000, size / 20), f"{used / 1000:.0f} bytes a host"
