@@ -2,6 +2,7 @@
 
 `pytest-isolation in-vm [ARGUMENT…]`: `pytest --isolation ARGUMENT…` inside such a machine.
 `pytest-isolation diff A.json B.json`: what a later run has weaker, stronger, new or gone.
+`pytest-isolation expect A.json -o known.toml`: the file of --isolation-expect, written or updated.
 `pytest-isolation merge FILE...`: reports of many hosts as one.
 `pytest-isolation report A.json FORMAT:PATH`: a report that is there in another format.
 `pytest-isolation redact A.json`: a report without its owner's paths, addresses and names.
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.report import convert, diff, merge, redact
+from pytest_isolation.suite import expect
 from pytest_isolation.suite.advise import command as advise
 
 COMMANDS = "pytest_isolation.commands"
@@ -42,7 +44,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def command_modules() -> dict[str, Any]:
     """Name of a command -> its module: ours, and those of other packages."""
-    ours = {"diff": diff, "merge": merge, "report": convert, "redact": redact, "advise": advise}
+    ours = {"diff": diff, "expect": expect, "merge": merge, "report": convert, "redact": redact, "advise": advise}
     return ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
 
 

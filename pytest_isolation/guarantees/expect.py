@@ -4,6 +4,7 @@
     box = "docker"
     guarantee = "net.host-services-by-gateway"
     why = "the bridge's gateway is the host: wanted"         optional, and so are: door = "exec", sibling = "podman"
+    expires = 2027-06-30                                     the last day on which it is accepted; without it: always
 
 The same as JSON, {"violation": [{...}]}, will do, and so will an earlier run's JSON report: its
 violations are the known ones.
@@ -13,15 +14,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.words import nearest
 from pytest_isolation.errors import UsageError
+from pytest_isolation.guarantees.renamed import current
 from pytest_isolation.guarantees.verdicts import Key, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
 
@@ -30,6 +33,8 @@ class Baseline:
     file: str
     known: Mapping[Key, str] = field(default_factory=dict)
     """Key -> why it is accepted, or an empty text."""
+    expired: Mapping[Key, date] = field(default_factory=dict)
+    """Key -> the last day on which it was accepted: it is not known any more."""
 
     def __contains__(self, key: Key) -> bool:
         return key in self.known
@@ -39,7 +44,7 @@ class Baseline:
 
         `known`: every guarantee there is, whatever --isolation-only selects.
         """
-        for _, guarantee, *_ in sorted(self.known, key=str):
+        for _, guarantee, *_ in sorted((*self.known, *self.expired), key=str):
             if guarantee in known:
                 continue
             where = f"--isolation-expect {self.file!r}: {guarantee!r}"
@@ -59,9 +64,27 @@ class Baseline:
             for box, guarantee, door, sibling in sorted(held & set(self.known), key=str)
         )
 
+    def lapsed(self, measured: Iterable[tuple[Key, Verdict]]) -> tuple[str, ...]:
+        """A sentence for each violation of this run whose acceptance is over."""
+        broken = {key for key, verdict in measured if verdict is Verdict.VIOLATED}
+        return tuple(
+            f"{guarantee} in {box}{f' beside {sibling}' if sibling else ''} (door {door}) was accepted until "
+            f"{self.expired[box, guarantee, door, sibling]}: mend it, or accept it anew with `pytest-isolation expect`"
+            for box, guarantee, door, sibling in sorted(broken & set(self.expired), key=str)
+        )
 
-def load(asked: str, base: Path) -> Baseline:
-    """The baseline file `asked`, relative to `base`.  Raises UsageError when it is not one."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One accepted violation."""
+
+    key: Key
+    why: str = ""
+    expires: date | None = None
+
+
+def load(asked: str, base: Path, *, today: date | None = None) -> Baseline:
+    """The baseline file `asked`, relative to `base`, as it is `today`.  Raises UsageError when it is not one."""
     where = f"--isolation-expect {asked!r}"
     path = base / asked
     if "\0" in asked or not path.is_file():
@@ -75,7 +98,24 @@ def load(asked: str, base: Path) -> Baseline:
         raise UsageError(f"{where}: cannot be read: {error}; expected TOML or JSON") from None
     if not isinstance(document, dict):
         raise UsageError(f"{where}: the file holds {type(document).__name__}; expected an object with `violation`")
-    return Baseline(file=asked, known=dict(_entries(document, where)))
+    today = today or datetime.now(UTC).date()
+    entries = tuple(_entries(document, where))
+    return Baseline(
+        file=asked,
+        known={one.key: one.why for one in entries if one.expires is None or today <= one.expires},
+        expired={one.key: one.expires for one in entries if one.expires is not None and today > one.expires},
+    )
+
+
+def entries(path: Path, where: str) -> tuple[Entry, ...]:
+    """What the baseline at `path` accepts or has accepted, by today's ids.  Raises UsageError, OSError."""
+    try:
+        document = _parsed(path)
+    except ValueError as error:
+        raise UsageError(f"{where}: cannot be read: {error}; expected TOML or JSON") from None
+    if not isinstance(document, dict):
+        raise UsageError(f"{where}: the file holds {type(document).__name__}; expected an object with `violation`")
+    return tuple(_entries(document, where))
 
 
 def _parsed(path: Path) -> Any:
@@ -85,7 +125,7 @@ def _parsed(path: Path) -> Any:
     return json.loads(text) if text.lstrip()[:1] in ("{", "[") and path.suffix != ".toml" else tomllib.loads(text)
 
 
-def _entries(document: Mapping[str, Any], where: str) -> Iterable[tuple[Key, str]]:
+def _entries(document: Mapping[str, Any], where: str) -> Iterator[Entry]:
     if isinstance(document.get("results"), list):
         entries = [row for row in document["results"] if isinstance(row, dict) and row.get("verdict") == "violated"]
     elif isinstance(document.get("violation", []), list) and not set(document) - {"violation"}:
@@ -102,4 +142,22 @@ def _entries(document: Mapping[str, Any], where: str) -> Iterable[tuple[Key, str
         sibling = entry.get("sibling")
         if not (sibling is None or (isinstance(sibling, str) and sibling)):
             raise UsageError(f"{where}: {entry['guarantee']} has sibling {sibling!r}; expected the name of a box")
-        yield Key(entry["box"], entry["guarantee"], door, sibling), str(entry.get("why", ""))
+        key = Key(entry["box"], current(entry["guarantee"]), door, sibling)
+        yield Entry(key=key, why=str(entry.get("why", "")), expires=_day(entry, where))
+
+
+def _day(entry: Mapping[str, Any], where: str) -> date | None:
+    """`expires`: a date of TOML's, or a text of JSON's."""
+    given = entry.get("expires")
+    if given is None:
+        return None
+    if isinstance(given, datetime):
+        return given.date()
+    if isinstance(given, date):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"{where}: {entry['guarantee']} has expires {given!r}; expected a day, as in 2027-06-30"
+        ) from None

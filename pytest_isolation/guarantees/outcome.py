@@ -67,7 +67,8 @@ def judge(
             why = baseline.known[key]
             note = f"known, in {baseline.file}" + (f": {why}" if why else "")
             return Judgement(outcome=Outcome.PASSED, required_by=required_by, note=note, known=True)
-        note = f"new: not in {baseline.file}"
+        until = baseline.expired.get(key)
+        note = f"new: not in {baseline.file}" if until is None else f"accepted until {until} in {baseline.file}"
         return Judgement(outcome=Outcome.FAILED, required_by=required_by or "expect", note=note)
     if required_by is None:
         return Judgement(outcome=Outcome.XFAILED, note=unrequired)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.guarantees.renamed import current
 from pytest_isolation.guarantees.severity import Severity
 from pytest_isolation.guarantees.verdicts import Key, Verdict
+from pytest_isolation.report import costs
 from pytest_isolation.report.lines import Paint, cut, painted, plain, wrapped
 from pytest_isolation.report.markdown import table
 from pytest_isolation.report.proof import in_short
 from pytest_isolation.report.why import lines as reasons
 
 if TYPE_CHECKING:
-    from pytest_isolation.report.run import BoxRow, GuaranteeRow, ResultRow, Run
+    from pytest_isolation.report.run import BoxRow, Cost, GuaranteeRow, ResultRow, Run
 
 DECIDED = (Verdict.HOLDS, Verdict.VIOLATED)
 CLASSES = {
@@ -63,9 +65,21 @@ class Comparison:
     """Boxes of the earlier run that the later one has not."""
     later: Run | None = None
     earlier: Run | None = None
+    costs: tuple[str, ...] = ()
+    """Figures that are clearly others: no spread explains them.  They pass or fail nothing."""
+    pairs: Mapping[str, str] = field(default_factory=dict)
+    """Box of the earlier run -> its name in the later one, where that is another."""
 
     def of(self, kind: str) -> tuple[Change, ...]:
         return tuple(one for one in self.changes if one.kind == kind)
+
+    @property
+    def earlier_by_name(self) -> Run:
+        """The earlier run with its boxes called as in the later one."""
+        assert self.earlier is not None
+        rows = (replace(row, box=box, sibling=sibling) for row in self.earlier.results
+                for box, _, _, sibling in [_renamed(row, self.pairs)])  # fmt: skip
+        return replace(self.earlier, results=tuple(rows))
 
     @property
     def lost(self) -> bool:
@@ -80,11 +94,16 @@ class Comparison:
         return f"{said}: {counts}; {self.same} the same"
 
 
-def compare(before: Run, after: Run, names: Mapping[str, str] | None = None) -> Comparison:
+def compare(
+    before: Run, after: Run, names: Mapping[str, str] | None = None, renamed: Mapping[str, str] | None = None
+) -> Comparison:
     """`names`: box of `before` -> its name in `after`, where that is another.
 
-    Boxes are paired by name; where each run has a single one, those two.
+    Boxes are paired by name; where each run has a single one, those two.  Guarantees are paired by what they are called
+    today; `renamed`: an earlier id -> today's, instead of the committed table.
     """
+    before, old_ids = _today(before, renamed)
+    after, new_ids = _today(after, renamed)
     pairs = paired(before, after, names or {})
     ours = {_renamed(row, pairs): row for row in before.results}
     theirs = {row.key: row for row in after.results}
@@ -109,8 +128,69 @@ def compare(before: Run, after: Run, names: Mapping[str, str] | None = None) -> 
     unpaired = [f"{name} was measured before, and is not now" for name in missing]
     unpaired += [f"{name} was not measured before" for name in added]
     return Comparison(
-        tuple(changes), same, tuple(_differs(before, after, pairs)), tuple(unpaired), tuple(missing), after, before
+        tuple(changes),
+        same,
+        (*_differs(before, after, pairs), *_renames(old_ids, new_ids)),
+        tuple(unpaired),
+        tuple(missing),
+        after,
+        before,
+        tuple(_costs(before, after, pairs)),
+        pairs,
     )
+
+
+WORST_FIRST = (Verdict.VIOLATED, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.UNSUPPORTED, Verdict.HOLDS)
+"""Of several rows that were merged into one."""
+
+
+def _today(run: Run, renamed: Mapping[str, str] | None) -> tuple[Run, Mapping[str, str]]:
+    """`run` with today's ids, and those that it had instead of them; of rows that were merged the worst."""
+    had = {row.id: id for row in run.guarantees if (id := current(row.id, renamed)) != row.id}
+    had |= {row.guarantee: id for row in run.results if (id := current(row.guarantee, renamed)) != row.guarantee}
+    if not had:
+        return run, had
+    rows: dict[Key, ResultRow] = {}
+    for row in run.results:
+        one = replace(row, guarantee=had.get(row.guarantee, row.guarantee))
+        other = rows.get(one.key)
+        if other is None or WORST_FIRST.index(one.verdict) < WORST_FIRST.index(other.verdict):
+            rows[one.key] = one
+    named = {id: replace(row, id=id) for row in run.guarantees for id in [had.get(row.id, row.id)]}
+    return replace(run, results=tuple(rows.values()), guarantees=tuple(named.values())), had
+
+
+def _renames(*had: Mapping[str, str]) -> Iterator[str]:
+    """ "pid.a, pid.b: called pid.c today"."""
+    together: dict[str, list[str]] = {}
+    for old, new in {key: value for one in had for key, value in one.items()}.items():
+        together.setdefault(new, []).append(old)
+    for new, names in together.items():
+        yield f"{', '.join(names)}: called {new} today"
+
+
+def _costs(before: Run, after: Run, pairs: Mapping[str, str]) -> Iterator[str]:
+    """ "docker: start to first call, ms: 557 -> 210 (x0.377)"."""
+    theirs = {box.name: box for box in after.boxes}
+    for box in before.boxes:
+        other = theirs.get(pairs.get(box.name, box.name))
+        for key, title in costs.KEYS.items() if other is not None else ():
+            old, new = box.costs.get(key), other.costs.get(key)  # type: ignore[union-attr]  # not None: the line above
+            if old is not None and new is not None and old.median and _apart(old, new):
+                factor = f"x{new.median / old.median:.3g}"
+                yield f"{other.name}: {title}: {old.median:.4g} -> {new.median:.4g} ({factor})"  # type: ignore[union-attr]
+
+
+APART = 1.25
+"""A figure that is another by less than this is the same: a quiet machine's differ so from run to run."""
+
+
+def _apart(old: Cost, new: Cost) -> bool:
+    """By APART and more, and no value of one is among those of the other, as far as they are told."""
+    low, high = sorted((old, new), key=lambda one: one.median)
+    if high.median < APART * low.median:
+        return False
+    return low.high is None or high.low is None or low.high < high.low
 
 
 def paired(before: Run, after: Run, names: Mapping[str, str]) -> dict[str, str]:
@@ -216,6 +296,9 @@ def text(found: Comparison, *, width: int = 100, color: bool = False) -> str:
     lines = [paint(found.headline, "red" if found.of("weaker") or found.lost else "green")]
     for one in (*found.differs, *found.unpaired):
         lines += wrapped(f"  {one}", width, "    ")
+    if found.costs:
+        lines += ["", paint("costs that are others; none of them passes or fails", "bold")]
+        lines += [line for one in found.costs for line in wrapped(f"  {one}", width, "    ")]
     for kind, meaning in CLASSES.items():
         changes = found.of(kind)
         if not changes:
@@ -252,6 +335,8 @@ def markdown(found: Comparison) -> str:
     for kind, meaning in CLASSES.items():
         if changes := found.of(kind):
             parts += [f"## {kind.capitalize()}: {meaning}", table(_HEAD, (_cells(found, one) for one in changes))]
+    if found.costs:
+        parts += ["## Costs that are others", "\n".join(f"- {_line(one)}" for one in found.costs)]
     return "\n\n".join(parts) + "\n"
 
 

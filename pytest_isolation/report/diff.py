@@ -16,7 +16,7 @@ HELP = "compare two JSON reports; exits with 1 when something got weaker, or is 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("before", metavar="A.json", help="a JSON report, of --isolation-report json:A.json")
     parser.add_argument("after", metavar="B.json", help="the later one")
-    parser.add_argument("--format", choices=("text", "md"), default="text", help="default: text")
+    parser.add_argument("--format", choices=("text", "md", "sarif"), default="text", help="default: text")
     parser.add_argument(
         "--pair",
         action="append",
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """0; 1 when something is weaker or lost; 2, with one sentence, when a report cannot be compared."""
     from pytest_isolation.errors import UsageError
-    from pytest_isolation.report import compare, read
+    from pytest_isolation.report import compare, read, sarif
 
     try:
         names = dict(_pair(text) for text in given.pair)
@@ -43,6 +43,8 @@ def run(given: argparse.Namespace) -> int:
         return 2
     if given.format == "md":
         print(compare.markdown(found), end="")
+    elif given.format == "sarif":
+        print(sarif.compared(found), end="")
     else:
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         print(compare.text(found, width=width, color=sys.stdout.isatty()), end="")

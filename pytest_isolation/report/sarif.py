@@ -7,12 +7,14 @@ problem, and the invocation says that the run was not successful.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.guarantees.severity import MEANINGS, Severity
 from pytest_isolation.report.findings import Finding, findings
 
 if TYPE_CHECKING:
+    from pytest_isolation.report.compare import Comparison
     from pytest_isolation.report.run import GuaranteeRow, Run
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -33,7 +35,28 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
     return json.dumps(document(run), indent=1, ensure_ascii=False) + "\n"
 
 
-def document(run: Run) -> dict[str, Any]:
+def compared(found: Comparison) -> str:
+    """The later run, each result with its `baselineState` beside the earlier one; what is no more is `absent`."""
+    assert found.later is not None and found.earlier is not None  # they are of every comparison that compare() makes
+    return json.dumps(document(found.later, found), indent=1, ensure_ascii=False) + "\n"
+
+
+def document(run: Run, against: Comparison | None = None) -> dict[str, Any]:
+    earlier = findings(against.earlier_by_name) if against is not None and against.earlier is not None else ()
+    before = {one.fingerprint: one for one in earlier}
+    now = {one.fingerprint for one in findings(run)}
+    absent = [one for one in earlier if one.fingerprint not in now]
+    known = {row.id for row in run.guarantees}
+    gone = {one.guarantee.id: one.guarantee for one in absent if one.guarantee.id not in known}
+    run = replace(run, guarantees=(*run.guarantees, *gone.values()))
+    baseline = any(word.startswith("--isolation-expect") for word in run.run.argv)
+
+    def state(one: Finding) -> str | None:
+        if against is not None:
+            then = before.get(one.fingerprint)
+            return "new" if then is None else "unchanged" if then.row.verdict is one.row.verdict else "updated"
+        return ("unchanged" if one.row.known else "new") if baseline and one.decided else None
+
     numbers = {row.id: number for number, row in enumerate(run.guarantees)}
     return {
         "$schema": SCHEMA,
@@ -58,7 +81,10 @@ def document(run: Run) -> dict[str, Any]:
                         ],
                     }
                 ],
-                "results": [_result(one, numbers[one.guarantee.id]) for one in findings(run)],
+                "results": [
+                    *(_result(one, numbers[one.guarantee.id], state(one)) for one in findings(run)),
+                    *(_result(one, numbers[one.guarantee.id], "absent") for one in absent),
+                ],
                 "columnKind": "unicodeCodePoints",
             }
         ],
@@ -89,7 +115,7 @@ def _rule(row: GuaranteeRow) -> dict[str, Any]:
     }
 
 
-def _result(one: Finding, rule: int) -> dict[str, Any]:
+def _result(one: Finding, rule: int, state: str | None) -> dict[str, Any]:
     found: dict[str, Any] = {
         "ruleId": one.guarantee.id,
         "ruleIndex": rule,
@@ -106,6 +132,8 @@ def _result(one: Finding, rule: int) -> dict[str, Any]:
         "partialFingerprints": {FINGERPRINT: one.fingerprint},
         "properties": {"verdict": one.row.verdict, "claim": one.row.claim, "control": one.row.control},
     }
+    if state is not None:
+        found["baselineState"] = state
     if one.row.known:
         found["suppressions"] = [{"kind": "external", "status": "accepted", "justification": one.row.note or "known"}]
     return found

@@ -86,7 +86,8 @@ class Judge:
         return replace(said, known=said.known and not one.spec.attached)
 
     def notes(self, rows: Iterable[ResultRow]) -> list[str]:
-        """Known violations that have vanished."""
+        """Known violations that have vanished, and those whose acceptance is over."""
         if self._asked.expect is None:
             return []
-        return list(self._asked.expect.vanished((row.key, row.verdict) for row in rows))
+        measured = [(row.key, row.verdict) for row in rows]
+        return [*self._asked.expect.vanished(measured), *self._asked.expect.lapsed(measured)]

@@ -10,8 +10,9 @@ import pytest
 
 from pytest_isolation import cli
 from pytest_isolation.guarantees.verdicts import Outcome, Verdict
-from pytest_isolation.report import compare
-from pytest_isolation.report.run import ResultRow, Run
+from pytest_isolation.report import compare, sarif
+from pytest_isolation.report.run import Cost, ResultRow, Run
+from tests.unit.test_formats import VALIDATOR
 
 RUN = Run.from_json(json.loads((Path(__file__).parents[1] / "data" / "run.json").read_text()))
 HELD = next(row for row in RUN.results if row.box == "docker" and row.verdict is Verdict.HOLDS)
@@ -118,6 +119,90 @@ def test_no_line_is_wider_than_the_terminal() -> None:
             compare.compare(made(*(of(Verdict.HOLDS, one.id) for one in RUN.guarantees)), rows), width=width
         )
         assert max(map(len, said.splitlines())) <= width
+
+
+# -- ids that were renamed, and costs ------------------------------------------------------------
+
+EARLIER = {"pid.one": BROKEN.guarantee, "pid.other": BROKEN.guarantee}
+
+
+def earlier(verdict: Verdict, id: str) -> list[ResultRow]:
+    return [replace(one, guarantee=id) for one in of(verdict)]
+
+
+def test_a_renamed_guarantee_is_the_same_one() -> None:
+    before = replace(
+        made(earlier(Verdict.HOLDS, "pid.one")), guarantees=(*RUN.guarantees, replace(RUN.guarantees[0], id="pid.one"))
+    )
+    found = compare.compare(before, made(of(Verdict.VIOLATED)), renamed=EARLIER)
+    assert [one.kind for one in found.changes] == ["weaker"]
+    assert f"pid.one: called {BROKEN.guarantee} today" in found.differs
+    assert [one.kind for one in compare.compare(before, made(of(Verdict.VIOLATED)), renamed={}).changes] == [
+        "new",
+        "gone",
+    ]
+
+
+def test_of_merged_guarantees_the_worst_counts() -> None:
+    before = made(earlier(Verdict.HOLDS, "pid.one"), earlier(Verdict.VIOLATED, "pid.other"))
+    assert [one.kind for one in compare.compare(before, made(of(Verdict.HOLDS)), renamed=EARLIER).changes] == [
+        "stronger"
+    ]
+    assert compare.compare(before, made(of(Verdict.VIOLATED)), renamed=EARLIER).same == 1
+
+
+def costing(low: float, median: float, high: float) -> Run:
+    cost = Cost(median=median, n=7, low=low, high=high)
+    boxes = tuple(replace(box, costs={"start_ms": cost}) if box.name == "docker" else box for box in RUN.boxes)
+    return replace(made(of(Verdict.HOLDS)), boxes=boxes)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ((90, 100, 110), (190, 200, 210), ("docker: start to first call, ms: 100 -> 200 (x2)",)),
+        ((190, 200, 210), (90, 100, 110), ("docker: start to first call, ms: 200 -> 100 (x0.5)",)),
+        ((90, 100, 110), (105, 200, 210), ()),
+        ((99, 100, 101), (115, 120, 125), ()),
+    ],
+    ids=["dearer", "cheaper", "the spreads meet", "by less than a quarter"],
+)
+def test_costs_that_are_others(
+    before: tuple[float, float, float], after: tuple[float, float, float], said: tuple[str, ...]
+) -> None:
+    found = compare.compare(costing(*before), costing(*after))
+    assert found.costs == said and found.headline.startswith("not weaker")
+    for text in (compare.text(found), compare.markdown(found)):
+        assert all(one in text for one in said) and ("osts that are others" in text) == bool(said)
+
+
+def test_sarif_says_what_is_new_what_was_there_and_what_is_no_more() -> None:
+    before = made(of(Verdict.VIOLATED), of(Verdict.VIOLATED, HELD.guarantee, box="host"))
+    after = made(of(Verdict.VIOLATED), of(Verdict.VIOLATED, HELD.guarantee))
+    document = json.loads(sarif.compared(compare.compare(before, after)))
+    VALIDATOR.validate(document)
+    results = document["runs"][0]["results"]
+    states = {
+        (one["ruleId"], one["locations"][0]["logicalLocations"][0]["name"]): one["baselineState"] for one in results
+    }
+    assert states == {
+        (BROKEN.guarantee, "docker"): "unchanged",
+        (HELD.guarantee, "docker"): "new",
+        (HELD.guarantee, "host"): "absent",
+    }
+    # A box with another name in each report is one box.
+    weak = made(of(Verdict.VIOLATED, box="weak"))
+    (one,) = json.loads(sarif.compared(compare.compare(made(of(Verdict.VIOLATED)), weak)))["runs"][0]["results"]
+    assert one["baselineState"] == "unchanged"
+
+
+def test_sarif_of_a_run_with_a_baseline() -> None:
+    known = [replace(one, known=True) for one in of(Verdict.VIOLATED)]
+    run = made(known, of(Verdict.VIOLATED, HELD.guarantee))
+    asked = replace(run, run=replace(run.run, argv=("--isolation", "--isolation-expect=known.toml")))
+    states = [one.get("baselineState") for one in sarif.document(asked)["runs"][0]["results"]]
+    assert sorted(map(str, states)) == ["new", "unchanged"]
+    assert not any("baselineState" in one for one in sarif.document(run)["runs"][0]["results"])
 
 
 # -- the command -------------------------------------------------------------------------------
