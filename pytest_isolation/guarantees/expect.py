@@ -68,9 +68,9 @@ class Baseline:
         """A sentence for each violation of this run whose acceptance is over."""
         broken = {key for key, verdict in measured if verdict is Verdict.VIOLATED}
         return tuple(
-            f"{guarantee} in {box}{f' beside {sibling}' if sibling else ''} (door {door}) was accepted until "
-            f"{self.expired[box, guarantee, door, sibling]}: mend it, or accept it anew with `pytest-isolation expect`"
-            for box, guarantee, door, sibling in sorted(broken & set(self.expired), key=str)
+            f"{key.guarantee} in {key.box}{f' beside {key.sibling}' if key.sibling else ''} (door {key.door}) was accepted "
+            f"until {self.expired[key]}: mend it, or accept it anew with `pytest-isolation expect`"
+            for key in sorted(broken & set(self.expired), key=str)
         )
 
 

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import UsageError
-from pytest_isolation.guarantees.expect import Entry, Key, entries
+from pytest_isolation.guarantees.expect import Entry, entries
 from pytest_isolation.guarantees.renamed import current
-from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.guarantees.verdicts import Key, Verdict
 
 if TYPE_CHECKING:
     from pytest_isolation.report.run import Run
@@ -66,7 +66,7 @@ def update(
     boxes, only = tuple(boxes), tuple(only)
     verdicts: dict[Key, set[Verdict]] = {}
     for row in run.results:
-        verdicts.setdefault((row.box, current(row.guarantee), row.door, row.sibling), set()).add(row.verdict)
+        verdicts.setdefault(Key(row.box, current(row.guarantee), row.door, row.sibling), set()).add(row.verdict)
     known = {one.key: one for one in before}
 
     def wanted(key: Key) -> bool:
