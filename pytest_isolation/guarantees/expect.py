@@ -68,8 +68,8 @@ class Baseline:
         """A sentence for each violation of this run whose acceptance is over."""
         broken = {key for key, verdict in measured if verdict is Verdict.VIOLATED}
         return tuple(
-            f"{key.guarantee} in {key.box}{f' beside {key.sibling}' if key.sibling else ''} (door {key.door}) was accepted "
-            f"until {self.expired[key]}: mend it, or accept it anew with `pytest-isolation expect`"
+            f"{key.guarantee} in {key.box}{f' beside {key.sibling}' if key.sibling else ''} (door {key.door}) was "
+            f"accepted until {self.expired[key]}: mend it, or accept it anew with `pytest-isolation expect`"
             for key in sorted(broken & set(self.expired), key=str)
         )
 

@@ -69,6 +69,7 @@ class Sampler:
     def __init__(self, loop: Loop, round_trip: float, step: float) -> None:
         """`round_trip`: seconds of an empty program; `step`: of one step of the agent's loop.  Raises BoxError."""
         self._loop, self._round_trip, self._step = loop, round_trip, step
+        self._base = float("inf")
         loop.check()
         rounds = 2
         # The least of three: a busy moment would have it take too few rounds, and a round trip for the operation.
@@ -82,8 +83,9 @@ class Sampler:
         """Seconds of one operation."""
         loop, rounds = self._loop, self._rounds
         took = loop.seconds(rounds) - self._round_trip
-        if loop.base is not None:
-            took -= loop.seconds(rounds, loop.base) - self._round_trip
+        if loop.base is not None:  # the least so far: a busy moment of it would make the operation cheaper than it is
+            self._base = min(self._base, loop.seconds(rounds, loop.base) - self._round_trip)
+            took -= self._base
         return max(0.0, took / rounds - loop.steps * self._step) / loop.operations
 
 
@@ -195,9 +197,8 @@ def _fork_exec(box: Box, undo: ExitStack) -> Loop:
     agent = str(box.parts.facts.get("agent", "/agent")) if box.parts.root != Path("/") else os.fspath(agent_binary())
     fd = must(worker.openat(AT_FDCWD, agent, os.O_RDONLY), f"the program {agent}").value
     must(worker.dup3(fd, SPARE), "its descriptor")
-    null = must(worker.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
-    for number in range(3):
-        must(worker.dup3(null, number), "the program's descriptors")
+    for number, one in enumerate(_nothing(worker)):
+        must(worker.dup3(one, number), "the program's descriptors")
     _try_once(worker)
 
     def body(program: Program) -> None:
@@ -212,6 +213,20 @@ def _fork_exec(box: Box, undo: ExitStack) -> Loop:
         must(made, "a process")
 
     return Loop(worker, body, 1, 3, check=check)
+
+
+def _nothing(proc: Proc) -> tuple[int, int, int]:
+    """Descriptors for 0, 1 and 2 that have no input and take no output.
+
+    Without a /dev/null, of two pipes: one that nobody writes to any more, and one that nobody reads.
+    """
+    null = proc.openat(AT_FDCWD, "/dev/null", os.O_RDWR)
+    if null.ok:
+        return null.value, null.value, null.value
+    ends = [struct.unpack("<2i", must(proc.pipe2(), "a pipe").data) for _ in range(2)]
+    for one in (ends[0][1], ends[1][0]):
+        proc.close(one)
+    return ends[0][0], ends[1][1], ends[1][1]
 
 
 def _try_once(worker: Proc) -> None:
