@@ -57,6 +57,8 @@ def guarantee_row(promise: Guarantee) -> GuaranteeRow:
 def box_row(chosen: Chosen, starts: list[float], notes: list[str], measured: Measured | None = None) -> BoxRow:
     """`starts`: milliseconds of those of the run's rows; `measured`: under --isolation-costs, which has its own."""
     costs = {"start_ms": Cost(median=round(statistics.median(starts), 1), n=len(starts))} if starts else {}
+    if measured is not None:
+        costs |= measured.costs
     facts = {key: value for key, value in chosen.facts.items() if key not in ("version", "given")}
     return BoxRow(
         name=chosen.spec.name,
@@ -67,10 +69,10 @@ def box_row(chosen: Chosen, starts: list[float], notes: list[str], measured: Mea
         reason=chosen.reason,
         remedy=chosen.remedy,
         cause=chosen.cause,
-        costs=costs | (measured.costs if measured is not None else {}),
+        costs=costs,
         notes=tuple(notes),
         given=_given(chosen.facts.get("given")),
-        lacking=measured.lacking if measured is not None else {},
+        lacking={key: why for key, why in measured.lacking.items() if key not in costs} if measured is not None else {},
         growth=tuple(measured.growth) if measured is not None else (),
     )
 
