@@ -36,6 +36,7 @@ class Shared:
     many: Callable[[Proc, ExitStack], Reply]
     """Takes more of it than `room`, by a process of the machine."""
     source: str
+    spares_root: bool = False
 
 
 def _child(proc: Proc, undo: ExitStack) -> Reply:
@@ -98,12 +99,12 @@ def _locked(size: int) -> Callable[[Proc, ExitStack], Reply]:
 
 
 SHARED = (
-    Shared("processes", "processes", 6, 4, _child, _children, "man:getrlimit(2), RLIMIT_NPROC"),
+    Shared("processes", "processes", 6, 4, _child, _children, "man:getrlimit(2), RLIMIT_NPROC", True),
     Shared("pending-signals", "queued signals", 11, 8, _queued(1), _queued(48), "man:getrlimit(2), RLIMIT_SIGPENDING"),
     Shared("message-queues", "message queues", 12, 150_000, _queues(1), _queues(4), "man:mq_overview(7)"),
     Shared(
         "locked-memory", "locked memory", 8, MIB // 2, _locked(MIB // 8), _locked(2 * MIB),
-        "man:getrlimit(2), RLIMIT_MEMLOCK",
+        "man:getrlimit(2), RLIMIT_MEMLOCK", True,
     ),
 )  # fmt: skip
 """Of the limits those that a user's processes share, with a call that meets each."""
