@@ -30,7 +30,8 @@ def test_each_has_a_count_of_its_own(box: Box, promise: Guarantee, entry: Shared
             user = proc._call("getuid").value
             if user == 0 and entry.spares_root:
                 promise.prepared(changed, "another user than root, whom that limit spares")
-        promise.prepared(proc.prlimit64(0, entry.limit, (entry.room, entry.room)), "a limit")
+        room = entry.given(proc)
+        promise.prepared(proc.prlimit64(0, entry.limit, (room, room)), "a limit")
         # With the limit, and before anybody else has taken something, there is room.
         promise.prepared(entry.few(proc, undo), f"{entry.what} below that limit")
         one = undo.enter_context(box.outside.process())
@@ -39,4 +40,4 @@ def test_each_has_a_count_of_its_own(box: Box, promise: Guarantee, entry: Shared
         if not (taken := entry.many(one.proc, undo)).ok:
             promise.undecided(f"the machine gives its own user no more {entry.what} ({taken.name})")
         reply = entry.few(proc, undo)
-        promise.require(reply.ok, reply, user=user, room=entry.room)
+        promise.require(reply.ok, reply, user=user, room=room)

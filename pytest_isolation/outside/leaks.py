@@ -246,7 +246,7 @@ class Count:
 def answered(
     box: Box, proc: Proc, count: Count, amount: int, counts: Sequence[Count]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """(file or call -> how far a number of the box's went up with `amount` taken, and down; the same of the machine's).
+    """(file or call -> how far a number of the box's, the same as its machine's, moved with `amount`; its machine's).
 
     Which files and calls of the machine answer is asked for all `counts` at once: it is a look at everything.
     """
@@ -258,7 +258,15 @@ def answered(
         inside.append(shown(proc, names))
     host.append(shown(box.outside.proc, names))
     inside.append(shown(proc, names))
-    return _answering(inside, amount, count), _answering(host, amount, count)
+    there, here = _answering(host, amount, count), _answering(inside, amount, count)
+    same = {at: up for at, up in here.items() if at in there and _alike(inside, host, at, abs(up) * count.within)}
+    return {name: up for (name, _), up in same.items()}, {name: up for (name, _), up in there.items()}
+
+
+def _alike(inside: Sequence[Shown], host: Sequence[Shown], at: tuple[str, Place], apart: float) -> bool:
+    """Whether a number of the box's is its machine's: one that only moves as far, as one of many may, is another."""
+    name, place = at
+    return all(abs(one[name][place] - other[name][place]) <= apart for one, other in zip(inside, host, strict=True))
 
 
 def _all_answering(box: Box, counts: Sequence[Count]) -> dict[str, set[str]]:
@@ -273,20 +281,20 @@ def _all_answering(box: Box, counts: Sequence[Count]) -> dict[str, set[str]]:
             looks.append(shown(host, names))
         looks.append(shown(host, names))
         for count in counts:
-            found.answering[count.slug] |= set(_answering(looks, count.most, count))
+            found.answering[count.slug] |= {name for name, _ in _answering(looks, count.most, count)}
     return found.answering
 
 
-def _answering(looks: Sequence[Shown], amount: int, count: Count) -> dict[str, int]:
+def _answering(looks: Sequence[Shown], amount: int, count: Count) -> dict[tuple[str, Place], int]:
     before, then, after = looks
-    found: dict[str, int] = {}
+    found: dict[tuple[str, Place], int] = {}
     for name, there in then.items():
         for place, now in there.items():
             first, last = before.get(name, {}).get(place), after.get(name, {}).get(place)
             if first is None or last is None:
                 continue
             if any(_near(now - first, now - last, amount * unit, count.within) for unit in count.units):
-                found[name] = now - first
+                found[name, place] = now - first
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.memory import In
+from pytest_isolation.agent.shortcuts import read
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
@@ -30,13 +32,20 @@ class Shared:
     limit: int
     """Its number, getrlimit(2)."""
     room: int
-    """The limit that a process in the box gets: enough for `few`, and too little beside `many`."""
+    """The limit that a process in the box gets, beside what is in use: for `few` enough, with `many` too little."""
     few: Callable[[Proc, ExitStack], Reply]
     """Takes a little of it, and returns the reply of the call that the limit decides."""
     many: Callable[[Proc, ExitStack], Reply]
     """Takes more of it than `room`, by a process of the machine."""
     source: str
     spares_root: bool = False
+    in_use: bool = False
+    """/proc/PID/status tells how much its user has: root has others."""
+
+    def given(self, proc: Proc) -> int:
+        """The limit for `proc`: `room`, beside what its user has already where that is told."""
+        told = re.search(rb"^SigQ:\s*(\d+)/", read(proc, "/proc/self/status").data, re.M) if self.in_use else None
+        return self.room + (int(told[1]) if told else 0)
 
 
 def _child(proc: Proc, undo: ExitStack) -> Reply:
@@ -100,7 +109,7 @@ def _locked(size: int) -> Callable[[Proc, ExitStack], Reply]:
 
 SHARED = (
     Shared("processes", "processes", 6, 4, _child, _children, "man:getrlimit(2), RLIMIT_NPROC", True),
-    Shared("pending-signals", "queued signals", 11, 8, _queued(1), _queued(48), "man:getrlimit(2), RLIMIT_SIGPENDING"),
+    Shared("pending-signals", "queued signals", 11, 8, _queued(1), _queued(48), "man:getrlimit(2), RLIMIT_SIGPENDING", in_use=True),
     Shared("message-queues", "message queues", 12, 150_000, _queues(1), _queues(4), "man:mq_overview(7)"),
     Shared(
         "locked-memory", "locked memory", 8, MIB // 2, _locked(MIB // 8), _locked(2 * MIB),
