@@ -109,7 +109,10 @@ def _locked(size: int) -> Callable[[Proc, ExitStack], Reply]:
 
 SHARED = (
     Shared("processes", "processes", 6, 4, _child, _children, "man:getrlimit(2), RLIMIT_NPROC", True),
-    Shared("pending-signals", "queued signals", 11, 8, _queued(1), _queued(48), "man:getrlimit(2), RLIMIT_SIGPENDING", in_use=True),
+    Shared(
+        "pending-signals", "queued signals", 11, 8, _queued(1), _queued(48), "man:getrlimit(2), RLIMIT_SIGPENDING",
+        in_use=True,
+    ),
     Shared("message-queues", "message queues", 12, 150_000, _queues(1), _queues(4), "man:mq_overview(7)"),
     Shared(
         "locked-memory", "locked memory", 8, MIB // 2, _locked(MIB // 8), _locked(2 * MIB),
