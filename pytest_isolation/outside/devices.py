@@ -47,7 +47,7 @@ def disk_with(box: Box, secret: bytes) -> Iterator[int]:
             raise Unsupported(
                 f"no loop device to witness with: {control}", "modprobe loop", cause=unless_root(NOT_ROOT)
             )
-        yield _attached(proc, must(control).value, memory.value)
+        yield attached(proc, must(control).value, memory.value)
 
 
 @contextmanager
@@ -72,7 +72,8 @@ def must(reply: Reply) -> Reply:
     return reply
 
 
-def _attached(proc: Proc, control: int, memory: int) -> int:
+def attached(proc: Proc, control: int, memory: int) -> int:
+    """The number of a loop device over the file `memory` of `proc`; it goes with its last descriptor."""
     # struct loop_config, linux/loop.h: the descriptor, a block size, struct loop_info64 (its flags at 52), reserved.
     config = struct.pack("<II52xI172x64x", memory, 0, LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR)
     for _ in range(TRIES):
