@@ -54,6 +54,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "dest": "isolation_examples", "metavar": "N",
         "help": "examples for each check (default: by its kind: 100 per call, 10 per time window, 5 per fresh box)",
     }),
+    ("--isolation-since", {
+        "dest": "isolation_since", "metavar": "REPORT",
+        "help": "measure what has changed since that JSON report, and carry its other rows over, marked as such",
+    }),
     ("--isolation-jobs", {
         "dest": "isolation_jobs", "metavar": "N",
         "help": "measure in N processes at a time (default: two for each processor); 1 is serial",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.guarantees.expect import Baseline
     from pytest_isolation.guarantees.profiles import Profile
+    from pytest_isolation.report.run import Run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,8 @@ class RunConfig:
     expect: Baseline | None = None
     examples: int | None = None
     """None: by the kind of each guarantee."""
+    since: Run | None = None
+    """An earlier run: what it measured, and nothing of which has changed, is not measured again."""
     jobs: int | None = None
     """Processes that measure; None: twice as many as there are processors."""
     prove: bool = False
@@ -100,6 +103,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         profile=_profile(options.get("isolation_profile"), options.get("isolation_ask"), base),
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
+        since=_since(options.get("isolation_since"), base),
         jobs=_jobs(options.get("isolation_jobs")),
         prove=bool(options.get("isolation_prove")),
         costs=_costs(options.get("isolation_costs"), options.get("isolation_costs_boxes")),
@@ -121,6 +125,7 @@ MEASURING = {
     "isolation_ask": "--isolation-ask",
     "isolation_expect": "--isolation-expect",
     "isolation_examples": "--isolation-examples",
+    "isolation_since": "--isolation-since",
     "isolation_jobs": "--isolation-jobs",
     "isolation_prove": "--isolation-prove",
     "isolation_costs": "--isolation-costs",
@@ -261,6 +266,17 @@ def _expect(given: str | None, base: Path) -> Baseline | None:
     from pytest_isolation.guarantees import expect
 
     return expect.load(given, base)
+
+
+def _since(given: str | None, base: Path) -> Run | None:
+    if given is None:
+        return None
+    from pytest_isolation.report.read import report
+
+    try:
+        return report(base / given)
+    except UsageError as error:
+        raise UsageError(f"--isolation-since {given!r}: {error}") from None
 
 
 def _jobs(given: str | None) -> int | None:

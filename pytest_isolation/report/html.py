@@ -127,6 +127,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
             ("Vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run)),
             ("Could not be asked", summary.unsupported(run)),
             ("Hold unproven: no box on this machine could be the control", summary.unproven(run)),
+            ("Carried over: measured by an earlier run", summary.carried(run)),
         ],
         costs=costs.table(run),
         costs_said=(*costs.legend(run), *costs.notes(run), *costs.whys(run)),
@@ -234,6 +235,8 @@ def _facts(run: Run, row: ResultRow) -> tuple[tuple[str, str], ...]:
     said.append(("claim", claim + (f"; required by {row.required_by}" if row.required_by else "")))
     if row.remark:
         said.append(("seen", row.remark))
+    if row.carried:
+        said.append(("carried over", f"measured by the run of {row.carried}"))
     return tuple(said)
 
 

@@ -42,6 +42,7 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         *_accepted(run),
         *_groups("Unsupported", summary.unsupported(run)),
         *_groups("Unproven: no box on this machine could be the control", summary.unproven(run)),
+        *_groups("Carried over: measured by an earlier run", summary.carried(run)),
         *_matrix(run, "Guarantees", matrix(run)),
         *_support(run),
         *_sections(run),

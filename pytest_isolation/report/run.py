@@ -153,6 +153,8 @@ class BoxRow(Row):
 class GuaranteeRow(Row):
     """One guarantee that was asked for."""
 
+    SPARSE = frozenset({"check"})
+
     id: str
     domain: str
     claim: str
@@ -164,6 +166,8 @@ class GuaranteeRow(Row):
     """What a box that breaks it does: "signals processes of the host"."""
     family: str | None = None
     """The pattern of the ids of its family, `cap.*-dropped`: guarantees that one check decides over a table."""
+    check: str = ""
+    """Of what decides it, its check's source among it: equal where nothing of that has changed (--isolation-since)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,6 +194,8 @@ class Evidence(Row):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRow(Row):
     """One check on one box.  The key is box + guarantee + door + sibling."""
+
+    SPARSE = frozenset({"carried"})
 
     box: str
     guarantee: str
@@ -232,6 +238,8 @@ class ResultRow(Row):
     """A violation the baseline (--isolation-expect) lists."""
     proofs: Mapping[str, Control] = field(default_factory=dict)
     """Under --isolation-prove: what the control did on each box that can open the hole."""
+    carried: str | None = None
+    """Of a row that --isolation-since took from an earlier report: `started` of the run that measured it."""
 
     @property
     def key(self) -> Key:

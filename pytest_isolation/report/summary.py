@@ -65,6 +65,15 @@ def unproven(run: Run) -> tuple[Group, ...]:
     return _grouped(run, (row for row in held if row.sibling is None))
 
 
+def carried(run: Run) -> tuple[Group, ...]:
+    """Rows that were not measured in this run but in an earlier one (--isolation-since), by that run."""
+    rows: dict[str, list[ResultRow]] = {}
+    for row in run.results:
+        if row.carried is not None:
+            rows.setdefault(row.carried, []).append(row)
+    return tuple(Group(f"by the run of {when}", None, _cells(run, held, [])) for when, held in sorted(rows.items()))
+
+
 def silent_proofs(run: Run) -> tuple[str, ...]:
     """Under --isolation-prove: where a check missed the hole that must break its guarantee."""
     return tuple(
@@ -186,6 +195,7 @@ def bottom_line(run: Run) -> str:
         "undecided": sum(row.verdict in (Verdict.VACUOUS, Verdict.INCONCLUSIVE) for row in rows),
         "unsupported": sum(row.verdict is Verdict.UNSUPPORTED for row in rows),
         "different by door": len(differences(run)),
+        "carried over": sum(row.carried is not None for row in rows),
         "not measured": run.run.missing,
         "asked for and not measured": run.run.unmet,
     }

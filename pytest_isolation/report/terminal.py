@@ -73,6 +73,9 @@ def render(run: Run, *, width: int = 100, color: bool = False, verbose: bool = F
 def _on_request(run: Run, width: int, paint: Paint) -> Iterator[list[str]]:
     yield _groups("unsupported: the box cannot be asked", summary.unsupported(run), width)
     yield _groups("unproven: no box on this machine could be the control", summary.unproven(run), width)
+    yield _groups(
+        "carried over: measured by an earlier run, since when nothing of them has changed", summary.carried(run), width
+    )
     yield list(_given(run, width))
 
 
@@ -85,6 +88,7 @@ def _left_out(run: Run, whole: Matrix, part: Matrix, width: int) -> list[str]:
         "the proof of each violation": bool(summary.accepted(run)),
         "why some could not be asked": any(row.verdict is Verdict.UNSUPPORTED for row in run.results),
         "which hold unproven": any(row.control is Control.NONE for row in held),
+        "which rows are carried over": any(row.carried for row in run.results),
         "what each box was given of its host": any(box.given for box in run.boxes),
     }
     said = [words for words, number in counts.items() if number]

@@ -101,6 +101,7 @@ class Gatherer:
         session = self._session
         return replace(
             started_by(session.pool_if_any),
+            measured=session.measured_facts(),
             guarantees=tuple(map(guarantee_row, session.guarantees.values())),
             known=tuple(sorted(session.known)),
             wrong=tuple(session.wrong),

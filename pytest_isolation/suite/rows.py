@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.report.run import BoxRow, Cost, GivenRow, GuaranteeRow, HostFacts, RunFacts
 from pytest_isolation.suite.boxes import Chosen
+from pytest_isolation.suite.digest import check_digest
 
 if TYPE_CHECKING:
     from pytest_isolation.guarantees.guarantee import Guarantee
@@ -51,6 +52,7 @@ def guarantee_row(promise: Guarantee) -> GuaranteeRow:
         severity=promise.consequence.severity,
         consequence=promise.consequence.phrase,
         family=promise.family or None,
+        check=check_digest(promise),
     )
 
 

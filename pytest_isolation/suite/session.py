@@ -12,7 +12,6 @@ import secrets
 import signal
 import threading
 from collections.abc import Generator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +44,7 @@ from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_long
 from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
+from pytest_isolation.suite.since import Since
 from pytest_isolation.suite.told import (
     Agreed,
     Closed,
@@ -57,7 +57,7 @@ from pytest_isolation.suite.told import (
     tell,
     told_by,
 )
-from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies import import_all
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.pool import Pool
 
@@ -77,6 +77,7 @@ class Session:
         self.seed: int = agreed.seed if agreed is not None else _seed(config)
         self.chosen: list[Chosen] = choose(self.options, unavailable=agreed.unavailable if agreed is not None else None)
         self.judge = Judge(self.options, run_xfail=bool(config.option.runxfail))
+        self._since = Since(asked, self.judge, self.chosen)
         self.guarantees: dict[str, Guarantee] = {}
         no_path = config.args_source is not pytest.Config.ArgsSource.ARGS
         self.only_built_in: bool = agreed.only_built_in if agreed is not None else no_path
@@ -135,6 +136,10 @@ class Session:
     def pool_if_any(self) -> Pool | None:
         """None while no box was asked for."""
         return self._pool
+
+    def measured_facts(self) -> dict[str, dict[str, Any]]:
+        """Of each box, what only a running one could tell: in this run, else in the one that rows are carried from."""
+        return {**self._since.measured, **(self._pool.measured if self._pool is not None else {})}
 
     @property
     def controls(self) -> Controls:
@@ -277,7 +282,9 @@ class Session:
             return None
         if cell.proof:
             return self._prove(pyfuncitem, promise, cell.spec)
-        found = self._jobs.measured(pyfuncitem) if self._jobs is not None else self._measured(pyfuncitem)
+        measure = self._jobs.measured if self._jobs is not None else self._measured
+        before = self._since.row(pyfuncitem)
+        found = measure(pyfuncitem) if before is None else Measured(told=Told(row=before))
         for name, facts in found.facts.items():
             self.pool.measured[name] = {**facts, **self.pool.measured.get(name, {})}
         pyfuncitem.stash[TOLD] = found.told
@@ -324,7 +331,7 @@ class Session:
 
     def _begin_jobs(self, items: list[pytest.Item]) -> None:
         """Fork the helpers, before anything of this run is started: see jobs.py."""
-        cells = helpable(items)
+        cells = [item for item in helpable(items) if self._since.row(item) is None]
         if not (number := how_many(self.options.jobs, len(cells))):
             return
         self.controls_directory()  # one for all of them
@@ -383,10 +390,8 @@ class Session:
         return Told(row=unfinished(promise, cell, partial(self._judged, promise, cell)))
 
     def _judged(self, promise: Guarantee, cell: Cell, key: Key, verdict: Verdict, control: Control) -> Judged:
-        measured = self.pool_if_any.measured if self.pool_if_any is not None else {}
-        boxes = [
-            self._chosen(one).knowing(measured.get(one.name)) for one in (cell.spec, cell.sibling) if one is not None
-        ]
+        measured, specs = self.measured_facts(), [one for one in (cell.spec, cell.sibling) if one is not None]
+        boxes = [self._chosen(one).knowing(measured.get(one.name)) for one in specs]
         return self.judge.judged(key, verdict, control, promise, *boxes)
 
     # -- gathering ------------------------------------------------------------------------
@@ -419,7 +424,7 @@ class Session:
             return (yield)
         if self.is_worker:
             if self.planned:
-                _import_technologies()
+                import_all()
             # execnet ends a worker by a SIGINT to itself; nohup(1) and background jobs hand that down ignored.
             if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -431,7 +436,7 @@ class Session:
         try:
             if not (self.only_collects or self.config.pluginmanager.hasplugin("dsession")):
                 if self.planned:
-                    _import_technologies()
+                    import_all()
                 self._begin_jobs(session.items)
             done = yield
             self._through = True
@@ -474,17 +479,6 @@ def _seed(config: pytest.Config) -> int:
 
 def _interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
-
-
-def _import_technologies() -> None:
-    """All of them, before anything is drawn: each control asks each whether it can serve.
-
-    Hypothesis draws constants of the modules that it finds imported and takes for the user's own, ours in a checkout
-    among them: what is imported between two checks would give the second other inputs than the seed says.
-    """
-    for name in names():
-        with suppress(Exception):  # one of another package: whoever needs it is told
-            technology(name)
 
 
 def _leave_nothing_beside_the_user(session: Session) -> None:

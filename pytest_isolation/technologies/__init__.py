@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -9,7 +10,7 @@ from importlib.metadata import entry_points
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies.base import Technology
 
-__all__ = ["Technology", "names", "technology", "undo"]
+__all__ = ["Technology", "import_all", "names", "technology", "undo"]
 
 BUILT_IN = {
     "host": "pytest_isolation.technologies.host:Host",
@@ -73,3 +74,14 @@ def undo(kind: str, handle: str) -> bool:
         for found in entry_points(group=UNDOERS, name=owner):
             return bool(found.load()(own, handle))
     return technology(owner).clean(own, handle)
+
+
+def import_all() -> None:
+    """All of them, before anything is drawn: each control asks each whether it can serve.
+
+    Hypothesis draws constants of the modules that it finds imported and takes for the user's own, ours in a checkout
+    among them: what is imported between two checks would give the second other inputs than the seed says.
+    """
+    for name in names():
+        with suppress(Exception):  # one of another package: whoever needs it is told
+            technology(name)

@@ -97,6 +97,8 @@ def test_only() -> None:
         (["--isolation", "--isolation-jobs", "0"], "1 is serial"),
         (["--isolation", "--isolation-jobs", "two"], "'two'"),
         (["--isolation-jobs", "2"], "add --isolation"),
+        (["--isolation-since", "pyproject.toml"], "expected a JSON report"),
+        (["--isolation", "--isolation-since", "missing.json"], "missing.json"),
         (["--isolation-host", "--isolation-require", "dokcer"], "did you mean 'docker'?"),
     ],
     ids=" ".join,
@@ -194,7 +196,7 @@ def test_every_option_of_the_contract_has_help() -> None:
         "--isolation", "--box", "--isolation-only", "--isolation-report", "--isolation-require", "--isolation-profile",
         "--isolation-ask", "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list",
         "--isolation-host", "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--isolation-jobs",
-        "--isolation-costs", "--isolation-costs-boxes", "--isolation-versions",
+        "--isolation-costs", "--isolation-costs-boxes", "--isolation-versions", "--isolation-since",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())
 
