@@ -103,7 +103,7 @@ def check_pytest(words: list[str], config: pytest.Config, base: Path) -> None:
     given, unknown = config._parser.parse_known_and_unknown_args(words)
     assert unknown == [], f"pytest has no {unknown}"
     options: dict[str, Any] = vars(given)
-    for key in ("isolation_profile", "isolation_expect"):  # a file that the reader has
+    for key in ("isolation_profile", "isolation_expect", "isolation_since"):  # a file that the reader has
         if str(options.get(key)).endswith((".json", ".toml", "FILE")):
             options[key] = None
     if options.get("isolation_boxes"):
