@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,9 @@ from bench.sides import available
 
 LOOK_S = 0.5
 """Between two looks at the memory of a run."""
+KCMP = {"x86_64": 312, "aarch64": 272}
+KCMP_VM = 1
+"""kcmp(2), its number, and what it is to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,21 +71,29 @@ def run(arguments: list[str], folder: Path, python: Path | str = sys.executable,
 def together(pid: int) -> float:
     """MiB that a process and those of its descendants that run the same program have now.
 
-    The sum of their proportional shares (Pss of proc_pid_smaps_rollup(5)): a page that a fork shares counts once.
+    The sum of their proportional shares (Pss of proc_pid_smaps_rollup(5)): a page that a fork shares counts once.  A
+    child between vfork(2) and execve(2) has its parent's memory whole, and is left out.
     """
-    program, total, waiting = "", 0, [pid]
+    program, total, waiting = "", 0, [(pid, 0)]
     while waiting:
-        base = Path("/proc", str(waiting.pop()))
+        one, parent = waiting.pop()
+        base = Path("/proc", str(one))
         with suppress(OSError):  # it has ended meanwhile
             runs = os.readlink(base / "exe")
             program = program or runs
-            if runs == program:
+            if runs == program and not (parent and same_memory(one, parent)):
                 for line in (base / "smaps_rollup").read_text().splitlines():
                     if line.startswith("Pss:"):
                         total += int(line.split()[1])
             for task in (base / "task").iterdir():
-                waiting += map(int, (task / "children").read_text().split())
+                waiting += [(int(child), one) for child in (task / "children").read_text().split()]
     return total / 1024
+
+
+def same_memory(one: int, other: int) -> bool:
+    """Whether two tasks have one address space; False where the kernel does not say (kcmp(2) is a build option)."""
+    number = KCMP.get(platform.machine())
+    return number is not None and ctypes.CDLL(None).syscall(number, one, other, KCMP_VM, 0, 0) == 0
 
 
 def plugin(rounds: int) -> list[Series]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event, Thread, get_native_id
 
 import pytest
 
 from bench import compare
 from bench.__main__ import targets
-from bench.runs import together
+from bench.runs import same_memory, together
 from bench.series import Series, read, write
 
 
@@ -74,3 +76,24 @@ def test_the_memory_of_a_run_is_that_of_all_its_processes() -> None:
         process.stdout.readline()
         assert 64 < together(process.pid) < 256
         process.stdin.close()
+
+
+def test_tasks_with_one_address_space_are_told_from_a_process_and_its_child() -> None:
+    """A child between vfork(2) and execve(2) doubled what a run seemed to have."""
+    numbers: list[int] = []
+    told, may_end = Event(), Event()
+
+    def wait() -> None:
+        numbers.append(get_native_id())
+        told.set()
+        may_end.wait(60)
+
+    thread = Thread(target=wait)
+    thread.start()
+    assert told.wait(60)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        assert not same_memory(child.pid, os.getpid())
+        child.kill()
+    assert same_memory(numbers[0], os.getpid())
+    may_end.set()
+    thread.join(60)
