@@ -168,7 +168,7 @@ class Auditor:
 
     def pytest_isolation_contribution(self) -> Contribution:
         return Contribution(
-            section=reports.section(self.rows()),
+            section=reports.section(self.rows(), self.asked.language),
             boxes=tuple(map(BoxRow.from_json, self._of_stacks("boxes"))),
             guarantees=tuple(map(GuaranteeRow.from_json, self._of_stacks("guarantees"))),
             results=tuple(map(ResultRow.from_json, self._of_stacks("results"))),

@@ -21,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--date", metavar="today|commit|YYYY-MM-DD", help="judge as of this day")
     parser.add_argument("--login", help="the author's login")
     parser.add_argument("--domain", metavar="PATTERN", help="the site's name, with {login} in it")
+    parser.add_argument("--language", metavar="en|fr", help="of the page in HTML (--report html:PATH)")
     parser.add_argument(
         "--live", metavar="vm|host|running", nargs="?", const="vm",
         help="also build and start a copy: in a machine of its own (vm), or on this machine's Docker (host); "
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument("--env", metavar="FILE|DIR", help="the .env and the secrets for --live")
     parser.add_argument("--strict", action="store_true", help="the hardest evaluator decides")
-    parser.add_argument("--report", action="append", default=[], metavar="FORMAT:PATH", help="json:PATH or md:PATH")
+    parser.add_argument("--report", action="append", default=[], metavar="FORMAT:PATH", help="json:, md: or html:PATH")
     parser.add_argument("-n", dest="workers", metavar="N", help="in so many processes (needs pytest-xdist)")
 
 
@@ -40,7 +41,7 @@ def run(given: argparse.Namespace) -> int:
 def _words(given: argparse.Namespace) -> list[str]:
     """pytest's words for the same."""
     words = [f"--inception={os.path.abspath(path)}" for path in given.paths]
-    for name in ("subject", "date", "login", "domain", "live", "env"):
+    for name in ("subject", "date", "login", "domain", "language", "live", "env"):
         if (value := getattr(given, name)) is not None:
             words.append(f"--inception-{name}={os.path.abspath(value) if name == 'env' else value}")
     if given.strict:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import nginx, rendered
 from pytest_isolation.inception.place import Place, Unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_isolation.inception import shell
     from pytest_isolation.inception.model import Image, Submission
 
 MAX_CONFIGURATIONS = 100
+MAX_INCLUDES = 4
+"""Files that one includes the other."""
 
 Read = list[tuple[str, list[nginx.Directive]]]
 """(file of the submission, its directives)"""
@@ -45,7 +52,30 @@ def of_image(s: Submission, image: Image) -> Read:
             for body in one.bodies:
                 if nginx.looks_like_one(body):
                     _read(s, body, body.at.file, body.at.line, found)
+    for _, tree in found:
+        _include(s, image, tree, {file for file, _ in found}, values, 0)
     return found
+
+
+def _include(
+    s: Submission, image: Image, tree: list[nginx.Directive], read: set[str], values: Mapping[str, str], depth: int
+) -> None:
+    """Puts files of the submission in the place of the `include` that names them, unless they were read already."""
+    for number in range(len(tree) - 1, -1, -1):
+        one = tree[number]
+        if one.block:
+            _include(s, image, one.block, read, values, depth)
+        if one.name != "include" or not one.arguments or depth >= MAX_INCLUDES:
+            continue
+        wanted = posixpath.normpath(posixpath.join("/etc/nginx", one.arguments[0]))
+        for inside, file in sorted(image.copies.items()):
+            if file in read or not fnmatchcase(inside, wanted):
+                continue
+            part: Read = []
+            _read(s, rendered.filled(s.tree.lenient(file), [inside, file], image, values), file, 1, part)
+            for _, directives in part:
+                _include(s, image, directives, read | {file}, values, depth + 1)
+                tree[number:number] = [replace(each, parents=(*one.parents, *each.parents)) for each in directives]
 
 
 def _read(s: Submission, text: str, path: str, line: int, found: Read) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
 from pytest_isolation.inception.asked import AuditOptions
+from pytest_isolation.inception.report.messages import LANGUAGES, SOURCE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ DESTS = (
     "inception_date",
     "inception_login",
     "inception_domain",
+    "inception_language",
 )
 
 STARTED = ("vm", "host")
@@ -38,6 +40,8 @@ class Audits:
     asked: AuditOptions
     live: str | None = None
     """Where the stack is looked at as well: one of LIVE."""
+    language: str = SOURCE
+    """Of the student's page in HTML: one of LANGUAGES."""
     env: Path | None = None
     """A file or a directory, with what a clone lacks."""
 
@@ -53,7 +57,11 @@ def read(options: Mapping[str, Any], base: Path) -> Audits | None:
     asked = _asked(options)
     live = _live(options, asked)
     return Audits(
-        paths=tuple(_paths(options["inception"], base).items()), asked=asked, live=live, env=_env(options, base, live)
+        paths=tuple(_paths(options["inception"], base).items()),
+        asked=asked,
+        live=live,
+        env=_env(options, base, live),
+        language=_language(options.get("inception_language")),
     )
 
 
@@ -69,6 +77,12 @@ def _live(options: Mapping[str, Any], asked: AuditOptions) -> str | None:
     if "{login}" in asked.domain and asked.login is None:
         raise UsageError("--inception-live needs the site's name; add --inception-login LOGIN, or --inception-domain")
     return where
+
+
+def _language(text: str | None) -> str:
+    if text is not None and text not in LANGUAGES:
+        raise UsageError(f"--inception-language {text!r}: there is no catalogue; {choice(text, LANGUAGES)}")
+    return text or SOURCE
 
 
 def _env(options: Mapping[str, Any], base: Path, live: str | None) -> Path | None:

@@ -31,6 +31,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "dest": "inception_domain", "metavar": "PATTERN",
         "help": "the site's name, with {login} for the login (default: {login}.42.fr)",
     }),
+    ("--inception-language", {
+        "dest": "inception_language", "metavar": "en|fr",
+        "help": "of the student's page in HTML, --isolation-report html:PATH (default: en); what programs print stays",
+    }),
     ("--inception-live", {
         "dest": "inception_live", "metavar": "vm|host|running", "nargs": "?", "const": "vm",
         "help": "also build and start a copy, put it through the sheet and take it away: in a machine of its own "

@@ -61,4 +61,4 @@ def every_rule() -> tuple[Rule, ...]:
     for name in MODULES:
         import_module(f"pytest_isolation.inception.rules.{name}")
     letters = [name[0].upper() for name in MODULES]  # modules import each other: not in the order of the sheet
-    return tuple(sorted(RULES.values(), key=lambda one: letters.index(one.id[0])))
+    return tuple(sorted(RULES.values(), key=lambda one: (letters.index(one.id[0]), one.id)))

@@ -19,7 +19,7 @@ NOT_A_VALUE = re.compile(r"(_FILES?|_PATHS?|_DIRS?|_NAMES?|_USERS?|_LENGTH|_IDS?
 PLACEHOLDER = re.compile(
     r"x{3,}|\*+|\.{2,}|-+|<.*>|\[.*\]|\{\{.*\}\}|%.*%|your.*|my_?(password|secret)_?here|.*change.?me.*|example.*|todo.*"
     r"|placeholder.*|.*_here|here_.*|put your.*|replace.*|fill.*|to.?be.?(set|generated|defined).*|generated|true|false"
-    r"|\?+",
+    r"|\?+|%[sqbd]?|\{\w*\}",
     re.I,
 )
 """Nobody's password: a text that asks for one."""

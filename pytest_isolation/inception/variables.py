@@ -23,8 +23,12 @@ def read_env(text: str, file: str) -> dict[str, Text]:
         match = re.match(r"\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*)$", line)
         if match:
             value = match[2].strip()
-            kind = Verbatim if value.startswith("'") else Text
-            found[match[1]] = kind(_unquoted(value), Place(file, number))
+            at = Place(file, number)
+            plain = _unquoted(value)
+            if value.startswith("'"):
+                found[match[1]] = Verbatim(plain, at)
+            else:  # values of the lines above, and what stands for one that is nowhere
+                found[match[1]] = Text(interpolate(plain, found) if "$" in plain else plain, at)
     return found
 
 

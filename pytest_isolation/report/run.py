@@ -309,8 +309,10 @@ class Section:
     """As JSON has them."""
     page: tuple[str, ...] = field(default=(), compare=False)
     """Paragraphs of the Markdown report; a run that was read from JSON has none, and its rows are shown as a table."""
+    html: str = field(default="", compare=False)
+    """The same as a whole HTML file, or nothing."""
     whole: bool = field(default=False, compare=False)
-    """The page is the whole Markdown report where the run measured no box but those of submissions."""
+    """Both are whole reports where the run measured no box but those of submissions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,6 +110,27 @@ PLAIN = "    server {\n        listen 80;\n        location / { return 204; }\n 
 SECOND = "wp user create --allow-root $WP_WRITER_LOGIN $WP_WRITER_EMAIL --role=author"
 RUN_MYSQLD = " \\\n    && mkdir -p /run/mysqld \\\n    && chown mysql:mysql /run/mysqld"
 INSTALL_DB = "    mariadb-install-db --user=mysql --datadir=/var/lib/mysql --skip-test-db > /dev/null\n"
+TLS = "srcs/requirements/nginx/conf/tls.conf"
+TLS_LINES = (
+    "ssl_certificate /etc/nginx/tls/site.crt;",
+    "ssl_certificate_key /etc/nginx/tls/site.key;",
+    "ssl_protocols TLSv1.2 TLSv1.3;",
+)
+SNIPPET = (
+    (TLS, None, "\n".join(TLS_LINES) + "\n"),
+    *((CONF, f"        {line}\n", "") for line in TLS_LINES[1:]),
+    (CONF, TLS_LINES[0], "include snippets/tls.conf;"),
+    (NGINX, COPY_CONF, COPY_CONF + "COPY conf/tls.conf /etc/nginx/snippets/tls.conf\n"),
+)
+BY_ENVSUBST = (
+    (NGINX, "nginx openssl", "nginx openssl gettext-base"),
+    (NGINX, COPY_CONF, "COPY conf/nginx.conf /etc/nginx/site.template\n"),
+    (
+        NGINX,
+        CMD,
+        'CMD ["sh", "-c", "envsubst \'$DOMAIN_NAME\' < /etc/nginx/site.template > /etc/nginx/nginx.conf && exec nginx -g \'daemon off;\'"]',
+    ),
+)
 
 START = (
     # -- what is started can be executed
@@ -341,4 +362,15 @@ START = (
     breach("G05", "a secret that PHP reads", (COMPOSE, "secrets: [db_password, credentials]", "secrets: [db_password]")),
     innocent("G05", "a secret that PHP looks for first", (COMPOSE, "secrets: [db_password, credentials]", "secrets: [db_password]"),
              (INSTALL, "trim(file_get_contents", "!file_exists('/run/secrets/credentials') ? 'none' : trim(file_get_contents")),
+    # -- what odd submissions taught
+    innocent("N06", "TLS in a file that is included", *SNIPPET),
+    breach("N01", "TLS 1.1 in a file that is included", *SNIPPET, (TLS, "TLSv1.2 TLSv1.3", "TLSv1.1 TLSv1.2")),
+    innocent("P05", "printf makes the SQL",
+             (MARIADB_START, "user_password=$(cat", "printf \"ALTER USER 'wp'@'%%' IDENTIFIED BY '%s';\" x > /dev/null\n    user_password=$(cat")),
+    breach("P05", "a password in SQL of printf",
+           (MARIADB_START, "user_password=$(cat", "printf \"ALTER USER 'wp'@'%%' IDENTIFIED BY 'Rz8vQ2mN4';\" > /dev/null\n    user_password=$(cat")),
+    innocent("N04", "a value of the .env that is made of the line above", (ENV, "DOMAIN_NAME=student.42.fr", "DOMAIN_NAME=${LOGIN}.42.fr"),
+             (CONF, "server_name student.42.fr", "server_name ${DOMAIN_NAME}"), *BY_ENVSUBST),
+    breach("N04", "another value of the .env", (ENV, "DOMAIN_NAME=student.42.fr", "DOMAIN_NAME=${NAME:-site}.example"),
+           (CONF, "server_name student.42.fr", "server_name ${DOMAIN_NAME}"), *BY_ENVSUBST),
 )  # fmt: skip

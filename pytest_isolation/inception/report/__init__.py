@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception.report import findings
+from pytest_isolation.inception.report import findings, html
+from pytest_isolation.inception.report.messages import SOURCE
 from pytest_isolation.report.run import Section
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ KEY = "inception"
 """The section's key in the JSON report."""
 
 
-def section(rows: Iterable[InceptionRow]) -> Section:
-    """The rows under `inception` of the JSON report, with the student's page for the Markdown report."""
+def section(rows: Iterable[InceptionRow], language: str = SOURCE) -> Section:
+    """The rows under `inception` of the JSON report, with the student's page; `language` is the HTML page's."""
     rows = tuple(rows)
-    return Section(key=KEY, rows=tuple(row.to_json() for row in rows), page=tuple(findings.markdown(rows)), whole=True)
+    return Section(key=KEY, rows=tuple(row.to_json() for row in rows), page=tuple(findings.markdown(rows)), whole=True,
+                   html=html.page(rows, language))  # fmt: skip

@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 LETTER = "I"
 TITLE = "What its containers do and do not guarantee"
 WORDS = {"pass": "holds", "advice": "open"}
+MEANING = (
+    "Measured in the running containers: by system calls made inside each, and decided outside. "
+    "The box is the container. Open is no fault of the project: it is what Docker does not promise as the stack "
+    "is written, and what an intruder in one container could use."
+)
 COLOURS = {"holds": "32", "open": "33", "unclear": "33"}
 EVIDENCE_SHOWN = 2
 """Lines a row, in a terminal; Markdown and JSON have all."""
@@ -43,7 +48,7 @@ def terminal(rows: Sequence[InceptionRow], width: int, color: bool) -> Iterator[
     if not rows:
         return
     yield f"  {TITLE} ({counts(rows)})"
-    for row in _once(rows):
+    for row in once(rows):
         name = word(row)
         shown = f"\033[{COLOURS[name]}m{name:<8}\033[0m" if color else f"{name:<8}"
         first, *rest = textwrap.wrap(row.found, width - 15, break_on_hyphens=False) or [""]
@@ -62,7 +67,7 @@ def _indented(text: str, width: int) -> Iterator[str]:
         yield f"{'':<15}{part}"
 
 
-def _once(rows: Sequence[InceptionRow]) -> Iterator[InceptionRow]:
+def once(rows: Sequence[InceptionRow]) -> Iterator[InceptionRow]:
     """What could not be measured is unclear under every rule, and told once."""
     seen: set[str] = set()
     for row in rows:
@@ -77,13 +82,9 @@ def markdown(rows: Sequence[InceptionRow], plain: Callable[[str], str]) -> Itera
     if not rows:
         return
     yield f"## {TITLE}"
-    yield (
-        "Measured in the running containers: by system calls made inside each, and decided outside. "
-        "The box is the container. *Open* is no fault of the project: it is what Docker does not promise as the stack "
-        "is written, and what an intruder in one container could use."
-    )
+    yield MEANING.replace("Open is", "*Open* is")
     rule = ""
-    for row in _once(rows):
+    for row in once(rows):
         if row.rule != rule:
             rule = row.rule
             yield f"**{rule}** {plain(row.why)}"

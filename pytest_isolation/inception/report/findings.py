@@ -86,14 +86,21 @@ def told(rows: Iterable[InceptionRow]) -> list[Told]:
     ]
 
 
+def worst(rows: Iterable[InceptionRow]) -> dict[str, InceptionRow]:
+    """Rule -> its worst row."""
+    found: dict[str, InceptionRow] = {}
+    ranked = (*ORDER, "pass", "not-applicable")
+    for row in rows:
+        known = found.setdefault(row.rule, row)
+        found[row.rule] = min(known, row, key=lambda one: ranked.index(word(one)))
+    return found
+
+
 def counts(rows: Sequence[InceptionRow]) -> str:
     """ "61 rules pass; 1 ENDS, 2 unclear": rules, each counted by its worst row."""
-    worst: dict[str, str] = {}
-    for row in rows:
-        ranked = (*ORDER, "pass", "not-applicable")
-        worst[row.rule] = min(worst.get(row.rule, "not-applicable"), word(row), key=ranked.index)
-    bad = [f"{number} {name}" for name in ORDER if (number := sum(one == name for one in worst.values()))]
-    passed = sum(one == "pass" for one in worst.values())
+    words = [word(row) for row in worst(rows).values()]
+    bad = [f"{number} {name}" for name in ORDER if (number := words.count(name))]
+    passed = words.count("pass")
     return f"{passed} rules pass" + (f"; {', '.join(bad)}" if bad else "")
 
 
@@ -204,12 +211,7 @@ def _paragraphs(one: Told) -> Iterator[str]:
 def _table(rows: Sequence[InceptionRow]) -> str:
     lines = ["| rule | | what it asks |", "|---|---|---|"]
     letter = ""
-    worst: dict[str, InceptionRow] = {}
-    ranked = (*ORDER, "pass", "not-applicable")
-    for row in rows:
-        known = worst.setdefault(row.rule, row)
-        worst[row.rule] = min(known, row, key=lambda one: ranked.index(word(one)))
-    for row in worst.values():
+    for row in worst(rows).values():
         if row.rule[0] != letter:
             letter = row.rule[0]
             lines.append(f"| | | **{LETTERS.get(letter, letter)}** |")
