@@ -60,7 +60,7 @@ def test_every_option_of_the_contract_has_help() -> None:
     words: dict[str, Any] = dict(OPTIONS)
     assert set(words) == {
         "--inception", "--inception-subject", "--inception-date", "--inception-login", "--inception-domain",
-        "--inception-strict", "--inception-live", "--inception-env",
+        "--inception-strict", "--inception-live", "--inception-env", "--inception-language",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())
 

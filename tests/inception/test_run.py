@@ -58,7 +58,7 @@ def test_a_good_one_passes(top: Path, elsewhere: Path, form: str) -> None:
     word = ["--inception", str(top)] if form == "space" else [f"--inception={top}"]
     done = run(elsewhere, "pytest", *word, *DATE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "goes on  89 rules pass" in done.stdout
+    assert "goes on  97 rules pass" in done.stdout
     assert not (top / ".pytest_cache").exists()
 
 
@@ -187,15 +187,15 @@ def test_forty_in_two_processes(original: Path, tmp_path: Path, elsewhere: Path)
 
 
 def test_one_is_quick(top: Path) -> None:
-    from pytest_isolation.inception.alone import _auditors, audit_alone
+    from pytest_isolation.inception.alone import _audit_pool, audit_alone
     from pytest_isolation.inception.asked import AuditOptions
     from tests.inception.support import DAY
 
-    _auditors().close()
+    _audit_pool().close()
     began = cpu()
     for _ in range(5):
         audit_alone(top, AuditOptions(day=DAY), "x")
-    _auditors().close()  # its start is a part of it, and its time is known when it has ended
+    _audit_pool().close()  # its start is a part of it, and its time is known when it has ended
     assert 0 < (cpu() - began) / 5 < 0.5
 
 

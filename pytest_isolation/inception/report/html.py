@@ -26,6 +26,7 @@ font:1rem/1.5 system-ui,sans-serif}
 h1,h2,h3{line-height:1.25;overflow-wrap:anywhere}h2{margin-top:2.5rem;border-bottom:1px solid var(--line)}
 article{background:var(--panel);border-left:.35rem solid var(--line);padding:.1rem 1rem .6rem;margin:1rem 0;
 overflow-wrap:anywhere}
+article,article.ends,article.broken,article.unclear,article.advice,article.pass{color:var(--ink)}
 article h3{margin:.6rem 0 .3rem;font-size:1.05rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem;margin:0}dt{color:var(--soft)}dd{margin:0}
 code{font:.92em ui-monospace,monospace}
