@@ -124,7 +124,7 @@ MUTANTS = (
                 "D11",
                 "E03",
                 "E04",
-                *(f"G{number:02}" for number in range(1, 20)),
+                *(f"G{number:02}" for number in range(1, 21)),
                 "N01",
                 "N02",
                 "N03",

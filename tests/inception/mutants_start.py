@@ -373,4 +373,11 @@ START = (
              (CONF, "server_name student.42.fr", "server_name ${DOMAIN_NAME}"), *BY_ENVSUBST),
     breach("N04", "another value of the .env", (ENV, "DOMAIN_NAME=student.42.fr", "DOMAIN_NAME=${NAME:-site}.example"),
            (CONF, "server_name student.42.fr", "server_name ${DOMAIN_NAME}"), *BY_ENVSUBST),
+    # -- users
+    breach("G20", "user nginx on Debian", (CONF, "user www-data;", "user nginx;")),
+    innocent("G20", "user nginx that the build makes", (CONF, "user www-data;", "user nginx;"),
+             (NGINX, COPY_CONF, COPY_CONF + "RUN useradd -r nginx\n")),
+    innocent("G20", "user nginx on Alpine", (CONF, "user www-data;", "user nginx;"), (NGINX, *ALPINE)),
+    breach("G20", "the pool's user", (POOL, "user = www-data", "user = nginx")),
+    innocent("G20", "the pool's user in a remark", (POOL, "user = www-data", ";user = nginx\nuser = www-data")),
 )  # fmt: skip

@@ -546,7 +546,7 @@ def test_one_that_dies_leaves_the_next_alone(top: Path) -> None:
 
 def test_a_process_that_was_killed_is_started_again(top: Path) -> None:
     rows_of(top)
-    process = alone._auditors()._process
+    process = alone._audit_pool()._process
     assert process is not None
     os.killpg(process.pid, signal.SIGKILL)
     with pytest.raises(AuditFailed, match="status -9"):

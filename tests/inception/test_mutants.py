@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from pytest_isolation.inception.asked import AuditOptions
+from pytest_isolation.inception.audit import audit
 from pytest_isolation.inception.registry import every_rule
+from pytest_isolation.inception.report.findings import failing
 from tests.inception.mutants import MUTANTS, Mutant
 from tests.inception.mutants_defence import DEFENCE
 from tests.inception.mutants_shapes import SHAPES
 from tests.inception.mutants_start import START
-from tests.inception.support import apply, git, judge, reference
+from tests.inception.support import DAY, apply, git, judge, reference
 
 EVERY = (*MUTANTS, *DEFENCE, *SHAPES, *START)
 
@@ -42,7 +45,7 @@ def flagged(verdicts: dict[str, str]) -> dict[str, str]:
 
 
 def test_there_are_many() -> None:
-    assert len(EVERY) >= 120
+    assert len(EVERY) >= 330
     assert len({mutant.name for mutant in EVERY}) == len(EVERY)
 
 
@@ -55,3 +58,18 @@ def test_every_rule_has_a_breach() -> None:
     aimed = [(mutant, mutant.name.partition(":")[0]) for mutant in EVERY]
     broken = {rule for mutant, rule in aimed if mutant.says.get(rule) in ("fail", "advice", "unclear")}
     assert {rule.id for rule in every_rule()} - broken <= NOT_BY_EDITS
+
+
+ENDING = ("G01", "G02", "G03", "G05", "G13", "G14", "G15", "G16", "G18", "G19", "G20", "T06", "W08")
+"""Kinds of faults after which there is no site, or none that stays."""
+
+
+@pytest.mark.parametrize("rule", ENDING)
+def test_what_leaves_no_site_fails_a_run(rule: str, original: Path, tmp_path: Path) -> None:
+    mutant = next(one for one in EVERY if one.name.startswith(f"{rule}: ") and one.says.get(rule) == "fail")
+    top = Path(shutil.copytree(original, tmp_path / "mutant", symlinks=True))
+    apply(top, mutant.edits)
+    git(top, "add", "-A")
+    rows = audit(top, AuditOptions(day=DAY))
+    assert rule in {row.rule for row in failing(rows)}
+    assert failing(audit(original, AuditOptions(day=DAY))) == []

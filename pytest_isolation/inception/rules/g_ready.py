@@ -18,6 +18,11 @@ from pytest_isolation.inception.rules.g_start import _build_commands, _family, _
 from pytest_isolation.inception.variables import read_env
 from pytest_isolation.inception.yaml import Map
 
+USERS = frozenset({
+    "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup",
+    "list", "irc", "_apt", "nobody",
+})  # fmt: skip
+"""Of Debian's base image."""
 DAEMONS = frozenset({"mysqld", "mariadbd"})
 MANAGERS = frozenset({"service", "rc-service", "openrc", "openrc-run", "supervisord", "systemctl"})
 """They make what a daemon needs, or hide how it is started."""
@@ -290,3 +295,42 @@ def has_its_tables(s: Submission) -> Iterator[Finding]:
             at = emptied[0].at if emptied else image.started_at
             says = "[ERROR] Fatal error: Can't open and lock privilege tables: Table 'mysql.db' doesn't exist"
             yield fail(at, f"{image.service.name}: {says}", "mariadb-install-db --user=mysql in the start script")
+
+
+@rule(
+    "G20", Severity.END,
+    asks="The users that NGINX and php-fpm are told to be are there.",
+    look="docker compose logs",
+    needs="compose",
+)  # fmt: skip
+def users_are_there(s: Submission) -> Iterator[Finding]:
+    for role in ("nginx", "wordpress"):
+        for image in s.role(role):
+            every = [*_build_commands(image), *_started(image)]
+            made = any(one.name in ("useradd", "adduser", "usermod", "eval") for one in every)
+            if _family(image) != "debian" or made or not _is_clear(image) or _opaque(image):
+                continue
+            told = _nginx_users(s, image) if role == "nginx" else _pool_users(s, image)
+            for user, at, says in told:
+                # Debian's nginx makes no user of its own.
+                if user not in USERS and (user == "nginx" or user not in image.packages):
+                    yield fail(at, f"{image.service.name}: {says}", "www-data, which Debian has, or RUN useradd")
+
+
+def _nginx_users(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]]:
+    for one in s.directives("user") if image in s.role("nginx") else ():
+        if one.arguments and not one.parents and re.fullmatch(r"[a-z_][\w-]*", one.arguments[0]):
+            yield one.arguments[0], one.at, f'nginx: [emerg] getpwnam("{one.arguments[0]}") failed'
+
+
+def _pool_users(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]]:
+    if any(one.name == "sed" and re.search(r"user|www-data|nobody", str(one)) for one in _build_commands(image)):
+        return
+    for path, file in sorted(image.copies.items()):
+        if not re.search(r"/(pool|php-fpm)\.d/[^/]+\.conf$", path):
+            continue
+        text = s.tree.lenient(file)
+        pool = re.search(r"^\[(\w+)\]", text, re.M)
+        if match := re.search(r"^[ \t]*user[ \t]*=[ \t]*([a-z_][\w-]*)[ \t]*(;.*)?\r?$", text, re.M):
+            says = f"ERROR: [pool {pool[1] if pool else 'www'}] cannot get uid for user '{match[1]}'"
+            yield match[1], Place(file, text.count("\n", 0, match.start(1)) + 1), says

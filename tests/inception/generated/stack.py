@@ -20,7 +20,7 @@ from tests.inception.generated.documents import documents
 BREAKABLE = (
     "C01", "C02", "C03", "C04", "C05", "C06", "C07", "C08", "C09", "C10", "C11", "D01", "D02", "D03", "D04", "D05",
     "D06", "D07", "D10", "G01", "G02", "G03", "G04", "G05", "G06", "G07", "G08", "G09", "G10",
-    "G13", "G14", "G15", "G16", "G17", "G18", "G19", "W08", "M01", "N01", "N02",
+    "G13", "G14", "G15", "G16", "G17", "G18", "G19", "G20", "W08", "M01", "N01", "N02",
     "N04", "N05", "N06", "P01", "P02", "P03", "P04", "P05", "R01", "R02", "R03", "R04", "R05", "R06", "S04", "S05",
     "S06", "S09", "W01", "W02", "W03", "W04", "W06",
 )  # fmt: skip
@@ -591,7 +591,7 @@ def nginx(s: Stack) -> None:
     )
     if whole == "whole":
         target = "/etc/nginx/nginx.conf"
-        server = ("user nginx;\n" if alpine else "user www-data;\n") + "worker_processes auto;\nevents { worker_connections 1024; }\n\nhttp {\n" \
+        server = ("user nginx;\n" if alpine else "user nginx;\n" if c.breaks("G20") else "user www-data;\n") + "worker_processes auto;\nevents { worker_connections 1024; }\n\nhttp {\n" \
             "    include /etc/nginx/mime.types;\n" + indent(server, "    ") + "}\n"  # fmt: skip
     more = c.pick("mkdir -p /etc/nginx/ssl /etc/ssl/private", "mkdir -p /etc/nginx/ssl")
     run = '["nginx", "-g", "daemon off;"]'
