@@ -563,7 +563,7 @@ def nginx(s: Stack) -> None:
     {certificate}
     {tls}
 
-    root {s.site_root if not c.breaks("G14") else c.pick("/var/www/site", "/usr/share/nginx/html")};
+    root {s.site_root if not c.breaks("G14") else c.pick("/srv/site", "/usr/share/nginx/html")};
     index index.php{c.pick("", " index.html")};
     {s.say().strip()}
 
@@ -591,7 +591,7 @@ def nginx(s: Stack) -> None:
     )
     if whole == "whole":
         target = "/etc/nginx/nginx.conf"
-        server = ("user nginx;\n" if alpine else "user nginx;\n" if c.breaks("G20") else "user www-data;\n") + "worker_processes auto;\nevents { worker_connections 1024; }\n\nhttp {\n" \
+        server = ("user nginx;\n" if alpine else "user nginx;\n" if base.startswith("debian") and c.breaks("G20") else "user www-data;\n") + "worker_processes auto;\nevents { worker_connections 1024; }\n\nhttp {\n" \
             "    include /etc/nginx/mime.types;\n" + indent(server, "    ") + "}\n"  # fmt: skip
     more = c.pick("mkdir -p /etc/nginx/ssl /etc/ssl/private", "mkdir -p /etc/nginx/ssl")
     run = '["nginx", "-g", "daemon off;"]'
