@@ -380,4 +380,10 @@ START = (
     innocent("G20", "user nginx on Alpine", (CONF, "user www-data;", "user nginx;"), (NGINX, *ALPINE)),
     breach("G20", "the pool's user", (POOL, "user = www-data", "user = nginx")),
     innocent("G20", "the pool's user in a remark", (POOL, "user = www-data", ";user = nginx\nuser = www-data")),
+    breach("G13", "links that give another name", (CONF, "        location / {", ADMINER),
+           (COMPOSE, OF_NGINX, OF_NGINX + "    links: [wordpress]\n"), also={"C02": "fail"}),
+    innocent("G13", "a name of extra_hosts", (CONF, "        location / {", ADMINER),
+             (COMPOSE, OF_NGINX, OF_NGINX + "    extra_hosts: ['adminer:10.0.0.7']\n")),
+    breach("G09", "curl without certificates, beside supervisor", (NGINX, DOWNLOAD,
+           "nginx openssl curl supervisor \\\n    && curl -fsSO https://example.com/site.html \\\n    && rm -rf"), also={"S09": "fail"}),
 )  # fmt: skip

@@ -15,7 +15,7 @@ from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.n_nginx import OPEN, reached_as
 from pytest_isolation.inception.rules.w_wordpress import option, wp_commands
 from pytest_isolation.inception.variables import interpolate
-from pytest_isolation.inception.yaml import Map
+from pytest_isolation.inception.yaml import Map, Seq
 
 
 @rule(
@@ -100,11 +100,11 @@ def upstreams_have_names(s: Submission) -> Iterator[Finding]:
     image = next(iter(s.role("nginx")), None)
     if image is None:
         return
-    if any(key in image.service.raw for key in ("links", "external_links", "extra_hosts", "network_mode")):
+    if any(key in image.service.raw for key in ("external_links", "network_mode")):
         return  # it may have more names
     if any(True for _ in _foreign(s, image)):
         return
-    names = names_near(s, image) | {"localhost"}
+    names = names_near(s, image) | {"localhost"} | _own_names(image)
     every = [one for _, tree in s.nginx_files for one in walk(tree)]
     upstreams = {one.arguments[0] for one in every if one.name == "upstream" and one.arguments}
     for one in every:
@@ -127,6 +127,13 @@ def upstreams_have_names(s: Submission) -> Iterator[Finding]:
         there = "it shares no network" if host in _every_name(s) else f"no container is called {host}"
         yield fail(one.at, f'nginx: [emerg] host not found in upstream "{said}": {there}',
                    f"one of {', '.join(sorted(names - {'localhost'}))}")  # fmt: skip
+
+
+def _own_names(image: Image) -> set[str]:
+    """Names that links and extra_hosts give it: `service`, `service:alias`, `name:address`, `name=address`."""
+    links, hosts = image.service.raw.get("links"), image.service.raw.get("extra_hosts")
+    names = {str(one).rpartition(":")[2] for one in (links if isinstance(links, Seq) else ())}
+    return names | {re.split(r"[:=]", str(one))[0] for one in (hosts if isinstance(hosts, Map | Seq) else ())}
 
 
 def _every_name(s: Submission) -> set[str]:

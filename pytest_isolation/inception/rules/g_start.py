@@ -21,7 +21,7 @@ from pytest_isolation.inception.yaml import Map, Seq
 
 WITHOUT_CERTIFICATES = re.compile(
     r"nginx|openssl|curl|wget|tar|unzip|zip|less|vim|nano|sed|procps|sudo|gettext-base|iputils-ping|netcat(-\w+)?|redis-tools|"
-    r"php[\d.]*(-(?!pear)[a-z]+)*|(default-)?(mariadb|mysql)-(client|server)|dumb-init|tini|gosu|dos2unix|cron"
+    r"supervisor|php[\d.]*(-(?!pear)[a-z]+)*|(default-)?(mariadb|mysql)-(client|server)|dumb-init|tini|gosu|dos2unix|cron"
 )
 """Debian's packages that only recommend ca-certificates, or do not name it."""
 OF_USERS = re.compile(r"^\s*(CREATE\s+USER|ALTER\s+USER|DROP\s+USER|GRANT\s|REVOKE\s|SET\s+PASSWORD)", re.I | re.M)
