@@ -35,6 +35,26 @@ def test_its_fixed_lists_are_named(promise: Guarantee) -> None:
     assert not unnamed, f"{PAGE.name}: say in the row of {promise.id} what is assumed by {', '.join(unnamed)}"
 
 
+@pytest.mark.parametrize("promise", GUARANTEES.values(), ids=GUARANTEES)
+def test_lists_written_in_its_body_are_named(promise: Guarantee) -> None:
+    """What `st.sampled_from([...])` draws from, by the argument's name, with each word of it; and each path of a loop."""
+    row = ROWS.get(promise.id, "")
+    tree = ast.parse(Path(promise.file).read_text())
+    unnamed = [f"`{name}`: {', '.join(words)}" for name, words in drawn(tree) if any(
+        part not in row for part in (f"`{name}`", *words))]  # fmt: skip
+    unnamed += [path for path in looped(tree) if path not in row]
+    assert not unnamed, f"{PAGE.name}: add to the row of {promise.id}, last column: {'; '.join(unnamed)}"
+
+
+def test_lists_in_a_body_are_found() -> None:
+    tree = ast.parse(
+        "@given(how=st.sampled_from(['a', 3, socket.AF_INET, *MORE]), which=st.sampled_from(NAMED))\n"
+        "def test(how, which):\n    for place in ('/dev', *others, '/tmp'): pass\n    [one for one in ('/srv', 'b')]"
+    )
+    assert drawn(tree) == [("how", ["a", "3", "AF_INET"])]
+    assert looped(tree) == ["/dev", "/tmp", "/srv"]
+
+
 def test_what_is_named_once_is_imported() -> None:
     imported = {name for promise in GUARANTEES.values() for name in lists(Path(promise.file))}
     assert imported >= SHARED, f"{PAGE.name}: no check has a list {', '.join(sorted(SHARED - imported))}"
@@ -51,6 +71,33 @@ def lists(check: Path) -> list[str]:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and _several(node.value):
             found.append(node.targets[0].id)
     return found
+
+
+def drawn(tree: ast.AST) -> list[tuple[str, list[str]]]:
+    """Each argument that is drawn from a list written there, and the words of the list."""
+    found = []
+    for call in ast.walk(tree):
+        for argument in call.keywords if isinstance(call, ast.Call) else ():
+            for inner in ast.walk(argument.value):
+                if isinstance(inner, ast.Call) and ast.unparse(inner.func) == "st.sampled_from" and argument.arg:
+                    (given,) = inner.args
+                    if isinstance(given, ast.List | ast.Tuple):
+                        words = [_word(one) for one in given.elts if not isinstance(one, ast.Starred)]
+                        found.append((argument.arg, words))
+    return found
+
+
+def _word(one: ast.expr) -> str:
+    if isinstance(one, ast.Constant):
+        return str(one.value)
+    return ast.unparse(one).rpartition(".")[2]
+
+
+def looped(tree: ast.AST) -> list[str]:
+    """The paths of the tuples and lists that a loop or a comprehension goes over where they are written."""
+    loops = [one.iter for one in ast.walk(tree) if isinstance(one, ast.For | ast.comprehension)]
+    parts = [one for loop in loops if isinstance(loop, ast.Tuple | ast.List) for one in loop.elts]
+    return [one.value for one in parts if isinstance(one, ast.Constant) and str(one.value).startswith("/")]
 
 
 def _is_list(value: object) -> bool:
