@@ -11,11 +11,14 @@ import os
 import secrets
 import stat
 import struct
-from contextlib import contextmanager
+from collections import deque
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.agent.shortcuts import AT_FDCWD, entries
+from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 
 if TYPE_CHECKING:
@@ -29,6 +32,60 @@ LOOP_CONFIGURE, LOOP_CTL_GET_FREE, LO_FLAGS_READ_ONLY, LO_FLAGS_AUTOCLEAR = 0x4C
 LOOP_MAJOR = 7
 TRIES = 8
 """Between asking for a free device and taking it somebody else may have taken it."""
+
+
+BLOCK, DIRECTORY = 6, 4
+"""DT_BLK and DT_DIR, readdir(3)."""
+WITHOUT_NODES = ("proc", "sysfs", "cgroup", "cgroup2")
+MOST_DIRECTORIES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Nodes:
+    paths: list[str]
+
+    def close(self) -> None:
+        pass
+
+
+def block_nodes(box: Box) -> list[str]:
+    """The paths in the box of the block devices that it has, wherever they are; looked for once in each box.
+
+    /dev comes first, then what is nearest to the root, `MOST_DIRECTORIES` of them.  Below a mount with `nodev` no node
+    can be opened (mount(8)).
+    """
+    kept = box.witnesses.get("block nodes")
+    if not isinstance(kept, _Nodes):
+        kept = box.witnesses["block nodes"] = _Nodes(_walked(box.proc))
+    return kept.paths
+
+
+def _walked(proc: Proc) -> list[str]:
+    closed: dict[str, bool] = {}
+    table = b""
+    with suppress(BoxError):  # who has no /proc is asked everywhere
+        table = read_file(proc, "/proc/self/mountinfo")
+    for line in table.decode(errors="replace").splitlines():
+        words = line.split()
+        closed[words[4]] = "nodev" in words[5].split(",") or words[words.index("-") + 1] in WITHOUT_NODES
+    found, seen = [], {"/dev", "/"}
+    # Each with whether its file system takes no device.
+    ahead = deque([("/dev", closed.get("/dev", False)), ("/", closed.get("/", False))])
+    for _ in range(MOST_DIRECTORIES):
+        if not ahead:
+            break
+        place, shut = ahead.popleft()
+        below = []
+        for name, kind in entries(proc, place):
+            path = f"{place.rstrip('/')}/{name}"
+            if kind == BLOCK and not shut:
+                found.append(path)
+            elif kind == DIRECTORY and name not in (".", "..") and path not in seen:
+                seen.add(path)
+                below.append((path, closed.get(path, shut)))
+        # What is in /dev comes before the rest.
+        (ahead.extendleft if place.startswith("/dev") else ahead.extend)(below)
+    return found
 
 
 @contextmanager

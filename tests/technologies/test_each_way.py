@@ -13,6 +13,7 @@ from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.devices import block_nodes, disk_node
 from pytest_isolation.outside.neighbour import neighbour_of_host
 from pytest_isolation.outside.network import bound, listening, sockaddr
 from pytest_isolation.outside.published import bound_to_one
@@ -72,6 +73,17 @@ def test_a_launcher_hands_on_what_it_does_not_close(pool: Pool) -> None:
     handing = pool.box(need("bubblewrap").weakened(weaken.drop("clear-env")))
     with pytest.raises(Violation):
         body("env.caller-not-inherited")(handing, name="XTOKEN", token="pytest-isolation-bwrap", arguments="")
+
+
+@pytest.mark.parametrize("place", ["/data/disk", "/dev/below/disk", "/srv/a/b/disk"])
+def test_a_disk_is_found_wherever_its_node_is(pool: Pool, host: Box, place: str) -> None:
+    """It was looked for in /dev alone, and `--device /dev/sdb:/data/disk` held."""
+    need("docker")
+    with disk_node(host, b"pytest-isolation") as node:
+        box = pool.box(parse(f"docker:devices={node}:{place}:r"))
+        assert block_nodes(box) == [place]
+        with pytest.raises(Violation):
+            body("dev.nodes-closed")(box, length=16)
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])

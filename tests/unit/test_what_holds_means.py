@@ -37,7 +37,7 @@ def test_its_fixed_lists_are_named(promise: Guarantee) -> None:
 
 @pytest.mark.parametrize("promise", GUARANTEES.values(), ids=GUARANTEES)
 def test_lists_written_in_its_body_are_named(promise: Guarantee) -> None:
-    """What `st.sampled_from([...])` draws from, by the argument's name, with each word of it; and each path of a loop."""
+    """What `st.sampled_from([...])` draws from, by the argument, with each word of it; and each path of a loop."""
     row = ROWS.get(promise.id, "")
     tree = ast.parse(Path(promise.file).read_text())
     unnamed = [f"`{name}`: {', '.join(words)}" for name, words in drawn(tree) if any(
