@@ -46,10 +46,6 @@ COUNTERS = (
         "man:proc_vmstat(5)",
         "what is done with memory, and not how much there is",
     ),
-    Counters(
-        "pressure", "what its machine waits for", "learns what its machine waits for", ("/proc/pressure",),
-        "kernel:accounting/psi", "how long others waited for a processor, memory or a disk",
-    ),
 )  # fmt: skip
 OWN = ("/proc/self/", "sysinfo(2)")
 """Of the process that reads, and a call that leak.load and leak.memory ask."""
