@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from bench.series import Series
 from bench.sides import Side
 from pytest_isolation.agent.client import Program
-from pytest_isolation.boxes.box import Box
+from pytest_isolation.outside.box import Box
 
 NOBODY = (1 << 22) - 1
 """No kernel gives a process this number before four million others."""

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from bench.series import Series
 from bench.sides import Side
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.guarantees import severity
 from pytest_isolation.guarantees.guarantee import guarantee
 from pytest_isolation.guarantees.property import MEASURING, OURS, run_property
+from pytest_isolation.outside.box import Box
 from pytest_isolation.strategies import catchable_signals
 
 EXAMPLES = {"docker exec by SDK": 20, "pytest-testinfra": 20}

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.pool import Pool
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Program, Reply
     from pytest_isolation.boxes import weakenings as weaken
-    from pytest_isolation.boxes.box import Box, BoxHandle, Completed
+    from pytest_isolation.boxes.box import BoxHandle, Completed
     from pytest_isolation.boxes.cgroups import Limits
     from pytest_isolation.boxes.image import Entry, Image
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_isolation.guarantees import severity
     from pytest_isolation.guarantees.family import family
     from pytest_isolation.guarantees.guarantee import Guarantee, guarantee
+    from pytest_isolation.outside.box import Box
     from pytest_isolation.technologies.base import Technology
 
 __all__ = [
@@ -51,7 +52,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "Box": "boxes.box",
+    "Box": "outside.box",
     "BoxHandle": "boxes.box",
     "Completed": "boxes.box",
     "Lifetime": "boxes.lifetime",

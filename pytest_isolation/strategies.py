@@ -12,8 +12,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from pytest_isolation.boxes.carried import TREE
 from pytest_isolation.boxes.image import Entry, Image
+from pytest_isolation.outside.carried import TREE
 
 __all__ = [
     "byte_names",

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.caller import Caller
-from pytest_isolation.boxes.carried import environment
+from pytest_isolation.outside.carried import environment
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

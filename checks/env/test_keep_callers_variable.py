@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.caller import Caller
-from pytest_isolation.boxes.carried import environment
+from pytest_isolation.outside.carried import environment
 from pytest_isolation.strategies import callers_names, tokens
 
 promise = guarantee(

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.boxes.carried import alike, environment
+from pytest_isolation.outside.carried import alike, environment
 from pytest_isolation.strategies import variables
 
 promise = guarantee(

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.boxes.carried import alike, identity, ids_of
+from pytest_isolation.outside.carried import alike, identity, ids_of
 from pytest_isolation.strategies import ids
 
 promise = guarantee(

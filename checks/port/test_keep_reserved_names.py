@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.boxes.carried import TREE, carry
 from pytest_isolation.boxes.image import Entry, Image
+from pytest_isolation.outside.carried import TREE, carry
 from pytest_isolation.strategies import reserved_names
 
 promise = guarantee(

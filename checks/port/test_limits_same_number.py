@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.boxes.carried import alike
 from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.outside.carried import alike
 from pytest_isolation.outside.limits import crowd, memory_to_be_had, refuse_deadly_limits
 
 promise = guarantee(

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Reply
-from pytest_isolation.boxes.carried import alike, ids_of
 from pytest_isolation.boxes.image import Entry, Image
+from pytest_isolation.outside.carried import alike, ids_of
 from pytest_isolation.strategies import ids
 
 promise = guarantee(

@@ -1,4 +1,7 @@
-"""A running box, as a check sees it."""
+"""A running box: its processes, its files, its siblings and its end.
+
+What decides on the host's side is in the room above: `pytest_isolation.outside.box.Box`, which a check is given.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import listing
@@ -22,7 +25,6 @@ from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Undecided, Un
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group, Limits
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.outside import Outside
 
 TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
 """f_type of struct statfs."""
@@ -105,21 +107,20 @@ class BoxHandle:
     started_ms: float = 0.0
 
 
-class Box:
-    """A running isolated place.
+class RunningBox:
+    """A running isolated place, as far as it needs no witness.
 
-    `proc` is the process to make calls with; `outside` gives the witnesses; `sibling` is another
-    box made from the same spec.
+    `proc` is the process to make calls with; `sibling` is another box made from the same spec.
 
     A *view* is the same running box with another door or another sibling.  It ends with the box that
     it is a view of; ending the view ends only what entered for it.
     """
 
-    def __init__(self, spec: BoxSpec, parts: BoxHandle, *, view_of: Box | None = None) -> None:
+    def __init__(self, spec: BoxSpec, parts: BoxHandle, *, view_of: Self | None = None) -> None:
         self.spec, self.parts = spec, parts
-        self.launch: Callable[[BoxSpec], Box] | None = view_of.launch if view_of else None
+        self.launch: Callable[[BoxSpec], Self] | None = view_of.launch if view_of else None
         """Set by whoever owns the box: how another one is started."""
-        self.end: Callable[[Box], None] | None = view_of.end if view_of else None
+        self.end: Callable[[Self], None] | None = view_of.end if view_of else None
         """Set as `launch`: how one is ended whose end nobody waits for."""
         self.lifetime: Lifetime | None = view_of.lifetime if view_of else None
         """Set as `launch`: where a witness writes down what it is about to make."""
@@ -128,9 +129,9 @@ class Box:
         self.carried: dict[Any, Any] = view_of.carried if view_of else {}
         """What boxes like this one have shown of images: see carried.py."""
         self._view_of = view_of
-        self._entered_view: Box | None = None
-        self._beside: Box | None = None
-        self._kin: Box | None = None
+        self._entered_view: Self | None = None
+        self._beside: Self | None = None
+        self._kin: Self | None = None
         self._entered: list[Agent] = []
         self._closed = False
         self._scratch: str | None = None
@@ -166,15 +167,8 @@ class Box:
             raise Undecided(f"the box does not let us have a process of our own (clone: {os.strerror(reply.errno)})")
         return child
 
-    @cached_property
-    def outside(self) -> Outside:
-        """The witnesses on the host's side."""
-        from pytest_isolation.outside import Outside
-
-        return Outside(self)
-
     @property
-    def sibling(self) -> Box:
+    def sibling(self) -> Self:
         """Another box from the same spec, started when first asked for and closed with this one.
 
         Beside a box we attached to: see BoxSpec.sibling.
@@ -190,7 +184,7 @@ class Box:
         return self._kin
 
     @contextmanager
-    def fresh(self, *, awaited: bool = True, **changes: Any) -> Iterator[Box]:
+    def fresh(self, *, awaited: bool = True, **changes: Any) -> Iterator[Self]:
         """Another box from the same spec with `changes`, for one example.
 
         After the block it has ended; not `awaited`, it ends some time before the run does, which is quicker.
@@ -208,7 +202,7 @@ class Box:
                 box.end(box)
 
     @property
-    def entered(self) -> Box:
+    def entered(self) -> Self:
         """This box, seen through its exec door; its sibling is this one's, seen so too.
 
         Raises Unsupported when the technology has no such door.
@@ -219,16 +213,16 @@ class Box:
         if self._entered_view is None or not self._entered_view.alive:
             if self._entered_view is not None:
                 self._entered_view.close()
-            self._entered_view = Box(replace(self.spec, door="exec"), self.parts, view_of=self)
+            self._entered_view = type(self)(replace(self.spec, door="exec"), self.parts, view_of=self)
         return self._entered_view
 
-    def beside(self, other: Box) -> Box:
+    def beside(self, other: Self) -> Self:
         """This box with `other`, of whatever technology, for its sibling.  Both stay their owner's."""
-        view = Box(replace(self.spec, door="start"), self.parts, view_of=self)
+        view = type(self)(replace(self.spec, door="start"), self.parts, view_of=self)
         view._beside = other
         return view
 
-    def _start(self, spec: BoxSpec) -> Box:
+    def _start(self, spec: BoxSpec) -> Self:
         if self.launch is None:
             raise Unsupported(f"{self.spec.id} was started without a way to start another")
         box = self.launch(spec)
@@ -378,7 +372,7 @@ class Box:
             for agent in self._entered:
                 undo.callback(agent.close)
 
-    def __enter__(self) -> Box:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

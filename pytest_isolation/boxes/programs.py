@@ -15,7 +15,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, ProcLost
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box, Completed
+    from pytest_isolation.boxes.box import Completed, RunningBox
 
 Execute = Callable[[Proc, tuple[str, ...], Mapping[str, str], list[int]], None]
 """Child, arguments, environment, and what become 0, 1 and 2 of the program."""
@@ -53,7 +53,7 @@ def write_file(proc: Proc, path: str | bytes, data: bytes, mode: int) -> None:
 
 
 def run_program(
-    box: Box,
+    box: RunningBox,
     argv: tuple[str, ...],
     stdin: bytes,
     env: Mapping[str, str] | None,

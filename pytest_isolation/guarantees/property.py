@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.control import current_build_context
 from hypothesis.strategies import DrawFn, SearchStrategy, composite, just
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.ground import HERE
 from pytest_isolation.errors import (
     NO_RIGHT,
@@ -33,6 +32,7 @@ from pytest_isolation.errors import (
 )
 from pytest_isolation.guarantees import lists
 from pytest_isolation.guarantees.guarantee import ENTRY, PROMISE, Guarantee, Notes
+from pytest_isolation.outside.box import Box
 
 E = TypeVar("E", bound=BaseException)
 

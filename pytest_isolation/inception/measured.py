@@ -19,10 +19,10 @@ from pytest_isolation.suite.measure import Check, built_in, measure
 from pytest_isolation.technologies import names
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
     from pytest_isolation.guarantees.guarantee import Guarantee
     from pytest_isolation.inception.row import InceptionRow
     from pytest_isolation.options.config import RunConfig
+    from pytest_isolation.outside.box import Box
     from pytest_isolation.report.run import BoxRow, Run
 
 FACTS = "contained"

@@ -20,7 +20,7 @@ from pytest_isolation.technologies.capabilities import NAMES
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 LISTEN = "0A"
 """State of a listening socket in /proc/net/tcp, net/tcp_states.h."""

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
-from pytest_isolation.boxes.box import Box, BoxHandle, Completed
+from pytest_isolation.boxes.box import BoxHandle, Completed
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, UsageError
 from pytest_isolation.machines.recipe import Recipe, image
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import Machine, binary

@@ -20,7 +20,7 @@ from pytest_isolation.outside.processes import Canary, canary_for, host_pids
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 What = Literal["memory", "pids", "cpus"]
 

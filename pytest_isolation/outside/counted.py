@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_isolation.agent.client import Reply
     from pytest_isolation.agent.memory import Step
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 PAGE = 4096
 """Bytes."""

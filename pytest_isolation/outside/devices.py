@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_isolation.agent.client import Proc, Reply
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 
 LOOP_CONFIGURE, LOOP_CTL_GET_FREE, LO_FLAGS_READ_ONLY, LO_FLAGS_AUTOCLEAR = 0x4C0A, 0x4C82, 1, 4

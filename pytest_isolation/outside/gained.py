@@ -24,7 +24,7 @@ from pytest_isolation.errors import BoxError, ProcLost, Undecided
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 PR_GET_NO_NEW_PRIVS = 39
 VFS_CAP_REVISION_2 = 0x0200_0000

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.weakenings import NAMESPACES
+from pytest_isolation.boxes.weakenings import CAPABILITIES, NAMESPACES
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.outside.shared.files import files
-from pytest_isolation.technologies.capabilities import NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 Given = dict[str, str | None]
 """kind, target, host, mode, fstype and why, as shared/files.py has them.  Further kinds:
@@ -56,7 +55,7 @@ def _of_process(box: Box) -> Iterator[Given]:
     where = "" if "user" in shared else "in a user namespace of its own"
     for number in range(effective.bit_length()):
         if effective >> number & 1:
-            yield _row("capability", NAMES[number] if number < len(NAMES) else str(number), why=where)
+            yield _row("capability", CAPABILITIES[number] if number < len(CAPABILITIES) else str(number), why=where)
     yield from (_row("group", group) for group in status.get("Groups", "").split())
 
 

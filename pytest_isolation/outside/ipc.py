@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 IPC_PRIVATE, IPC_CREAT, IPC_EXCL, IPC_RMID, IPC_NOWAIT = 0, 0o1000, 0o2000, 0, 0o4000
 GETALL, SETALL = 13, 17

@@ -11,7 +11,7 @@ from pytest_isolation.errors import Unsupported
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 PROCESS_KEYRING, USER_KEYRING = -2, -4
 KEYCTL_SETPERM, KEYCTL_DESCRIBE, KEYCTL_LINK, KEYCTL_SEARCH, KEYCTL_READ = 5, 6, 8, 10, 11

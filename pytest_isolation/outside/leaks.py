@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import Box
     from pytest_isolation.boxes.ground import Ground
+    from pytest_isolation.outside.box import Box
 
 TREES = {
     "/proc": 2, "/proc/self": 0, "/proc/sys": 5, "/sys/block": 2, "/sys/class/powercap": 2, "/sys/class/thermal": 2,

@@ -19,8 +19,8 @@ from pytest_isolation.errors import NO_CONTROL_GROUPS, ProcLost, Unsupported, un
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.boxes.box import Box
     from pytest_isolation.boxes.cgroups import Group
+    from pytest_isolation.outside.box import Box
 
 LIMITED = {"memory": 64 * MIB, "pids": 48, "cpus": 0.5}
 """The limits of every check that exercises one: one box serves them all."""

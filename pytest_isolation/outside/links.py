@@ -23,7 +23,7 @@ from pytest_isolation.outside.network import sockaddr_in
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 CLONE_NEWNET = 0x4000_0000
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x4004_54CA, 1, 0x1000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_isolation.agent.client import Proc, Reply
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 OCI = "https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#masked-paths"
 MOBY = "https://github.com/moby/moby/blob/master/daemon/pkg/oci/defaults.go"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_isolation.agent.client import Proc, Reply
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x0002_0000, 0x1000_0000, 0x2000_0000
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18

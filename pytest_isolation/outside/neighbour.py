@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 SYN, RST, PSH, ACK = 2, 4, 8, 16
 WAIT_S = 0.15

@@ -12,7 +12,7 @@ from pytest_isolation.boxes.ground import HERE, Ground
 from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 SIG_BLOCK = 0
 ALL_SIGNALS = 0xFFFF_FFFF_FFFF_FFFF

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 ESTABLISHED = "01"
 """Of /proc/net/tcp, as in the kernel's tcp_states.h."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_isolation.agent.client import Proc, Reply
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 GET_LOCAL_CID = 0x7B9  # IOCTL_VM_SOCKETS_GET_LOCAL_CID
 ANY = 0xFFFF_FFFF  # VMADDR_CID_ANY, VMADDR_PORT_ANY

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.errors import (
     IsolationError,
     Lack,
@@ -24,6 +23,7 @@ from pytest_isolation.guarantees.domains import rests_on
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check, Ran, run_property
 from pytest_isolation.guarantees.verdicts import How, Key, Oracle, Verdict
+from pytest_isolation.outside.box import Box
 from pytest_isolation.report.run import Evidence, ResultRow
 from pytest_isolation.suite import fewer
 from pytest_isolation.suite.controls import Control, Controls, State

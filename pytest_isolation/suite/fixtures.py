@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes import fields
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError, Unavailable, UsageError
 from pytest_isolation.options import resolve
 from pytest_isolation.options.boxes import changed, parse
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.pool import Pool
 

@@ -32,7 +32,7 @@ from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.pool import Pool
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 __all__ = ["built_in", "measure"]
 

@@ -9,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import Unavailable, UsageError
+from pytest_isolation.outside.box import Box
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, Weakenings, drop, expose, lossy, share
 from pytest_isolation.errors import Unsupported, UsageError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.capabilities import granted

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.weakenings import LIMITS, Weakenings, drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.opens import Opens, by, each, folded, openable, sets

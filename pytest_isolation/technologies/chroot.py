@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.agent.shortcuts import must
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, Weakenings, lossy
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.opens import Opens, by, each, openable

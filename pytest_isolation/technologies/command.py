@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError, Cause, Unavailable, Unsupported, UsageError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 

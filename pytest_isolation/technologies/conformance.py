@@ -19,11 +19,11 @@ from pathlib import Path
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.errors import BoxError, IsolationError, ProcLost
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies.base import Technology
 from pytest_isolation.technologies.pool import Pool
 

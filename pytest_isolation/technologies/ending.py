@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.outside.box import Box
 
 THREADS = 3
 MOST = 6

@@ -28,8 +28,8 @@ from pytest_isolation.technologies.opens import Opens, by, each, sets
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
-    from pytest_isolation.boxes.box import Box
     from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.outside.box import Box
 
 PREFERRED = ("systrap", "ptrace")
 """Tried in this order, of those runsc knows; kvm only when asked for: without hardware for it, it hangs."""

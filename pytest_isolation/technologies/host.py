@@ -9,13 +9,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.launcher import new_groups
 

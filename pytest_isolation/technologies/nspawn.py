@@ -17,11 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import IMAGE_LOSSES, Weakenings, drop, lossy, share
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.capabilities import FILTERED, granted

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.confinement import confinement
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAway
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.ending import Ending
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.outside.fingerprint import fingerprint, settled_differences
+from pytest_isolation.technologies.fingerprint import fingerprint, settled_differences
 
 NEWCGROUP = 0x2000000
 NAMESPACES = ("--mount", "--net", "--ipc", "--uts", "--pid", "--fork", "--mount-proc", "--kill-child")

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.options.config import RunConfig
+from pytest_isolation.outside.box import Box
 from pytest_isolation.suite.measure import built_in, measure
 
 ONE = RunConfig(only=("pid.init-is-one",), examples=5)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_isolation.outside.fingerprint import fingerprint, settled_differences
+from pytest_isolation.technologies.fingerprint import fingerprint, settled_differences
 from tests.support import need
 
 

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import technology
 from tests.support import need
 

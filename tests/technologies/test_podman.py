@@ -16,11 +16,11 @@ import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
 from pytest_isolation.boxes import lifetime
-from pytest_isolation.boxes.carried import ids_of
 from pytest_isolation.boxes.image import Entry, Image, base_image
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.carried import ids_of
 from pytest_isolation.outside.limits import hog
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.clean import clean

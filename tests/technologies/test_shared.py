@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import weaken
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec, Volume
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.box import Box
 from pytest_isolation.outside.shared.files import files
 from pytest_isolation.technologies import technology
 from tests.support import need

@@ -8,9 +8,10 @@ from typing import Any, cast
 import pytest
 
 from pytest_isolation.agent.client import Agent
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.ground import Here
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies.ending import MOST, Ending
 
 

@@ -12,11 +12,11 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 
-from pytest_isolation.boxes.carried import TREE
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.unpack import expected, observed, unpack
 from pytest_isolation.boxes.weakenings import LOSSES, lossy
+from pytest_isolation.outside.carried import TREE
 from pytest_isolation.strategies import AFTER_2262, BEFORE_1970, SINCE_1970, images
 
 QUICK = settings(

@@ -8,7 +8,7 @@ from pytest_isolation.outside.shared.found import Shared, shared
 from pytest_isolation.outside.shared.table import below
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 ORDINARY = frozenset({"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts", "shm", "mqueue"})
 """Devices that every box has."""

@@ -16,7 +16,7 @@ from pytest_isolation.outside.shared import places
 from pytest_isolation.outside.shared.table import OF_THE_KERNEL, Mount, below, names_of, parse
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 Kind = Literal["system", "socket", "volume", "device", "own", "kernel", "unknown"]
 CGROUPS = ("cgroup", "cgroup2")

@@ -12,8 +12,8 @@ from pytest_isolation.outside.shared.found import CGROUPS, shared
 from pytest_isolation.outside.shared.table import below, join
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
     from pytest_isolation.boxes.cgroups import Group
+    from pytest_isolation.outside.box import Box
 
 USUAL = "/sys/fs/cgroup"
 

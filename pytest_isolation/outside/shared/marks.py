@@ -19,7 +19,7 @@ from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.network import Socket, reached, sockaddr_un
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 PLANTED = (
     "/etc", "/root", "/home", "/opt", "/srv", "/var", "/var/lib", "/run", "/usr", "/usr/local", "/boot", "/tmp",

@@ -20,7 +20,7 @@ from pytest_isolation.outside.shared.table import below, join
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 FIXED = ("", "/proc/1/root", "/proc/self/root", "/proc/self/cwd", "/..", "/../../..", "/host")
 """Before the host's path: roads that need no mount of their own, and the name that many give the host."""

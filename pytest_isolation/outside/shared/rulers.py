@@ -9,7 +9,7 @@ from pytest_isolation.outside.shared.found import shared
 from pytest_isolation.outside.shared.roads import on_the_host
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 USUAL = (
     "/run/docker.sock", "/run/podman/podman.sock", "/run/containerd/containerd.sock", "/run/crio/crio.sock",

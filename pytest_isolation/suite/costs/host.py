@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.lifetime import Lifetime, mount_points
+from pytest_isolation.outside.box import Box
 
 MIB = 1 << 20
 Known = tuple[int, float]

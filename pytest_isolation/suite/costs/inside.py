@@ -20,8 +20,8 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.memory import At, In, Step
 from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD, must
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.outside.box import Box
 
 WINDOW_S = 0.02
 """How long one sample is to take."""

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import psutil
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.ground import HERE
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import IsolationError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.report.costs import KEYS
 from pytest_isolation.report.run import Cost, Growth
 from pytest_isolation.report.trade import Probed

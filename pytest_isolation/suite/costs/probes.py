@@ -15,11 +15,11 @@ from pathlib import Path
 
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import must
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.report.trade import DEPENDS, NO, UNMEASURED, YES, Probed
 from pytest_isolation.technologies.pool import Pool
 

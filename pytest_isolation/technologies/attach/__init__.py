@@ -10,8 +10,9 @@ import platform
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import HOLDS, Box, BoxHandle, Discrepancy
+from pytest_isolation.boxes.box import HOLDS, BoxHandle, Discrepancy
 from pytest_isolation.boxes.weakenings import Weakenings
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import inject
 from pytest_isolation.technologies.attach import likeness, target
 from pytest_isolation.technologies.attach.join import Joining

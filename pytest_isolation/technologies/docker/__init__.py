@@ -9,10 +9,11 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.ground import remove_directory
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import inject, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.docker import attach, image, limits, observer, settings

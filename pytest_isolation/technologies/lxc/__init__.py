@@ -14,9 +14,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError, unless_root
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.capabilities import number_of

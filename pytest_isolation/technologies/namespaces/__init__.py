@@ -13,11 +13,12 @@ from contextlib import ExitStack
 from typing import Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import Unavailable
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.namespaces.holes import OPENS

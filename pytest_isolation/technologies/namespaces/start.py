@@ -10,12 +10,12 @@ from pathlib import Path
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of

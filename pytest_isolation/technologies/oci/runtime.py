@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     CONFIGURATION_LOSSES,
@@ -30,6 +30,7 @@ from pytest_isolation.boxes.weakenings import (
 )
 from pytest_isolation.boxes.words import in_utf8
 from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, mounts, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.capabilities import granted

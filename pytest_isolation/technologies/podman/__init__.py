@@ -9,8 +9,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import inject, neighbours
 from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.docker.limits import check_swap

@@ -12,11 +12,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import Box, BoxHandle
+from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
+from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.opens import Opens, by, each, openable

@@ -11,12 +11,12 @@ from typing import Any
 
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import AT_FDCWD
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.boxes.image import FileView, Image, TreeView
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.boxes.unpack import Unreadable, expected, observed
 from pytest_isolation.boxes.weakenings import grant
 from pytest_isolation.errors import BoxError, Unavailable, Unsupported
+from pytest_isolation.outside.box import Box
 
 TREE = b"image"
 """The directory, below the box's root, that holds all that strategies.images() makes."""
