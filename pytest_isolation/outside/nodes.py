@@ -17,7 +17,7 @@ from pytest_isolation.agent.shortcuts import AT_FDCWD, entries
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 AT_SYMLINK_NOFOLLOW, DT_DIR, DT_CHR, DT_UNKNOWN = 0x100, 4, 2, 0  # statx(2), readdir(3)
 USUAL = {

@@ -6,8 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
-from pytest_isolation.boxes.box import Box
 from pytest_isolation.outside import leaks
+from pytest_isolation.outside.box import Box
 from pytest_isolation.outside.leaks import Count, Shown
 
 
