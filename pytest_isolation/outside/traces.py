@@ -14,7 +14,7 @@ from pytest_isolation.outside.devices import attached
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.boxes.box import Box
+    from pytest_isolation.outside.box import Box
 
 LOCK_EX = 2  # flock(2)
 
