@@ -39,12 +39,13 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     }),
     ("--isolation-profile", {
         "dest": "isolation_profile", "metavar": "NAME|FILE",
-        "help": "require this list of guarantees instead of what each technology claims: container, sandbox, vm, "
+        "help": "require this list of guarantees instead of each technology's claims: container, sandbox, agent, vm, "
         "or a TOML file",
     }),
     ("--isolation-ask", {
         "dest": "isolation_ask", "metavar": "QUESTION",
-        "help": 'the profile that answers it: "run untrusted code", "run a coding agent", "run a service"',
+        "help": 'the profile that answers it: "run untrusted code", "run a coding agent", "run a service", '
+        '"run a virtual machine"',
     }),
     ("--isolation-expect", {
         "dest": "isolation_expect", "metavar": "FILE",

@@ -171,7 +171,7 @@ def test_what_a_stack_takes(top: Path, said: str, expected: dict[str, tuple[str,
 
 @pytest.mark.parametrize("said", ["", "no: stack", "[", "services: 3"])
 def test_no_plan(top: Path, said: str) -> None:
-    with pytest.raises(Unavailable, match=r"did not say"):
+    with pytest.raises(Unavailable, match=r"did not describe"):
         read_plan(call(top), said, submission(top), "/copy")
 
 

@@ -40,6 +40,13 @@ def test_profile_or_format(name: str) -> None:
     assert re.search(rf"`{name}[:`]", OPTIONS_DOC)
 
 
+def test_the_help_names_every_profile_and_question() -> None:
+    told = {name: str(how["help"]) for name, how in OPTIONS}
+    assert [name for name in profiles.names() if name not in told["--isolation-profile"]] == []
+    questions = [profiles.built_in(name).asks for name in profiles.names()]
+    assert [asked for asked in questions if asked and f'"{asked}"' not in told["--isolation-ask"]] == []
+
+
 @pytest.mark.parametrize("sign", cells.LEGEND, ids=lambda sign: sign.word)
 def test_sign(sign: cells.Sign) -> None:
     assert f"| `{sign.word}` | `{sign.letter}` |" in REPORT_DOC
@@ -97,3 +104,15 @@ def test_every_guarantee_of_portability() -> None:
 @pytest.mark.parametrize("text", re.findall(r"^--box (\S+)", OPTIONS_DOC, re.MULTILINE))
 def test_the_examples_are_box_specs(text: str) -> None:
     assert parse(text)
+
+
+def test_the_first_screen_says_what_its_page_quotes() -> None:
+    """docs/first-screen.md: each answer is in the words of the screen above it, and README shows the same answer."""
+    page = (DOCS / "first-screen.md").read_text()
+    screen = " ".join(page.partition("```text\n")[2].partition("```")[0].split())
+    answers = page.partition("## The answers")[2].partition("\n\n`tests")[0]
+    rows = [row.split("|") for row in answers.splitlines() if re.match(r"\| \d", row)]
+    quoted = [words.removesuffix(" ...") for row in rows for words in re.findall(r"`([^`]+)`", row[3])]
+    assert len(rows) == len(re.findall(r"^\d\. ", page.partition("## Five questions")[2], re.MULTILINE)) == 5
+    assert [words for words in quoted if words not in screen] == []
+    assert screen.partition(";")[0].removeprefix("docker ") in " ".join(README.split())
