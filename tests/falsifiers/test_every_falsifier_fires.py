@@ -5,6 +5,7 @@ CI opens each on some of them, another part each time.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.attach.likeness import label
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
@@ -42,6 +44,8 @@ NOT_ASKED = {
     ("rlimit.locked-memory-not-shared", "bubblewrap"): "another user than root",
 }
 """Cells that cannot be measured, though the hole alone can be opened, and what the reason tells of."""
+if not label(os.getpid()):
+    NOT_ASKED["exec.same-label", "lxc"] = "the label of the kernel's security module"
 CELLS = [
     pytest.param(promise, test, name, id=f"{promise.id}-{name}", marks=pytest.mark.long(promise.id))
     for name in names()

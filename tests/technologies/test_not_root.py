@@ -24,7 +24,8 @@ ONLY = (
     "cg.mem.enforced", "daemon.socket-unreachable", "dev.block-unreadable", "mnt.chroot-escape-blocked",
     "mnt.mount-denied", "mnt.open-by-handle-denied", "mnt.writes-not-shared", "net.host-loopback-unreachable",
     "pid.ptrace-cross-refused", "pid.siblings-hidden", "pid.signal-out-refused",
-    "port.image-config-honoured.identity", "proc.vm-unwritable", "uts.host-name-unchangeable",
+    "exec.same-cgroup", "exec.same-user", "port.image-config-honoured.identity", "proc.vm-unwritable",
+    "uts.host-name-unchangeable",
 )  # fmt: skip
 """One of every kind: with a sibling, a limit, a mount, another user, and holes for root."""
 

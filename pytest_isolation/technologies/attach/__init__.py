@@ -10,7 +10,7 @@ import platform
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import HOLDS, BoxHandle, Discrepancy
+from pytest_isolation.boxes.box import HOLDS, VIOLATED, BoxHandle, Discrepancy
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import inject
@@ -41,6 +41,10 @@ NEIGHBOURS = Discrepancy(
     HOLDS,
 )
 """What breaks beside a plain box breaks beside any; what holds there may not hold for who is in its pod or network."""
+
+DOOR = Discrepancy(
+    "nobody's door was gone through: a process of ours joined the box by itself", ("exec.*",), HOLDS | VIOLATED
+)
 
 
 class Attach:
@@ -78,7 +82,7 @@ class Attach:
             root=found.place / "root",
             enter=lambda: joining.run(),
             unlike=joining.unlike,
-            unseen=(likeness.UNSEEN,),
+            unseen=(likeness.UNSEEN, DOOR),
             beside=(NEIGHBOURS,),
             facts={"measured": joining.facts()},
         )

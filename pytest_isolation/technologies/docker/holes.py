@@ -51,6 +51,8 @@ class Plan:
     cgroup_read_only: bool = True
     binds_addresses: bool = True
     """A port is published on the address that was named."""
+    enters_as_user: bool = True
+    """Whoever the container was told to run as."""
     propagates: bool = False
     hands_in: bool = False
     """A file or a socket of this machine."""
@@ -74,6 +76,7 @@ OPENS: Opens = {
     drop("read-only"): sets("read_only", False),
     drop("init"): sets("first", False),
     drop("bound-address"): sets("binds_addresses", False),
+    drop("exec-user"): sets("enters_as_user", False),
     drop("private-root"): sets("own_root", False),
     # Opened from the host's side, by a mount the daemon is not asked for.
     drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),

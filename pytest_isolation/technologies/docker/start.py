@@ -237,7 +237,10 @@ class Start:
     def enter(self) -> Agent:
         """As `docker exec` does."""
         with explained(f"an exec in {self.spec.id}"):
-            made = self.daemon.api.exec_create(self.id, [self.agent_path], stdin=True, stdout=True, stderr=True)
+            user = "" if self.plan.enters_as_user else "0:0"
+            made = self.daemon.api.exec_create(
+                self.id, [self.agent_path], stdin=True, stdout=True, stderr=True, user=user
+            )
             opened = self.daemon.api.exec_start(made["Id"], socket=True)
         channel = stream.channel(opened)
         try:

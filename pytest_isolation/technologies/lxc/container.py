@@ -108,8 +108,8 @@ class Container:
         delivered = self.spec.delivered
         if delivered.uid or delivered.gid:
             argv += [f"--uid={delivered.uid}", f"--gid={delivered.gid}"]
-        if not self.plan.enters_group:
-            argv.append("--elevated-privileges=CGROUP")
+        if self.plan.elevated:
+            argv.append(f"--elevated-privileges={'|'.join(self.plan.elevated)}")
         programs.start([*argv, "--", self._agent_path], env=self._environ())
         agent = programs.hello("lxc-attach")
         self.undo.callback(agent.close)

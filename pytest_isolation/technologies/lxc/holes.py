@@ -47,7 +47,8 @@ class Plan:
     first: bool = True
     """The agent is the first process."""
     leaves_group: bool = False
-    enters_group: bool = True
+    elevated: list[str] = field(default_factory=list)
+    """What lxc-attach leaves to a process that enters, in its words."""
 
 
 OPENS: Opens = {
@@ -64,7 +65,9 @@ OPENS: Opens = {
     drop("close-fds"): sets("closes", False),
     drop("init"): sets("first", False),
     drop("clean-up"): sets("leaves_group", True).where(as_root),
-    drop("exec-group"): sets("enters_group", False).where(as_root),
+    drop("exec-group"): adds("elevated", "CGROUP").where(as_root),
+    drop("exec-capabilities"): adds("elevated", "CAP").where(as_root),
+    drop("exec-label"): adds("elevated", "LSM").where(as_root),
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
     **handed_in(EXPOSED),

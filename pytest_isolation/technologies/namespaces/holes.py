@@ -53,6 +53,19 @@ class Plan:
     few_devices: bool = True
     """No other than those may be used."""
     enters_group: bool = True
+    enters_namespaces: list[str] = field(default_factory=lambda: [*KINDS, "user"])
+    """The kinds that a process that enters joins, of those that are not the host's."""
+    enters_root: bool = True
+    enters_as_user: bool = True
+    """Of the box's spec."""
+    enters_unprivileged: bool = True
+    """Without the capabilities that the first process gave up."""
+    enters_with_no_new_privs: bool = True
+    enters_with_limits: bool = True
+    """Those of the first process."""
+    enters_with_filter: bool = True
+    enters_with_score: bool = True
+    """The oom_score_adj that all of the box has."""
     no_new_privs: bool = True
     own_keyring: bool = True
     """A session keyring that none of its caller's keys is in."""
@@ -74,6 +87,14 @@ OPENS: Opens = {
     drop("cgroup-ro"): sets("cgroup_read_only", False),
     drop("private-root"): sets("own_root", False),
     drop("exec-group"): sets("enters_group", False),
+    drop("exec-namespaces"): removes("enters_namespaces", "ipc"),
+    drop("exec-root"): sets("enters_root", False),
+    drop("exec-user"): sets("enters_as_user", False).where(as_root),
+    drop("exec-capabilities"): sets("enters_unprivileged", False),
+    drop("exec-no-new-privs"): sets("enters_with_no_new_privs", False),
+    drop("exec-limits"): sets("enters_with_limits", False),
+    drop("exec-filter"): sets("enters_with_filter", False),
+    drop("exec-oom-score"): sets("enters_with_score", False),
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("keyring"): sets("own_keyring", False),
     drop("clear-env"): by(launcher.become_agent),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
+from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -17,6 +20,7 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, mounts
+from pytest_isolation.technologies.attach import filters
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.capabilities import CONTAINER_DEFAULT, number_of
 from pytest_isolation.technologies.handed import handed
@@ -28,6 +32,8 @@ from pytest_isolation.technologies.namespaces.user import root
 
 PR_CAPBSET_DROP = 24  # prctl(2): what execve may give back
 PR_SET_NO_NEW_PRIVS = 38
+RLIMIT_NOFILE, FEW_FILES = 7, 256
+LET_THROUGH = struct.pack("<HBBI", filters.BPF_RET_K, 0, 0, 0x7FFF_0000)  # SECCOMP_RET_ALLOW
 OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4  # open_tree(2), move_mount(2)
 DEVICE_RULES = ("c *:* m", "b *:* m", "c 5:2 rwm", "c 136:* rwm")
 """Besides DEVICES: any node may be made, though not used; ptmx and pts (runc, libcontainer/specconv AllowedDevices)."""
@@ -82,6 +88,7 @@ class Start:
             child = child.spawn()
             self.pid = _only_child(self.pid)
         self._give_up(child)
+        self._confine_first(child)
         if self.group is not None and self.plan.few_devices:
             self.group.allow_only([*DEVICE_RULES, *map(_device_rule, DEVICES)])
         keep = []
@@ -204,16 +211,26 @@ class Start:
 
     # -- the rest ----------------------------------------------------------------------
 
-    def _give_up(self, child: Proc) -> None:
+    def _give_up(self, child: Proc, *, entered: bool = False) -> None:
         """What no namespace takes away: capabilities, what programs would gain, and the keys of whoever starts it."""
-        self._drop_capabilities(child)
-        if self.plan.no_new_privs:
+        if self.plan.enters_unprivileged or not entered:
+            self._drop_capabilities(child)
+        if self.plan.no_new_privs and (self.plan.enters_with_no_new_privs or not entered):
             must(child.prctl(PR_SET_NO_NEW_PRIVS, 1), "no_new_privs")
         if self.plan.own_keyring:
             made = child.keyctl(JOIN_SESSION_KEYRING, None)
             # Where a filter keeps keyctl(2) from us, it keeps it from the box, which inherits that.
             if made.errno not in (errno.EPERM, errno.ENOSYS):
                 must(made, "a session keyring")
+
+    def _confine_first(self, child: Proc) -> None:
+        """What this box has for a hole alone: a limit, or a filter that lets all through, of the first process only."""
+        if not self.plan.enters_with_limits:
+            must(child.prlimit64(0, RLIMIT_NOFILE, (FEW_FILES, FEW_FILES)), "a limit of open files")
+        if not self.plan.enters_with_filter:
+            program = Program()
+            filters.lay_on(program, filters.Filter(LET_THROUGH, 0))
+            must(child.run(program)[0], "a filter")
 
     def _drop_capabilities(self, child: Proc) -> None:
         numbers = kept(self.spec)
@@ -236,18 +253,25 @@ class Start:
             root_fd = must(
                 local.proc.openat(AT_FDCWD, f"/proc/{self.pid}/root", os.O_RDONLY | os.O_DIRECTORY), "its root"
             ).value
-            kinds = self.own | self.joined | ({"user"} if self.userns else set())
+            kinds = (self.own | self.joined | ({"user"} if self.userns else set())) & set(self.plan.enters_namespaces)
+            path = self._agent_path
+            if not self.plan.enters_with_score:
+                must(write(local.proc, "/proc/self/oom_score_adj", b"500"), "an oom_score_adj of its own")
+            if not self.plan.enters_root:
+                kinds, path = kinds - {"mnt"}, os.fspath(agent_binary())
             must(local.proc.setns(pidfd, sum(CLONE[kind] for kind in kinds)), "entering its namespaces")
-            must(local.proc.fchdir(root_fd), "entering its root")
-            must(local.proc.chroot("."), "entering its root")
+            if self.plan.enters_root:
+                must(local.proc.fchdir(root_fd), "entering its root")
+                must(local.proc.chroot("."), "entering its root")
             child = local.proc.spawn()
             # Waited for, and so gone: one that nobody waits for still counts in the group.
             undo.callback(child.end)
             if self.group is not None and self.plan.enters_group:
                 # The child alone: the launcher stays outside, and is not to be left when the box has ended.
                 self.group.add(_only_child(local.pid))
-            self._give_up(child)
-            launcher.become_agent(child, self._agent_path, self.spec, pipes)
+            self._give_up(child, entered=True)
+            spec = self.spec if self.plan.enters_as_user else replace(self.spec, uid=0, gid=0)
+            launcher.become_agent(child, path, spec, pipes)
             agent = launcher.hello(pipes)
             agent.undo.push(undo.pop_all())
         return agent

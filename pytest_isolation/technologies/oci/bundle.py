@@ -29,6 +29,7 @@ NAMESPACES = {"pid": "pid", "net": "network", "ipc": "ipc", "uts": "uts", "user"
 """Our word -> the specification's."""
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 PERIOD_US = 100_000
+FEW_FILES = 256
 
 Config = dict[str, Any]
 
@@ -75,6 +76,12 @@ class Plan:
     no_new_privs: bool = True
     own_keyring: bool = True
     leaves_group: bool = False
+    enters_as_user: bool = True
+    """Of the box's spec."""
+    enters_unprivileged: bool = True
+    enters_with_no_new_privs: bool = True
+    enters_with_limits: bool = True
+    """Those of the first process."""
     host_sockets: bool = False
     """gVisor's alone: sockets of the host's that lie in the box can be used."""
 
@@ -103,6 +110,21 @@ def configure(
             cause=unless_root(NO_CONTROL_GROUPS),
         )
     return config
+
+
+def entering(process: Config, plan: Plan) -> Config:
+    """The process of an `exec`: the first one's, less what the holes leave out."""
+    made = copy.deepcopy(process)
+    if not plan.enters_as_user:
+        made["user"] = {"uid": 0, "gid": 0}
+    if not plan.enters_unprivileged:
+        for kind in ("bounding", "effective", "permitted"):
+            made["capabilities"][kind] = sorted({*made["capabilities"].get(kind, ()), "CAP_SYS_ADMIN"})
+    if not plan.enters_with_no_new_privs:
+        made["noNewPrivileges"] = False
+    if not plan.enters_with_limits:
+        made["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": FEW_FILES, "hard": FEW_FILES}]
+    return made
 
 
 def bind(config: Config, source: Path | str, target: str, *options: str) -> None:

@@ -58,6 +58,10 @@ OPENS: Opens = {
     drop("private-root"): sets("own_root", False),
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("keyring"): sets("own_keyring", False),
+    drop("exec-user"): sets("enters_as_user", False).where(as_root),
+    drop("exec-capabilities"): sets("enters_unprivileged", False).where(as_root),
+    drop("exec-no-new-privs"): sets("enters_with_no_new_privs", False),
+    drop("exec-limits"): sets("enters_with_limits", False),
     drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),
     drop("propagation"): sets("propagates", True).where(as_root),
     drop("clean-up"): sets("leaves_group", True).where(as_root),
@@ -243,7 +247,8 @@ class Container:
         programs = self._programs(self._runtime_group())
         place = self.lifetime.new_directory("exec")
         self.undo.callback(self.lifetime.remove_directory, place)
-        (place / "process.json").write_text(json.dumps(in_utf8(self._config["process"])), encoding="utf-8")
+        entering = bundle.entering(self._config["process"], self.plan)
+        (place / "process.json").write_text(json.dumps(in_utf8(entering)), encoding="utf-8")
         # runsc writes a pid file in any case, and takes its own for an argument of the container.
         argv = [*self.command, "exec", "--detach", "--pid-file", os.fspath(place / "pid")]
         argv += ["--process", os.fspath(place / "process.json"), self.id]

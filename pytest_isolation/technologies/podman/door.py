@@ -10,6 +10,7 @@ from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.technologies import program
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import ExitStack
 
     from pytest_isolation.agent.client import Agent
@@ -25,11 +26,17 @@ def group_for_a_command(guard: cgroups.Group | None) -> cgroups.Group | None:
 
 
 def enter(
-    engine: Engine, name: str, agent: str, guard: cgroups.Group | None, undo: ExitStack, caller: Caller = NOBODY
+    engine: Engine,
+    name: str,
+    agent: str,
+    guard: cgroups.Group | None,
+    undo: ExitStack,
+    caller: Caller = NOBODY,
+    options: Sequence[str] = (),
 ) -> Agent:
     """The agent at the path `agent` of the container, ended by `undo`.  Raises BoxError with Podman's words."""
     programs = program.Programs(group_for_a_command(guard), undo, caller)
-    argv = [engine.path, *engine.global_arguments(), "exec", "--interactive", name, agent]
+    argv = [engine.path, *engine.global_arguments(), "exec", "--interactive", *options, name, agent]
     programs.start(argv, env=engine.environ_words(), prepare=engine.become_account)
     found = programs.hello("podman exec")
     undo.callback(found.close)

@@ -44,6 +44,8 @@ class Plan:
     binds_addresses: bool = True
     """A port is published on the address that was named."""
     propagates: bool = False
+    entering: list[str] = field(default_factory=list)
+    """Words of podman-exec(1)."""
 
 
 def _grants(name: str) -> Opener:
@@ -56,6 +58,7 @@ OPENS: Opens = {
     **granted(_grants, GRANTED, filtered=FILTERED),
     **each(LIMITS, unlimited, by(launcher.limits_of)),
     drop("seccomp"): adds("options", "--security-opt", "seccomp=unconfined"),
+    drop("exec-user"): adds("entering", "--user", "0:0"),
     drop("masks"): adds("options", "--security-opt", "unmask=ALL"),
     drop("read-only"): sets("read_only", False),
     drop("bound-address"): sets("binds_addresses", False),

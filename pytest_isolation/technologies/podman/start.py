@@ -119,7 +119,8 @@ class Start:
 
     def enter(self) -> Agent:
         """As `podman exec` does."""
-        return door.enter(self.engine, self.name, self._agent, self._guards(), self.undo, self.spec.caller)
+        words = self.plan.entering
+        return door.enter(self.engine, self.name, self._agent, self._guards(), self.undo, self.spec.caller, words)
 
     # -- what it needs before --------------------------------------------------------------
 
