@@ -25,7 +25,7 @@ def catalogue(language: str) -> Mapping[str, str]:
         return {}
     if language not in LANGUAGES:
         raise KeyError(language)
-    text = (files("pytest_isolation.inception") / f"data/messages/{language}.toml").read_text()
+    text = (files("pytest_isolation.inception") / f"data/messages/{language}.toml").read_text(encoding="utf-8")
     messages: dict[str, str] = tomllib.loads(text)["messages"]
     return messages
 
