@@ -43,6 +43,12 @@ class Done:
         assert "INTERNALERROR" not in self.out, self.out
 
 
+def _heed(background: bool) -> None:
+    """In the child: what a background job ignores (Control-C) or one of nohup(1) (a hangup), exec hands down."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN if background else signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Run:
     """A run of pytest in `folder`, with a temporary directory, and so a register of runs, of its own."""
 
@@ -72,7 +78,7 @@ class Run:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_IGN if background else signal.SIG_DFL),
+            preexec_fn=partial(_heed, background),
         )
 
     def wait(self, timeout: float = 180) -> Done:

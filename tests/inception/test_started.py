@@ -216,5 +216,8 @@ def test_a_make_that_does_not_end(
 
 def test_who_is_not_root_is_told(built: Lifetime, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    with pytest.raises(Unavailable, match=r"^only root can .*; run as root"), started(small, ASKED, built, way(tmp_path)):
+    with (
+        pytest.raises(Unavailable, match=r"^only root can .*; run as root"),
+        started(small, ASKED, built, way(tmp_path)),
+    ):
         pass

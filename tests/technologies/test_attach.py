@@ -127,8 +127,8 @@ def outside_of(box: Box) -> int:
 
 @pytest.fixture
 def heeded() -> Iterator[None]:
-    """A shell's background job ignores SIGINT and SIGQUIT, and what it starts does, too: nothing of a target's own."""
-    before = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGQUIT)}
+    """A background job ignores SIGINT and SIGQUIT, one of nohup(1) SIGHUP, and so does what they start."""
+    before = {one: signal.signal(one, signal.SIG_DFL) for one in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)}
     yield
     for one, handler in before.items():
         signal.signal(one, handler)

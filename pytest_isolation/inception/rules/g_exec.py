@@ -90,7 +90,7 @@ def can_be_executed(s: Submission) -> Iterator[Finding]:
                     )
                 elif re.search(r"^set -\w*\r$", text, re.M):
                     says = "set: Illegal option -"
-                elif re.search(r"^\s*(then|do|fi|done)\r$", text, re.M):
+                elif re.search(r"^[^\S\n]*(then|do|fi|done)\r$", text, re.M):
                     says = "syntax error: unexpected end of file"
                 else:
                     says = r"$'\r': command not found"

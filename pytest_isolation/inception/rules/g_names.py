@@ -82,7 +82,7 @@ def _database_hosts(s: Submission) -> Iterator[tuple[str, Place]]:
             if posixpath.basename(file).startswith("wp-config") and file.endswith(".php"):
                 text = s.tree.lenient(file)
                 touched = "sed" in {one.name for start in image.starts for one in start.script.commands}
-                match = re.search(r"""^\s*define\(\s*['"]DB_HOST['"]\s*,\s*['"]([\w.:-]+)['"]""", text, re.M)
+                match = re.search(r"""^[^\S\n]*define\(\s*['"]DB_HOST['"]\s*,\s*['"]([\w.:-]+)['"]""", text, re.M)
                 if match and not touched:
                     yield match[1], Place(file, text.count("\n", 0, match.start(1)) + 1)
 

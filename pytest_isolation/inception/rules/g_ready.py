@@ -97,7 +97,7 @@ def _without_directory(s: Submission, image: Image, path: str, role: str) -> Ite
         return
     makers = [one for one in every if _makes(one, path)]
     if role == "wordpress":
-        elsewhere = re.search(r"^\s*pid\s*=\s*(?!/run/php/)\S|--pid|-g\s+/|--fpm-config|-y\s+/", text, re.M)
+        elsewhere = re.search(r"^[^\S\n]*pid\s*=\s*(?!/run/php/)\S|--pid|-g\s+/|--fpm-config|-y\s+/", text, re.M)
         ours = any("fpm" in package for package in image.packages) and re.search(r"fpm", text)
         if not makers and not elsewhere and ours:
             says = "ERROR: Unable to create the PID file (/run/php/phpX.Y-fpm.pid).: No such file or directory (2)"

@@ -24,11 +24,11 @@ WITHOUT_CERTIFICATES = re.compile(
     r"supervisor|php[\d.]*(-(?!pear)[a-z]+)*|(default-)?(mariadb|mysql)-(client|server)|dumb-init|tini|gosu|dos2unix|cron"
 )
 """Debian's packages that only recommend ca-certificates, or do not name it."""
-OF_USERS = re.compile(r"^\s*(CREATE\s+USER|ALTER\s+USER|DROP\s+USER|GRANT\s|REVOKE\s|SET\s+PASSWORD)", re.I | re.M)
+OF_USERS = re.compile(r"^[^\S\n]*(CREATE\s+USER|ALTER\s+USER|DROP\s+USER|GRANT\s|REVOKE\s|SET\s+PASSWORD)", re.I | re.M)
 PRIVILEGES = (
     "ERROR: 1290  The MariaDB server is running with the --skip-grant-tables option so it cannot execute this statement"
 )
-FLUSH = re.compile(r"^\s*FLUSH\s+PRIVILEGES", re.I | re.M)
+FLUSH = re.compile(r"^[^\S\n]*FLUSH\s+PRIVILEGES", re.I | re.M)
 
 
 def _family(image: Image) -> str:
@@ -77,7 +77,7 @@ def database_is_reachable(s: Submission) -> Iterator[Finding]:
         addresses = [
             (found[1].strip("'\""), Place(file))
             for file in sorted(set(image.copies.values())) if file.endswith((".cnf", ".conf"))
-            for found in re.finditer(r"^\s*bind[-_]address\s*=\s*(\S+)", s.tree.lenient(file), re.M)
+            for found in re.finditer(r"^[^\S\n]*bind[-_]address\s*=\s*(\S+)", s.tree.lenient(file), re.M)
         ]  # fmt: skip
         others = re.findall(r"bind[-_]address", text)
         if addresses and len(others) == len(addresses):
