@@ -33,5 +33,7 @@ def test_path_of_a_volume_is_not_told(box: Box, child: bool) -> None:
         proc = other if child else box.proc
         promise.receipt(bool(leaks.called(proc)), "clock_gettime(2)")
         told = {table: read_records(proc, f"/proc/self/{table}") for table in TABLES}
+    if not any(reply.ok for replies in told.values() for reply in replies):
+        promise.undecided("the box has no table of mounts")
     found = [table for table, replies in told.items() if any(name in reply.data for reply in replies)]
     promise.require(not found, found=", ".join(found))

@@ -124,6 +124,11 @@ def contents(proc: Proc, paths: Collection[str]) -> dict[str, bytes]:
     return found
 
 
+def has_proc(proc: Proc) -> bool:
+    """Whether there is a /proc that tells the process of itself: without one, no file of it is kept from anybody."""
+    return bool(contents(proc, ["/proc/self/stat"]))
+
+
 def numbers(data: bytes) -> dict[Place, int]:
     """Every number of a text, a decimal one without its point: 12.50 is 1250."""
     found: dict[Place, int] = {}

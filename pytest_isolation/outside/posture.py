@@ -338,12 +338,15 @@ def _groups(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
         yield controllers or "unified", path
 
 
-def differences(aspect: Aspect, first: Posture, other: Posture) -> dict[str, str]:
-    """What is not as the first process has it -> both values, as text.  A group below the first one's is its."""
+def differences(aspect: Aspect, first: Posture, other: Posture) -> dict[str, str] | None:
+    """What is not as the first process has it -> both values, as text; None where either may not be looked at.
+
+    A group below the first process' own is its.
+    """
     had, has = aspect.told(first), aspect.told(other)
+    if not had or not has:
+        return None
     found: dict[str, str] = {}
-    if not has:  # nobody may look
-        return found
     for name, before in sorted(had.items()):
         now = has.get(name, "none")
         below = aspect.slug == "cgroup" and now.startswith(before.rstrip("/") + "/") and not now.startswith("/..")

@@ -46,7 +46,7 @@ SENTENCES = (
     Sentence("faster", "Containers start faster than virtual machines.", COMPARED, "a container and a VM with costs"),
     Sentence(
         "processes", "A container needs fewer processes of its host than a virtual machine.",
-        "NIST SP 800-190, Application Container Security Guide, 2.1 Application Virtualization and Containers",
+        "NIST SP 800-190, Application Container Security Guide, 2.1",
         "a container and a VM with costs",
     ),
     Sentence(
