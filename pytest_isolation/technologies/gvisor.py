@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import stat
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, drop, expose, lossy
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
-from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_gvisor
 from pytest_isolation.technologies.oci import OciRuntime, bundle
@@ -114,15 +113,7 @@ class GVisor(OciRuntime):
 @cache
 def _platforms(path: str) -> tuple[str, ...]:
     """Those this runsc was built with, as its help names them."""
-    done = subprocess.run(
-        [path, "flags"],
-        capture_output=True,
-        text=True,
-        timeout=20,
-        stdin=subprocess.DEVNULL,
-        encoding="utf-8",
-        errors="replace",
-    )
+    done = program.ended([path, "flags"], timeout=20)
     said = re.search(r"which platform to use: (.*)", done.stdout + done.stderr)
     names = re.findall(r"\b(systrap|ptrace|kvm)\b", said[1] if said else "")
     return tuple(dict.fromkeys(names)) or PREFERRED

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pytest_isolation.agent.client import Agent, Proc
 from pytest_isolation.agent.shortcuts import AT_FDCWD, must
@@ -27,7 +28,7 @@ from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.telling import telling
 
-__all__ = ["Programs", "children", "find", "last_descendant", "version"]
+__all__ = ["Programs", "children", "ended", "find", "last_descendant", "version"]
 
 PR_SET_CHILD_SUBREAPER = 36
 WNOHANG, WALL = 1, 0x4000_0000
@@ -44,6 +45,22 @@ def find(program: str, package: str) -> str:
     return path
 
 
+def ended(argv: Sequence[str], *, timeout: float, **how: Any) -> subprocess.CompletedProcess[str]:
+    """A program that was run to its end, within `timeout` seconds: nothing to read, and its words in any locale.
+
+    `how`: as subprocess.run() takes it. Raises OSError, subprocess.TimeoutExpired.
+    """
+    return subprocess.run(
+        argv,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+        timeout=timeout,
+        **how,
+    )
+
+
 def version(program: str, package: str) -> str:
     """What `program --version` says first; raises Unavailable."""
     return version_of(find(program, package))
@@ -53,15 +70,7 @@ def version(program: str, package: str) -> str:
 def version_of(path: str) -> str:
     """The same of the program at `path`."""
     try:
-        done = subprocess.run(
-            [path, "--version"],
-            capture_output=True,
-            text=True,
-            timeout=20,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-        )
+        done = ended([path, "--version"], timeout=20)
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{path} --version does not work: {error}", "reinstall it") from None
     if done.returncode or not done.stdout.strip():

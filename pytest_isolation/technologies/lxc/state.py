@@ -23,16 +23,7 @@ def ask(command: str, place: Path | str, name: str, *arguments: str) -> str:
 def _run(command: str, place: Path | str, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     argv = [program.find(command, "lxc"), "-P", os.fspath(place), "-n", name, *arguments]
     env = environ()
-    return subprocess.run(
-        argv,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        env=env,
-        encoding="utf-8",
-        errors="replace",
-    )
+    return program.ended(argv, timeout=60, env=env)
 
 
 def environ() -> dict[str, str]:

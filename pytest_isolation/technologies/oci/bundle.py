@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import json
 import os
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported,
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.program import ended
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -38,16 +38,7 @@ def defaults(program: str, *, rootless: bool) -> Config:
     """What `program spec` writes; raises Unavailable when it writes nothing."""
     with tempfile.TemporaryDirectory(prefix="pytest-isolation-spec-") as place:
         argv = [program, "spec", *(["--rootless"] if rootless else [])]
-        done = subprocess.run(
-            argv,
-            cwd=place,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-            encoding="utf-8",
-            errors="replace",
-        )
+        done = ended(argv, timeout=60, cwd=place)
         try:
             found: Config = json.loads(Path(place, "config.json").read_bytes())
         except (OSError, ValueError):

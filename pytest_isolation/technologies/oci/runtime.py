@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -175,15 +174,7 @@ class OciRuntime:
         if kind != "container" or not Path(place).is_dir() or not any(identity in name for name in os.listdir(place)):
             return False
         argv = [self.path(), "--root", place, "delete", "--force", identity]
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            stdin=subprocess.DEVNULL,
-            encoding="utf-8",
-            errors="replace",
-        )
+        done = program.ended(argv, timeout=60)
         if done.returncode:
             raise BoxError(f"{' '.join(argv)}: {' '.join(done.stderr.split())}")
         return True

@@ -7,7 +7,6 @@ that hangs or panics raises `vm.BootError` with its console's last lines.
 
 from __future__ import annotations
 
-import subprocess
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.outside.box import Box
-from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.opens import Opens, by, each, openable
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
@@ -78,9 +77,7 @@ class Qemu:
             raise Unavailable("machine=microvm needs KVM: without it Linux finds no timer there", "use machine=q35")
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
-        said = subprocess.run(
-            [binary(), "--version"], capture_output=True, text=True, check=True, encoding="utf-8", errors="replace"
-        ).stdout
+        said = program.version_of(binary())
         found: dict[str, Any] = {"version": said.split("version ")[1].split()[0], "kernel": self._kernel(spec).release}
         wanted = spec.option("accel", "auto")
         if wanted == "tcg" or accel.no_kvm():
