@@ -30,6 +30,16 @@ def test_every_check_through_both(tmp_path: Path, name: str) -> None:
     assert "doors differ" not in done.out
 
 
+@pytest.mark.parametrize("name", ["runc", "lxc"])
+def test_no_promise_of_the_start_is_taken_for_one_of_the_entry(tmp_path: Path, name: str) -> None:
+    """What the caller has (keys, descriptors, variables) each door keeps back, or lets in, by itself."""
+    need(name)
+    few = "key.session-not-inherited,fd.only-stdio,fd.caller-descriptors-closed,env.caller-*"
+    done = run(tmp_path / "run", "--isolation", "--box", f"{name}:door=both", "--isolation-only", few)
+    assert done.code == 0, done.out
+    assert {row["door"] for row in done.report["results"]} == {"start", "exec"}
+
+
 def test_a_verdict_that_differs_is_shown(tmp_path: Path) -> None:
     """Who enters is in no control group of the box: what it takes is not charged, and what the box takes is."""
     markdown = tmp_path / "report.md"
