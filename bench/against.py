@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.audits import MANY, many, submissions
 from bench.runs import run
 from bench.series import Series
 from bench.sides import available
@@ -41,7 +42,7 @@ def built(ref: str) -> Iterator[Path]:
         (versions := Path(name, "versions")).write_text(frozen)
         subprocess.run([sys.executable, "-m", "venv", environment], check=True)
         python = environment / "bin" / "python"
-        subprocess.run([python, "-m", "pip", "install", "-q", "-c", versions, source], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-c", versions, source, "pytest-xdist"], check=True)
         yield python
 
 
@@ -104,6 +105,40 @@ def _pairs(rounds: int, box: str, sides: dict[str, tuple[Path, list[str]]], fold
     for metric, values in ratios_of.items():
         ratios = [ours / theirs for ours, theirs in zip(values["here"], values[ref], strict=True)]
         yield Series(metric, "x", ratios, {"box": box, "against": ref})
+
+
+def audits(rounds: int, ref: str) -> list[Series]:
+    """Forty submissions with `-n 2` here and at `ref`, in turn: both audit the same files.
+
+    `audits.ratio` is the time here over the time there, of each pair; `audits.processor.ratio` that of the processor.
+    Here there may be more rules than there: both are asked for all that they have.
+    """
+    with built(ref) as there, tempfile.TemporaryDirectory() as name:
+        words = many(submissions(Path(name)))
+        sides = {"here": Path(sys.executable), ref: there}
+        for python in sides.values():  # the first writes byte code
+            run(words, Path(name), python)
+        wall: dict[str, list[float]] = {side: [] for side in sides}
+        processor: dict[str, list[float]] = {side: [] for side in sides}
+        for number in range(rounds):
+            for side in list(sides) if number % 2 else list(reversed(sides)):
+                one = run(words, Path(name), sides[side])
+                if one.status != 1:
+                    raise RuntimeError(f"{side} on {MANY} submissions ended with {one.status}; expected 1")
+                wall[side].append(one.wall_ms / 1e3)
+                processor[side].append(one.processor_ms / 1e3)
+    found = [
+        series
+        for side in sides
+        for series in (
+            Series("audits", "s", wall[side], {"submissions": str(MANY), "at": side}),
+            Series("audits.processor", "s", processor[side], {"submissions": str(MANY), "at": side}),
+        )
+    ]
+    for metric, values in {"audits.ratio": wall, "audits.processor.ratio": processor}.items():
+        ratios = [ours / theirs for ours, theirs in zip(values["here"], values[ref], strict=True)]
+        found.append(Series(metric, "x", ratios, {"submissions": str(MANY), "against": ref}))
+    return found
 
 
 def _claims(python: Path, folder: str) -> dict[str, str]:

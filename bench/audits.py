@@ -24,14 +24,7 @@ def audits(rounds: int) -> list[Series]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         paths = submissions(folder)
-        words = [
-            "-q",
-            "-n",
-            str(WORKERS),
-            "--inception-date",
-            DAY.isoformat(),
-            *(f"--inception={one}" for one in paths),
-        ]
+        words = many(paths)
         together = []
         for _ in range(rounds):
             one = run(words, folder)
@@ -47,6 +40,12 @@ def audits(rounds: int) -> list[Series]:
         Series("audits", "s", together, {"submissions": str(MANY), "workers": str(WORKERS)}),
         Series("audit", "s", alone, {"submissions": "1"}),
     ]
+
+
+def many(paths: list[Path]) -> list[str]:
+    """The words of pytest's command line that audit these in one run of two processes."""
+    asked = ["-q", "-n", str(WORKERS), "--inception-date", DAY.isoformat()]
+    return [*asked, *(f"--inception={one}" for one in paths)]
 
 
 def submissions(folder: Path) -> list[Path]:

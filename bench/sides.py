@@ -72,8 +72,8 @@ def _others(box: Box, undo: ExitStack) -> Sequence[Side]:
 
     client = docker.from_env()
     undo.callback(client.close)
-    container = client.containers.get(box.parts.facts["id"])
-    host: Any = testinfra.get_host(f"docker://{box.parts.facts['name']}")
+    container = client.containers.get(box.parts.id)
+    host: Any = testinfra.get_host(f"docker://{box.parts.name}")
 
     def by_sdk(pid: int, sig: int) -> object:
         return container.exec_run(["/bin/sh", "-c", f"kill -s {sig} {pid}"])

@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# `docker create --security-opt systempaths=unconfined` lays /proc and /sys open: the docker command takes the option out and
+# sends two empty lists of paths.  The Docker SDK for Python hands the same text on to the daemon, for which it is no option.
+# A small server plays the daemon and writes down what each client asks it for.
+. "$(dirname "$0")/lib.sh"
+deb docker.io=20.10.24+dfsg1-1+deb12u1+b6
+docker --version || untried "docker wants libraries that are not here"
+python_packages docker==7.2.0
+echo "docker for Python $(venv/bin/python -c 'import docker; print(docker.__version__)')"
+cat >daemon.py <<'PYTHON'
+import http.server, json
+class Daemon(http.server.BaseHTTPRequestHandler):
+    def do_HEAD(self): self.do_GET()
+    def do_GET(self): self.answer({"ApiVersion": "1.41", "MinAPIVersion": "1.12", "Os": "linux"})
+    def do_POST(self):
+        host = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["HostConfig"]
+        with open("asked", "w") as file:
+            print(json.dumps([host.get(key) for key in ("SecurityOpt", "MaskedPaths", "ReadonlyPaths")]), file=file)
+        self.answer({"Id": "0" * 64, "Warnings": []}, 201)
+    def answer(self, value, status=200):
+        text = json.dumps(value).encode()
+        self.send_response(status)
+        said = {"Api-Version": "1.41", "Ostype": "linux", "Content-Type": "application/json", "Content-Length": len(text)}
+        for name, one in said.items():
+            self.send_header(name, str(one))
+        self.end_headers()
+        if self.command != "HEAD": self.wfile.write(text)
+    def log_message(self, *told): pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Daemon)
+print(server.server_port, flush=True)
+server.serve_forever()
+PYTHON
+exec 3< <(exec venv/bin/python daemon.py)
+daemon=$!
+trap 'kill $daemon; rm -rf "$here"' EXIT
+read -r port <&3
+export DOCKER_HOST=tcp://127.0.0.1:$port DOCKER_CONFIG=$here
+echo "options, masked paths, read-only paths:"
+docker create --security-opt systempaths=unconfined image >/dev/null
+expect "docker create --security-opt systempaths=unconfined" "$(cat asked)" '[[], [], []]'
+venv/bin/python -c 'import docker; docker.from_env().api.create_container(
+    "image", host_config=docker.from_env().api.create_host_config(security_opt=["systempaths=unconfined"]))'
+expect 'the SDK, security_opt=["systempaths=unconfined"]' "$(cat asked)" '[["systempaths=unconfined"], null, null]'
+exit $changed
