@@ -148,7 +148,7 @@ def _prepare() -> None:
     import crossplane  # noqa: F401
     import dulwich.index  # noqa: F401
     import jsonschema  # noqa: F401
-    import ruamel.yaml  # noqa: F401
+    import yaml  # noqa: F401
 
     from pytest_isolation.inception import compose, shell
     from pytest_isolation.inception.registry import every_rule

@@ -8,6 +8,8 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditOptions:
+    """What an audit is told beside the submission: the options of `pytest-isolation audit`, read."""
+
     day: date
     """On which the submission is judged: decides the penultimate stable release."""
     by_commit: bool = False

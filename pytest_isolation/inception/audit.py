@@ -104,4 +104,7 @@ def _row(path: str, rule: Rule, finding: Finding) -> InceptionRow:
 
 def _printable(text: str) -> str:
     """What a submission says is data: no control characters, no half surrogates, no end of line."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in " ".join(text.split()))[:400]
+    line = " ".join(text.split())
+    if not line.isprintable():
+        line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in line)
+    return line[:400]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pytest_isolation.inception.asked import AuditOptions
+    from pytest_isolation.inception.live import StackView
     from pytest_isolation.inception.options import Audits
     from pytest_isolation.options.config import RunConfig
 
@@ -47,6 +49,10 @@ class AuditItem(pytest.Item):
         self._measured: list[dict[str, Any]] = []
 
     def runtest(self) -> None:
+        """Audits the submission in a process of its own, and its running stack where --live asks for that.
+
+        Raises SubmissionFailed where a rule that decides is broken.
+        """
         asked = self._auditor.asked.asked
         try:
             rows = audit_alone(self._top, asked, self.name)
@@ -72,7 +78,7 @@ class AuditItem(pytest.Item):
 
         if self._auditor.asked.live == "running":
             seen = live.audit_running(self._top, asked, self.name)
-            self._measure(self._top)
+            self._measure(None, str(self._top))
             return seen, None
         logs = self.config._tmp_path_factory.mktemp("inception")  # type: ignore[attr-defined]
         way = live.Way(
@@ -90,22 +96,25 @@ class AuditItem(pytest.Item):
             if lifetime is not None:
                 lifetime.close()
 
-    def _measure(self, top: Path) -> None:
-        """What the containers of the stack that runs from `top` isolate."""
-        from pytest_isolation.inception.measured import measure_stack
+    def _measure(self, view: StackView | None, top: str) -> None:
+        """What the containers of the stack that runs from `top` isolate; without a view, on this machine's Docker."""
+        from pytest_isolation.inception.measured import measure_running, measure_stack
 
-        run, rows = measure_stack(
+        ask = measure_running if view is None else partial(measure_stack, view)
+        run, rows = ask(
             top, self.name, self._auditor.options, self._auditor.tell, several=len(self._auditor.asked.paths) > 1
         )
         self._measured = [row.to_json() for row in rows]
         self.stash[STACK] = {key: value for key, value in run.to_json().items() if key in OF_STACK} if run else {}
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """The findings that fail the run as they are, without a traceback of ours."""
         if isinstance(excinfo.value, SubmissionFailed):
             return str(excinfo.value)
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
+        """(path, no line, `inception NAME`), as pytest's verbose output and JUnit files show it."""
         return self._top, None, f"inception {self.name}"
 
 
@@ -138,6 +147,7 @@ class Auditor:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, session: pytest.Session, items: list[pytest.Item]) -> None:
+        """Adds an item for each submission to what pytest collected."""
         for name, top in self.asked.paths:
             made: Any = AuditItem.from_parent(session, name=name, nodeid=f"inception::{name}", top=top, auditor=self)
             items.append(made)
@@ -146,6 +156,7 @@ class Auditor:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Puts the rows on the report, by which xdist's workers hand them to the controller."""
         report = yield
         if call.when == "call" and ROWS in item.stash:
             report.inception = item.stash[ROWS]  # type: ignore[attr-defined]
@@ -153,6 +164,7 @@ class Auditor:
         return report
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Takes the rows from a report; in the process that reports alone."""
         if self.is_worker:
             return
         name = report.nodeid.removeprefix("inception::")
@@ -167,6 +179,7 @@ class Auditor:
         return tuple(InceptionRow.from_json(row) for name, _ in self.asked.paths for row in self._rows.get(name, ()))
 
     def pytest_isolation_contribution(self) -> Contribution:
+        """The audits' part of the run's report: a section, and the boxes that running stacks were measured as."""
         return Contribution(
             section=reports.section(self.rows(), self.asked.language),
             boxes=tuple(map(BoxRow.from_json, self._of_stacks("boxes"))),
@@ -186,10 +199,12 @@ class Auditor:
             terminal.write_line(f"{says} ...")
 
     def notes(self) -> list[str]:
+        """Sentences for the foot of the report: that the table of releases is old."""
         told = stale_note(self.asked.asked.day)
         return [told] if told else []
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """Writes the findings to the terminal, at most 120 columns wide."""
         if self.is_worker or not self._rows:
             return
         terminalreporter.section("inception")

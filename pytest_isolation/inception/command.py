@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -15,7 +16,12 @@ from pathlib import Path
 HELP = "audit 42-school Inception submissions; without --live nothing is executed"
 
 
+VALUES = ("subject", "date", "login", "domain", "language", "live", "env")
+"""Options that have a value; pytest's are called --inception-NAME."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `pytest-isolation audit`."""
     parser.add_argument("paths", nargs="+", metavar="PATH", help="the top of a submission")
     parser.add_argument("--subject", metavar="VERSION", help="judge by this version of the subject")
     parser.add_argument("--date", metavar="today|commit|YYYY-MM-DD", help="judge as of this day")
@@ -34,14 +40,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """pytest's exit status: 1 when a rule that ends the evaluation is broken."""
+    """pytest's exit status: 1 when a rule that ends the evaluation is broken, 4 for what is written wrongly."""
+    from pytest_isolation.errors import UsageError
+    from pytest_isolation.inception.options import read
+    from pytest_isolation.options.config import reports
+
+    options = {f"inception_{name}": getattr(given, name) for name in (*VALUES, "strict")}
+    try:  # pytest says the same of options that nobody typed here
+        read({"inception": given.paths, **options}, Path.cwd())
+        reports(given.report, Path.cwd())
+    except UsageError as error:
+        print(f"pytest-isolation audit: {_as_typed(str(error))}", file=sys.stderr)
+        return 4
     return _pytest(_words(given))
+
+
+def _as_typed(says: str) -> str:
+    """With this command's names for pytest's options."""
+    says = says.replace("--isolation-report", "--report").replace("--inception-", "--")
+    return re.sub(r"--inception (?='|PATH)", "PATH ", says)
 
 
 def _words(given: argparse.Namespace) -> list[str]:
     """pytest's words for the same."""
     words = [f"--inception={os.path.abspath(path)}" for path in given.paths]
-    for name in ("subject", "date", "login", "domain", "language", "live", "env"):
+    for name in VALUES:
         if (value := getattr(given, name)) is not None:
             words.append(f"--inception-{name}={os.path.abspath(value) if name == 'env' else value}")
     if given.strict:

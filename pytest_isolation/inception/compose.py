@@ -42,6 +42,8 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Mount:
+    """One entry of a service's `volumes`, in its short or its long form."""
+
     kind: str
     """volume, bind, tmpfs …"""
     source: str
@@ -52,6 +54,8 @@ class Mount:
 
 @dataclass(frozen=True, slots=True)
 class Build:
+    """`build` of a service, in its short or its long form."""
+
     context: str
     """Relative to the submission; None-like "?" when it leads out or is not known."""
     dockerfile: str
@@ -65,6 +69,8 @@ class Build:
 
 @dataclass(slots=True)
 class Service:
+    """One service, with `extends` and merges carried out and variables put in."""
+
     name: Text
     at: Place
     raw: Map
@@ -83,6 +89,7 @@ class Service:
     command_at: Place | None = None
 
     def text(self, key: str) -> Text | None:
+        """A scalar of the service by its key; None where there is none, or where it is a list or a mapping."""
         found = self.raw.get(key)
         return found if isinstance(found, Text) else None
 
@@ -93,6 +100,8 @@ class Service:
 
 @dataclass(slots=True)
 class Compose:
+    """The compose files that make starts, merged as compose merges them."""
+
     files: list[str]
     document: Map
     services: dict[str, Service] = field(default_factory=dict)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception.place import Text
+from pytest_isolation.inception.dockerfile import HEREDOC
+from pytest_isolation.inception.place import Text, Verbatim
 from pytest_isolation.inception.tree import Tree, normal
+from pytest_isolation.inception.variables import interpolate
 from pytest_isolation.inception.yaml import Map, Seq
 
 if TYPE_CHECKING:
@@ -21,7 +24,7 @@ MAX_COPIED = 2_000
 
 
 def put(made: Submission, image: Image) -> None:
-    """Fills `copies`, `written` and `workdir` of an image whose Dockerfile was read."""
+    """Fills `copies` and `workdir` of an image whose Dockerfile was read."""
     assert image.service.build is not None
     assert image.dockerfile is not None
     image.copies, image.workdir = _of_stages(made, image.dockerfile, image.stages, image.service.build.context, 0)
@@ -35,17 +38,41 @@ def _of_stages(
     """(path in the image -> file of the submission, working directory) after these stages."""
     copies: dict[str, str] = {}
     workdir = "/"
+    known: dict[str, str] = {}
     for stage in stages:
         for one in stage.instructions:
             if one.name == "WORKDIR":
                 workdir = posixpath.join(workdir, one.text.strip())
-            elif one.name not in ("COPY", "ADD") or one.bodies:
+            elif one.name in ("ENV", "ARG"):
+                known |= {name: interpolate(value, known) for name, value in one.pairs}
+            elif one.name not in ("COPY", "ADD"):
                 continue
+            elif one.bodies:
+                _write(made.tree, one, workdir, known, copies)
             elif "from" in one.flags:
                 _from_stage(made, file, one, context, workdir, copies, depth)
             elif context != "?":
                 _copy(made.tree, one, context, workdir, copies)
     return copies, workdir
+
+
+def _write(tree: Tree, one: Instruction, workdir: str, known: dict[str, str], copies: dict[str, str]) -> None:
+    """`COPY <<EOF /path`: a file whose text stands in the Dockerfile; the builder puts variables in, unless quoted."""
+    target = (one.words or ("",))[-1]
+    names = [match[3] for match in HEREDOC.finditer(one.text)]
+    for name, body in zip(names, one.bodies, strict=False):
+        inside = posixpath.normpath(posixpath.join(workdir, target, name if target.endswith("/") else ""))
+        text = (
+            str(body)
+            if isinstance(body, Verbatim)
+            else EXPANDED.sub(lambda found: "$" if found[0] == "\\$" else known.get(found[1] or found[2], ""), body)
+        )
+        path = f"{one.at.file} <<{inside}"
+        tree.write(path, text)
+        copies[inside] = path
+
+
+EXPANDED = re.compile(r"\\\$|\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
 
 
 def _copy(tree: Tree, one: Instruction, context: str, workdir: str, copies: dict[str, str]) -> None:
@@ -116,7 +143,9 @@ def _configs(made: Submission, image: Image) -> None:
             continue
         content, file = given.get("content"), given.get("file")
         if isinstance(content, Text):
-            image.written[target] = content
+            inside = f"{content.at.file} <<{target}"
+            made.tree.write(inside, content)
+            image.copies[target] = inside
         elif isinstance(file, Text) and (path := made.tree.find(posixpath.join(image.service.base, file))):
             image.copies[target] = path
 

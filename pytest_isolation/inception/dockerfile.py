@@ -10,7 +10,7 @@ import re
 import shlex
 from dataclasses import dataclass, field
 
-from pytest_isolation.inception.place import Place, Text, Unreadable
+from pytest_isolation.inception.place import Place, Text, Unreadable, Verbatim
 from pytest_isolation.inception.variables import interpolate
 
 MAX_INSTRUCTIONS = 2_000
@@ -24,6 +24,8 @@ KNOWN = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
+    """One instruction of a Dockerfile, with the here-documents behind it."""
+
     name: str
     """Upper case."""
     flags: dict[str, str]
@@ -32,7 +34,7 @@ class Instruction:
     exec_form: tuple[str, ...] | None
     """The JSON list, when that is what it is."""
     bodies: tuple[Text, ...]
-    """Of its here-documents."""
+    """Of its here-documents; Verbatim where the word is quoted: the builder puts no variable into it."""
     at: Place
 
     @property
@@ -54,20 +56,26 @@ class Instruction:
 
 @dataclass(slots=True)
 class Stage:
+    """What a FROM begins: the base, and the instructions up to the next FROM."""
+
     base: Text
     """As written, build arguments put in."""
     name: str | None
     instructions: list[Instruction] = field(default_factory=list)
 
     def last(self, name: str) -> Instruction | None:
+        """The last instruction of that name, which is the one that counts for CMD, ENTRYPOINT and USER."""
         return next((one for one in reversed(self.instructions) if one.name == name), None)
 
     def every(self, *names: str) -> list[Instruction]:
+        """All instructions of these names, in order."""
         return [one for one in self.instructions if one.name in names]
 
 
 @dataclass(slots=True)
 class Dockerfile:
+    """A Dockerfile, parsed; `ARG` before the first FROM is in no stage."""
+
     file: str
     instructions: list[Instruction]
     stages: list[Stage]
@@ -92,10 +100,25 @@ class Dockerfile:
 
 
 def split(text: str) -> list[str]:
+    """Words as a shell splits them; at white space alone where a quote does not end."""
     try:
         return shlex.split(text, posix=True)
     except ValueError:
         return text.split()
+
+
+def run_texts(stage: Stage) -> list[Text]:
+    """The shell of every RUN: its text, or its here-documents."""
+    found = []
+    for one in stage.every("RUN"):
+        if one.exec_form is not None:
+            found.append(Text(" ".join(one.exec_form), one.at))
+        elif one.bodies:
+            found += one.bodies
+            found.append(Text(one.text, one.at)) if not one.text.startswith("<<") else None
+        else:
+            found.append(Text(one.text, one.at))
+    return found
 
 
 def parse(text: str, file: str, arguments: dict[str, str] | None = None) -> Dockerfile:
@@ -177,7 +200,7 @@ def _bodies(logical: str, lines: list[str], number: int, file: str) -> tuple[tup
     if name not in ("RUN", "COPY", "ADD"):
         return (), number
     bodies: list[Text] = []
-    for dash, _, word in HEREDOC.findall(logical):
+    for dash, quote, word in HEREDOC.findall(logical):
         start, body = number, []
         while number < len(lines):
             line = lines[number].lstrip("\t") if dash else lines[number]
@@ -185,7 +208,8 @@ def _bodies(logical: str, lines: list[str], number: int, file: str) -> tuple[tup
             if line.rstrip("\r") == word:
                 break
             body.append(line)
-        bodies.append(Text("\n".join(body) + "\n", Place(file, start + 1)))
+        kind = Verbatim if quote else Text
+        bodies.append(kind("\n".join(body) + "\n", Place(file, start + 1)))
     return tuple(bodies), number
 
 

@@ -7,14 +7,15 @@ from importlib.util import find_spec
 from pytest_isolation.errors import UsageError
 
 LIBRARIES = {
+    "PyYAML": "yaml._yaml",
     "crossplane": "crossplane",
     "dulwich": "dulwich",
     "jsonschema": "jsonschema",
-    "ruamel.yaml": "ruamel.yaml",
     "tree-sitter": "tree_sitter",
     "tree-sitter-bash": "tree_sitter_bash",
 }
-"""Distribution -> the module by which it is imported; those of the extra in pyproject.toml."""
+"""Distribution -> the module by which it is imported, of PyYAML the one that is libyaml; those of the extra in
+pyproject.toml."""
 
 
 def missing() -> list[str]:

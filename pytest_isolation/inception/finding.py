@@ -9,6 +9,8 @@ from pytest_isolation.inception.place import Place
 
 
 class RuleVerdict(StrEnum):
+    """What is said of one rule; docs/inception.md explains the words."""
+
     PASS = "pass"
     FAIL = "fail"
     ADVICE = "advice"
@@ -17,6 +19,8 @@ class RuleVerdict(StrEnum):
 
 
 class Severity(StrEnum):
+    """What a breach of the rule means for the evaluation."""
+
     END = "end"
     """The evaluation ends there."""
     RULE = "rule"
@@ -26,6 +30,8 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """One verdict of a rule: where, what was found, and what to do about it."""
+
     says: RuleVerdict
     at: Place | None
     found: str
@@ -38,10 +44,12 @@ def passed(found: str, at: Place | None = None) -> Finding:
 
 
 def fail(at: Place, found: str, fix: str) -> Finding:
+    """The rule is broken at `at`; `fix` is what to write instead."""
     return Finding(RuleVerdict.FAIL, at, found, fix)
 
 
 def advice(at: Place, found: str, fix: str) -> Finding:
+    """Not demanded, or a point where evaluators differ."""
     return Finding(RuleVerdict.ADVICE, at, found, fix)
 
 
@@ -51,4 +59,5 @@ def unclear(at: Place, found: str, missing: str) -> Finding:
 
 
 def not_applicable(found: str) -> Finding:
+    """The rule has nothing to decide here; `found` says why."""
     return Finding(RuleVerdict.NOT_APPLICABLE, None, found)

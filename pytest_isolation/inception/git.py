@@ -68,6 +68,7 @@ class Git:
         return self._store.get(sha, "blob") if self._store else None
 
     def close(self) -> None:
+        """Closes the object store's files; nothing can be read afterwards."""
         if self._store is not None:
             self._store.close()
 

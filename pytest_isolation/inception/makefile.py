@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
+import shlex
 from dataclasses import dataclass, field
 
+from pytest_isolation.inception.makecalls import Call, calls
 from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.tree import Tree
 
@@ -16,7 +18,11 @@ MAX_EXPANSION = 20_000
 MAX_PATTERNS = 200
 MAX_RECIPES = 500_000
 """Characters of all of them."""
-SUB_MAKE = re.compile(r"(?:^|&&|\|\||;|\bthen\s|\bdo\s)[\s@+-]*(?:\$\(MAKE\)|\$\{MAKE\}|make)\s+(?:-\S+\s+)*([\w.-]+)")
+MAX_MAKEFILES = 16
+MAX_CALLS_DEEP = 30
+"""Makes that run a make."""
+MAX_CALLED = 5_000
+"""Recipe lines that makes of makes run."""
 ASSIGNMENT = re.compile(r"^\s*(?:export\s+|override\s+)*([\w.-]+)\s*(\?|\+|:{1,3}|!)?=\s*(.*)$", re.DOTALL)
 RULE = re.compile(r"^([^\t#=:][^=:#]*)(::?)(?!=)\s*(.*)$", re.DOTALL)
 AUTOMATIC = re.compile(r"(?<!\$)\$(?:([@<^*])|[({]([@<^*])([DF]?)[)}])")
@@ -30,6 +36,8 @@ SPECIAL = frozenset({
 
 @dataclass(slots=True)
 class Target:
+    """One target with its prerequisites and its recipe."""
+
     name: str
     needs: list[str]
     recipe: list[Text]
@@ -39,6 +47,8 @@ class Target:
 
 @dataclass(slots=True)
 class Makefile:
+    """A Makefile and what it includes, read as text."""
+
     file: str
     targets: dict[str, Target] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
@@ -48,16 +58,28 @@ class Makefile:
     """$(shell …) and != : commands that reading this file with make would run."""
     patterns: list[Target] = field(default_factory=list)
     """Those of `targets` with a % in their names, up to MAX_PATTERNS."""
+    directory: str = ""
+    """That make runs in when it reads this one."""
+    others: dict[tuple[str, str], tuple[str, Makefile | None]] = field(default_factory=dict)
+    """(directory, file) as a recipe's make names them -> directory, and what it reads; None where that is not known."""
     _by_name: dict[str, Target | None] = field(default_factory=dict)
     """What pattern rules make, as far as it was asked for."""
 
     def lines(self, target: str | None = None) -> list[Text]:
         """Every recipe line, or those that making `target` runs, in order."""
-        if target is None:
-            return [line for one in self.targets.values() for line in one.recipe]
-        found: list[Text] = []
-        done: set[str] = set()
+        return self._listed(target, _Walk())
 
+    def missed(self, target: str | None = None) -> Text | None:
+        """The first of those lines that runs a make of which is not known what it does."""
+        walk = _Walk()
+        self._listed(target, walk)
+        return next(iter(walk.missed), None)
+
+    def _listed(self, target: str | None, walk: _Walk) -> list[Text]:
+        if target is None:
+            every = [line for one in self.targets.values() for line in _as_written(one)]
+            return [line for one in every for line in (one, *self._called(one, walk, every=True))]
+        found: list[Text] = []
         pending = [(target, False)]
         while pending:
             name, ready = pending.pop()
@@ -66,15 +88,49 @@ class Makefile:
                 continue
             if ready:
                 for line in one.recipe:
-                    found.append(line)
-                    if (match := SUB_MAKE.search(line)) and (match[1] not in done):
-                        done.add(match[1])
-                        found += self.lines(match[1]) if len(done) < 200 and match[1] != name else []
-            elif name not in done:
-                done.add(name)
+                    found += (line, *self._called(line, walk))
+            elif (id(self), name) not in walk.done:
+                walk.done.add((id(self), name))
                 pending.append((name, True))
                 pending += [(need, False) for need in reversed(one.needs)]
         return found
+
+    def _called(self, line: Text, walk: _Walk, *, every: bool = False) -> list[Text]:
+        """What the makes of a line run, each line with `cd` before it; with `every`, of other Makefiles alone."""
+        made, whole = calls(line)
+        if not whole:
+            walk.missed.append(line)
+        found: list[Text] = []
+        for call in made:
+            directory, other = "", self
+            if call.file or any(call.directories):
+                at, known = self._other(call)
+                if known is None:
+                    walk.missed += [line] * (at is None)
+                    continue
+                directory, other = at or "", known
+            elif every:
+                continue
+            goals = call.goals if call.is_known else ()
+            if walk.deep >= MAX_CALLS_DEEP or walk.left <= 0 or not call.is_known:
+                walk.missed.append(line)
+            if walk.deep >= MAX_CALLS_DEEP:
+                continue
+            walk.deep += 1
+            for goal in goals or ([other.default] if other.default else []):
+                lines = other._listed(goal, walk)[: max(walk.left, 0)]
+                walk.left -= len(lines)
+                found += [Text(f"cd {shlex.quote(directory)} && {one}", one.at) if directory else one for one in lines]
+            walk.deep -= 1
+        return found
+
+    def _other(self, call: Call) -> tuple[str | None, Makefile | None]:
+        """(directory, what is read there); (None, None) where that is not known, ("", None) where there is none."""
+        for directory in call.directories:
+            at, other = self.others.get((directory, call.file), ("", None))
+            if other is not None or at == UNKNOWN:
+                return (None, None) if at == UNKNOWN else (at, other)
+        return "", None
 
     def _by_pattern(self, name: str) -> Target | None:
         """The target that a pattern rule makes of `name`: the longest pattern that fits, as make chooses."""
@@ -98,6 +154,13 @@ class Makefile:
         return Target(name, needs, recipe, best.at)
 
 
+def _as_written(target: Target) -> list[Text]:
+    """Its recipe; where no target was chosen, `%` stands for what a pattern would."""
+    if "%" not in target.name:
+        return target.recipe
+    return [Text(_automatic(line, target.name, target.needs, "%"), line.at) for line in target.recipe]
+
+
 def _automatic(line: str, target: str, needs: list[str], stem: str = "") -> str:
     """make's own variables: $@, $<, $^ and $*, with D and F for the directory and the file."""
     values = {"@": target, "<": needs[0] if needs else "", "^": " ".join(dict.fromkeys(needs)), "*": stem}
@@ -111,10 +174,57 @@ def _automatic(line: str, target: str, needs: list[str], stem: str = "") -> str:
     return AUTOMATIC.sub(put, line)
 
 
-def read_makefile(tree: Tree, path: str) -> Makefile:
-    """Raises Unreadable when the file cannot be read; what it includes outside the tree is a problem of it."""
-    made = Makefile(path)
+UNKNOWN = "?"
+
+
+@dataclass(slots=True)
+class _Walk:
+    """Through the recipes of one goal."""
+
+    done: set[tuple[int, str]] = field(default_factory=set)
+    """(Makefile, target)"""
+    missed: list[Text] = field(default_factory=list)
+    deep: int = 0
+    left: int = MAX_CALLED
+
+
+def _read_others(tree: Tree, made: Makefile, read: dict[tuple[str, str], Makefile]) -> None:
+    """Every Makefile is read once for each directory that make runs in."""
+    asked = [call for target in made.targets.values() for line in _as_written(target) for call in calls(line)[0]]
+    for call in dict.fromkeys(asked):
+        for directory in call.directories if call.file or any(call.directories) else ():
+            key = directory, call.file
+            where = posixpath.normpath(posixpath.join(made.directory, directory))
+            outside = directory.startswith(("/", "~")) or where.startswith("..") or call.file.startswith("/")
+            if re.search(r"[$`]", directory + call.file) or outside:
+                made.others[key] = UNKNOWN, None
+                continue
+            for name in (call.file,) if call.file else NAMES:
+                path = tree.find(posixpath.join(where, name))
+                if path is None:
+                    continue
+                again = path, where
+                if again not in read and len(read) < MAX_MAKEFILES:
+                    try:
+                        read_makefile(tree, path, where, read)
+                    except Unreadable as error:
+                        made.problems.append(error)
+                made.others[key] = (directory, read[again]) if again in read else (UNKNOWN, None)
+                break
+
+
+def read_makefile(
+    tree: Tree, path: str, directory: str | None = None, read: dict[tuple[str, str], Makefile] | None = None
+) -> Makefile:
+    """Raises Unreadable when the file cannot be read; what it includes outside the tree is a problem of it.
+
+    `directory` is where make runs, without it the file's own; `read`: by path and directory, Makefiles that were read
+    before, this one is added.
+    """
+    made = Makefile(path, directory=posixpath.dirname(path) if directory is None else directory)
     _read(tree, path, made, [])
+    read = {} if read is None else read
+    read[path, posixpath.normpath(made.directory)] = made
     first = next((one for one in made.targets if "%" not in one and (not one.startswith(".") or "/" in one)), None)
     made.default = made.variables.get(".DEFAULT_GOAL") or first
     if made.default:
@@ -135,6 +245,7 @@ def read_makefile(tree: Tree, path: str) -> Makefile:
                 if command := _command(part):
                     target.recipe.append(Text(command, line.at))
                 left -= len(command) + 20
+    _read_others(tree, made, read)
     return made
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.errors import IsolationError
 from pytest_isolation.guarantees.domains import domains
 from pytest_isolation.inception import contained, services
-from pytest_isolation.inception.live import LABEL, running
+from pytest_isolation.inception.live import LABEL, Here, StackView, running
 from pytest_isolation.suite.measure import Check, built_in, measure
 from pytest_isolation.technologies import names
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
     from pytest_isolation.report.run import BoxRow, Run
 
+EXAMPLES_TRANSLATED = 2
+"""Of each guarantee, at most: without KVM one question takes ten to thirty times as long."""
 FACTS = "contained"
 """The key of a service's facts among those of its box."""
 
@@ -34,32 +36,57 @@ def askable() -> Iterator[tuple[Guarantee, Check]]:
     for promise, test in built_in():
         if not domains()[promise.domain].attached or promise.intrusive or promise.box:
             continue
-        if promise.kind != "per-box":
+        if promise.kind not in ("per-box", "per-road"):
             yield promise, test
 
 
+Measured = tuple["Run | None", "list[InceptionRow]"]
+
+
+def measure_running(
+    top: str, path: str, asked: RunConfig, tell: Callable[[str], None], *, several: bool = False
+) -> Measured:
+    """`measure_stack` of the stack that its author started on this machine's Docker."""
+    try:
+        view = Here()
+    except IsolationError as error:
+        return _silent(path, error)
+    try:
+        return measure_stack(view, top, path, asked, tell, several=several)
+    finally:
+        view.close()
+
+
 def measure_stack(
-    top: Path, path: str, asked: RunConfig, tell: Callable[[str], None], *, several: bool = False
-) -> tuple[Run | None, list[InceptionRow]]:
+    view: StackView, top: str, path: str, asked: RunConfig, tell: Callable[[str], None], *, several: bool = False
+) -> Measured:
     """What the containers of the stack that runs from `top` isolate, and the rows I.. about it.
 
-    `path` is the submission's in the rows; `tell` is told what takes its time; `several`: the run audits more than this
-    one.  The run is None where nothing could be asked.  Never raises for what the daemon, the stack or this user's
-    rights do: the rows say it.
+    A machine that is translated (patience above 1) is asked EXAMPLES_TRANSLATED examples, where the run names no
+    number.  `path` is the submission's in the rows; `tell` is told what takes its time; `several`: the run audits more
+    than this one.  The run is None where nothing could be asked.  Never raises for what the daemon, the stack or this
+    user's rights do: the rows say it.
     """
+    read = view.read
     try:
-        found = [services.service_of(attrs, f"{LABEL}service") for attrs in running(top)]
+        found = [services.service_of(attrs, f"{LABEL}service", read) for attrs in running(view, top)]
     except Exception as error:  # the daemon's client raises its own, requests' and the socket's
-        said = " ".join(str(error).split())[:160]
-        return None, contained.unmeasured(path, f"Docker does not answer: {said}", "a running Docker daemon")
+        return _silent(path, error)
     if not found:
         return None, []  # L01 says so
     named = _named(found, path, asked, several)
-    specs = [BoxSpec(technology="docker", name=name, options=(("container", one.id),)) for name, one in named.items()]
+    where = (("host", view.address),) if view.address is not None else ()
+    specs = [
+        BoxSpec(technology="docker", name=name, options=(*where, ("container", one.id))) for name, one in named.items()
+    ]
+    not_theirs = view.ports_of_ours
+    if view.patience > 1 and asked.examples is None:
+        asked = replace(asked, examples=EXAMPLES_TRANSLATED)
 
     def look(box: Box) -> Mapping[str, Any]:
         own = named[box.spec.name]
-        return {FACTS: services.facts_of(box, own, [other for other in named.values() if other is not own])}
+        others = [other for other in named.values() if other is not own]
+        return {FACTS: services.facts_of(box, own, others, read, not_theirs)}
 
     def turn(spec: BoxSpec) -> None:
         tell(f"measuring what {spec.name} is held in ({[*named].index(spec.name) + 1} of {len(named)})")
@@ -67,6 +94,11 @@ def measure_stack(
     run = measure(specs, askable(), options=asked, look=look, tell=turn)
     run = replace(run, boxes=tuple(replace(box, submission=path) for box in run.boxes))
     return run, list(_rows(path, run, named))
+
+
+def _silent(path: str, error: Exception) -> Measured:
+    said = " ".join(str(error).split())[:160]
+    return None, contained.unmeasured(path, f"Docker does not answer: {said}", "a running Docker daemon")
 
 
 def _rows(path: str, run: Run, named: Mapping[str, services.Service]) -> Iterator[InceptionRow]:

@@ -17,7 +17,8 @@ from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
 from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.compose import Compose, Service, choose, read_compose
-from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
+from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage, run_texts
+from pytest_isolation.inception.follow import Start, files_of, is_shell, run_words, starts
 from pytest_isolation.inception.git import Git
 from pytest_isolation.inception.makefile import Makefile, read_makefile
 from pytest_isolation.inception.place import Place, Text, Unreadable
@@ -31,19 +32,8 @@ if TYPE_CHECKING:
 
 Read = TypeVar("Read")
 
-SHELLS = frozenset({"sh", "bash", "ash", "dash"})
 MAX_HOST_SCRIPTS = 200
 INSTALLERS = {"apt-get": "install", "apt": "install", "apk": "add"}
-
-
-@dataclass(slots=True)
-class Start:
-    """One shell text that runs when a container starts."""
-
-    at: Place
-    script: shell.Script
-    path: str | None
-    """Of the script's file; None for `sh -c` and shell forms."""
 
 
 @dataclass(slots=True)
@@ -65,19 +55,20 @@ class Image:
     build_scripts: list[shell.Script] = field(default_factory=list)
     copies: dict[str, str] = field(default_factory=dict)
     """Path in the container -> file of the submission: what is copied, mounted or given as a config."""
-    written: dict[str, Text] = field(default_factory=dict)
-    """Path in the container -> text that the compose file has for it."""
     workdir: str = "/"
     role: str = "other"
     """nginx, wordpress, mariadb or other."""
 
     @property
     def argv(self) -> list[str]:
+        """The words that the container is started with: ENTRYPOINT, then CMD."""
         return [*self.entrypoint, *self.command]
 
 
 @dataclass
 class Submission:
+    """All that the rules look at; what could not be read is in `problems`."""
+
     tree: Tree
     asked: AuditOptions
     root: str
@@ -89,10 +80,12 @@ class Submission:
     problems: list[Unreadable] = field(default_factory=list)
 
     def path(self, *parts: str) -> str:
+        """A path of the tree, from one relative to the project's root."""
         return posixpath.join(self.root, *parts) if self.root else posixpath.join(*parts)
 
     @property
     def srcs(self) -> str:
+        """The directory `srcs` of the project."""
         return self.path("srcs")
 
     @cached_property
@@ -109,6 +102,7 @@ class Submission:
         return number(self.subject) >= number(version)
 
     def role(self, role: str) -> list[Image]:
+        """The images of that role: nginx, wordpress, mariadb or other."""
         return [image for image in self.images.values() if image.role == role]
 
     def tracked(self, path: str) -> bool | None:
@@ -151,6 +145,7 @@ class Submission:
 
     @cached_property
     def domain(self) -> str | None:
+        """The site's name, LOGIN.42.fr unless told otherwise; None where the login is not known."""
         return self.asked.domain.format(login=self.login) if self.login or "{login}" not in self.asked.domain else None
 
     @cached_property
@@ -159,6 +154,7 @@ class Submission:
         return configured.nginx_files(self)
 
     def directives(self, name: str) -> list[nginx.Directive]:
+        """NGINX's directives of that name, at any depth, in all its files."""
         return [one for _, tree in self.nginx_files for one in nginx.walk(tree) if one.name == name]
 
     @cached_property
@@ -190,6 +186,7 @@ def find_root(tree: Tree) -> str:
 
 
 def read_submission(tree: Tree, asked: AuditOptions, git: Git | None) -> Submission:
+    """Reads Makefile, compose files, Dockerfiles and scripts; what cannot be read becomes one of its `problems`."""
     made = Submission(tree, asked, find_root(tree), git)
     for name in make.NAMES:
         if made.path(name) in tree:
@@ -242,7 +239,7 @@ def _image(made: Submission, service: Service) -> Image:
     image.stages = image.dockerfile.lineage(image.stage)
     contents.put(made, image)
     _packages(made, image)
-    _starts(made, image)
+    starts(made, image)
     return image
 
 
@@ -258,20 +255,6 @@ def _dockerfile(made: Submission, service: Service) -> Dockerfile:
     if path is None:
         raise Unreadable(f"the Dockerfile {build.dockerfile!r} is not in the submission", build.at)
     return docker.parse(made.tree.text(path), path, given)
-
-
-def run_texts(stage: Stage) -> list[Text]:
-    """The shell of every RUN: its text, or its here-documents."""
-    found = []
-    for one in stage.every("RUN"):
-        if one.exec_form is not None:
-            found.append(Text(" ".join(one.exec_form), one.at))
-        elif one.bodies:
-            found += one.bodies
-            found.append(Text(one.text, one.at)) if not one.text.startswith("<<") else None
-        else:
-            found.append(Text(one.text, one.at))
-    return found
 
 
 def _packages(made: Submission, image: Image) -> None:
@@ -291,13 +274,11 @@ def _packages(made: Submission, image: Image) -> None:
             own = known | {name: Text(value, at) for name, (value, at) in script.assignments.items()}
             for command in script.commands:
                 _installs(image, command, own)
-                interpreted = command.name in SHELLS or command.name in (".", "source")
-                for word in command.real[: 3 if interpreted else 1]:  # chmod's arguments are not run
-                    path = image.copies.get(posixpath.normpath(posixpath.join(image.workdir, word))) if word else None
-                    if path is not None and path not in opened and len(opened) < 20:
+                for path in (path for word in run_words(command) for path in files_of(image, word, script)):
+                    if path not in opened and len(opened) < 20:
                         opened.add(path)
                         text = made.tree.lenient(path)
-                        if "\0" not in text and _is_shell(text, path):
+                        if "\0" not in text and is_shell(text, path):
                             scripts.append(shell.parse(text, path))
 
 
@@ -310,79 +291,6 @@ def _installs(image: Image, command: shell.Command, known: Mapping[str, str]) ->
         for word in interpolate(written, known).split():
             if not word.startswith(("-", ".", "$")):
                 image.packages.setdefault(re.split(r"[=<>~@]", word)[0], command.at)
-
-
-def _starts(made: Submission, image: Image) -> None:
-    entry, command = _last(image, "ENTRYPOINT"), _last(image, "CMD")
-    order = [one for stage in image.stages for one in stage.instructions]
-    if entry and command and order.index(command) < order.index(entry) and not _together(image, entry, command):
-        command = None  # an ENTRYPOINT drops the CMD of the image it is built from
-    service = image.service
-    image.started_at = service.command_at or (entry.at if entry else command.at if command else service.at)
-    for one, replaced in ((entry, service.entrypoint), (command, service.command or service.entrypoint)):
-        if one is not None and replaced is None and one.exec_form is None and one.text.lstrip().startswith("["):
-            image.broken_json = one
-    image.entrypoint = _argv(entry) if service.entrypoint is None else service.entrypoint
-    replaced = service.command if service.command is not None or service.entrypoint is None else []
-    image.command = _argv(command) if replaced is None else replaced
-    _follow(made, image)
-
-
-def _together(image: Image, one: Instruction, other: Instruction) -> bool:
-    return any(one in stage.instructions and other in stage.instructions for stage in image.stages)
-
-
-def _last(image: Image, name: str) -> Instruction | None:
-    return next((found for stage in reversed(image.stages) if (found := stage.last(name))), None)
-
-
-def _argv(one: Instruction | None) -> list[str]:
-    if one is None:
-        return []
-    return list(one.exec_form) if one.exec_form is not None else ["/bin/sh", "-c", one.text]
-
-
-def _follow(made: Submission, image: Image) -> None:
-    """Every script that runs when the container starts, each once."""
-    seen: set[str] = set()
-    argv = image.argv
-    if len(argv) >= 3 and argv[0].rpartition("/")[2] in SHELLS and re.fullmatch(r"-[a-z]*c", argv[1]):
-        at = image.started_at
-        image.starts.append(Start(at, shell.parse(argv[2], at.file, at.line), None))
-    meant = docker.meant(image.broken_json.text) if image.broken_json is not None else ()
-    for word in (*argv, *meant):
-        _open(made, image, word, seen)
-    number = 0
-    while number < len(image.starts) and number < 50:
-        for command in image.starts[number].script.runtime():
-            words = command.real
-            interpreted = command.name in SHELLS or command.name in (".", "source")
-            for word in words[:4] if interpreted else words[:1]:
-                _open(made, image, word, seen)
-        number += 1
-
-
-def _open(made: Submission, image: Image, word: str, seen: set[str]) -> None:
-    here = image.service.text("working_dir") or image.workdir
-    path = image.copies.get(posixpath.normpath(posixpath.join(here, word))) if word else None
-    if path is None and "/" not in word:
-        path = next(
-            (file for at, file in image.copies.items() if posixpath.basename(at) == word and "/bin/" in at), None
-        )
-    if path is None or path in seen:
-        return
-    seen.add(path)
-    text = made.tree.lenient(path)
-    if "\0" in text or not _is_shell(text, path):
-        return
-    image.starts.append(Start(Place(path, 1), shell.parse(text, path), path))
-
-
-def _is_shell(text: str, path: str) -> bool:
-    shebang = next((line for line in text.split("\n")[:20] if line.startswith("#!")), "")
-    if shebang:
-        return re.search(r"\b(ba|da|a|z)?sh\b", shebang) is not None
-    return path.endswith(".sh") or "." not in posixpath.basename(path)
 
 
 def _one_entry(made: Submission) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Directive:
+    """A directive of NGINX with its block; `parents` are the names of the blocks around it, outermost first."""
+
     name: str
     arguments: tuple[str, ...]
     at: Place
@@ -55,6 +57,7 @@ def _directive(raw: dict[str, Any], file: str, first_line: int, parents: tuple[s
 
 
 def walk(directives: list[Directive]) -> Iterator[Directive]:
+    """All directives, each before those of its block."""
     pending = list(reversed(directives))
     while pending:
         one = pending.pop()

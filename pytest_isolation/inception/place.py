@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
+    """A line of a file, as findings show it: FILE:LINE."""
+
     file: str
     """Relative to the submission."""
     line: int = 0
@@ -22,6 +24,7 @@ class Text(str):
     at: Place
 
     def __new__(cls, value: str, at: Place) -> Text:
+        """A text that knows where it stands."""
         made = super().__new__(cls, value)
         made.at = at
         return made

@@ -54,6 +54,7 @@ AUDITS: pytest.StashKey[Audits | None] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Declares --inception and its companions."""
     if pluginmanager.is_blocked("isolation"):
         return  # -p no:isolation means this plugin too: it cannot do without the other
     group = parser.getgroup("isolation")
@@ -74,6 +75,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    """Registers the auditor where submissions were named; imports none of its libraries before."""
     with as_usage_error():
         asked = audits(config)
         if asked is None:
@@ -87,6 +89,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_isolation_measures(config: pytest.Config) -> bool:
+    """Whether this run audits, so that `--isolation-report` has something to write."""
     return audits(config) is not None
 
 

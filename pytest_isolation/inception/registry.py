@@ -27,6 +27,8 @@ MODULES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
+    """One rule: what it asks, how severe a breach is, and the function that decides."""
+
     id: str
     severity: Severity
     asks: str
@@ -58,6 +60,7 @@ def rule(
 
 @cache
 def every_rule() -> tuple[Rule, ...]:
+    """All rules, in the order of the sheet's chapters."""
     for name in MODULES:
         import_module(f"pytest_isolation.inception.rules.{name}")
     letters = [name[0].upper() for name in MODULES]  # modules import each other: not in the order of the sheet

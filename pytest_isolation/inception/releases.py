@@ -29,6 +29,8 @@ def number(version: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Series:
+    """A release series of a distribution, by name and version, and the day it came out."""
+
     family: str
     name: str
     version: str
@@ -47,6 +49,7 @@ def _data() -> tuple[date, tuple[Series, ...]]:
 
 
 def as_of() -> date:
+    """The day until which the table of releases is known to be whole."""
     return _data()[0]
 
 
@@ -58,6 +61,7 @@ def stale_note(day: date) -> str | None:
 
 
 def penultimate(family: str, day: date) -> Series | None:
+    """The second newest series that is out on `day`; None where the table has fewer than two."""
     out = sorted((one for one in _data()[1] if one.family == family and one.released <= day), key=lambda s: s.released)
     return out[-2] if len(out) >= 2 else None
 

@@ -66,6 +66,17 @@ def known_by(s: Submission, role: str) -> dict[str, str]:
     return {name: value for image in s.role(role) for name, value in known(s, image).items()}
 
 
+def _arguments(image: Image) -> dict[str, str]:
+    """What the build knows and the container does not: ARG, as the Dockerfile or `build.args` gives it."""
+    given = image.service.build.args if image.service.build is not None else {}
+    found: dict[str, str] = {}
+    for stage in image.stages:
+        for one in stage.every("ARG"):
+            for name, _, value in (word.partition("=") for word in one.words):
+                found[name] = str(given.get(name) or interpolate(value, found))
+    return {name: value for name, value in found.items() if value}
+
+
 def _scripts(image: Image) -> list[shell.Script]:
     return [*image.build_scripts, *(start.script for start in image.starts)]
 
@@ -76,7 +87,9 @@ def filled(text: str, paths: Iterable[str], image: Image, values: Mapping[str, s
     No line is added or taken away.
     """
     names = {posixpath.basename(path) for path in paths}
+    built = _arguments(image)
     for script in _scripts(image):
+        values = {**built, **values} if script in image.build_scripts else values
         own = {**values, **{name: interpolate(value, values) for name, (value, _) in script.assignments.items()}}
         for command in script.commands:
             if command.name == "envsubst":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pytest_isolation.inception.place import Place, Verbatim
 from pytest_isolation.inception.variables import read_env
@@ -19,7 +19,7 @@ NOT_A_VALUE = re.compile(r"(_FILES?|_PATHS?|_DIRS?|_NAMES?|_USERS?|_LENGTH|_IDS?
 PLACEHOLDER = re.compile(
     r"x{3,}|\*+|\.{2,}|-+|<.*>|\[.*\]|\{\{.*\}\}|%.*%|your.*|my_?(password|secret)_?here|.*change.?me.*|example.*|todo.*"
     r"|placeholder.*|.*_here|here_.*|put your.*|replace.*|fill.*|to.?be.?(set|generated|defined).*|generated|true|false"
-    r"|\?+|%[sqbd]?|\{\w*\}",
+    r"|\?+|%[sqbd]?|\{\w*\}|__\w+__|@@?\w+@@?|#\w+#",
     re.I,
 )
 """Nobody's password: a text that asks for one."""
@@ -31,6 +31,10 @@ PASSWORD_HASH = re.compile(
     r"'(\$P\$[./0-9A-Za-z]{31}|\$2[aby]\$\d\d\$[./0-9A-Za-z]{53}|\$wp\$2y\$[^']{20,}|\*[0-9A-F]{40})'"
 )
 ENV_FILE = re.compile(r"(^|/)(\.env([._-][\w.-]+)?|[\w-]+\.env|env_file)$")
+FLAG = re.compile(r"(--(?:[a-z_]*pass(?:word)?|dbpass|admin_password|user_pass))=(.+)$")
+CLIENT = re.compile(r"(mysql|mariadb)(-?(admin|dump|check|show|import))?")
+"""MariaDB's clients: `-p` and a value in one word."""
+KEYED = frozenset({("redis-cli", "-a"), ("redis-server", "--requirepass"), ("redis-cli", "--pass")})
 NAMED_LINE = re.compile(r"[A-Za-z_]\w*=(?!=*$)(.+)")
 """NAME=VALUE; padded base64 ends in `=` and is a value alone."""
 
@@ -83,10 +87,12 @@ def _meant(value: str, *, example: bool) -> bool:
 
 
 def is_env_file(path: str) -> bool:
+    """Whether a file is one of variables, by its name: .env, db.env, .env.prod."""
     return ENV_FILE.search(path) is not None
 
 
 def is_example(path: str) -> bool:
+    """Whether a file shows what to write, by its name: .env.example, env.dist."""
     return EXAMPLE.search(path.rpartition("/")[2].removeprefix(".env")) is not None
 
 
@@ -100,7 +106,24 @@ def is_secret_file(path: str, root: str) -> bool:
     return not (name.startswith((".git", "README", "readme")) or is_example(name) or name.endswith((".md", ".sh")))
 
 
+def given_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """(what stands before it, value) of the passwords that a command has in its words, as literals."""
+    program = words[0].rpartition("/")[2] if words else ""
+    for word, after in zip(words, [*words[1:], ""], strict=True):
+        if flag := FLAG.match(word):
+            name, value = f"{flag[1]}=", flag[2]
+        elif CLIENT.fullmatch(program) and re.match(r"-p[^=\s]", word):
+            name, value = "-p", word[2:]
+        elif (program, word) in KEYED:
+            name, value = f"{word} ", after
+        else:
+            continue
+        if is_literal(value) and not value.startswith(("-", "<")):
+            yield name, value
+
+
 def credentials_of_env(text: str, path: str) -> Iterator[tuple[str, Place]]:
+    """(name, place) of every variable of an env file that holds a credential; in an example weak words do not count."""
     for name, value in read_env(text, path).items():
         if is_credential(name, value, example=is_example(path)):
             yield name, value.at

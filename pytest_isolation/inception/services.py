@@ -1,7 +1,7 @@
 """The running services of a stack, and the facts of each that decide what an intruder in it could do.
 
-The kernel is asked on the host's side (/proc of the service's first process, proc(5)); connections are made from
-inside the service, closed at once.
+The kernel is asked on the side of the daemon's machine (/proc of the service's first process, proc(5)); connections
+are made from inside the service, closed at once.  `Read` is the bytes of a file of that machine; raises OSError.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import errno
 import select
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.outside.network import gateways, sockaddr_in
@@ -29,6 +28,7 @@ PORTS_TRIED = 32
 KNOCK_S = 1.0
 OUTSIDE = "192.0.2.1"
 """TEST-NET-1, RFC 5737: nobody has it.  A datagram socket is only given a route to it; nothing is sent."""
+Read = Callable[[str], bytes]
 SOCKETS = ("docker.sock", "containerd.sock", "podman.sock")
 
 
@@ -50,7 +50,7 @@ class Service:
     privileged: bool = False
 
 
-def service_of(attrs: Mapping[str, Any], label: str) -> Service:
+def service_of(attrs: Mapping[str, Any], label: str, read: Read) -> Service:
     """`attrs`: of a running container; `label` is how its service's name is called."""
     host, pid = attrs["HostConfig"], int(attrs["State"]["Pid"])
     networks = (attrs["NetworkSettings"].get("Networks") or {}).values()
@@ -61,7 +61,7 @@ def service_of(attrs: Mapping[str, Any], label: str) -> Service:
         id=attrs["Id"],
         pid=pid,
         addresses=tuple(one["IPAddress"] for one in networks if one.get("IPAddress")),
-        ports=() if shared else tuple(sorted({port for _, port in listening(pid)})),
+        ports=() if shared else tuple(sorted({port for _, port in listening(pid, read)})),
         mounts=tuple((one.get("Source", ""), one["Destination"], bool(one.get("RW"))) for one in attrs["Mounts"]),
         limits={
             "memory": host.get("Memory") or None,
@@ -72,7 +72,7 @@ def service_of(attrs: Mapping[str, Any], label: str) -> Service:
     )
 
 
-def listening(pid: int | str) -> list[tuple[str, int]]:
+def listening(pid: int | str, read: Read) -> list[tuple[str, int]]:
     """(IPv4 address, port) of TCP listeners in the network namespace of `pid`, without those on loopback alone.
 
     proc_pid_net(5).  A listener on :: takes IPv4 as well.
@@ -80,9 +80,7 @@ def listening(pid: int | str) -> list[tuple[str, int]]:
     found: dict[tuple[str, int], None] = {}
     for table in ("tcp", "tcp6"):
         try:
-            lines = (
-                Path(f"/proc/{pid}/net/{table}").read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:]
-            )
+            lines = read(f"/proc/{pid}/net/{table}").decode("ascii", "replace").splitlines()[1:]
         except OSError:
             continue
         for line in lines:
@@ -101,9 +99,14 @@ def listening(pid: int | str) -> list[tuple[str, int]]:
     return list(found)
 
 
-def facts_of(box: Box, own: Service, others: Sequence[Service]) -> dict[str, Any]:
-    """Plain data about one service: what its first process may do, and whom it reaches."""
-    status = _status(own.pid)
+def facts_of(
+    box: Box, own: Service, others: Sequence[Service], read: Read, not_theirs: frozenset[int] = frozenset()
+) -> dict[str, Any]:
+    """Plain data about one service: what its first process may do, and whom it reaches.
+
+    `not_theirs`: ports of the daemon's machine that the audit itself listens on.
+    """
+    status = _status(own.pid, read)
     return {
         "service": own.service,
         "container_name": own.name,
@@ -112,7 +115,7 @@ def facts_of(box: Box, own: Service, others: Sequence[Service]) -> dict[str, Any
         "capabilities": _names(status["CapBnd"]),
         "no_new_privileges": status.get("NoNewPrivs", "0").strip() == "1",
         "seccomp": status.get("Seccomp", "0").strip() != "0",
-        "root_writable": _root_writable(own.pid),
+        "root_writable": _root_writable(own.pid, read),
         "privileged": own.privileged,
         "limits": dict(own.limits),
         "writes_to": [path for _, path, writable in own.mounts if writable],
@@ -123,12 +126,12 @@ def facts_of(box: Box, own: Service, others: Sequence[Service]) -> dict[str, Any
             if writable and any(place == theirs for theirs, _, _ in other.mounts)
         ],
         "engine_socket": [path for place, path, _ in own.mounts if place.rpartition("/")[2] in SOCKETS],
-        "reaches": _reaches(box.proc, own, others),
+        "reaches": _reaches(box.proc, own, others, read, not_theirs),
     }
 
 
-def _status(pid: int) -> dict[str, str]:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+def _status(pid: int, read: Read) -> dict[str, str]:
+    lines = read(f"/proc/{pid}/status").decode("utf-8", "replace").splitlines()
     return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
@@ -137,14 +140,16 @@ def _names(mask: str) -> list[str]:
     return [name for number, name in enumerate(NAMES) if held >> number & 1]
 
 
-def _root_writable(pid: int) -> bool:
+def _root_writable(pid: int, read: Read) -> bool:
     """proc_pid_mountinfo(5): of the mount at /, the last one there."""
-    table = Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+    table = read(f"/proc/{pid}/mountinfo").decode("utf-8", "replace")
     options = [line.split()[5] for line in table.splitlines() if line.split()[4] == "/"]
     return bool(options) and "rw" in options[-1].split(",")
 
 
-def _reaches(proc: Proc, own: Service, others: Sequence[Service]) -> list[dict[str, Any]]:
+def _reaches(
+    proc: Proc, own: Service, others: Sequence[Service], read: Read, not_theirs: frozenset[int]
+) -> list[dict[str, Any]]:
     """One connection to every port that is listened on, closed at once: whether it was taken up, and the calls."""
     found = []
     for other in others:
@@ -156,10 +161,11 @@ def _reaches(proc: Proc, own: Service, others: Sequence[Service]) -> list[dict[s
                 if answered:
                     break
     try:
-        routes = Path(f"/proc/{own.pid}/net/route").read_bytes()
+        routes = read(f"/proc/{own.pid}/net/route")
     except OSError:
         routes = b""
-    ports = sorted({port for address, port in listening("self") if address == "0.0.0.0"})[:PORTS_TRIED]
+    ports = sorted({port for address, port in listening("self", read) if address == "0.0.0.0"} - not_theirs)
+    del ports[PORTS_TRIED:]
     for gateway in dict.fromkeys(gateways(routes)):
         for port in ports:
             answered, calls = connects(proc, gateway, port)

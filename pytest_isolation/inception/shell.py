@@ -13,10 +13,13 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.inception.dockerfile import split
+from pytest_isolation.inception.endless import is_endless
+from pytest_isolation.inception.nodes import LOOPS, text_of, word_of
 from pytest_isolation.inception.place import Place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from tree_sitter import Node, Parser, Tree
 
@@ -32,17 +35,20 @@ MAX_SPENT_S = 2.0
 MAX_NODES = 60_000
 MAX_LOOPS = 100
 MAX_DEPTH = 4
-MAX_LOOP_NODES = 5_000
-LEAVES = frozenset({"break", "return", "exit", "exec"})
-"""Commands that end a loop."""
+MAX_LOOPS_AROUND = 8
+"""Of one command; further out nothing is looked for."""
 HANDED_ON = re.compile(r"\$\{?[@*1-9]")
-LOOPS = frozenset({"while_statement", "for_statement", "c_style_for_statement"})
 BRANCHES = frozenset({"if_statement", "case_statement"})
 STEPS = frozenset({"cd", "mkdir", "echo", "printf", "set", "rm", "cp", "mv", "chown", "chmod", "export", "sleep"})
 
 
+Lists = tuple[tuple[str, tuple[str, ...]], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
+    """One simple command, and what is around it."""
+
     words: tuple[str, ...]
     """Quotes taken off; expansions as written."""
     at: Place
@@ -55,6 +61,12 @@ class Command:
     """In a branch, or behind a test: it need not run."""
     prefix: tuple[str, ...] = ()
     """NAME=value before it."""
+    case: tuple[str, ...] = ()
+    """In a branch of `case`: what is looked at, then the patterns of this branch."""
+    into: str = ""
+    """File that its output goes to, by `>` or `>>`."""
+    loops: Lists = ()
+    """Of the loops around it whose lists are known: (variable, words that it goes through); the innermost last."""
 
     @property
     def name(self) -> str:
@@ -63,6 +75,7 @@ class Command:
 
     @property
     def real(self) -> tuple[str, ...]:
+        """The words without `exec`, `sudo`, `env` and the like, their options and assignments."""
         words = self.words
         while words and words[0].rpartition("/")[2] in ("exec", "sudo", "nohup", "command", "env", "setsid", "time"):
             words = words[1:]
@@ -72,6 +85,7 @@ class Command:
 
     @property
     def is_exec(self) -> bool:
+        """Whether the program takes the shell's place."""
         return bool(self.words) and self.words[0] == "exec"
 
     def __str__(self) -> str:
@@ -80,14 +94,21 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
+    """A loop, by its first line."""
+
     at: Place
     text: str
     endless: bool
     """Its condition never changes, and nothing in it leaves."""
+    function: str | None = None
+    conditional: bool = False
+    """In a branch, or behind a test."""
 
 
 @dataclass(slots=True)
 class Script:
+    """What a shell text does, as far as it can be seen without running it."""
+
     commands: list[Command] = field(default_factory=list)
     loops: list[Loop] = field(default_factory=list)
     assignments: dict[str, tuple[str, Place]] = field(default_factory=dict)
@@ -97,15 +118,35 @@ class Script:
     """(path written to or "", body, place)"""
     reads: list[tuple[str, bool, Place]] = field(default_factory=list)
     """(name, whether it stands alone, place) of every variable that it reads: `${NAME:-other}` has another value."""
+    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Variable of a loop -> the words that the last such goes through, as written; `items` looks around first."""
     broken: Place | None = None
     """Where the first piece is that is no shell."""
     cut: Place | None = None
     """Where reading it ended before its end: what comes after is not known."""
 
+    def items(self, name: str, around: Lists = ()) -> tuple[str, ...]:
+        """What a loop's variable goes through: in the innermost loop around, else in the last of the script."""
+        return next((words for variable, words in reversed(around) if variable == name), self.lists.get(name, ()))
+
     def runtime(self) -> list[Command]:
         """Commands that run: those in functions nobody calls are left out."""
         called = {command.words[0] for command in self.commands if command.words}
         return [one for one in self.commands if one.function is None or one.function in called]
+
+    def certain(self) -> set[str | None]:
+        """Functions that every run calls, and None for what stands in none: no branch, no test before the call."""
+        sure: set[str | None] = {None}
+        calls: dict[str | None, set[str]] = {}
+        for one in self.commands:
+            if one.words and not one.conditional:
+                calls.setdefault(one.function, set()).add(one.words[0])
+        pending: list[str | None] = [None]
+        while pending:
+            for name in calls.get(pending.pop(), set()) - sure:
+                sure.add(name)
+                pending.append(name)
+        return sure
 
     def calls(self) -> list[Command]:
         """Commands that run, and those of functions that hand their arguments on, as each call makes them."""
@@ -119,7 +160,8 @@ class Script:
             if one.function not in called or one not in inside[one.function]:
                 found.append(one)
             for inner in inside.get(one.words[0], ())[:MAX_DEPTH] if one.words else ():
-                found.append(replace(one, words=_handed(inner.words, one.words[1:]), prefix=inner.prefix))
+                words = _handed(inner.words, one.words[1:])
+                found.append(replace(one, words=words, prefix=inner.prefix, loops=(*one.loops, *inner.loops)))
         return found
 
 
@@ -215,13 +257,58 @@ def _parse(text: str, file: str, first_line: int, depth: int) -> Script:
             _read(script, node, place(node))
         elif node.type in LOOPS:
             if (variable := node.child_by_field_name("variable")) is not None:
-                script.reads.append((_text(variable), False, place(node)))
-            script.loops.append(Loop(place(node), _first_line(node), _is_endless(node)))
+                script.reads.append((text_of(variable), False, place(node)))
+                script.lists[text_of(variable)] = tuple(map(word_of, node.children_by_field_name("value")))
+            endless = is_endless(node)
+            script.loops.append(Loop(place(node), _first_line(node), endless, context.function, context.conditional))
         elif node.type == "variable_assignment" and node.parent is not None and node.parent.type != "command":
             _assign(script, node, place(node))
         elif node.type == "heredoc_redirect":
             script.heredocs += _heredoc(node, place)
+    return with_words(script)
+
+
+def with_words(script: Script) -> Script:
+    """Variables in place of a program, `$DC up`, and lists, `"${options[@]}"`: the words that the script gives them.
+
+    What `read` gets of a `find` or an `ls` before the loop is a list of what is in their directories.
+    """
+    values = {
+        name: tuple(split(value.strip("()")))
+        for name, (value, _) in script.assignments.items()
+        if value and "$(" not in value and "`" not in value
+    }
+    if values:
+        script.commands = [_named(one, values) for one in script.commands]
+    listed = tuple(path for one in script.commands if one.name in LISTING for path in paths(one.words))
+    for one in script.commands if listed else ():
+        if one.name == "read" and len(one.words) > 1:
+            script.lists.setdefault(one.words[-1], listed)
     return script
+
+
+LISTING = ("find", "ls")
+
+
+def paths(words: Iterable[str]) -> tuple[str, ...]:
+    """Of the words of a `find` or an `ls`, those that name where it looks."""
+    return tuple(word for word in words if word.startswith(("/", "./", "$")))
+
+
+VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)(?:\[[@*]\])?\})")
+LIST = re.compile(r"\$\{(\w+)\[[@*]\]\}")
+
+
+def _named(command: Command, values: Mapping[str, tuple[str, ...]]) -> Command:
+    """With the words of the variables that stand for a program, and of lists."""
+    if not any("$" in word for word in command.words):
+        return command
+    program = len(command.words) - len(command.real)
+    words: list[str] = []
+    for number, word in enumerate(command.words):
+        match = (VARIABLE if number == program else LIST).fullmatch(word)
+        words += values.get(match[1] or match[match.lastindex or 1], (word,)) if match else (word,)
+    return replace(command, words=tuple(words)) if words else command
 
 
 def _inner(command: Command) -> str:
@@ -239,6 +326,9 @@ class _Context:
     in_loop: bool = False
     piped_into: bool = False
     conditional: bool = False
+    case: tuple[str, ...] = ()
+    into: str = ""
+    loops: Lists = ()
 
 
 def _walk(root: Node) -> Iterator[tuple[Node, _Context]]:
@@ -251,11 +341,20 @@ def _walk(root: Node) -> Iterator[tuple[Node, _Context]]:
         below = context
         if node.type == "function_definition":
             name = node.child_by_field_name("name")
-            below = replace(context, function=_text(name) if name else "?")
+            below = replace(context, function=text_of(name) if name else "?")
         elif node.type in LOOPS:
-            below = replace(context, in_loop=True, conditional=context.conditional or node.type == "while_statement")
+            below = replace(
+                context, in_loop=True, conditional=context.conditional or node.type == "while_statement",
+                loops=(*context.loops, *_goes_through(node))[-MAX_LOOPS_AROUND:],
+            )  # fmt: skip
         elif node.type in BRANCHES:
             below = replace(context, conditional=True)
+        elif node.type == "redirected_statement" and (into := _output(node)):
+            below = replace(context, into=into)
+        elif node.type == "case_item" and node.parent is not None:
+            looked_at = node.parent.child_by_field_name("value")
+            patterns = map(word_of, node.children_by_field_name("value"))
+            below = replace(context, case=(word_of(looked_at) if looked_at else "", *patterns))
         for number in range(len(children) - 1, -1, -1):
             child = children[number]
             after = children[number + 1].type if number + 1 < len(children) else ""
@@ -271,103 +370,79 @@ def _walk(root: Node) -> Iterator[tuple[Node, _Context]]:
             pending.append((child, own))
 
 
+def _goes_through(node: Node) -> Lists:
+    """(variable, words) of a `for`, and of a `while read` that a `find` or an `ls` is piped into."""
+    if (variable := node.child_by_field_name("variable")) is not None:
+        return ((text_of(variable), tuple(map(word_of, node.children_by_field_name("value")))),)
+    whole = node.parent
+    while whole is not None and whole.type == "redirected_statement":
+        whole = whole.parent
+    condition = node.child_by_field_name("condition")
+    words = text_of(condition).rstrip(" ;\n").split() if condition is not None else []
+    if whole is None or whole.type != "pipeline" or "read" not in words[:3]:
+        return ()
+    listed = [
+        path for one in whole.children
+        if one.type == "command" and word_of(one.children[0]).rpartition("/")[2] in LISTING
+        for path in paths(map(word_of, one.children[1:]))
+    ]  # fmt: skip
+    return ((words[-1], tuple(listed)),) if listed else ()
+
+
+def _output(node: Node) -> str:
+    """The file that a redirection of standard output names, or ""."""
+    for child in node.children:
+        if child.type == "file_redirect" and re.match(r"1?>>?(?![&])", text_of(child)):
+            return word_of(child.children[-1])
+    return ""
+
+
 def _is_step(node: Node) -> bool:
     """Whether what stands before `&&` is a step of the work, which succeeds, and no test."""
-    return node.type == "command" and bool(node.children) and _word(node.children[0]) in STEPS
+    return node.type == "command" and bool(node.children) and word_of(node.children[0]) in STEPS
 
 
 def _command(node: Node, context: _Context, at: Place) -> Command:
     words, prefix = [], []
     for child in node.children:
         if child.type == "variable_assignment":
-            prefix.append(_text(child))
+            prefix.append(text_of(child))
         elif child.is_named and not child.type.endswith("redirect"):
-            words.append(_word(child))
+            words.append(word_of(child))
     return Command(
         tuple(words), at, context.background, context.function, context.in_loop, context.piped_into,
-        context.conditional, tuple(prefix),
+        context.conditional, tuple(prefix), context.case, context.into, context.loops,
     )  # fmt: skip
 
 
-def _text(node: Node) -> str:
-    return (node.text or b"").decode("utf-8", "replace")
-
-
-def _word(node: Node) -> str:
-    text = _text(node)
-    if node.type in ("string", "raw_string") and len(text) >= 2:
-        return text[1:-1]
-    if node.type == "concatenation":
-        return "".join(_word(child) for child in node.children)
-    return text.replace("\\\n", "").replace("\\ ", " ")
-
-
 def _first_line(node: Node) -> str:
-    return _text(node).split("\n")[0].strip()
+    return text_of(node).split("\n")[0].strip()
 
 
 def _read(script: Script, node: Node, at: Place) -> None:
     named = [child for child in node.children if child.type == "variable_name"]
     if named:
-        alone = re.fullmatch(r"\$(\w+|\{\w+\})", _text(node)) is not None
-        script.reads.append((_text(named[0]), alone, at))
+        alone = re.fullmatch(r"\$(\w+|\{\w+\})", text_of(node)) is not None
+        script.reads.append((text_of(named[0]), alone, at))
 
 
 def _assign(script: Script, node: Node, at: Place) -> None:
     name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
     if name is not None and value is not None:
-        script.assignments[_text(name)] = _word(value), at
-        script.assigned.append((_text(name), _word(value), at))
+        script.assignments[text_of(name)] = word_of(value), at
+        script.assigned.append((text_of(name), word_of(value), at))
 
 
 def _heredoc(node: Node, place: Any) -> Iterator[tuple[str, str, Place]]:
     siblings = [*node.children, *(node.parent.children if node.parent is not None else [])]
     target = next(
         (
-            _word(one.children[-1])
+            word_of(one.children[-1])
             for one in siblings
-            if one.type == "file_redirect" and _text(one).lstrip().startswith(">")
+            if one.type == "file_redirect" and text_of(one).lstrip().startswith(">")
         ),
         "",
     )
     for child in node.children:
         if child.type == "heredoc_body":
-            yield target, _text(child), place(child)
-
-
-def _is_endless(node: Node) -> bool:
-    """`while true`, `until false`, `for (( ; ; ))` that nothing inside leaves."""
-    if node.type == "for_statement":
-        return False
-    body = node.child_by_field_name("body")
-    if node.type == "c_style_for_statement":
-        if node.child_by_field_name("condition") is not None:
-            return False
-    else:
-        word = node.children[0].type
-        condition = [child for child in node.children[1:] if child.is_named and child != body]
-        text = " ".join(_text(child) for child in condition).strip()
-        always = {"true", ":", "1", "[ 1 ]", "[ true ]", "(( 1 ))", "((1))", "[[ 1 ]]", "[[ true ]]", "/bin/true",
-                  "test 1", "sleep infinity"}  # fmt: skip
-        never = {"false", "[ ]", "((0))", "(( 0 ))", "/bin/false"}
-        if text not in (always if word == "while" else never):
-            return False
-    return body is None or not _leaves(body)
-
-
-def _leaves(body: Node) -> bool:
-    pending = [(body, 0)]
-    for _ in range(MAX_LOOP_NODES):
-        if not pending:
-            return False
-        node, depth = pending.pop()
-        if node.type == "command" and node.children and _word(node.children[0]) in LEAVES:
-            name = _word(node.children[0])
-            # `break` leaves the innermost loop alone; `break 2` and `exit` leave further ones.
-            if name != "break" or depth == 0 or len(node.children) > 1:
-                return True
-        if node.type in ("function_definition", "subshell"):
-            continue
-        inner = depth + (node.type in LOOPS)
-        pending += [(child, inner) for child in node.children]
-    return True
+            yield target, text_of(child), place(child)

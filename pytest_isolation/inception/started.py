@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import shell
@@ -17,21 +18,62 @@ if TYPE_CHECKING:
 
 
 def copy_as_make_does(made: Submission) -> None:
-    """Env files that the default goal, or a script it calls, copies from files of the submission."""
+    """Env files that the default goal, or a script it calls, copies from files of the submission, or writes."""
+    written: dict[str, str] = {}
     if made.makefile is None or made.makefile.default is None:
         return
     for line in made.makefile.lines(made.makefile.default):
         base = made.root
         commands = shell.parse(str(line), line.at.file, line.at.line or 1).commands
+        before: shell.Command | None = None
         for command in commands:
             words = list(command.real)
             if words[:1] == ["cd"] and len(words) > 1:
                 base = posixpath.join(base, words[1])
             called = next((found for word in words[:3] if word.endswith(".sh")
                            and (found := made.tree.find(posixpath.join(base, word)))), None)  # fmt: skip
-            inner = shell.parse(made.tree.lenient(called), called).commands if called else []
-            for one in (command, *inner):
+            script = shell.parse(made.tree.lenient(called), called) if called else shell.Script()
+            ran = (before, command, *script.commands)
+            for earlier, one in pairwise(ran):
+                assert one is not None
                 _copy(made, one, base)
+                _echo(written, earlier, one, base)
+            before = command
+            for target, body, _ in script.heredocs:
+                _add(written, target, body, base)
+    for path, text in written.items():
+        made.tree.write(path, text)
+
+
+def _add(written: dict[str, str], target: str, text: str, base: str) -> None:
+    path = normal(posixpath.join(base, target)) if target and "$" not in target else None
+    if path is not None and posixpath.basename(path).endswith(".env"):
+        written[path] = f"{written.get(path, '')}{text.rstrip()}\n"
+
+
+def _echo(written: dict[str, str], before: shell.Command | None, command: shell.Command, base: str) -> None:
+    """A line that `echo` or `printf` writes, by `>` or through `tee`."""
+    by_tee = command.name == "tee" and command.piped_into and before is not None
+    said, targets = (before, command.real[1:]) if by_tee else (command, (command.into,))
+    if said is None or said.name not in ("echo", "printf"):
+        return
+    words = [word for word in said.words[1:] if not word.startswith("-")]
+    text = _printed(words) if said.name == "printf" else " ".join(words)
+    for target in targets:
+        if not target.startswith("-"):
+            _add(written, target, text.replace("\\n", "\n"), base)
+
+
+def _printed(words: list[str]) -> str:
+    """The format once for as many of the words behind it as it has `%s`, and again while there are more."""
+    if not words or "%s" not in words[0]:
+        return " ".join(words)
+    pieces, rest = words[0].split("%s"), words[1:]
+    found = ""
+    while rest or not found:
+        given, rest = rest[: len(pieces) - 1], rest[len(pieces) - 1 :]
+        found += pieces[0] + "".join(f"{one}{after}" for one, after in zip_longest(given, pieces[1:], fillvalue=""))
+    return found
 
 
 def _copy(made: Submission, command: shell.Command, base: str) -> None:
@@ -76,6 +118,19 @@ def used_by_make(made: Submission) -> tuple[list[str], str | None, str | None]:
         project = next((word.partition("=")[2] for word in words if word.startswith("--project-directory=")), project)
         return found, env_path, normal(posixpath.join(here, project)) if project else None
     return [], None, None
+
+
+def of_other_targets(made: Submission) -> list[str]:
+    """Compose files that a target of the Makefile starts, and that the default goal does not."""
+    calls = compose_calls(made.makefile.lines()) if made.makefile is not None else []
+    used = made.compose.files if made.compose is not None else []
+    named = [
+        made.tree.find(made.path(base, file))
+        for words, base in calls
+        for before, word in pairwise(("", *words))
+        for file in ([word] if before in ("-f", "--file") else [word[7:]] if word.startswith("--file=") else [])
+    ]
+    return [path for path in dict.fromkeys(named) if path is not None and path not in used]
 
 
 def compose_calls(lines: list[Text]) -> list[tuple[list[str], str]]:

@@ -13,7 +13,7 @@ from pytest_isolation.inception.place import Place, Unreadable
 MAX_ENTRIES = 20_000
 MAX_DEPTH = 24
 MAX_MADE = 20
-"""Files that make copies."""
+"""Files that make copies, and that stand in Dockerfiles."""
 MAX_FILE = 1 << 20
 """Bytes: no file that the rules read comes near."""
 MAX_TOTAL = 64 << 20
@@ -50,7 +50,7 @@ class Tree:
     directories: set[str] = field(default_factory=set)
     oddities: list[Oddity] = field(default_factory=list)
     made: set[str] = field(default_factory=set)
-    """Those of `files` that are not there yet: make copies them from others."""
+    """Those of `files` that are not there: make copies them, or another file of the stack has their text."""
     executable: set[str] = field(default_factory=set)
     """Those of `files` that somebody may execute."""
     _sorted: list[str] = field(default_factory=list)
@@ -80,6 +80,13 @@ class Tree:
         if path not in self.files and source in self.files and len(self.made) < MAX_MADE:
             self.files[path] = self.files[source]
             self._links[path] = self._links.get(source, source)
+            self.made.add(path)
+
+    def write(self, path: str, text: str) -> None:
+        """From now on `path` is a file with that text, unless there is one: a build makes it of another's text."""
+        if path not in self.files and len(self.made) < MAX_MADE:
+            self._read[path] = text.encode()
+            self.files[path] = len(self._read[path])
             self.made.add(path)
 
     def data(self, path: str) -> bytes:

@@ -189,11 +189,11 @@ def test_what_cannot_be_attached_to_is_unclear() -> None:
 def test_listeners_of_a_process() -> None:
     """Those for others than itself: loopback alone is nobody's to reach."""
     with socket.create_server(("0.0.0.0", 0)) as every, socket.create_server(("127.0.0.1", 0)) as own:
-        found = services.listening("self")
+        found = services.listening("self", lambda path: Path(path).read_bytes())
         assert ("0.0.0.0", every.getsockname()[1]) in found
         assert own.getsockname()[1] not in {port for _, port in found}
 
 
 def test_listeners_on_every_address_of_both_kinds() -> None:
     with socket.create_server(("::", 0), family=socket.AF_INET6) as every:
-        assert ("0.0.0.0", every.getsockname()[1]) in services.listening("self")
+        assert ("0.0.0.0", every.getsockname()[1]) in services.listening("self", lambda path: Path(path).read_bytes())

@@ -13,7 +13,8 @@ import pytest
 
 from tests.inception.generated.choices import Made
 from tests.inception.generated.judged import compared, judged
-from tests.inception.generated.stack import BREAKABLE, submission
+from tests.inception.generated.stack import BREAKABLE
+from tests.inception.generated.submission import submission
 from tests.shares import seed_of_commit
 
 NUMBER = 40

@@ -21,6 +21,7 @@ from pytest_isolation.inception import alone
 from pytest_isolation.inception.alone import AuditFailed, audit_alone
 from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.audit import audit
+from pytest_isolation.inception.dump import administrators
 from tests.inception.support import DAY, apply, git, reference
 
 COMPOSE = "srcs/docker-compose.yml"
@@ -273,6 +274,25 @@ def test_a_makefile_whose_recipes_multiply(top: Path) -> None:
     seconds, rows = timed(top)
     assert seconds < 3
     assert any("characters with their variables" in one for one in told(rows, "T03"))
+
+
+def test_makefiles_that_call_each_other(top: Path) -> None:
+    names = [f"d{number}" for number in range(12)]
+    for name in names:
+        (top / name).mkdir()
+        others = "".join(f"\t$(MAKE) -C ../{other} {goal}\n" for other in names for goal in ("all", "one", "two"))
+        (top / name / "Makefile").write_text("".join(f"{goal}:\n{others}\n" for goal in ("all", "one", "two")))
+    with (top / "Makefile").open("a") as makefile:
+        makefile.write("\nmore:\n" + "".join(f"\t$(MAKE) -C {name}\n" for name in names))
+    rows = rows_of(top)
+    assert told(rows, "S05") == []
+    assert [row["verdict"] for row in rows if row["rule"] == "S05"] == ["pass"]
+
+
+def test_makefiles_that_make_themselves(top: Path) -> None:
+    chain = "".join(f"t{number}:\n\t$(MAKE) t{number + 1}\n\t$(MAKE) t0\n" for number in range(2000))
+    (top / "Makefile").write_text(f"all:\n\t$(MAKE) t0\n{chain}")
+    assert "cannot be expanded" in str(told(rows_of(top), "S06"))
 
 
 def test_an_instruction_of_flags_alone(top: Path) -> None:
@@ -557,3 +577,9 @@ def test_a_process_that_was_killed_is_started_again(top: Path) -> None:
 def test_a_directory_that_vanished_is_a_failure(tmp_path: Path) -> None:
     rows = audit_alone(tmp_path / "nowhere", AuditOptions(day=DAY), "x")
     assert [(row["rule"], row["verdict"], row["severity"]) for row in rows] == [("T02", "fail", "end")]
+
+
+def test_a_dump_whose_values_do_not_end() -> None:
+    began = time.process_time()
+    assert administrators("INSERT INTO a_users VALUES (a('x\\'" * 3000) == []
+    assert time.process_time() - began < 2

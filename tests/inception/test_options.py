@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.cli import main
 from pytest_isolation.errors import UsageError
 from pytest_isolation.inception.options import Audits, read
 from pytest_isolation.inception.plugin import OPTIONS
@@ -68,3 +69,24 @@ def test_every_option_of_the_contract_has_help() -> None:
 @pytest.mark.parametrize("name", [name for name, _ in OPTIONS])
 def test_the_page_of_options_has_it(name: str) -> None:
     assert re.search(rf"`{name}[` ]", DOCUMENT)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["nothing"], "PATH 'nothing': "),
+        ([".", "--live", "running"], "--live needs the site's name; add --login LOGIN, or --domain"),
+        ([".", "--language", "de"], "--language 'de': "),
+        ([".", "--report", "pdf:x"], "--report 'pdf:x': "),
+        ([".", "--env", "x"], "--env is given, and no stack is started; add --live host (or vm)"),
+    ],
+)
+def test_the_command_speaks_of_its_own_options(
+    words: list[str], says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["audit", *words]) == 4
+    told = capsys.readouterr().err
+    assert told.startswith(f"pytest-isolation audit: {says}")
+    assert "inception-" not in told.replace(str(tmp_path), "")
+    assert told.count("\n") == 1

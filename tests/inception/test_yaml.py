@@ -1,4 +1,4 @@
-"""The reader of YAML takes what libyaml takes, white space above all: compose files are not written for ruamel."""
+"""The reader of YAML takes what libyaml takes, white space above all: compose's reader is a port of that."""
 
 from __future__ import annotations
 

@@ -9,5 +9,6 @@ from __future__ import annotations
 from pytest_isolation.inception.live.audit import Way, audit_running, audit_started
 from pytest_isolation.inception.live.judge import nothing_seen
 from pytest_isolation.inception.live.look import LABEL, running
+from pytest_isolation.inception.live.venue import Here, StackView
 
-__all__ = ["LABEL", "Way", "audit_running", "audit_started", "nothing_seen", "running"]
+__all__ = ["LABEL", "Here", "StackView", "Way", "audit_running", "audit_started", "nothing_seen", "running"]

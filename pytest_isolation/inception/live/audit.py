@@ -20,7 +20,7 @@ from pytest_isolation.inception.live.machine import InMachine
 from pytest_isolation.inception.live.plan import Plan, call_of, read_plan
 from pytest_isolation.inception.live.stack import Stack
 from pytest_isolation.inception.live.supply import Supplied, copy, supply
-from pytest_isolation.inception.live.venue import Here, Host, TimedOut, check_host, tools
+from pytest_isolation.inception.live.venue import Here, Host, StackView, TimedOut, check_host, tools
 from pytest_isolation.inception.model import Submission, read_submission
 from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.inception.tree import read_tree
@@ -41,8 +41,8 @@ class Way:
     """In a machine of its own; else on this machine's Docker."""
     tell: Callable[[str], None] = lambda _: None
     """Is told what takes its time."""
-    while_up: Callable[[Path], None] = lambda _: None
-    """Is called once with the top of the copy, while the stack runs untouched on this machine."""
+    while_up: Callable[[StackView, str], None] = lambda _view, _top: None
+    """Is called once while the stack runs untouched, with the top of the copy as its machine has it."""
 
 
 def audit_running(top: Path, asked: AuditOptions, name: str) -> list[InceptionRow]:
@@ -93,8 +93,7 @@ def put_through(stack: Stack, made: Made, way: Way) -> Facts:
     site, no_site = stack.visit()
     stack.store()
     facts = replace(facts, site=site, no_site=no_site, passwordless=stack.passwordless())
-    if not way.machine:
-        way.while_up(Path(stack.venue.top))
+    way.while_up(stack.venue, stack.venue.top)
     way.tell("make again, crashes, stops, down and up")
     facts = replace(facts, again=stack.make("make-again"))
     stack.settle()

@@ -75,6 +75,8 @@ class Site:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
+    """What was seen of a running stack at one moment."""
+
     containers: tuple[Container, ...]
     port: int | None
     """Of the host, behind which TLS is expected."""

@@ -136,7 +136,13 @@ def _mounts(one: Container, where: str, asked: AuditOptions) -> Iterator[Said]:
         yield "L11", "fail", where, "it mounts no volume for what it stores", "mount the store's volume"
     for kind, place, target in stores:
         if not re.fullmatch(rf"/home/{login}/data(/.*)?", place):
-            yield "L11", "fail", where, f"{target} is {place}", "driver_opts: device: /home/LOGIN/data/…"
+            yield (
+                "L11",
+                "fail",
+                where,
+                f"what is at {target} is kept in {place}",
+                "driver_opts: device: /home/LOGIN/data/…",
+            )
         if kind != "volume":
             verdict = "fail" if number(asked.subject or _newest(asked.day)) >= number("5.2") else "advice"
             yield "L15", verdict, where, f"{target} is a bind mount of {place}", "a named volume with driver_opts"
@@ -270,6 +276,7 @@ def _over_time(facts: Facts) -> Iterator[Said]:
 
 
 def row(path: str, rule: str, verdict: str, where: str, found: str, fix: str) -> InceptionRow:
+    """A row of a live rule, with the severity and the question that `ASKS` has for it."""
     severity, asks = ASKS[rule]
     printable = "".join(char if char.isprintable() else "?" for char in found)
     return InceptionRow(

@@ -72,10 +72,12 @@ def remove_named(daemon: Daemon, kind: str, name: str) -> bool:
 
 
 def remove_container(daemon: Daemon, identity: str) -> None:
+    """Removes a container with its anonymous volumes, running or not, by its id."""
     _insist(f"the container {identity[:12]}", lambda: daemon.api.remove_container(identity, force=True, v=True))
 
 
 def remove_network(daemon: Daemon, identity: str) -> None:
+    """Removes a network by its id."""
     _insist(f"the network {identity[:12]}", lambda: daemon.api.remove_network(identity))
 
 

@@ -9,23 +9,14 @@ from pytest_isolation.inception import hello
 from pytest_isolation.inception.live import web
 from pytest_isolation.inception.live.facts import Container, Facts
 from pytest_isolation.inception.live.venue import StackView
-from pytest_isolation.technologies.docker import daemon as daemons
 
-TIMEOUT_S = 10
 LABEL = "com.docker.compose."
 """What compose's labels begin with."""
 
 
-def running(top: Path) -> list[dict[str, Any]]:
-    """The submission's running containers, as `docker inspect` has them, by the names of their services.
-
-    Raises Unavailable when no daemon answers.
-    """
-    client = daemons.client(TIMEOUT_S)
-    try:
-        return [attrs for attrs in of_stack(client, str(top)) if attrs["State"]["Running"]]
-    finally:
-        client.close()
+def running(view: StackView, top: str) -> list[dict[str, Any]]:
+    """The submission's running containers, as `docker inspect` has them, by the names of their services."""
+    return [attrs for attrs in of_stack(view.docker, top) if attrs["State"]["Running"]]
 
 
 def of_stack(client: Any, top: str) -> list[dict[str, Any]]:
@@ -36,6 +27,7 @@ def of_stack(client: Any, top: str) -> list[dict[str, Any]]:
 
 
 def service_of(attrs: dict[str, Any]) -> str:
+    """The compose service of a container, from its label; `?` where it has none."""
     return str(attrs["Config"]["Labels"].get(f"{LABEL}service", "?"))
 
 
@@ -65,6 +57,7 @@ def look(top: str, domain: str, view: StackView) -> Facts:
 
 
 def containers_of(top: str, view: StackView) -> tuple[Container, ...]:
+    """The stack's containers, as `docker inspect` and their first processes show them."""
     devices = {one.name: one.attrs for one in view.docker.volumes.list()}
     return tuple(_container(attrs, devices, view) for attrs in of_stack(view.docker, top))
 

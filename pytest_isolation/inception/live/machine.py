@@ -17,6 +17,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.inception.live.venue import COMPOSE_PLUGIN, SUDO, TimedOut
 from pytest_isolation.machines import start
+from pytest_isolation.machines.docker import PORT
 from pytest_isolation.outside.network import sockaddr_in
 
 MEMORY = 3072 * MIB
@@ -42,6 +43,8 @@ class InMachine:
 
         tell("starting a machine with a Docker daemon")
         self._machine = start(lifetime, memory=MEMORY, internet=True, say=tell)
+        self.address: str | None = self._machine.address
+        self.ports_of_ours = frozenset({PORT})
         self.patience = 1.0 if self._machine.vm.machine.accel == "kvm" else TRANSLATED
         try:
             self.top = f"/home/{login}/inception"
@@ -82,6 +85,10 @@ class InMachine:
                 self.docker.images.load(b"".join(here.api.get_image(tag)))
 
     def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:
+        """Runs a command on the machine, in `cwd`, with what it says added to `log`; its exit status.
+
+        Raises TimedOut after `timeout` seconds.
+        """
         with log.open("ab") as said:
             said.write(f"$ {' '.join(argv)}\n".encode())
             done = self._run(argv, 'cd "$0" && exec "$@" 2>&1', cwd, timeout)
@@ -89,6 +96,10 @@ class InMachine:
         return done.code
 
     def ask(self, argv: Sequence[str], *, cwd: str, timeout: float) -> tuple[int, str, str]:
+        """Runs a command on the machine, in `cwd`: (exit status, output, errors).
+
+        Raises TimedOut after `timeout` seconds.
+        """
         done = self._run(argv, 'cd "$0" && exec "$@"', cwd, timeout)
         return done.code, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
@@ -99,7 +110,15 @@ class InMachine:
         except TimeoutError:
             raise TimedOut(f"{' '.join(argv)} did not end in {timeout:g} s") from None
 
+    def read(self, path: str) -> bytes:
+        """A file of the machine.  Raises OSError."""
+        try:
+            return self._machine.box.read_file(path)
+        except BoxError as error:
+            raise OSError(str(error)) from None
+
     def reach(self, port: int) -> tuple[str, int]:
+        """(address, port) at which the audit reaches a port of the machine."""
         if port not in self._ports:
             self._monitor(f"hostfwd_add net tcp:127.0.0.1:0-:{port}")
             told = self._monitor("info usernet")
@@ -122,16 +141,19 @@ class InMachine:
             proc.close(fd)
 
     def crash(self, pid: int) -> None:
+        """Sends SIGKILL to a process of the machine, by its pid there."""
         reply = self._machine.box.proc.kill(pid, signal.SIGKILL)
         if not reply.ok:
             raise BoxError(f"killing process {pid} of the machine: {reply}")
 
     def name_of(self, pid: int) -> str | None:
+        """The name that the kernel has for a process (/proc/PID/comm); None where it is gone."""
         try:
             return self._machine.box.read_file(f"/proc/{pid}/comm").decode("utf-8", "replace").strip()
         except BoxError:
             return None
 
     def close(self) -> None:
+        """Ends the machine, and closes the connection to its Docker."""
         self.docker.close()
         self._machine.close()

@@ -6,13 +6,14 @@ import posixpath
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from pytest_isolation.errors import Unavailable
+from pytest_isolation.inception import yaml
 from pytest_isolation.inception.makefile import expand
 from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.place import Unreadable
 from pytest_isolation.inception.started import compose_calls
 
 COMPOSE = ("docker", "compose")
@@ -45,9 +46,11 @@ class Plan:
 
     @property
     def start(self) -> tuple[str, ...]:
+        """The command that builds and starts the stack."""
         return ("make",) if self.make else (*self.call, "up", "--detach", "--build")
 
     def compose(self, *words: str) -> tuple[str, ...]:
+        """The command that calls compose on this stack, as its Makefile does."""
         return (*self.call, *words)
 
 
@@ -92,13 +95,10 @@ def _options(words: list[str]) -> Iterator[str]:
 
 def read_plan(call: Plan, config: str, s: Submission, top: str) -> Plan:
     """`config` is what `compose config` said; `top` is where the copy is.  Raises Unavailable when it is none."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import YAMLError
-
     try:
-        said: Any = YAML(typ="safe", pure=True).load(StringIO(config))
+        said: Any = yaml.plain(yaml.load(config, "docker compose config"))
         services: dict[str, Any] = dict(said["services"])
-    except (YAMLError, KeyError, TypeError):
+    except (Unreadable, KeyError, TypeError):
         raise Unavailable("`docker compose config` did not describe the stack", "run it and see") from None
     top_volumes: dict[str, Any] = said.get("volumes") or {}
     devices = [str(((one or {}).get("driver_opts") or {}).get("device") or "") for one in top_volumes.values()]
@@ -124,6 +124,7 @@ def _image(project: str, name: str, service: dict[str, Any]) -> tuple[str, ...]:
 
 
 def with_tag(reference: str) -> str:
+    """An image's reference with the tag that Docker takes where none is written."""
     return reference if ":" in reference.rpartition("/")[2] or "@" in reference else f"{reference}:latest"
 
 

@@ -50,6 +50,7 @@ class Stack:
         """Is told how often the stack was made."""
 
     def containers(self) -> list[dict[str, Any]]:
+        """`docker inspect` of every container of the stack, stopped ones included."""
         return of_stack(self.venue.docker, self.venue.top)
 
     def projects(self) -> set[str]:
@@ -57,6 +58,7 @@ class Stack:
         return {str(attrs["Config"]["Labels"].get(f"{LABEL}project")) for attrs in self.containers()}
 
     def look(self) -> Facts:
+        """What is to be seen of it now."""
         return look(self.venue.top, self.domain, self.venue)
 
     def _address(self) -> tuple[str, int] | None:
@@ -72,6 +74,7 @@ class Stack:
         return self.run(self.plan.start, log)
 
     def run(self, argv: tuple[str, ...], log: str) -> Made:
+        """Runs a command in the copy, and keeps what it says in LOG.log; how it ended, and in how many seconds."""
         began = time.monotonic()
         file = self.logs / f"{log}.log"
         try:
@@ -151,6 +154,7 @@ class Stack:
         return Crash(container.name, None)
 
     def stop_all(self) -> tuple[Stop, ...]:
+        """Stops every running container with SIGTERM, and says how long each took."""
         return tuple(self._stop(attrs) for attrs in self.containers() if attrs["State"]["Running"])
 
     def _stop(self, attrs: dict[str, Any]) -> Stop:

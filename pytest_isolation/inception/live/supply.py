@@ -25,6 +25,8 @@ MAX_COPY = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Supplied:
+    """A file that a clone lacks, and where its content is from."""
+
     path: str
     """Relative to the top of the copy."""
     source: str
@@ -153,6 +155,7 @@ class Names:
         return next(iter(near or examples), None)
 
     def text(self, path: str) -> str:
+        """A file of the submission; what is no UTF-8 in it is replaced."""
         return self._s.tree.lenient(path)
 
     def of(self) -> dict[str, str]:

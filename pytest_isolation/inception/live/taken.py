@@ -127,6 +127,7 @@ class Before:
 
 
 def before(daemon: Daemon) -> Before:
+    """What the daemon has before the stack is started: all of that stays when the stack goes."""
     api = daemon.api
     containers, networks, volumes = api.containers(all=True), api.networks(), api.volumes()["Volumes"] or ()
     labels = [(one["Labels"] or {}).get(leftovers.LABEL) for one in (*containers, *networks, *volumes)]

@@ -45,6 +45,15 @@ class StackView(Protocol):
 
     docker: Any
     """docker.DockerClient of its daemon."""
+    address: str | None
+    """Of that daemon, where it is another than this machine's."""
+    ports_of_ours: frozenset[int]
+    """Of its machine, which the audit itself listens on."""
+    patience: float
+    """How many times slower than usual its machine may be."""
+
+    def read(self, path: str) -> bytes:
+        """A file of its machine.  Raises OSError."""
 
     def reach(self, port: int) -> tuple[str, int]:
         """Address and port under which a port of its machine is reached from here."""
@@ -61,8 +70,6 @@ class DeployTarget(StackView, Protocol):
 
     top: str
     """Where the copy of the submission is, as its programs call it."""
-    patience: float
-    """How many times slower than usual it may be."""
 
     def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:
         """The exit status; all it said goes to the end of `log`.
@@ -84,14 +91,24 @@ class TimedOut(Exception):
 class Here:
     """This machine's Docker daemon, as a view."""
 
+    address: str | None = None
+    ports_of_ours: frozenset[int] = frozenset()
+    patience = 1.0
+
     def __init__(self) -> None:
         """Raises Unavailable when none answers."""
         self.docker: Any = daemons.client(CLIENT_S)
 
+    def read(self, path: str) -> bytes:
+        """A file of this machine.  Raises OSError."""
+        return Path(path).read_bytes()
+
     def reach(self, port: int) -> tuple[str, int]:
+        """(address, port) at which the audit reaches a port of this machine."""
         return "127.0.0.1", port
 
     def takes_connections(self, port: int) -> bool:
+        """Whether somebody accepts a TCP connection there."""
         try:
             socket.create_connection(self.reach(port), timeout=KNOCK_S).close()
         except OSError:
@@ -99,19 +116,19 @@ class Here:
         return True
 
     def name_of(self, pid: int) -> str | None:
+        """The name that the kernel has for a process (/proc/PID/comm); None where it is gone."""
         try:
             return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="surrogateescape").strip()
         except OSError:
             return None
 
     def close(self) -> None:
+        """Closes the connection to Docker; nothing is ended."""
         self.docker.close()
 
 
 class Host(Here):
     """Programs run as this user, in a control group and with an /etc/hosts of their own."""
-
-    patience = 1.0
 
     def __init__(self, top: Path, lifetime: Lifetime, environment: Mapping[str, str], name: str) -> None:
         """`environment` is the programs'; `name` is the site's, for their /etc/hosts."""
@@ -127,12 +144,20 @@ class Host(Here):
         )
 
     def run(self, argv: Sequence[str], *, cwd: str, log: Path, timeout: float) -> int:
+        """Runs a command on this machine, in `cwd`, with what it says added to `log`; its exit status.
+
+        Raises TimedOut after `timeout` seconds.
+        """
         with log.open("ab") as said:
             said.write(f"$ {' '.join(argv)}\n".encode())
             said.flush()
             return self._run(argv, cwd, timeout, said, said)
 
     def ask(self, argv: Sequence[str], *, cwd: str, timeout: float) -> tuple[int, str, str]:
+        """Runs a command on this machine, in `cwd`: (exit status, output, errors).
+
+        Raises TimedOut after `timeout` seconds.
+        """
         with tempfile.TemporaryFile() as told, tempfile.TemporaryFile() as said:
             status = self._run(argv, cwd, timeout, told, said)
             for file in (told, said):
@@ -162,6 +187,7 @@ class Host(Here):
             group.remove()
 
     def crash(self, pid: int) -> None:
+        """Sends SIGKILL to a process of this machine, by its pid there."""
         os.kill(pid, signal.SIGKILL)
 
 

@@ -15,6 +15,8 @@ MAX_BODY = 4 << 20
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """An answer of the site: status, `Location`, and the body as text."""
+
     status: int
     location: str
     body: str
@@ -26,6 +28,7 @@ def get(address: tuple[str, int], name: str, path: str) -> Answer | None:
 
 
 def post(address: tuple[str, int], name: str, path: str, form: Mapping[str, str]) -> Answer | None:
+    """Sends a form as a visitor's browser does; None where nobody answers over TLS."""
     return _ask(address, name, "POST", path, urlencode(form))
 
 

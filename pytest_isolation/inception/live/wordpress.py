@@ -72,6 +72,10 @@ class WordPress:
         raise NoAnswer(why)
 
     def ask(self, code: str, **environment: str) -> dict[str, Any]:
+        """Runs PHP in WordPress's container, with WordPress loaded; the JSON object that it prints.
+
+        Raises NoAnswer where it prints none.
+        """
         self._container.reload()
         told = self._run(self._container, self._program, START + code, self._container.attrs, **environment)
         if told is None:
@@ -128,6 +132,7 @@ def _comment(
 
 
 def comments(wordpress: WordPress, text: str) -> int:
+    """How many comments with this text the site has."""
     return int(wordpress.ask(COUNT, AUDIT_TEXT=text)["comments"])
 
 

@@ -45,6 +45,7 @@ def counts(rows: Sequence[InceptionRow]) -> str:
 
 
 def terminal(rows: Sequence[InceptionRow], width: int, color: bool) -> Iterator[str]:
+    """The section about the stack's containers, in lines of at most `width` columns; none without rows."""
     if not rows:
         return
     yield f"  {TITLE} ({counts(rows)})"

@@ -50,6 +50,7 @@ def line(row: InceptionRow) -> str:
 
 
 def by_submission(rows: Iterable[InceptionRow]) -> dict[str, list[InceptionRow]]:
+    """The rows of each submission, by its path, in their order."""
     found: dict[str, list[InceptionRow]] = {}
     for row in rows:
         found.setdefault(row.path, []).append(row)
@@ -66,6 +67,7 @@ class Told:
 
     @property
     def chapter(self) -> str:
+        """The chapter of the sheet that the rule belongs to."""
         return LETTERS.get(self.row.rule[0], self.row.rule[0])
 
 

@@ -124,10 +124,11 @@ def _containers(rows: Sequence[InceptionRow], words: Say) -> Iterator[str]:
     for row in contained.once(rows):
         name = contained.word(row)
         yield f'<article class="{ {"holds": "pass", "open": "unclear"}.get(name, name) }">'
-        yield f"<h3>{row.rule}: {escape(words(name))}</h3>\n<p>{escape(words(row.why))}</p>\n<p>{escape(row.found)}</p>"
+        yield f"<h3>{row.rule}: {escape(words(name))}</h3>\n<p>{escape(words(row.why))}</p>"
+        yield f"<p>{escape(words(row.found))}</p>"
         if row.fix:
             label = "What is missing" if row.verdict == "unclear" else "What can be done"
-            yield f"<p>{escape(words(label))}: {escape(row.fix)}</p>"
+            yield f"<p>{escape(words(label))}: {escape(words(row.fix))}</p>"
         if row.evidence:
             lines = "\n".join(f"<li><code>{escape(said)}</code></li>" for said in row.evidence)
             yield f"<details><summary>{escape(words('What was measured'))}</summary>\n<ul>\n{lines}\n</ul>\n</details>"

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from pytest_isolation.inception.compose import NAMES, OVERRIDES
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
 from pytest_isolation.inception.model import Image, Submission
-from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.place import Place, Unreadable
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import MANDATORY, site_volumes, store
 from pytest_isolation.inception.rules.d_images import _texts
+from pytest_isolation.inception.started import of_other_targets
 from pytest_isolation.inception.variables import interpolate, unresolved
+from pytest_isolation.inception.yaml import Map, load
 
 KINDS = {
     "redis": r"redis(-server)?|valkey(-server)?",
@@ -28,6 +30,7 @@ STATIC = re.compile(r"(static|web-?_?site|site|portfolio|resume|showcase|\bcv\b|
 
 
 def bonus(s: Submission) -> list[Image]:
+    """Images beside the three that are built here."""
     return [image for image in s.images.values() if image.role not in MANDATORY and image.dockerfile is not None]
 
 
@@ -46,6 +49,7 @@ def kind(s: Submission, image: Image) -> str:
 
 
 def of_kind(s: Submission, name: str) -> list[Image]:
+    """The bonus images of that kind."""
     return [image for image in bonus(s) if kind(s, image) == name]
 
 
@@ -201,6 +205,25 @@ def free_choice(s: Submission) -> Iterator[Finding]:
             yield passed(str(image.service.name), _at(image))
 
 
+def _ready_made(s: Submission, path: str) -> Iterator[Finding]:
+    """Services that stand in this file alone, and break what each container of the stack must keep."""
+    assert s.compose is not None
+    try:
+        services = load(s.tree.text(path), path)
+    except Unreadable as error:
+        yield unclear(error.at, str(error), "a file that can be read")
+        return
+    fix = "build: with the directory of its Dockerfile: make builds through compose"
+    services = services.get("services") if isinstance(services, Map) else None
+    for name, service in services.entries() if isinstance(services, Map) else ():
+        if not isinstance(service, Map) or str(name) in s.compose.services:
+            continue
+        if service.get("build") is None and service.get("extends") is None:
+            yield fail(name.at, f"{name}: image: {service.get('image')}, no build:", fix)
+        if str(service.get("network_mode")) == "host" or service.get("links"):
+            yield fail(name.at, f"{name}: network_mode: host, or links", "put the containers on a network")
+
+
 @rule(
     "B06", Severity.ADVICE,
     asks="Bonus: each is a container of its own, started as the rest, with no more rights than it needs.",
@@ -222,7 +245,10 @@ def bonus_containers(s: Submission) -> Iterator[Finding]:
             yield advice(image.service.place("privileged"), f"{name} is privileged", "cap_add: what it needs")
         if (mode := image.service.text("pid")) == "host":
             yield advice(image.service.place("pid"), f"{name}: pid: {mode}", "remove it")
-    used = set(s.compose.files)
+    others = of_other_targets(s)
+    for path in others:
+        yield from _ready_made(s, path)
+    used = {*s.compose.files, *others}
     for path in s.tree.under(s.srcs):
         file = posixpath.basename(path)
         if path not in used and re.search(r"compose.*\.ya?ml$", file) and file not in (*NAMES, *OVERRIDES):

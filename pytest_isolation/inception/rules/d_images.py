@@ -5,11 +5,13 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 
 from pytest_isolation.inception import releases, shell
-from pytest_isolation.inception.dockerfile import Dockerfile
+from pytest_isolation.inception.dockerfile import Dockerfile, run_texts
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, passed, unclear
-from pytest_isolation.inception.model import SHELLS, Image, Submission, run_texts
+from pytest_isolation.inception.follow import SHELLS, files_of
+from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.variables import unresolved
@@ -116,6 +118,28 @@ def nginx_alone(s: Submission) -> Iterator[Finding]:
                     yield fail(at, f"{image.service.name} installs {package}", "remove it: NGINX has its own container")
 
 
+LONG = re.compile(r"inf(inity)?|\d+d|\d{3,}h|\d{6,}s?")
+"""Of sleep: a day and more."""
+
+
+def _for_another(image: Image, command: shell.Command) -> bool:
+    """Whether a branch of `case "$1"` is for other arguments than the container is started with."""
+    looked_at, *patterns = command.case or ("",)
+    match = re.fullmatch(r"\$(?:[1@*]|\{[1@*](?::?-(\w*))?\})", looked_at)
+    if match is None:
+        return False
+    given = _first_argument(image) or [match[1] or ""]
+    return not any(fnmatchcase(word, pattern) for word in given for pattern in patterns)
+
+
+def _first_argument(image: Image) -> list[str]:
+    """The word behind the script, of ENTRYPOINT or of CMD; none where there is none."""
+    for number, word in enumerate(image.argv):
+        if files_of(image, word):
+            return image.argv[number + 1 : number + 2]
+    return image.command[:1]
+
+
 def _hack(words: tuple[str, ...] | list[str]) -> str | None:
     """What is wrong with a command as the thing that keeps a container alive."""
     if not words:
@@ -123,8 +147,10 @@ def _hack(words: tuple[str, ...] | list[str]) -> str | None:
     name = posixpath.basename(words[0])
     if name == "tail" and any(re.fullmatch(r"-[a-zA-Z]*[fF]\w*|--follow(=\S*)?", word) for word in words[1:]):
         return "tail -f keeps it alive"
-    if name == "sleep" and words[1:2] and words[1] in ("infinity", "inf"):
-        return "sleep infinity keeps it alive"
+    if name == "sleep" and words[1:2] and LONG.fullmatch(words[1]):
+        return f"sleep {words[1]} keeps it alive"
+    if name == "watch" and len(words) > 1:
+        return "watch runs for ever"
     if name in SHELLS and all(word.startswith("-") and "c" not in word for word in words[1:]):
         return "a bare shell keeps it alive"
     return None
@@ -185,7 +211,8 @@ def no_endless_loop(s: Submission) -> Iterator[Finding]:
                 yield fail(loop.at, f"{image.service.name}: {loop.text}", fix)
         for command in script.runtime():
             wrong = _hack(command.real)
-            if wrong and not (command.name in SHELLS and command.piped_into):
+            asked = command.name in SHELLS and (command.piped_into or _for_another(image, command))
+            if wrong and not asked:
                 yield fail(command.at, f"{image.service.name}: {command}: {wrong}", fix)
     for _, script in s.host_scripts:
         for loop in script.loops:
@@ -317,6 +344,10 @@ def in_foreground(s: Submission) -> Iterator[Finding]:
     for role, pattern in FOREGROUND.items():
         for image in s.role(role):
             if not any(re.search(pattern, text) for text, _ in _texts(s, image)):
+                if not image.starts and any(files_of(image, word) for word in image.argv):
+                    yield unclear(image.started_at, f"{image.service.name}: {image.argv[0]} is no script of a shell",
+                                  f"how it starts {role}")  # fmt: skip
+                    continue
                 fix = 'nginx -g "daemon off;"' if role == "nginx" else "php-fpm -F"
                 yield fail(image.started_at, f"{image.service.name}: nothing keeps {role} in the foreground", fix)
     for image in s.role("mariadb"):

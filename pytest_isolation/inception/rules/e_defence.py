@@ -83,7 +83,10 @@ def makes_directories(s: Submission) -> Iterator[Finding]:
             and (_last_part(device) in str(one) or "data" in str(one).lower())
         ]  # fmt: skip
         where = f"; {elsewhere[0].at} does, in a target that {goal} does not reach" if elsewhere else ""
-        yield fail(device.at, f"nothing that `make {goal}` runs makes {device}{where}", f"mkdir -p {device} before up")
+        says = f"failed to mount local volume: {device}: no such file or directory"  # as Docker's daemon says it
+        yield fail(
+            device.at, f"{says}: nothing that `make {goal}` runs makes {device}{where}", f"mkdir -p {device} before up"
+        )
 
 
 def _last_part(path: str) -> str:
@@ -148,6 +151,7 @@ def variables_are_told(s: Submission) -> Iterator[Finding]:
     text = " ".join(s.tree.lenient(path) for path in s.tree.files if path.endswith(".md"))
     text += " ".join(str(line) for line in (s.makefile.lines() if s.makefile else []))
     text += " ".join(str(one) for _, script in s.host_scripts for one in script.commands)
+    text += " ".join(body for _, script in s.host_scripts for _, body, _ in script.heredocs)
     missing = [name for name in wanted if not re.search(rf"\b{re.escape(name)}\b", text)]
     if missing:
         yield advice(Place(s.compose.files[0]), f"nothing in the repository tells of {', '.join(missing[:6])}",

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
-from pytest_isolation.inception.model import SHELLS, Image, Submission
+from pytest_isolation.inception.follow import SHELLS
+from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.g_start import _build_commands, _copy_flags, _family, _mounted

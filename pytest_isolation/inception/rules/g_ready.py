@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
-from pytest_isolation.inception.model import Image, Start, Submission
+from pytest_isolation.inception.follow import Start
+from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.g_start import _build_commands, _family, _opaque, _text
@@ -123,6 +124,21 @@ def _without_directory(s: Submission, image: Image, path: str, role: str) -> Ite
     if not owned and not by_install and not _as_another(image):
         says = "[ERROR] Can't start server : Bind on unix socket: Permission denied: /run/mysqld is root's"
         yield fail(makers[0].at, f"{name}: {says}", "chown mysql:mysql /run/mysqld")
+
+
+SWITCHERS = frozenset({"gosu", "su-exec", "setpriv", "runuser", "su", "sudo", "chroot", "s6-setuidgid"})
+
+
+def _begins_again(start: Start) -> bool:
+    """Whether a script replaces itself by itself as another user: `exec gosu mysql "$0" "$@"`."""
+    itself = re.compile(r"\$(0|\{0\}|BASH_SOURCE|\{BASH_SOURCE(\[0\])?\})(?!\w)")
+    own = posixpath.basename(start.path or "")
+    for one in start.script.commands:
+        if one.is_exec and len(one.words) > 2 and posixpath.basename(one.words[1]) in SWITCHERS:
+            for word in one.words[2:]:
+                if itself.search(word) or (own and own == posixpath.basename(word)):
+                    return True
+    return False
 
 
 def _as_another(image: Image) -> bool:
@@ -255,6 +271,8 @@ def waits_for_the_database(s: Submission) -> Iterator[Finding]:
 def database_is_not_root(s: Submission) -> Iterator[Finding]:
     for image in s.role("mariadb"):
         if _family(image) not in ("debian", "alpine") or _opaque(image) or _as_another(image) or not _is_clear(image):
+            continue
+        if any(_begins_again(start) for start in image.starts):
             continue
         text = _text(s, image)
         if re.search(r"(?<![-\w])user\s*=\s*\w|MYSQLD_USER", text):

@@ -11,8 +11,10 @@ import re
 from collections.abc import Iterator
 
 from pytest_isolation.inception import shell
+from pytest_isolation.inception.contents import configs_of
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
-from pytest_isolation.inception.model import Image, Start, Submission
+from pytest_isolation.inception.follow import Start
+from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.nginx import walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
@@ -120,7 +122,7 @@ def _opaque(image: Image) -> bool:
     return (
         "--from" in _copy_flags(image)
         or any(one.target.startswith("/etc") for one in image.service.mounts)
-        or ("configs" in image.service.raw)
+        or any(target not in image.copies for _, target in configs_of(image.service))
     )
 
 
@@ -173,7 +175,11 @@ def _keeps_pool(image: Image, text: str) -> bool:
         re.fullmatch(r"php[\d.]*-?fpm\d*", one) for one in image.packages
     ):
         return False
-    return not re.search(r"fpm/|php-fpm\.d|www\.conf|9000", text) and not any("fpm" in path for path in image.copies)
+    pools = [path for path in image.copies if "fpm" in path and ".conf/" not in path]
+    named = re.search(r"fpm/|php-fpm\.d|www\.conf|9000", re.sub(r"\s/\S*(?:pool|php-fpm)\.d/\S+", "", text))
+    # A file beside the package's www.conf, without a listen of its own, leaves that one.
+    beside = all(re.search(r"/(pool|php-fpm)\.d/(?!www\.conf$)[^/]+\.conf$", path) for path in pools)
+    return not named and beside
 
 
 @rule(
@@ -213,23 +219,36 @@ def secrets_are_given(s: Submission) -> Iterator[Finding]:
         if any(one.target.startswith("/run") for one in image.service.mounts):
             continue
         for start in image.starts:
-            text = s.tree.lenient(start.path) if start.path else " ".join(image.argv)
-            for command in start.script.runtime():
-                if command.name != "cat":
+            texts = {file: s.tree.lenient(file) for file in start.files}
+            if start.path is None:
+                texts[start.at.file] = " ".join(image.argv)
+            sure = start.script.certain()
+            for command in start.script.calls():
+                if command.name != "cat" or command.function not in sure:
                     continue
-                for word in command.words[1:]:
+                for word in _with_lists(command, start.script):
                     match = re.fullmatch(r"/run/secrets/([\w.-]+)", word)
-                    if match is None or match[1] in given or _is_tested(text, command, word):
+                    if match is None or match[1] in given or _is_tested("\n".join(texts.values()), word):
                         continue
                     yield fail(command.at, f"{image.service.name}: cat: {word}: No such file or directory",
                                f"secrets: [{match[1]}] in the service")  # fmt: skip
-            for match in re.finditer(r"(?:\$\(|\bread\b[^\n<]*)<[ \t]*[\"']?(/run/secrets/([\w.-]+))", text):
-                if match[2] in given or _is_tested(text, shell.Command((), image.started_at), match[1]):
-                    continue
-                at = Place(start.path, text.count("\n", 0, match.start()) + 1) if start.path else start.at
-                yield fail(at, f"{image.service.name}: {match[1]}: No such file or directory",
-                           f"secrets: [{match[2]}] in the service")  # fmt: skip
+            for file, text in texts.items():
+                for match in re.finditer(r"(?:\$\(|\bread\b[^\n<]*)<[ \t]*[\"']?(/run/secrets/([\w.-]+))", text):
+                    if match[2] in given or _is_tested(text, match[1]):
+                        continue
+                    at = Place(file, text.count("\n", 0, match.start()) + 1) if file in start.files else start.at
+                    yield fail(at, f"{image.service.name}: {match[1]}: No such file or directory",
+                               f"secrets: [{match[2]}] in the service")  # fmt: skip
         yield from _read_by_php(s, image, given)
+
+
+def _with_lists(command: shell.Command, script: shell.Script) -> Iterator[str]:
+    """Each argument; one with a loop's variable once for every item of the list."""
+    for word in command.words[1:]:
+        match = re.search(r"\$\{?(\w+)\}?", word)
+        for item in script.items(match[1], command.loops) if match else ():
+            yield word.replace(match[0], item) if match else word
+        yield word
 
 
 def _read_by_php(s: Submission, image: Image, given: set[str]) -> Iterator[Finding]:
@@ -246,11 +265,13 @@ def _read_by_php(s: Submission, image: Image, given: set[str]) -> Iterator[Findi
                        "No such file or directory", f"secrets: [{match[2]}] in the service")  # fmt: skip
 
 
-def _is_tested(text: str, reader: shell.Command, path: str) -> bool:
+def _is_tested(text: str, path: str) -> bool:
     """Whether the script looks whether it is there, or has an answer when it is not."""
-    if reader.function is not None or re.search(rf"-[efrs]\s+[\"']?{re.escape(path)}", text):
+    # A loop or a function has the last part in a variable: `[ -f "/run/secrets/$name" ] || continue`.
+    named = rf"(?:{re.escape(path)}(?![\w.-])|{re.escape(path.rpartition('/')[0])}/\$\{{?\w+\}}?)"
+    if re.search(rf"-[efrs]\s+[\"']?{named}", text):
         return True
-    return any(path in line and re.search(r"\|\||2>|&&", line) for line in text.split("\n"))
+    return any(re.search(named, line) and re.search(r"\|\||2>|&&", line) for line in text.split("\n"))
 
 
 @rule(
@@ -279,7 +300,7 @@ def flushes_in_bootstrap(s: Submission) -> Iterator[Finding]:
 
 def _from_files(s: Submission, image: Image, start: Start) -> Iterator[Finding]:
     """SQL in a file: written by a here-document, or copied into the image."""
-    text = s.tree.lenient(start.path) if start.path else ""
+    text = "\n".join(s.tree.lenient(file) for file in start.files)
     fed = set(re.findall(r"--bootstrap[^\n;|&]*<[ \t]*[\"']?([^\s<\"';|&]+)", text))
     fed |= set(re.findall(r"\bcat[ \t]+[\"']?([^\s\"'|]+)[\"']?[ \t]*\|[^\n;&]*--bootstrap", text))
     written = [(body, at) for target, body, at in start.script.heredocs if target.strip("'\"") in fed]

@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.compose import Service
+from pytest_isolation.inception.contents import configs_of
+from pytest_isolation.inception.dockerfile import run_texts
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear
-from pytest_isolation.inception.model import Image, Submission, run_texts
+from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.variables import interpolate
 from pytest_isolation.inception.yaml import Map, plain
 
 ALLOWED = frozenset({"TLSv1.2", "TLSv1.3"})
@@ -172,8 +175,9 @@ def php_over_9000(s: Submission) -> Iterator[Finding]:
     wordpress = {name for image in s.role("wordpress") for name in reached_as(image.service)}
     everybody = {name for image in s.images.values() for name in reached_as(image.service)}
     reached = open_ends = False
+    given = {one.arguments[0].lstrip("$"): one.arguments[1] for one in s.directives("set") if len(one.arguments) == 2}
     for line in passes:
-        target = line.arguments[0] if line.arguments else ""
+        target = interpolate(line.arguments[0], given) if line.arguments else ""
         if target in upstreams:
             servers = [one for one in upstreams[target].block if one.name == "server"]
             target = servers[0].arguments[0] if servers else target
@@ -257,11 +261,12 @@ def _nothing_makes(image: Image, path: str) -> bool:
         or "ssl-cert" in image.packages
     ):
         return False
-    if "configs" in image.service.raw or len(image.stages) != 1 or "$" in path:
+    unknown = [at for _, at in configs_of(image.service) if at not in image.copies]
+    if unknown or not image.stages or "$" in path:
         return False
     if not image.stages[0].base.rpartition("/")[2].startswith(("debian", "alpine")):
         return False
-    if any(one.name == "ADD" for one in image.stages[0].instructions):
+    if any(stage.every("ADD") for stage in image.stages):
         return False
     name = path.rpartition("/")[2]
     for script in [*image.build_scripts, *(start.script for start in image.starts)]:

@@ -11,12 +11,15 @@ from math import comb
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import secrets, shell
+from pytest_isolation.inception.compose import Service
+from pytest_isolation.inception.dockerfile import run_texts
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, unclear
-from pytest_isolation.inception.model import Submission, run_texts
+from pytest_isolation.inception.follow import SHELLS
+from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import host_commands
-from pytest_isolation.inception.yaml import Map
+from pytest_isolation.inception.yaml import Map, Seq
 
 if TYPE_CHECKING:
     from dulwich.ignore import IgnoreFilter
@@ -70,7 +73,7 @@ def none_in_dockerfiles(s: Submission) -> Iterator[Finding]:
                 for name, value in _pairs(one.text, one.words):
                     if secrets.is_credential(name, value):
                         yield fail(one.at, f"{one.name} {name}={secrets.shown(value)}", fix)
-            for text in run_texts(stage):
+            for text in [*run_texts(stage), *(body for one in stage.every("COPY", "ADD") for body in one.bodies)]:
                 yield from _in_shell(text, fix)
 
 
@@ -85,12 +88,24 @@ def _in_shell(text: Text, fix: str) -> Iterator[Finding]:
         if secrets.is_literal(match[1]):
             at = Place(text.at.file, text.at.line + _line(text, match.start()) - 1)
             yield fail(at, f"IDENTIFIED BY {secrets.shown(match[1])}", fix)
-    commands = shell.parse(str(text), text.at.file, text.at.line).commands
+    script = shell.parse(str(text), text.at.file, text.at.line)
+    commands = script.commands
+    for variable, value, at in script.assigned:
+        if secrets.is_credential(variable, value):
+            yield fail(at, f"{variable}={secrets.shown(value)}", fix)
     for before, command in pairwise(commands):
         if command.name == "chpasswd" and before.name in ("echo", "printf"):
             password = before.words[-1].partition(":")[2]
             if secrets.is_literal(password):
                 yield fail(before.at, f"chpasswd gets {secrets.shown(password)}", fix)
+    for command in commands:
+        yield from _given(command, fix)
+
+
+def _given(command: shell.Command, fix: str) -> Iterator[Finding]:
+    """A password among the words of a command: `mysqladmin -uroot -pRz8vQ2mN4 ping`."""
+    for name, value in secrets.given_in(command.real):
+        yield fail(command.at, f"{command.name} {name}{secrets.shown(value)}", fix)
 
 
 @rule(
@@ -177,6 +192,8 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
                 known = value is not None and str(value) in set(map(str, s.compose.variables.values()))
                 if value is not None and not known and secrets.is_credential(key, value):
                     yield fail(value.at, f"{name}: {key}: {secrets.shown(value)}", fix)
+            for command in _of_compose(service):
+                yield from _given(command, fix)
     for path in s.published():
         size = s.tree.files.get(path, 0)
         if size > 1 << 20 or _is_dockerfile(path) or path.lower().endswith((".png", ".jpg", ".pdf")):
@@ -185,10 +202,53 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
             yield from _in_document(s, path, fix)
         else:
             yield from _in_file(s, path, fix)
+    for _, script in s.host_scripts:
+        for target, body, at in script.heredocs:
+            for name, place in secrets.credentials_of_env(body, at.file) if secrets.is_env_file(target) else ():
+                yield fail(Place(at.file, at.line + place.line - 1), f"{target} gets {name}", fix)
+    made_by = s.makefile.file if s.makefile is not None else ""
     for command in host_commands(s):
+        if command.at.file == made_by:
+            yield from _given(command, fix)
+        yield from _written(s, command, fix)
         for word in command.words:
             if (match := PASTES.search(word)) and command.name in ("curl", "wget"):
                 yield fail(command.at, f"fetches {match[0][:80]}", "keep the file on the machine; nothing public")
+
+
+def _written(s: Submission, command: shell.Command, fix: str) -> Iterator[Finding]:
+    """`echo DB_PASSWORD=Rz8vQ2mN4 >> srcs/.env`, or a value into the file of a secret."""
+    if command.name not in ("echo", "printf") or not command.into:
+        return
+    words = [word for word in command.words[1:] if not re.match(r"-|%s", word)]
+    lines = " ".join(words).replace("\\n", "\n").splitlines()
+    if secrets.is_env_file(command.into):
+        for line in lines:
+            name, _, value = line.strip().partition("=")
+            if value and secrets.is_credential(name, value.strip("'\"")):
+                yield fail(command.at, f"{command.into} gets {name}={secrets.shown(value)}", fix)
+    elif secrets.is_secret_file(posixpath.normpath(command.into).lstrip("./"), ""):
+        for line in lines:
+            if secrets.is_literal(line.strip()):
+                yield fail(command.at, f"{command.into} gets {secrets.shown(line)}", fix)
+
+
+def _of_compose(service: Service) -> Iterator[shell.Command]:
+    """What the compose file itself has a container run: entrypoint, command, and the test of its health."""
+    health = service.raw.get("healthcheck")
+    test = health.get("test") if isinstance(health, Map) else None
+    for words in (service.raw.get("entrypoint"), service.raw.get("command"), test):
+        if isinstance(words, Text):
+            yield from shell.parse(str(words), words.at.file, words.at.line).commands
+        elif isinstance(words, Seq):
+            every = [str(one) for one in words if isinstance(one, Text)]
+            at = next((one.at for one in words if isinstance(one, Text)), service.at)
+            if every[:1] in (["CMD"], ["CMD-SHELL"]):
+                every = every[1:]
+            if len(every) == 1 or (every[1:2] and every[0].rpartition("/")[2] in SHELLS and every[1].endswith("c")):
+                yield from shell.parse(every[-1], at.file, at.line).commands
+            else:
+                yield shell.Command(tuple(every), at)
 
 
 def _is_dockerfile(path: str) -> bool:
@@ -215,14 +275,19 @@ def _in_code(path: str, text: str, fix: str) -> Iterator[Finding]:
             yield fail(Place(path, _line(text, match.start())), f"{name} is {secrets.shown(value)}", fix)
 
 
+SQL = re.compile(r"\.(sql|dump)(\.|$)", re.I)
+TEMPLATE = re.compile(r"\.(sh|bash|template|tmpl|tpl|in|j2|dist)$", re.I)
+"""What a script fills in, and hands to a server."""
+
+
 def _in_file(s: Submission, path: str, fix: str) -> Iterator[Finding]:
     name = posixpath.basename(path)
     text = s.content(path)
-    if name.endswith((".sql", ".sql.template", ".dump")):
+    if SQL.search(name):
         for match in secrets.PASSWORD_HASH.finditer(text):
             yield fail(Place(path, _line(text, match.start())), "a password's hash", fix)
             break
-    if name.endswith((".sql", ".sh", ".template")) or "." not in name:
+    if SQL.search(name) or TEMPLATE.search(name) or "." not in name or text.startswith("#!"):
         for match in IDENTIFIED.finditer(text):
             if secrets.is_literal(match[1]):
                 yield fail(Place(path, _line(text, match.start())), f"IDENTIFIED BY {secrets.shown(match[1])}", fix)
@@ -239,10 +304,7 @@ def _in_file(s: Submission, path: str, fix: str) -> Iterator[Finding]:
             if secrets.is_credential(variable, value):
                 yield fail(at, f"{variable}={secrets.shown(value)}", fix)
         for command in script.commands:
-            for word in command.words:
-                flag = re.match(r"--(?:[a-z_]*pass(?:word)?|dbpass|admin_password|user_pass)=(.+)$", word)
-                if flag and secrets.is_literal(flag[1]) and not flag[1].startswith(("-", "<")):
-                    yield fail(command.at, f"{word.partition('=')[0]}={secrets.shown(flag[1])}", fix)
+            yield from _given(command, fix)
 
 
 @rule(

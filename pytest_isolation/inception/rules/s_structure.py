@@ -11,7 +11,7 @@ from pytest_isolation.inception.finding import Finding, Severity, advice, fail, 
 from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
-from pytest_isolation.inception.started import after_compose, compose_calls
+from pytest_isolation.inception.started import after_compose, compose_calls, of_other_targets
 
 ROLES = ("nginx", "wordpress", "mariadb")
 ELSEWHERE = ("secrets/", "docs/", "doc/", ".github/", ".git", "vm/", "vagrant/", "test/", "tests/")
@@ -92,6 +92,9 @@ def make_uses_compose(s: Submission) -> Iterator[Finding]:
         if "$(" in line and "compose" in line.lower():
             yield unclear(line.at, f"cannot be expanded: {line[:80]}", "what these variables hold")
             return
+    if (missed := s.makefile.missed()) is not None:
+        yield unclear(missed.at, f"cannot be expanded: {missed[:80]}", "what this make runs")
+        return
     yield fail(Place(s.makefile.file), "no recipe runs docker compose", "let `make` run docker compose")
 
 
@@ -129,6 +132,8 @@ def default_goal_starts(s: Submission) -> Iterator[Finding]:
         yield passed(f"{goal} runs a script that runs docker compose", at)
     elif any("$(" in line and "compose" in line.lower() for line in lines):
         yield unclear(at, f"{goal}: its recipe cannot be expanded", "what the variables in it hold")
+    elif s.makefile.missed(goal) is not None:
+        yield unclear(at, f"{goal}: its recipe cannot be expanded", "what the make in it runs")
     else:
         yield fail(at, f"the default goal {goal!r} starts nothing", "make the first target reach `docker compose up`")
 
@@ -219,6 +224,9 @@ def no_stale_dockerfiles(s: Submission) -> Iterator[Finding]:
     used = {image.dockerfile.file for image in s.images.values() if image.dockerfile}
     if any(image.problem for image in s.images.values()):
         return
+    others = " ".join(s.tree.lenient(path) for path in of_other_targets(s))
     for path in s.tree.under(s.srcs):
         if posixpath.basename(path).lower() == "dockerfile" and path not in used and "bonus" not in path:
+            if posixpath.basename(posixpath.dirname(path)) in others:
+                continue
             yield advice(Place(path), "no service is built from it", "remove it, or use it")

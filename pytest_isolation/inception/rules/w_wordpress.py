@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator
 
 from pytest_isolation.inception import rendered, shell
-from pytest_isolation.inception.dockerfile import split
+from pytest_isolation.inception.dump import administrators
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
@@ -25,9 +24,7 @@ def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
     found = []
     for image in s.role("wordpress"):
         for start in image.starts:
-            own = {name: value for name, (value, _) in start.script.assignments.items() if "wp" in value.lower()}
-            for written in start.script.calls():
-                command = _with_lists(_called_by_name(written, own), start.script)
+            for command in start.script.calls():
                 words = [word for word in command.words if not word.startswith("-")]
                 program = next((at for at, word in enumerate(words[:6]) if WP.search(word)), None)
                 if program is None:
@@ -38,24 +35,8 @@ def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
     return found
 
 
-def _called_by_name(command: shell.Command, values: Mapping[str, str]) -> shell.Command:
-    """`$WP core install`: the variable's words in place of it."""
-    match = re.fullmatch(r"\$(?:\{(\w+)\}|(\w+))", command.words[0]) if command.words else None
-    value = values.get(match[1] or match[2]) if match else None
-    return command if value is None else replace(command, words=(*value.split(), *command.words[1:]))
-
-
-def _with_lists(command: shell.Command, script: shell.Script) -> shell.Command:
-    """`"${options[@]}"`: the list's items in place of it."""
-    words: list[str] = []
-    for word in command.words:
-        match = re.fullmatch(r"\$\{(\w+)\[[@*]\]\}", word)
-        items = script.assignments.get(match[1]) if match else None
-        words += split(items[0].strip("()")) if items is not None else [word]
-    return command if len(words) == len(command.words) else replace(command, words=tuple(words))
-
-
 def option(command: shell.Command, name: str) -> str | None:
+    """The value of `--name=VALUE` or `--name VALUE` among a command's words, quotes taken off; None without it."""
     for at, word in enumerate(command.words):
         if word.startswith(f"--{name}="):
             return word.partition("=")[2].strip("'\"")
@@ -116,13 +97,10 @@ def _php_value(text: str, file: str) -> str:
     return text
 
 
-def _dump(s: Submission) -> str | None:
-    """An SQL file in an image that has WordPress's users."""
-    for image in s.role("mariadb") + s.role("wordpress"):
-        for path in sorted(set(image.copies.values())):
-            if path.endswith(".sql") and re.search(r"\w+_users", s.tree.lenient(path)):
-                return path
-    return None
+def _dumps(s: Submission) -> list[str]:
+    """SQL files in an image that have WordPress's users."""
+    files = {path for image in s.role("mariadb") + s.role("wordpress") for path in image.copies.values()}
+    return [path for path in sorted(files) if path.endswith(".sql") and re.search(r"\w+_users", s.tree.lenient(path))]
 
 
 @rule(
@@ -145,7 +123,11 @@ def not_admin(s: Submission) -> Iterator[Finding]:
         elif "admin" in value.lower():
             found = value if value == written else f"{written}, which is {value}"
             yield fail(at, f"the administrator is {found}", "choose a login without admin in it")
-    if not installs:
+    dumped = [(path, *one) for path in _dumps(s) for one in administrators(s.tree.lenient(path))]
+    for path, login, line in dumped:
+        if "admin" in login.lower():
+            yield fail(Place(path, line), f"the administrator is {login}", "choose a login without admin in it")
+    if not installs and not dumped:
         at = s.role("wordpress")[0].started_at
         yield unclear(at, "nothing seen creates the administrator", "the administrator's login")
 
@@ -162,7 +144,7 @@ def two_users(s: Submission) -> Iterator[Finding]:
         yield passed(str(created[0])[:80], created[0].at)
         return
     texts = [str(command) for image in s.role("wordpress") + s.role("mariadb") for start in image.starts
-             for command in start.script.commands] + ([s.tree.lenient(path)] if (path := _dump(s)) else [])  # fmt: skip
+             for command in start.script.commands] + [s.tree.lenient(path) for path in _dumps(s)]  # fmt: skip
     texts += [s.tree.lenient(path) for image in s.role("wordpress") for path in set(image.copies.values())
               if path.endswith(".php")]  # fmt: skip
     if any(re.search(r"INSERT INTO\s+`?\w*_users`?|wp_create_user|wp_insert_user", text, re.I) for text in texts):
@@ -181,7 +163,7 @@ def two_users(s: Submission) -> Iterator[Finding]:
     needs="wordpress",
 )  # fmt: skip
 def installed(s: Submission) -> Iterator[Finding]:
-    if wp_commands(s, "core", "install") or wp_commands(s, "core", "multisite-install") or _dump(s):
+    if wp_commands(s, "core", "install") or wp_commands(s, "core", "multisite-install") or _dumps(s):
         return
     if php_installs(s):
         return
@@ -241,7 +223,9 @@ def fpm_listens(s: Submission) -> Iterator[Finding]:
 def database(s: Submission) -> Iterator[Finding]:
     for image in s.role("mariadb"):
         texts = [(text, at) for text, at in _texts(s, image)] + [
-            (s.tree.lenient(path), Place(path)) for path in set(image.copies.values()) if path.endswith((".sql", ".sh"))
+            (s.tree.lenient(path), Place(path))
+            for path in set(image.copies.values())
+            if not path.endswith((".md", ".txt"))
         ]
         whole = "\n".join(text for text, _ in texts)
         hosts = {(match["host"] or "localhost").strip("'\"`") for match in ROOT.finditer(whole) if not _is_empty(match)}
@@ -343,13 +327,13 @@ DROPS = re.compile(
 def _always(script: shell.Script) -> list[shell.Command]:
     """Commands that every start runs: none of a branch, of a function that only a branch calls, or behind a way out."""
     sure: list[shell.Command] = []
-    called = {one.words[0] for one in script.commands if one.words and not one.conditional and one.function is None}
+    called = script.certain()
     for one in script.commands:
         if one.conditional and one.function is None and (one.is_exec or one.name in ("exit", "return")):
             break
         if one.is_exec and one.function is None and not one.conditional:
             break
-        if not one.conditional and (one.function is None or one.function in called):
+        if not one.conditional and one.function in called:
             sure.append(one)
     return sure
 

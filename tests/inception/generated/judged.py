@@ -12,7 +12,7 @@ from pathlib import Path
 from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.audit import audit
 from tests.inception.generated.choices import Made
-from tests.inception.generated.stack import submission
+from tests.inception.generated.submission import submission
 from tests.inception.support import DAY, GIT, RANK
 
 MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
