@@ -7,6 +7,8 @@
 `pytest-isolation report A.json FORMAT:PATH`: a report that is there in another format.
 `pytest-isolation redact A.json`: a report without its owner's paths, addresses and names.
 `pytest-isolation advise --box SPEC`: the fewest keywords that mend what a box breaks, tried.
+`pytest-isolation layers`: what engines make of drawn image layers, beside the OCI image specification.
+`pytest-isolation roads`: what of a tree survives save and load, push and pull, export, commit, build and cp.
 
 `pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
 
@@ -21,36 +23,51 @@ import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from pytest_isolation.report import convert, diff, merge, redact
 from pytest_isolation.suite import expect
 from pytest_isolation.suite.advise import command as advise
+from pytest_isolation.suite.interrupts import INTERRUPTED
+from pytest_isolation.suite.layers import command as layers
+from pytest_isolation.suite.roads import command as roads
 
 COMMANDS = "pytest_isolation.commands"
 """Entry point group: NAME -> a module with `HELP`, `add_arguments(parser)` and `run(arguments) -> exit status`."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs one command.  The exit status: 0, or what the command's page in docs/ says."""
+    """Runs one command.  The exit status: 0, or what the command's page in docs/ says; INTERRUPTED after Control-C."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # of LANG=C, which has no sign for what is not ASCII
     modules = command_modules()
     given = parser(modules).parse_args(argv)
-    status: int = modules[given.command].run(given) if given.command in modules else run_machine(given)
+    try:
+        status: int = modules[given.command].run(given) if given.command in modules else run_machine(given)
+    except KeyboardInterrupt:
+        print(f"pytest-isolation {given.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
     return status
 
 
 def command_modules() -> dict[str, Any]:
     """Name of a command -> its module: ours, and those of other packages."""
-    ours = {"diff": diff, "expect": expect, "merge": merge, "report": convert, "redact": redact, "advise": advise}
+    ours = {"diff": diff, "expect": expect, "merge": merge, "report": convert, "redact": redact}
+    ours |= {"advise": advise, "layers": layers, "roads": roads}
     return ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says in one sentence what was given, what was expected and what to do; exits with 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` says what it takes\n")
 
 
 def parser(modules: Mapping[str, Any]) -> argparse.ArgumentParser:
     """The parser of the command line, with a sub-command for each module and for the virtual machines."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="pytest-isolation", description="Works on reports of pytest --isolation, and measures in other systems."
     )
     commands = parser.add_subparsers(dest="command", required=True)

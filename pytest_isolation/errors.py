@@ -26,6 +26,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_isolation.door import Door
+
 
 class IsolationError(Exception):
     """The base of all but Violation."""
@@ -94,6 +96,7 @@ class Lacking(IsolationError):
 
     @property
     def lack(self) -> Lack:
+        """As a report says it."""
         return Lack(self.reason, self.remedy or None, self.cause.what if self.cause is not None else None)
 
 
@@ -104,11 +107,14 @@ class Unavailable(Lacking):
 class NotStarted(Unavailable):
     """No box of a spec can be started, or entered through `door`: found out by trying, once in a run."""
 
-    def __init__(self, box: str, door: str, error: Exception) -> None:
+    def __init__(self, box: str, door: Door, error: Exception) -> None:
         lacking = error if isinstance(error, Lacking) else None
+        other = f"mend that, or leave {box} out of the run"
+        if isinstance(error, Unsupported) and door is Door.EXEC:
+            other = "leave door=exec out: the box is measured as it starts"
         super().__init__(
             lacking.reason if lacking else _one_line(error),
-            (lacking.remedy if lacking else "") or f"mend that, or leave {box} out of the run",
+            (lacking.remedy if lacking else "") or other,
             cause=lacking.cause if lacking else None,
         )
         self.box, self.door = box, door
@@ -153,14 +159,15 @@ class ProcLost(BoxError):
 class Violation(AssertionError):
     """The one exception that means: the box broke its promise.
 
-    `observed` is plain data (JSON-able): the witness's observation; `calls` are the calls that led
-    to it, as text.
+    `observed` is plain data (JSON-able): the witness's observation; `told` are the replies that led to it, and texts
+    for what no reply tells; `calls` are the same as text.
     """
 
     def __init__(
-        self, guarantee: str, message: str, calls: Sequence[str] = (), observed: Mapping[str, Any] | None = None
+        self, guarantee: str, message: str, told: Sequence[object] = (), observed: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(message)
         self.guarantee = guarantee
-        self.calls = tuple(calls)
+        self.told = tuple(told)
+        self.calls = tuple(map(str, told))
         self.observed = dict(observed or {})

@@ -19,16 +19,19 @@ SESSION: pytest.StashKey[Session] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Every option; nothing heavy is imported for them."""
     options.add_options(parser)
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """For plugins that add rows to the report: hookspecs.py."""
     from pytest_isolation import hookspecs
 
     pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Begin a session where one of our options asks for it.  Raises pytest.UsageError."""
     config.addinivalue_line("markers", "isolation: a check of pytest-isolation (set by the plugin)")
     if not options.requested(config):
         return
@@ -36,10 +39,12 @@ def pytest_configure(config: pytest.Config) -> None:
         asked = options.resolve(config)
         if not asked.enabled or asked.list or asked.clean or asked.host:
             return
+        from pytest_isolation.suite.reports import Reports
         from pytest_isolation.suite.session import Session
 
         config.stash[SESSION] = session = Session(config, asked)
     config.pluginmanager.register(session, "isolation-session")
+    config.pluginmanager.register(Reports(session), "isolation-reports")
     if config.pluginmanager.hasplugin("xdist"):
         from pytest_isolation.suite.xdist import Workers
 
@@ -128,6 +133,7 @@ def isolation_vm(request: pytest.FixtureRequest) -> Generator[Any]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`isolation_box` is each box in turn; a check of a guarantee is skipped in a run that measures nothing."""
     if "isolation_box" in metafunc.fixturenames:
         from pytest_isolation.suite.fixtures import box_parameters
 

@@ -12,16 +12,26 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from pytest_isolation.boxes.caller import FURTHER, KINDS, LEFT
 from pytest_isolation.boxes.image import Entry, Image
-from pytest_isolation.outside.carried import TREE
+from pytest_isolation.boxes.process_limits import RESOURCES
+from pytest_isolation.boxes.roads import TREE
+from pytest_isolation.outside.called import Belongings
+from pytest_isolation.outside.configured import Configuration
+from pytest_isolation.outside.process_limits import Steps
+from pytest_isolation.outside.terminals import Letters
 
 __all__ = [
+    "belongings",
     "byte_names",
     "callers_names",
     "catchable_signals",
+    "configurations",
     "file_names",
     "ids",
     "images",
+    "letters",
+    "limit_steps",
     "payloads",
     "reserved_names",
     "text_names",
@@ -118,8 +128,8 @@ def text_names() -> st.SearchStrategy[str]:
 
 
 @cache
-def xattrs(*, of_file: bool) -> st.SearchStrategy[tuple[tuple[str, bytes], ...]]:
-    """At least one of user.*; of a file also capabilities, which any user may see.
+def xattrs(*, of_file: bool, capable: bool = False) -> st.SearchStrategy[tuple[tuple[str, bytes], ...]]:
+    """At least one of user.*; of a file also capabilities, which any user may see: always where it is to be `capable`.
 
     A PAX record has no "=" in its key, and an empty value unsets it: neither can be said in an archive.
     """
@@ -127,7 +137,11 @@ def xattrs(*, of_file: bool) -> st.SearchStrategy[tuple[tuple[str, bytes], ...]]
     users = st.dictionaries(key, st.binary(min_size=1, max_size=40), min_size=1, max_size=2)
     # capabilities(7), VFS_CAP_REVISION_2: version and effective bit, permitted, inheritable.
     capability = st.integers(0, 31).map(lambda number: struct.pack("<5I", 0x0200_0001, 1 << number, 0, 0, 0))
-    security = st.dictionaries(st.just("security.capability"), capability, max_size=1) if of_file else st.just({})
+    security = (
+        st.dictionaries(st.just("security.capability"), capability, min_size=int(capable), max_size=1)
+        if of_file
+        else st.just({})
+    )
     return st.builds(lambda one, two: tuple(sorted((one | two).items())), users, security)
 
 
@@ -142,11 +156,12 @@ def _status(seconds: tuple[int, int]) -> st.SearchStrategy[dict[str, Any]]:
 
 
 @st.composite
-def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970) -> Image:
+def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970, *, capable: bool = False) -> Image:
     """A tree below /image that has every aspect in it, each time: so one loss of any kind shows at once.
 
     A directory with a capital letter, a file with a hole, a hard link to it, a file with attributes, a
     symbolic link, a fifo; owners, modes and times on all.  `seconds`: the range of the times.
+    `capable`: a file has capabilities each time.
     """
     names = draw(st.lists(byte_names(), min_size=5, max_size=5, unique_by=bytes.lower))
     capital = Entry(path=TREE + b"/" + names[0] + b"D", kind="dir")
@@ -156,7 +171,7 @@ def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970) -> Image:
     entries = [
         replace(capital, xattrs=draw(xattrs(of_file=False))),
         Entry(path=hole, kind="file", data=draw(data), hole=draw(st.integers(1 << 16, 1 << 19))),
-        Entry(path=kept, kind="file", data=draw(data), xattrs=draw(xattrs(of_file=True))),
+        Entry(path=kept, kind="file", data=draw(data), xattrs=draw(xattrs(of_file=True, capable=capable))),
         Entry(path=symlink, kind="symlink", data=draw(st.one_of(st.just(names[1]), byte_names()))),
         Entry(path=fifo, kind="fifo"),
     ]
@@ -196,3 +211,42 @@ def callers_names() -> st.SearchStrategy[str]:
 def ids() -> st.SearchStrategy[int]:
     """User and group ids that are not root's."""
     return st.integers(*IDS)
+
+
+def configurations() -> st.SearchStrategy[Configuration]:
+    """What a box can be started with at once: variables, ids that are not root's, a working directory, 3 to 6 files."""
+    modes = st.lists(st.tuples(st.integers(0, 0o777), st.booleans(), st.booleans()), min_size=3, max_size=6)
+    # The files have a directory of their own below the root.
+    names = st.lists(text_names().filter(lambda name: name.encode() != TREE), min_size=1, max_size=3)
+    return st.builds(
+        Configuration,
+        variables=variables().map(lambda one: tuple(sorted(one.items()))),
+        uid=ids(),
+        gid=ids(),
+        directories=names.map(tuple),
+        files=modes.map(tuple),
+    )
+
+
+def belongings() -> st.SearchStrategy[Belongings]:
+    """What whoever starts a box can have at once: a variable, proxies, descriptors of all kinds, a key."""
+    kinds = st.dictionaries(st.sampled_from(KINDS), st.integers(3, LEFT), min_size=1)
+    return st.builds(
+        Belongings,
+        token=tokens(),
+        name=callers_names(),
+        arguments=st.text("ab =", max_size=9),
+        kinds=kinds.map(lambda one: tuple(one.items())),
+        first=st.integers(3, LEFT - 7 * len(FURTHER)),
+    )
+
+
+def limit_steps() -> st.SearchStrategy[Steps]:
+    """Limits of processes that a box can be asked to have, of each resource."""
+    soft = st.tuples(*[st.integers(1, 500) for _ in RESOURCES])
+    return st.builds(Steps, soft=soft, more=st.integers(0, 500))
+
+
+def letters() -> st.SearchStrategy[Letters]:
+    """A word that nobody else uses, and the size of a window."""
+    return st.builds(Letters, token=tokens(), rows=st.integers(1, 200), columns=st.integers(1, 300))

@@ -60,7 +60,7 @@ def pytest_configure_node(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if config.option.long == "share":
+    if config.option.long == "share" and not config.getoption("isolation", False):  # a measurement has no tests of ours
         seed = config.option.long_seed
         which = f"share {share_of(seed) + 1} of {SHARES}, drawn by {seed}; the same again: {SEED}={seed}"
         terminalreporter.write_line(f"long tests: {which}; all: --long=all")

@@ -42,7 +42,7 @@ ON = "namespaces"
 SOUND = f"box-{ON}"
 OTHERS = ("bubblewrap", "runc", "docker", "podman", "nspawn", "lxc", "gvisor", "chroot")
 """Technologies whose sound boxes are columns, too: each keeps another part of the guarantees."""
-FEW = {"per-call": 3, "per-window": 3, "per-box": 1}
+FEW = {"per-call": 3, "per-window": 3, "per-box": 1, "per-road": 1}
 """Examples of a cell, by the guarantee's kind, unless its own hole was seen to want more."""
 HEAD = (
     "# Written by `python -m tests.kills`: what each hole breaks. A guarantee that a column does not name held in it.\n"
@@ -96,7 +96,7 @@ def verdict(promise: Guarantee, check: Check, spec: BoxSpec, pool: Pool, number:
             if seed == 1:
                 ran = run_property(promise, check, pool.box(needed), examples=number, seed=seed, phases=PROVING)
             else:
-                with pool.lend(needed, fresh=True) as (box, _):
+                with pool.leased(needed, fresh=True) as (box, _):
                     ran = run_property(promise, check, box, examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING)
         except (IsolationError, OSError):
             return "unasked"
@@ -128,20 +128,25 @@ def measure(column: str, ids: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def fill(matrix: Matrix, wanted: Iterable[str], jobs: int, say: Callable[[str], None] = print) -> None:
+def fill(matrix: Matrix, wanted: Sequence[str], jobs: int, say: Callable[[str], None] = print) -> None:
     """Measure what `matrix` lacks of the `wanted` columns, and write each as it comes."""
     ids = sorted({promise.id for promise, _ in built_in_checks()})
     for column in matrix.values():
         for one in (column.violated, column.unasked, column.measured):
             one[:] = [id for id in one if id in ids]
-    if SOUND in wanted and SOUND not in matrix:
-        _fill(matrix, {SOUND: ids}, 1, say)
+    for names in ([name for name in wanted if name == SOUND], [name for name in wanted if name != SOUND]):
+        todo = lacking(matrix, names, ids)  # the sound box first: what it breaks no hole is asked for
+        _fill(matrix, todo, jobs if len(todo) > 1 else 1, say)
+    save(matrix)
+
+
+def lacking(matrix: Mapping[str, Column], wanted: Iterable[str], ids: Iterable[str]) -> dict[str, list[str]]:
+    """What is to be measured in each of the `wanted` columns; those that lack nothing are left out."""
     todo = {
         name: [id for id in ids if id not in matrix.get(name, Column()).measured and id not in _decided(matrix, name)]
         for name in wanted
     }
-    _fill(matrix, {name: lacking for name, lacking in todo.items() if lacking}, jobs, say)
-    save(matrix)
+    return {name: some for name, some in todo.items() if some}
 
 
 def _decided(matrix: Mapping[str, Column], name: str) -> set[str]:

@@ -120,10 +120,12 @@ def run_as_nobody(*arguments: str, **how: Any) -> Done:
     return run_as(65534, *arguments, **how)
 
 
-def run_as(uid: int, *arguments: str, gid: int | None = None, home: str | None = None, **how: Any) -> Done:
+def run_as(
+    uid: int, *arguments: str, gid: int | None = None, groups: Sequence[int] = (), home: str | None = None, **how: Any
+) -> Done:
     """Run pytest as another user, by default of the group of the same number and without a home; only root can.
 
-    `before`: a command that ends in the program it is to start, as that user: unshare(1).
+    `groups`: further ones.  `before`: a command that ends in the program it is to start, as that user: unshare(1).
     """
     folder = Path(f"/tmp/pytest-isolation-{uid}-{os.getpid()}")
     folder.mkdir(mode=0o777)
@@ -134,7 +136,8 @@ def run_as(uid: int, *arguments: str, gid: int | None = None, home: str | None =
         work.mkdir()
         work.chmod(0o777)
         site = [path for path in sys.path if path.endswith("site-packages")]
-        become = ("setpriv", f"--reuid={uid}", f"--regid={uid if gid is None else gid}", "--clear-groups")
+        further = f"--groups={','.join(map(str, groups))}" if groups else "--clear-groups"
+        become = ("setpriv", f"--reuid={uid}", f"--regid={uid if gid is None else gid}", further)
         return run(
             work,
             *arguments,

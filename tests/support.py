@@ -29,6 +29,10 @@ def plain(name: str) -> BoxSpec:
         return BoxSpec(technology=name, options=(("hide_unified", "true"),))
     if name == "command":
         return BoxSpec(technology=name, options=(("", COMMAND),))
+    if name == "preset":
+        return BoxSpec(technology=name, options=(("", "unshare"),))
+    if name == "nested":
+        return BoxSpec(technology=name, options=(("inner", "bubblewrap"), ("outer", "nspawn")))
     return BoxSpec(technology=name)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
-from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR, read
+from pytest_isolation.agent.constants import AT, AT_FDCWD
+from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.outside.limits import LIMITED, group_of
 from pytest_isolation.outside.shared.groups import Tree, trees
@@ -67,4 +68,4 @@ def test_process_stays_in_its_group(box: Box) -> None:
                 promise.require(not left, *told, left_the_group=sorted(left))
     finally:
         for place in made:
-            box.proc.unlinkat(AT_FDCWD, place, AT_REMOVEDIR)
+            box.proc.unlinkat(AT_FDCWD, place, AT.REMOVEDIR)

@@ -1,10 +1,16 @@
-"""Memory that belongs to no process counts against the box's limit: shared segments, what waits in sockets."""
+"""Memory that is no process' own page counts against the box's limit: segments, sockets, page tables, semaphores."""
 
+import secrets
 import socket
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import CLONE, IPC, IPC_PRIVATE
+from pytest_isolation.agent.shortcuts import finished
+from pytest_isolation.boxes.objects import remove_by
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.outside.limits import LIMITED, end_first, memory_ceiling, need_memory_account, refused_early
@@ -27,9 +33,21 @@ THINGS = (
         "sockets", "in the queues of UNIX sockets", "keeps memory in sockets that nobody counts",
         "the kernel's own memory, which some kernels leave uncounted",
     ),
+    Thing(
+        "page-tables", "in page tables, for memory that it only reads", "keeps memory in page tables uncounted",
+        "the kernel's own memory too, of which a process needs no page of its own",
+    ),
+    Thing(
+        "semaphores", "in sets of System V semaphores", "keeps memory in semaphores that nobody counts",
+        "the kernel's own memory that stays when all processes have ended",
+    ),
 )  # fmt: skip
 SEGMENT, MESSAGE, MESSAGES, PAIRS = 2 * MIB, 65536, 3, 16
-IPC_PRIVATE, IPC_CREAT_PRIVATE, IPC_RMID = 0, 0o1600, 0
+IPC_CREAT_PRIVATE = 0o1600
+SPAN, TABLE, AT_ONCE, MADV_POPULATE_READ = 2 * MIB, 4096, 256, 22
+"""One page table is for so much of a process' addresses, where a page is 4 KiB."""
+MEMBERS, MEMBER = 16_000, 64
+"""Semaphores of a set: at most 32,000, semget(2); and the bytes that the kernel has for each."""
 
 charged = family(
     "cg.mem.{entry.slug}-charged",
@@ -48,10 +66,10 @@ charged = family(
 def test_memory_is_charged(box: Box, promise: Guarantee, entry: Thing) -> None:
     group, limit = need_memory_account(box), memory_ceiling(box)
     wanted = limit + 16 * MIB
-    with box.spawn() as proc:
+    with box.spawn() as proc, _given_back(box):
         end_first(proc)
         try:
-            kept = _segments(proc, wanted) if entry.slug == "segments" else _sockets(proc, wanted)
+            kept = FILL[entry.slug](box, proc, wanted)
         except ProcLost:
             kept = -1  # the kernel ended it
         now = max(group.memory_bytes(), group.memory_peak())
@@ -61,14 +79,14 @@ def test_memory_is_charged(box: Box, promise: Guarantee, entry: Thing) -> None:
     promise.require(now <= limit and not limit < kept, f"{kept} bytes kept {entry.name} (-1: ended)", peak_on_host=now)
 
 
-def _segments(proc: Proc, wanted: int) -> int:
+def _segments(box: Box, proc: Proc, wanted: int) -> int:
     """How many bytes could be filled; each segment is marked to go with its last user, this process."""
     kept = 0
     while kept < wanted:
         program = Program(stop_on_error=True)
         segment = program.shmget(IPC_PRIVATE, SEGMENT, IPC_CREAT_PRIVATE)
         room = program.shmat(segment)
-        program.shmctl(segment, IPC_RMID)
+        program.shmctl(segment, IPC.RMID)
         filled = program._call("getrandom", room, SEGMENT, 0)  # needs no file, as a box may have none
         replies = proc.run(program)
         if not replies.ran(filled) or not replies[filled].ok:
@@ -77,7 +95,7 @@ def _segments(proc: Proc, wanted: int) -> int:
     return kept
 
 
-def _sockets(proc: Proc, wanted: int) -> int:
+def _sockets(box: Box, proc: Proc, wanted: int) -> int:
     """How many bytes could be sent that nobody receives."""
     kept, room = 0, proc.mmap(0, MESSAGE, 3, 0x22).value  # PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS
     while kept < wanted:
@@ -93,3 +111,63 @@ def _sockets(proc: Proc, wanted: int) -> int:
             break
         kept += taken
     return kept
+
+
+def _page_tables(box: Box, proc: Proc, wanted: int) -> int:
+    """How many bytes of tables there are for pages that are read alone: they are all the one page of zeros."""
+    kept, tables = 0, -(-wanted // TABLE)
+    room = proc.mmap(0, tables * SPAN, 1, 0x4022)  # PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    while room.ok and kept < tables * TABLE:
+        program = Program(stop_on_error=True)
+        first = room.value + kept // TABLE * SPAN
+        for number in range(AT_ONCE):
+            program.madvise(first + number * SPAN, TABLE, MADV_POPULATE_READ)
+        if not finished(proc.run(program), program):
+            break
+        kept += AT_ONCE * TABLE
+    return kept
+
+
+def _semaphores(box: Box, proc: Proc, wanted: int) -> int:
+    """Each set is written down first: it outlives its maker, and where the box has no IPC namespace, the run."""
+    kept, keys = 0, box.witnesses.setdefault(KEYS, _Keys())
+    while kept < wanted:
+        keys.made.append(key := 1 + secrets.randbelow((1 << 31) - 1))
+        if box.lifetime is not None:
+            box.parts.host.register_ipc(box.lifetime, f"sem {key}")
+        if not proc.semget(key, MEMBERS, IPC_CREAT_PRIVATE).ok:
+            break
+        kept += MEMBERS * MEMBER
+    return kept
+
+
+@dataclass
+class _Keys:
+    made: list[int] = field(default_factory=list)
+
+    def close(self) -> None:
+        """They are gone with the box."""
+
+
+@contextmanager
+def _given_back(box: Box) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        made = box.witnesses.pop(KEYS, _Keys()).made
+        with box.outside.process() as outside:
+            remover = _remover(box, outside.proc) if made else box.proc
+            for key in made:
+                remove_by(remover, f"sem {key}")
+
+
+def _remover(box: Box, outside: Proc) -> Proc:
+    """`outside` in the box's IPC namespace, where it may enter: each of the box's may be ended for its next page."""
+    if box.parts.init_pid is None or not box.parts.shares_kernel:
+        return box.proc
+    pidfd = outside.pidfd_open(box.parts.init_pid)
+    return outside if pidfd.ok and outside.setns(pidfd.value, CLONE.NEWIPC).ok else box.proc
+
+
+KEYS = "sets of semaphores that fill memory"
+FILL = {"segments": _segments, "sockets": _sockets, "page-tables": _page_tables, "semaphores": _semaphores}

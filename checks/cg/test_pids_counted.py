@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.shortcuts import set_name
 from pytest_isolation.outside.limits import LIMITED, group_of, settled
-from pytest_isolation.outside.mounts import CLONE_NEWPID, CLONE_NEWUSER
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Way:
 WAYS = (
     Way("zombies", "that have ended and that nobody has waited for", 0, "has more zombies than its limit of processes",
         "such have no memory and run nothing, and take a number each all the same"),
-    Way("nested", "in a user and a PID namespace that the box has made", CLONE_NEWUSER | CLONE_NEWPID,
+    Way("nested", "in a user and a PID namespace that the box has made", CLONE.NEWUSER | CLONE.NEWPID,
         "has more processes in namespaces than its limit",
         "in namespaces of one's own one is root, and has numbers of one's own"),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.boxes.cgroups import hierarchies
 from pytest_isolation.outside.limits import group_of
 from pytest_isolation.outside.shared.groups import trees
@@ -33,12 +33,12 @@ def test_no_group_can_be_made(box: Box, name: str) -> None:
     told = list(box.proc.run(program))
     # On the host: what a box has mounted is its own group's tree, or that of a group above it.
     above = {
-        *hierarchies(box.parts.ground).values(),
+        *hierarchies(box.parts.host).values(),
         *(box.outside.path(tree.host) for tree in found if tree.host),
         *(up for place in group.places.values() for up in (place, *place.parents)),
     }
     made = [str(place / name) for place in above if (place / name / "cgroup.procs").exists()]
     for place, reply in zip(places, told, strict=True):
         if reply.ok:
-            box.proc.unlinkat(AT_FDCWD, f"{place}/{name}", AT_REMOVEDIR)
+            box.proc.unlinkat(AT_FDCWD, f"{place}/{name}", AT.REMOVEDIR)
     promise.require(not made, *(reply for reply in told if reply.ok), made_on_host=str(sorted(made)))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.outside.devices import block_nodes, disk_node
 
 promise = guarantee(
@@ -36,7 +37,7 @@ def test_no_node_reads_a_disk(box: Box, length: int) -> None:
 
 def _read(proc: Proc, path: str) -> Reply:
     program = Program()
-    fd = program.openat(-100, path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    fd = program.openat(AT_FDCWD, path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     data = program.read(fd, 512)
     program.close(fd)
     replies = proc.run(program)

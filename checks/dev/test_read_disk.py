@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.outside.devices import disk_with
 from pytest_isolation.strategies import tokens
 
@@ -30,13 +31,13 @@ def test_disk_is_unreadable(box: Box, length: int, name: str) -> None:
         # Everywhere: one place may be mounted nodev, and the next not.
         for place in ("/dev", *(("/tmp",) if box.spec.attached else box.writable)):
             path = f"{place}/{name}"
-            made = proc.mknodat(-100, path, stat.S_IFBLK | 0o600, number)
-            opened = proc.openat(-100, path, os.O_RDONLY) if made.ok else made
+            made = proc.mknodat(AT_FDCWD, path, stat.S_IFBLK | 0o600, number)
+            opened = proc.openat(AT_FDCWD, path, os.O_RDONLY) if made.ok else made
             seen = proc.read(opened.value, 4096) if opened.ok else opened
             if opened.ok:
                 proc.close(opened.value)
             if made.ok:
-                proc.unlinkat(-100, path)
+                proc.unlinkat(AT_FDCWD, path)
             device = f"{os.major(number)}:{os.minor(number)}"
             promise.tried(made, vain=(ENOENT, ENOTDIR, EROFS, EACCES))
             promise.held("refused")

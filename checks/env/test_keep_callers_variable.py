@@ -1,12 +1,10 @@
 """A variable of the caller's environment is not in the box."""
 
 from hypothesis import given
-from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.boxes.caller import Caller
-from pytest_isolation.outside.carried import environment
-from pytest_isolation.strategies import callers_names, tokens
+from pytest_isolation.outside.called import CALLED, PROXIES, VARIABLE, Belongings
+from pytest_isolation.strategies import belongings
 
 promise = guarantee(
     "env.caller-not-inherited",
@@ -16,12 +14,16 @@ promise = guarantee(
     severity=severity.learns("has the variables of whoever starts it"),
     falsified_by=weaken.drop("clear-env"),
     kind="per-box",
+    inputs="called",
 )
 
 
 @promise
-@given(name=callers_names(), token=tokens(), arguments=st.text("ab =", max_size=9))
-def test_callers_variable_stays_outside(box: Box, name: str, token: str, arguments: str) -> None:
-    with box.fresh(awaited=False, caller=Caller(variables=((name, token + arguments),))) as fresh:
-        found = [one for one, value in environment(fresh) if one == name or token in value]
-    promise.require(not found, found=found, callers=name)
+@given(callers=belongings())
+def test_callers_variable_stays_outside(box: Box, callers: Belongings) -> None:
+    found = [
+        one
+        for one, value in CALLED.answer(VARIABLE, box, callers)
+        if one == callers.name or (callers.token in value and one not in PROXIES)
+    ]
+    promise.require(not found, found=found, callers=callers.name)

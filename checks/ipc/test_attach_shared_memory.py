@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.constants import IPC
 from pytest_isolation.outside.ipc import segment
 
 promise = guarantee(
@@ -14,7 +15,7 @@ promise = guarantee(
     falsified_by=weaken.share("ipc"),
     kind="per-window",
 )
-IPC_STAT, SHM_RDONLY = 2, 0o10000
+SHM_RDONLY = 0o10000
 
 
 @promise
@@ -22,7 +23,7 @@ IPC_STAT, SHM_RDONLY = 2, 0o10000
 def test_segment_is_out_of_reach(box: Box, flags: int, child: bool) -> None:
     with segment(box) as theirs, box.spawn() as other:
         proc = other if child else box.proc
-        found = proc.shmctl(theirs.identifier, IPC_STAT)
+        found = proc.shmctl(theirs.identifier, IPC.STAT)
         # struct shmid64_ds: the size is behind the 48 bytes of struct ipc64_perm.
         ours = found.ok and int.from_bytes(found.data[48:56], "little") == theirs.size
         attached = proc.shmat(theirs.identifier, 0, flags) if ours else found

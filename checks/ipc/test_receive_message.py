@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.ipc import IPC_NOWAIT, queue
+from pytest_isolation.agent.constants import IPC_GET
+from pytest_isolation.outside.ipc import queue
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -24,5 +25,5 @@ def test_message_is_out_of_reach(box: Box, by_key: bool, token: str) -> None:
     with queue(box, token) as theirs:
         found = box.proc.msgget(theirs.key, 0)
         identifier = found.value if by_key and found.ok else theirs.identifier
-        got = box.proc.msgrcv(identifier, 200, theirs.kind, IPC_NOWAIT)
+        got = box.proc.msgrcv(identifier, 200, theirs.kind, IPC_GET.NOWAIT)
         promise.require(theirs.secret not in got.data, found, got, received=token)

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.constants import KEYCTL
 from pytest_isolation.agent.memory import OutBuffer
-from pytest_isolation.outside.keys import KEYCTL_DESCRIBE, KEYCTL_LINK, KEYCTL_READ, PROCESS_KEYRING, key
+from pytest_isolation.outside.keys import PROCESS_KEYRING, key
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -24,8 +25,8 @@ promise = guarantee(
 def test_key_gives_nothing(box: Box, link: bool, token: str) -> None:
     with key(box, token) as theirs, box.spawn() as proc:
         if link:
-            proc.keyctl(KEYCTL_LINK, theirs.serial, PROCESS_KEYRING)
-        read = proc.keyctl(KEYCTL_READ, theirs.serial, OutBuffer(200), 200)
-        about = proc.keyctl(KEYCTL_DESCRIBE, theirs.serial, OutBuffer(200), 200)
+            proc.keyctl(KEYCTL.LINK, theirs.serial, PROCESS_KEYRING)
+        read = proc.keyctl(KEYCTL.READ, theirs.serial, OutBuffer(200), 200)
+        about = proc.keyctl(KEYCTL.DESCRIBE, theirs.serial, OutBuffer(200), 200)
         got = read.data + about.data
         promise.require(token.encode() not in got, read, about, got=got.rstrip(b"\0").decode(errors="replace"))

@@ -4,6 +4,7 @@ import os
 import struct
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In, OutBuffer
 from pytest_isolation.outside.network import new_token
 from pytest_isolation.outside.shared.found import shared
@@ -26,7 +27,7 @@ TIOCSPTLCK, TIOCGPTN = 0x4004_5431, 0x8004_5430
 def test_terminal_is_the_boxs_own(box: Box) -> None:
     """A new terminal of the host, by its number, in every mount of terminals that the box has."""
     outside, token = box.outside.proc, new_token().hex().encode()
-    master = outside.openat(-100, "/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    master = outside.openat(AT_FDCWD, "/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not master.ok:
         raise Unsupported(f"the host gives no terminal to witness with: {master}")
     try:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT, AT_FDCWD, MOVE_MOUNT, OPEN_TREE
 from pytest_isolation.outside.mounts import target
 
 promise = guarantee(
@@ -14,7 +15,7 @@ promise = guarantee(
     falsified_by=weaken.grant("SYS_ADMIN"),
     distinct="a filter that was written before Linux 5.2 knows mount(2) alone",
 )
-FSCONFIG_CMD_CREATE, OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH, AT_RECURSIVE = 6, 1, 4, 0x8000
+FSCONFIG_CMD_CREATE = 6
 
 
 @promise
@@ -23,11 +24,11 @@ def test_new_calls_mount_nothing(box: Box, source: str, which: int) -> None:
     with target(box, which) as at:
         if source in ("/", "another"):
             path = box.directories[which // 2 % len(box.directories)] if box.directories and source != "/" else "/"
-            told = [at.proc.open_tree(-100, path, OPEN_TREE_CLONE | AT_RECURSIVE)]
+            told = [at.proc.open_tree(AT_FDCWD, path, OPEN_TREE.CLONE | AT.RECURSIVE)]
         else:
             opened = at.proc.fsopen(source)
             told = [opened, at.proc.fsconfig(opened.value, FSCONFIG_CMD_CREATE), at.proc.fsmount(opened.value)]
-        told.append(at.proc.move_mount(told[-1].value, "", -100, at.path, MOVE_MOUNT_F_EMPTY_PATH))
+        told.append(at.proc.move_mount(told[-1].value, "", AT_FDCWD, at.path, MOVE_MOUNT.F_EMPTY_PATH))
         # The first that was refused is the refusal: those after it had nothing to act on.
         promise.tried(next((reply for reply in told if not reply.ok), told[-1]))
         promise.held("refused")

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.mounts import CLONE_NEWPID, CLONE_NEWUSER, target
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
+from pytest_isolation.outside.mounts import target
 
 promise = guarantee(
     "mnt.fresh-proc-denied",
@@ -23,13 +24,13 @@ OPTIONS = (None, "subset=pid", "hidepid=2", "pidns=/proc/self/ns/pid", "pidns=/p
 @promise
 @given(userns=st.booleans(), pidns=st.booleans(), options=st.sampled_from(OPTIONS), which=st.integers(0, 30))
 def test_no_fresh_proc(box: Box, userns: bool, pidns: bool, options: str | None, which: int) -> None:
-    flags = (CLONE_NEWPID if pidns else 0) | (CLONE_NEWUSER if userns else 0)
+    flags = (CLONE.NEWPID if pidns else 0) | (CLONE.NEWUSER if userns else 0)
     with target(box, which, flags) as at:
         reply = at.proc.mount("proc", at.path, "proc", 0, options)
         promise.tried(reply, vain=(ENOENT, ENOTDIR, EINVAL) if options else (ENOENT, ENOTDIR))
         shown = at.shown()
         # What only a whole one has: the machine's own files.
-        more = [at.proc.faccessat(-100, f"{at.path}/{name}", 0) for name in ("version", "sys", "meminfo")]
+        more = [at.proc.faccessat(AT_FDCWD, f"{at.path}/{name}", 0) for name in ("version", "sys", "meminfo")]
         whole = bool(shown) and any(one.ok for one in more)
         promise.held("isolated" if shown else "refused")
         promise.require(not whole, reply, *more, mountinfo=shown)

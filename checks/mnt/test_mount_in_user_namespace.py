@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.mounts import CLONE_NEWNS, CLONE_NEWUSER, MS_REC_BIND, Target, place, take_away
+from pytest_isolation.agent.constants import CLONE
+from pytest_isolation.outside.mounts import MS_REC_BIND, Target, place, take_away
 
 promise = guarantee(
     "mnt.userns-mount-denied",
@@ -15,7 +16,7 @@ promise = guarantee(
     severity=severity.surface("mounts as root of a user namespace it makes"),
     falsified_by=weaken.drop("seccomp"),
 )
-BOTH = CLONE_NEWUSER | CLONE_NEWNS
+BOTH = CLONE.NEWUSER | CLONE.NEWNS
 
 
 @promise

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.outside.mounts import mounted_on_host
 from pytest_isolation.outside.shared import places
 from pytest_isolation.outside.shared.table import below, join, parse
@@ -52,7 +52,7 @@ def test_mount_stays_outside(box: Box) -> None:
     pid = box.parts.init_pid
     if pid is None or not box.parts.shares_kernel:
         raise Unsupported("the box has a mount table of another kernel's: no mount of the host can show in it")
-    if box.parts.ground is not HERE:
+    if box.parts.host is not LOCAL_HOST:
         raise Unsupported("the box stands on another machine, where we mount nothing")
     for place in dict.fromkeys(["/var/tmp", *(one for one in _meeting(box, pid) if one != "/")]):
         with ExitStack() as undo:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.mounts import MNT_DETACH, place
+from pytest_isolation.agent.constants import MNT
+from pytest_isolation.outside.mounts import place
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -31,4 +32,4 @@ def test_mount_stays_inside(box: Box, below: str, which: int, token: str) -> Non
             promise.require(not seen, reply)
         finally:
             if reply.ok:
-                box.proc.umount2(path, MNT_DETACH)
+                box.proc.umount2(path, MNT.DETACH)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.outside.mounts import one_of_each_file_system
 
 promise = guarantee(
@@ -30,13 +31,13 @@ def test_handle_opens_nothing(box: Box, length: int) -> None:
     with box.outside.directory() as place, box.spawn() as proc:
         mark = place / "mark"
         mark.write_bytes(secret)
-        handle = box.outside.proc.name_to_handle_at(-100, str(mark))
+        handle = box.outside.proc.name_to_handle_at(AT_FDCWD, str(mark))
         if not handle.ok:
             raise Unsupported(f"files of the host have no handles to open them by: {handle}")
         size = struct.unpack_from("<I", handle.data)[0]
         program, tried = Program(), []
         for path in one_of_each_file_system(box):
-            at = program.openat(-100, path, QUIETLY)
+            at = program.openat(AT_FDCWD, path, QUIETLY)
             opened = program.open_by_handle_at(at, handle.data[: 8 + size], 0)
             tried.append((at, opened, program.read(opened, 100)))
         replies = proc.run(program)

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Volume, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.agent.shortcuts import write
-from pytest_isolation.outside.mounts import CLONE_NEWUSER, kept_flags, private_mounts
+from pytest_isolation.outside.mounts import kept_flags, private_mounts
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -24,11 +25,11 @@ MS_REMOUNT_BIND, O_CREAT_WRONLY = 32 | 4096, 0o101
 @given(how=st.sampled_from(["mount", "mount_setattr"]), userns=st.booleans(), name=tokens())
 def test_volume_stays_read_only(box: Box, how: str, userns: bool, name: str) -> None:
     made = box.parts.volumes["/volume"] / name
-    with private_mounts(box, CLONE_NEWUSER if userns else 0) as proc:
+    with private_mounts(box, CLONE.NEWUSER if userns else 0) as proc:
         if how == "mount":
             remounted = proc.mount(None, "/volume", None, MS_REMOUNT_BIND | kept_flags(proc, "/volume"))
         else:
-            remounted = proc.mount_setattr(-100, "/volume", 0, clear=1)
+            remounted = proc.mount_setattr(AT_FDCWD, "/volume", 0, clear=1)
         written = write(proc, f"/volume/{name}", b"x", O_CREAT_WRONLY)
     promise.tried(remounted)
     there = made.exists()

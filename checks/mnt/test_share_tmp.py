@@ -5,7 +5,8 @@ import os
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.agent.shortcuts import AT_FDCWD, write
+from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.strategies import payloads, tokens
 
 promise = guarantee(

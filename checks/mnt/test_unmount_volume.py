@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Volume, guarantee, severity, weaken
-from pytest_isolation.outside.mounts import CLONE_NEWUSER, mounted, private_mounts
+from pytest_isolation.agent.constants import CLONE
+from pytest_isolation.outside.mounts import mounted, private_mounts
 
 promise = guarantee(
     "mnt.locked-umount-refused",
@@ -22,7 +23,7 @@ promise = guarantee(
 @promise
 @given(flags=st.sampled_from([0, 1, 2, 8]), userns=st.booleans())  # MNT_FORCE, MNT_DETACH, UMOUNT_NOFOLLOW
 def test_mount_stays(box: Box, flags: int, userns: bool) -> None:
-    with private_mounts(box, CLONE_NEWUSER if userns else 0) as proc:
+    with private_mounts(box, CLONE.NEWUSER if userns else 0) as proc:
         before = mounted(proc, "/volume")
         promise.receipt(bool(before), "the volume in the list of mounts")
         reply = proc.umount2("/volume", flags)

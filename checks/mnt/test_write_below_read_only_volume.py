@@ -5,6 +5,7 @@ import os
 from hypothesis import given
 
 from pytest_isolation import Box, Unsupported, Volume, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.strategies import payloads, tokens
 
@@ -27,7 +28,7 @@ def test_nested_mount_refuses_writes(box: Box, name: str, data: bytes) -> None:
     outside = box.outside.path(f"/proc/{box.parts.init_pid}/root/volume/nested", name)
     reply = write(box.proc, f"/volume/nested/{name}", data, os.O_CREAT | os.O_WRONLY)
     arrived = outside.exists()
-    box.proc.unlinkat(-100, f"/volume/nested/{name}")
+    box.proc.unlinkat(AT_FDCWD, f"/volume/nested/{name}")
     promise.tried(reply)
     promise.held("refused")
     promise.require(not arrived, reply, file=str(arrived))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.outside.mounts import on_root
 from pytest_isolation.strategies import tokens
 
@@ -30,20 +31,20 @@ def test_root_refuses_changes(box: Box, which: int, how: str, name: str) -> None
     path = f"{place.rstrip('/')}/{name}"
     match how:
         case "file":
-            reply = box.proc.openat(-100, path, 0o101, 0o600)
+            reply = box.proc.openat(AT_FDCWD, path, 0o101, 0o600)
         case "dir":
-            reply = box.proc.mkdirat(-100, path)
+            reply = box.proc.mkdirat(AT_FDCWD, path)
         case "link":
-            files = on_root(box, (*box.files, box.parts.facts.get("agent", "/agent")))
+            files = on_root(box, (*box.files, box.parts.agent_path))
             if not files:
                 promise.undecided("the root file system has no file to link to")
-            reply = box.proc.linkat(-100, files[0], -100, path)
+            reply = box.proc.linkat(AT_FDCWD, files[0], AT_FDCWD, path)
         case "symlink":
-            reply = box.proc.symlinkat("/", -100, path)
+            reply = box.proc.symlinkat("/", AT_FDCWD, path)
         case _:
-            reply = box.proc.fchmodat(-100, place, mode_of(box, place))
+            reply = box.proc.fchmodat(AT_FDCWD, place, mode_of(box, place))
     if reply.ok and how != "mode":
-        box.proc.unlinkat(-100, path, 0x200 if how == "dir" else 0)
+        box.proc.unlinkat(AT_FDCWD, path, 0x200 if how == "dir" else 0)
     promise.tried(reply, vain=NOT_REACHED)
     promise.held("refused")
     promise.require(not reply.ok, reply)
@@ -51,4 +52,4 @@ def test_root_refuses_changes(box: Box, which: int, how: str, name: str) -> None
 
 def mode_of(box: Box, path: str) -> int:
     """As it is: to set it again changes nothing."""
-    return int.from_bytes(box.proc.statx(-100, path).data[28:30], "little") & 0o7777
+    return int.from_bytes(box.proc.statx(AT_FDCWD, path).data[28:30], "little") & 0o7777

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Volume, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -26,17 +27,17 @@ def test_volume_refuses_changes(box: Box, how: str, name: str) -> None:
     mark.chmod(0o666)
     match how:
         case "create":
-            reply = box.proc.openat(-100, f"{inside}.new", 0o101, 0o600)
+            reply = box.proc.openat(AT_FDCWD, f"{inside}.new", 0o101, 0o600)
         case "dir":
-            reply = box.proc.mkdirat(-100, f"{inside}.new")
+            reply = box.proc.mkdirat(AT_FDCWD, f"{inside}.new")
         case "remove":
-            reply = box.proc.unlinkat(-100, inside)
+            reply = box.proc.unlinkat(AT_FDCWD, inside)
         case "rename":
-            reply = box.proc.renameat2(-100, inside, -100, f"{inside}.new")
+            reply = box.proc.renameat2(AT_FDCWD, inside, AT_FDCWD, f"{inside}.new")
         case "mode":
-            reply = box.proc.fchmodat(-100, inside, 0o600)
+            reply = box.proc.fchmodat(AT_FDCWD, inside, 0o600)
         case _:
-            reply = box.proc.openat(-100, inside, 0o1001)
+            reply = box.proc.openat(AT_FDCWD, inside, 0o1001)
     found = {path.name: (path.stat().st_mode & 0o777, path.stat().st_size) for path in host.iterdir()}
     for path in host.iterdir():
         path.rmdir() if path.is_dir() else path.unlink()

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.agent.shortcuts import knock
 from pytest_isolation.outside.links import link_of_host
-from pytest_isolation.outside.network import listener, reached, sockaddr_in
+from pytest_isolation.outside.netlink import NO_SOCKET
+from pytest_isolation.outside.network import knock, listener, sockaddr_in
 
 promise = guarantee(
     "net.host-services-by-gateway",
@@ -28,5 +28,6 @@ def test_host_address_is_unreachable(box: Box, everywhere: bool) -> None:
         assert made.address is not None
         with listener(box, socket.AF_INET, sockaddr_in(made.address, 0)) as service:
             port = service.port
-            told = knock(box.proc, socket.AF_INET, sockaddr_in(made.address, port))
-            promise.require(not reached(service), *told, service=f"{made.address}:{port} on {made.name}")
+            tried = knock(box, sockaddr_in(made.address, port), service)
+            promise.tried(tried.told[0], vain=NO_SOCKET)
+            promise.require(not tried.arrived, *tried.told, service=f"{made.address}:{port} on {made.name}")

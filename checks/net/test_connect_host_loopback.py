@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.agent.shortcuts import knock, read
-from pytest_isolation.outside.network import gateways, listener, reached, sockaddr_in
+from pytest_isolation.agent.shortcuts import read
+from pytest_isolation.outside.netlink import NO_SOCKET
+from pytest_isolation.outside.network import gateways, knock, listener, sockaddr_in
 
 promise = guarantee(
     "net.host-loopback-unreachable",
@@ -23,10 +24,11 @@ PLACES = ("127.0.0.1", "0.0.0.0", "the gateway")
 @given(place=st.sampled_from(PLACES))
 def test_host_loopback_is_unreachable(box: Box, place: str) -> None:
     """A gateway may hand on what it gets to the host's own loopback: some user mode networks do."""
-    tried = [place] if place != "the gateway" else gateways(read(box.proc, "/proc/net/route").data)
-    if not tried:
+    ways = [place] if place != "the gateway" else gateways(read(box.proc, "/proc/net/route").data)
+    if not ways:
         promise.undecided("the box has no gateway to ask")
     with listener(box, socket.AF_INET, sockaddr_in("127.0.0.1", 0)) as service:
-        for address in tried:
-            told = knock(box.proc, socket.AF_INET, sockaddr_in(address, service.port))
-            promise.require(not reached(service), *told, by=address)
+        for address in ways:
+            tried = knock(box, sockaddr_in(address, service.port), service)
+            promise.tried(tried.told[0], vain=NO_SOCKET)
+            promise.require(not tried.arrived, *tried.told, by=address)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.agent.shortcuts import knock
-from pytest_isolation.outside.network import listener, reached, sockaddr_in, sockaddr_in6
+from pytest_isolation.outside.netlink import NO_SOCKET
+from pytest_isolation.outside.network import knock, listener, sockaddr_in, sockaddr_in6
 
 promise = guarantee(
     "net.ipv6-parity",
@@ -29,8 +29,9 @@ def test_host_loopback_is_unreachable(box: Box, address: str) -> None:
     if not mapped and not _has_loopback(box):
         raise Unsupported("the host has no IPv6 loopback")
     with listener(box, family, there) as service:
-        told = knock(box.proc, socket.AF_INET6, sockaddr_in6(address, service.port))
-        promise.require(not reached(service), *told)
+        tried = knock(box, sockaddr_in6(address, service.port), service)
+        promise.tried(tried.told[0], vain=NO_SOCKET)
+        promise.require(not tried.arrived, *tried.told)
 
 
 def _has_loopback(box: Box) -> bool:

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.agent.shortcuts import knock
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.netlink import NO_SOCKET
+from pytest_isolation.outside.network import Socket, knock, sockaddr_in
 
 promise = guarantee(
     "net.bridge-icc",
@@ -27,7 +27,7 @@ def test_sibling_is_unreachable(box: Box, backlog: int, own: bool) -> None:
         told = [sibling.bind(fd, sockaddr_in(address, 0)), sibling.listen(fd, backlog)]
         if not all(reply.ok for reply in told):
             raise Unsupported(f"the sibling cannot listen: {told}")
-        port = int.from_bytes(sibling.getsockname(fd).data[2:4], "big")
-        told = knock(box.proc, socket.AF_INET, sockaddr_in(address, port))
-        accepted = sibling.accept4(fd)
-        promise.require(not accepted.ok, *told, sibling=f"{accepted} at {address}:{port}")
+        service = Socket(sibling, fd, sibling.getsockname(fd).data)
+        tried = knock(box, sockaddr_in(address, service.port), service)
+        promise.tried(tried.told[0], vain=NO_SOCKET)
+        promise.require(not tried.arrived, *tried.told, sibling=f"a connection at {address}:{service.port}")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import new_token, sockaddr_un
+from pytest_isolation.outside.network import UNIX_KINDS, new_token, sockaddr_un
 
 promise = guarantee(
     "net.sibling-abstract-unix",
@@ -19,14 +19,13 @@ promise = guarantee(
     kind="per-window",
     distinct="such names are no addresses: no firewall sees who uses them, and boxes that share a network share them",
 )
-KINDS = {"stream": socket.SOCK_STREAM, "packet": socket.SOCK_SEQPACKET, "datagram": socket.SOCK_DGRAM}
 
 
 @promise
-@given(kind=st.sampled_from(list(KINDS)))
+@given(kind=st.sampled_from(list(UNIX_KINDS)))
 def test_siblings_socket_is_unreachable(box: Box, kind: str) -> None:
     token = new_token()
-    name, how = sockaddr_un(b"\0pytest-isolation-" + token), KINDS[kind] | socket.SOCK_CLOEXEC
+    name, how = sockaddr_un(b"\0pytest-isolation-" + token), UNIX_KINDS[kind] | socket.SOCK_CLOEXEC
     with box.sibling.spawn() as sibling, box.spawn() as proc:
         ear = promise.prepared(sibling.socket(socket.AF_UNIX, how | socket.SOCK_NONBLOCK), "a socket in the sibling")
         promise.prepared(sibling.bind(ear.value, name), "a name for it")

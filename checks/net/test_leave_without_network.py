@@ -1,16 +1,15 @@
 """A box that was asked for no network has loopback at most: nothing it sends arrives."""
 
 import socket
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.agent.shortcuts import knock
 from pytest_isolation.outside import vsock
 from pytest_isolation.outside.links import link_of_host
-from pytest_isolation.outside.network import bound, listener, reached, received, sockaddr_in
+from pytest_isolation.outside.netlink import NO_SOCKET
+from pytest_isolation.outside.network import bound, knock, listener, received, sockaddr_in
 
 promise = guarantee(
     "net.none-only-lo",
@@ -34,13 +33,14 @@ def test_nothing_arrives(box: Box, data: bytes, count: int) -> None:
             fd = proc.socket(socket.AF_INET, socket.SOCK_DGRAM)
             target = sockaddr_in(made.address, service.port)
             told = [proc.sendto(fd.value, data, address=target) for _ in range(count)]
-            arrived = received(service, 0.1)
-        promise.tried(fd, vain=(EMFILE, ENFILE, ENOBUFS, ENOMEM))
+            arrived = received(box, service, "a datagram to the host", told)
+        promise.tried(fd, vain=NO_SOCKET)
         promise.held("isolated" if any(reply.ok for reply in told) else "refused")
         promise.require(not arrived, *told, arrived=f"{len(arrived)} bytes at {made.address}")
         with listener(box, socket.AF_INET, address) as service:
-            told = knock(box.proc, socket.AF_INET, sockaddr_in(made.address, service.port))
-            promise.require(not reached(service), *told, arrived=f"a connection at {made.address}")
+            tried = knock(box, sockaddr_in(made.address, service.port), service)
+            promise.tried(tried.told[0], vain=NO_SOCKET)
+            promise.require(not tried.arrived, *tried.told, arrived=f"a connection at {made.address}")
     _by_virtual_socket(box)
 
 
@@ -55,5 +55,5 @@ def _by_virtual_socket(box: Box) -> None:
         if not service.cids:
             promise.remark(f"the box gets vsock sockets, by which this machine cannot reach itself; {vsock.HYPERVISOR}")
         for cid in service.cids:
-            told = vsock.knocked(box.proc, cid, service.port)
-            promise.require(not service.reached(), *told, arrived=f"a vsock connection to CID {cid}")
+            tried = service.knock(box, cid)
+            promise.require(not tried.arrived, *tried.told, arrived=f"a vsock connection to CID {cid}")

@@ -1,7 +1,8 @@
 """The box cannot listen to what others send through its network."""
 
+import select
 import socket
-from errno import EMFILE, ENFILE, ENOBUFS, ENOMEM
+from errno import EADDRNOTAVAIL, EMFILE, ENETDOWN, ENETUNREACH, ENFILE, ENOBUFS, ENOMEM
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,9 +33,13 @@ def test_others_are_not_heard(box: Box, token: str, cooked: bool) -> None:
     with process_in_network_of(box) as outside, box.spawn() as proc:
         opened = proc.socket(socket.AF_PACKET, kind | socket.SOCK_NONBLOCK, ETH_P_ALL)
         ear = outside.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK).value
-        outside.bind(ear, sockaddr_in("127.0.0.1", 0))
+        bound = outside.bind(ear, sockaddr_in("127.0.0.1", 0))
         there = outside.getsockname(ear).data[:16]
-        outside.sendto(outside.socket(socket.AF_INET, socket.SOCK_DGRAM).value, token.encode(), address=there)
+        other = outside.socket(socket.AF_INET, socket.SOCK_DGRAM).value
+        sent = outside.sendto(other, token.encode(), address=there)
+        if {bound.errno, sent.errno} & {EADDRNOTAVAIL, ENETDOWN, ENETUNREACH}:
+            promise.undecided("nobody there can send to anybody: the loopback of the box's network is down")
+        outside.ppoll([(ear, select.POLLIN)], 3.0)
         arrived = outside.recvfrom(ear, 500)
         promise.receipt(token.encode() in arrived.data, arrived)
         telling = []

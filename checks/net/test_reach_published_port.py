@@ -12,6 +12,7 @@ from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import Published
 from pytest_isolation.outside.neighbour import Neighbour, neighbour_of_host
 from pytest_isolation.outside.network import calling, listening, sockaddr
+from pytest_isolation.outside.patience import patience
 from pytest_isolation.outside.published import Bound, addresses_of_host, bound_to_one, by_table, by_token
 from pytest_isolation.strategies import unprivileged_ports
 
@@ -38,19 +39,19 @@ Heard = Callable[[Callable[[bytes], AbstractContextManager[bool]]], bool]
     loopback=st.integers(2, 0xFF_FFFE).map(lambda tail: socket.inet_ntoa((0x7F00_0000 + tail).to_bytes(4, "big"))),
 )
 def test_published_port_answers_at_its_address(box: Box, ports: list[int], loopback: str) -> None:
-    if "published" not in box.parts.facts:
+    if box.parts.published is None:
         raise Unsupported(f"{box.spec.technology} publishes no port of a box at an address of the host")
     neighbour = neighbour_of_host(box)
-    for one in bound_to_one(box.parts.facts["published"]):
+    for one in bound_to_one(box.parts.published):
         _asked(box, neighbour, one, required=False)
     if box.spec.attached:
-        if not bound_to_one(box.parts.facts["published"]):
+        if not bound_to_one(box.parts.published):
             raise Unsupported("no port of this container is published on one address of its host")
         return
     addresses = ("127.0.0.1", loopback, neighbour.host[socket.AF_INET])
     asked = tuple(Published(address=one, inside=port) for one, port in zip(addresses, ports, strict=True))
     with box.fresh(publish=asked) as publishing:
-        recorded = publishing.parts.facts.get("published", ())
+        recorded = publishing.parts.published
         if not recorded:
             raise Unsupported("the box's network has no ports that can be published")
         found = {int(inside.partition("/")[0]): int(place.rpartition(":")[2]) for inside, place in recorded}
@@ -62,7 +63,7 @@ def test_published_port_answers_at_its_address(box: Box, ports: list[int], loopb
 def _asked(box: Box, neighbour: Neighbour, one: Bound, *, required: bool) -> None:
     """`required`: the port is ours, and by the address it was published at it must be reached."""
     with _service(box, one) as heard:
-        at_home = heard(partial(calling, box.outside.proc, sockaddr(one.address, one.port)))
+        at_home = heard(partial(calling, box.outside.proc, patience(box), sockaddr(one.address, one.port)))
         if required:
             promise.receipt(at_home, f"a listener in the box, by {one}")
         elif not at_home:
@@ -72,7 +73,7 @@ def _asked(box: Box, neighbour: Neighbour, one: Bound, *, required: bool) -> Non
         answered = [
             f"the host by {address}:{port}"
             for address, port in ways
-            if heard(partial(calling, box.outside.proc, sockaddr(address, port)))
+            if heard(partial(calling, box.outside.proc, patience(box), sockaddr(address, port)))
         ]
         link = neighbour.host[socket.AF_INET]
         ways = [(link, one.port), ("127.0.0.1", one.port), (one.address, one.port)]

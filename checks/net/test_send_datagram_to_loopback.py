@@ -34,4 +34,4 @@ def test_datagram_does_not_arrive(box: Box) -> None:
         replies = box.proc.run(program)
         promise.tried(replies[fd], vain=NO_SOCKET)
         told = [replies[one] for one in sent] if replies[fd].ok else [replies[fd]]
-        promise.require(token not in received(service, 0.05), *told, port=service.port)
+        promise.require(token not in received(box, service, "datagrams to loopback", told), *told, port=service.port)

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.network import calling, is_open, listening, loopback, new_token
+from pytest_isolation.outside.patience import patience
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(
@@ -24,12 +25,12 @@ promise = guarantee(
 @given(port=unprivileged_ports(), family=st.sampled_from([socket.AF_INET, socket.AF_INET6]))
 def test_port_stays_inside(box: Box, port: int, family: int) -> None:
     there, token = loopback(family, port), new_token()
-    if is_open(box.outside.proc, there):
+    if is_open(box.outside.proc, patience(box), there):
         promise.undecided("a process of the host listens on the port drawn")
     with box.spawn() as proc:
         door = listening(proc, family, port)
         promise.prepared(door.reply, "a listener inside")
-        with calling(box.outside.proc, there, token) as taken:
+        with calling(box.outside.proc, patience(box), there, token) as taken:
             heard = taken and door.heard(token)
         if taken and not heard:
             promise.undecided("a process of the host has begun to listen on the port drawn: the box did not hear us")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.gained import PR_GET_NO_NEW_PRIVS
+from pytest_isolation.agent.constants import PR
 
 promise = guarantee(
     "nnp.set",
@@ -22,7 +22,7 @@ promise = guarantee(
 @given(child=st.booleans())
 def test_no_new_privs_is_set(box: Box, child: bool) -> None:
     with box.spawn() as other:
-        told = (other if child else box.proc).prctl(PR_GET_NO_NEW_PRIVS, 0)
+        told = (other if child else box.proc).prctl(PR.GET_NO_NEW_PRIVS, 0)
     promise.require(told.value == 1, told, process="child" if child else "first")
     if box.parts.init_pid is not None and box.parts.shares_kernel:
         status = box.outside.path(f"/proc/{box.parts.init_pid}/status").read_text(

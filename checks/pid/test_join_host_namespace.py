@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.agent.shortcuts import names_in
 from pytest_isolation.outside.shared import procs
 
@@ -18,7 +19,6 @@ promise = guarantee(
     severity=severity.host("joins the host's PID namespace"),
     falsified_by=(weaken.share("pid"), weaken.grant("SYS_ADMIN"), weaken.grant("SYS_PTRACE")),
 )
-CLONE_NEWPID = 0x2000_0000
 
 
 @promise
@@ -31,13 +31,13 @@ def test_host_namespace_is_out_of_reach(box: Box, link: str, which: int) -> None
     host = str(box.outside.path("/proc/self/ns/pid").readlink())
     with box.spawn() as proc:
         program = Program(stop_on_error=True)
-        fd = program.openat(-100, f"{files[which % len(files)]}/ns/{link}", os.O_RDONLY | os.O_CLOEXEC)
-        joined = program.setns(fd, CLONE_NEWPID)
-        name = program.readlinkat(-100, "/proc/self/ns/pid_for_children")
+        fd = program.openat(AT_FDCWD, f"{files[which % len(files)]}/ns/{link}", os.O_RDONLY | os.O_CLOEXEC)
+        joined = program.setns(fd, CLONE.NEWPID)
+        name = program.readlinkat(AT_FDCWD, "/proc/self/ns/pid_for_children")
         replies = proc.run(program)
         now = replies[name].data.decode() if replies.ran(name) else ""
         # A process that has ended meanwhile has no file: that is no refusal.
         promise.tried(replies[len(replies) - 1], vain=(ENOENT, ENOTDIR, ESRCH))
         promise.require(
-            not (replies.ran(joined) and box.parts.shares_kernel and now == host), *replies.calls, joined=now
+            not (replies.ran(joined) and box.parts.shares_kernel and now == host), *replies.made, joined=now
         )

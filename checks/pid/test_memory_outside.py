@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Reply
+from pytest_isolation.agent.constants import AT_FDCWD, PTRACE, W
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.agent.shortcuts import read as read_file
 from pytest_isolation.outside.shared import procs
@@ -20,8 +21,6 @@ promise = guarantee(
     severity=severity.host("reads or writes memory of processes of the host"),
     falsified_by=(weaken.share("pid"), weaken.grant("SYS_PTRACE")),
 )
-PTRACE_PEEKDATA, PTRACE_POKEDATA, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 2, 5, 17, 0x4206, 0x4207
-WALL = 0x4000_0000
 WAYS = ("process_vm read", "process_vm write", "mem read", "mem write", "ptrace read", "ptrace write")
 
 
@@ -31,7 +30,7 @@ def test_memory_outside_is_closed(box: Box, how: str, length: int) -> None:
     secret, other = secrets.token_bytes(length), secrets.token_bytes(length)
     with box.outside.canary() as canary, box.spawn() as proc:
         if how.startswith("mem"):
-            promise.prepared(proc.faccessat(-100, "/proc/self/mem", os.F_OK), "a /proc in which memory is a file")
+            promise.prepared(proc.faccessat(AT_FDCWD, "/proc/self/mem", os.F_OK), "a /proc in which memory is a file")
         # In another /proc that the box has, the number is that of the host: it is asked there by the canary's name.
         others = [f"{place}/{canary.pid}" for place in procs(box)[1:]]
         files = ["/proc/" + str(canary.pid), *(one for one in others if is_named(proc, one, canary.token))]
@@ -59,16 +58,16 @@ def try_it(proc: Proc, how: str, pid: int, file: str, address: int, length: int,
         got = proc.process_vm_writev(pid, address, new) if writes else proc.process_vm_readv(pid, address, length)
         return [got]
     if how.startswith("mem"):
-        told = [proc.openat(-100, file, os.O_WRONLY if writes else os.O_RDONLY)]
+        told = [proc.openat(AT_FDCWD, file, os.O_WRONLY if writes else os.O_RDONLY)]
         if (fd := told[0]).ok:
             got = proc.pwrite64(fd.value, new, address) if writes else proc.pread64(fd.value, length, address)
             told.append(got)
         return told
-    told = [proc.ptrace(PTRACE_SEIZE, pid)]
+    told = [proc.ptrace(PTRACE.SEIZE, pid)]
     if told[0].ok:
-        told += [proc.ptrace(PTRACE_INTERRUPT, pid), proc.wait4(pid, WALL)]
+        told += [proc.ptrace(PTRACE.INTERRUPT, pid), proc.wait4(pid, W.ALL)]
         word = int.from_bytes(new[:8], "little")
-        poke = (PTRACE_POKEDATA, pid, address, word)
-        told.append(proc.ptrace(*poke) if writes else proc.ptrace(PTRACE_PEEKDATA, pid, address, OutBuffer(8)))
-        told.append(proc.ptrace(PTRACE_DETACH, pid))  # it goes on: the witness has to answer
+        poke = (PTRACE.POKEDATA, pid, address, word)
+        told.append(proc.ptrace(*poke) if writes else proc.ptrace(PTRACE.PEEKDATA, pid, address, OutBuffer(8)))
+        told.append(proc.ptrace(PTRACE.DETACH, pid))  # it goes on: the witness has to answer
     return told

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 
 promise = guarantee(
     "pid.ppid-zero",
@@ -22,7 +23,7 @@ def test_init_has_no_parent(box: Box, ask: str) -> None:
         reply = box.init.getppid()
         promise.require(reply.value == 0, reply)
     else:
-        fd = promise.prepared(box.init.openat(-100, "/proc/self/stat", 0), "a /proc to read it from")
+        fd = promise.prepared(box.init.openat(AT_FDCWD, "/proc/self/stat", 0), "a /proc to read it from")
         text = box.init.read(fd.value, 4096)
         box.init.close(fd.value)
         parent = int(text.data.rpartition(b")")[2].split()[1])

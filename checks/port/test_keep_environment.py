@@ -3,8 +3,8 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.carried import alike, environment
-from pytest_isolation.strategies import variables
+from pytest_isolation.outside.configured import CONFIGURED, ENVIRONMENT, Configuration
+from pytest_isolation.strategies import configurations
 
 promise = guarantee(
     "port.image-config-honoured.environment",
@@ -13,13 +13,14 @@ promise = guarantee(
     severity=severity.portability("starts with other variables than asked for"),
     falsified_by=weaken.lossy("environment"),
     kind="per-box",
+    inputs="port.image-config-honoured",
 )
 
 
 @promise
-@given(wanted=variables())
-def test_environment_arrives(box: Box, wanted: dict[str, str]) -> None:
-    with alike(box, env=tuple(wanted.items())) as fresh:
-        found = environment(fresh)
-    ours = sorted((name, value) for name, value in found if name in wanted)
-    promise.require(ours == sorted(wanted.items()), found=ours)
+@given(wanted=configurations())
+def test_environment_arrives(box: Box, wanted: Configuration) -> None:
+    found = CONFIGURED.answer(ENVIRONMENT, box, wanted.mapped(box))
+    given_ = dict(wanted.variables)
+    ours = sorted((name, value) for name, value in found if name in given_)
+    promise.require(ours == sorted(wanted.variables), found=ours)

@@ -3,8 +3,8 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.carried import alike, identity, ids_of
-from pytest_isolation.strategies import ids
+from pytest_isolation.outside.configured import CONFIGURED, IDENTITY, Configuration
+from pytest_isolation.strategies import configurations
 
 promise = guarantee(
     "port.image-config-honoured.identity",
@@ -13,13 +13,14 @@ promise = guarantee(
     severity=severity.portability("starts with other ids or groups than asked for"),
     falsified_by=weaken.lossy("identity"),
     kind="per-box",
+    inputs="port.image-config-honoured",
 )
 
 
 @promise
-@given(uid=ids(), gid=ids())
-def test_identity_arrives(box: Box, uid: int, gid: int) -> None:
-    uid, gid = ids_of(box, uid, gid)
-    with alike(box, uid=uid, gid=gid) as fresh:
-        users, groups = identity(fresh.proc)
-    promise.require((users, groups) == ({uid}, {gid}), asked=f"{uid}:{gid}", users=users, groups=groups)
+@given(wanted=configurations())
+def test_identity_arrives(box: Box, wanted: Configuration) -> None:
+    wanted = wanted.mapped(box)
+    users, groups = CONFIGURED.answer(IDENTITY, box, wanted)
+    asked = f"{wanted.uid}:{wanted.gid}"
+    promise.require((users, groups) == ({wanted.uid}, {wanted.gid}), asked=asked, users=users, groups=groups)

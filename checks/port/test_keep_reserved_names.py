@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.image import Entry, Image
-from pytest_isolation.outside.carried import TREE, carry
+from pytest_isolation.boxes.roads import TREE
+from pytest_isolation.outside.carried import carry
 from pytest_isolation.strategies import reserved_names
 
 promise = guarantee(

@@ -1,12 +1,13 @@
 """The files by which the whole machine is set do not open for writing: every one that the box has."""
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
+from pytest_isolation.outside.machine import names_of
 from pytest_isolation.outside.settings import PLACES, Place, files, opened
 
 unwritable = family(
     "proc.{entry.slug}-unwritable",
     over=PLACES,
-    claim="no file at or below {entry.path} opens for writing inside",
+    claim="no file at or below {entry.path} opens for writing inside, whatever the box calls it",
     sources=("oci:runtime-spec config-linux readonly-paths", "man:proc(5)"),
     severity=lambda entry: severity.host(f"sets {entry.sets}"),
     falsified_by=weaken.drop("masks"),
@@ -22,7 +23,7 @@ def test_nothing_there_opens_for_writing(box: Box, promise: Guarantee, entry: Pl
     """Nothing is written: to be let in is to be let write."""
     if not box.parts.shares_kernel:
         raise Unsupported("the box has a kernel of its own, and sets that")
-    found = files(box.proc, entry.path)
+    found = list(dict.fromkeys(file for at in names_of(box, entry.path) for file in files(box.proc, entry.path, at)))
     if not found:
         raise Unsupported(f"the box has no {entry.path}")
     writable, told = opened(box.proc, found)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.mounts import CLONE_NEWUSER
+from pytest_isolation.agent.constants import CLONE
 
 promise = guarantee(
     "user.namespace-denied",
@@ -24,7 +24,7 @@ def test_no_user_namespace_is_made(box: Box, how: str) -> None:
     """Who is in a new one has no id there until it is mapped: getuid(2) gives another number than before."""
     promise.held("refused")
     before = box.proc.getuid().value
-    child, reply = box.proc.try_spawn(CLONE_NEWUSER if how == "clone" else 0)
+    child, reply = box.proc.try_spawn(CLONE.NEWUSER if how == "clone" else 0)
     if child is None:
         if how == "unshare":
             promise.prepared(reply, "a process to leave its namespace")
@@ -32,7 +32,7 @@ def test_no_user_namespace_is_made(box: Box, how: str) -> None:
         promise.require(True, reply)
         return
     with child as proc:
-        made = reply if how == "clone" else proc.unshare(CLONE_NEWUSER)
+        made = reply if how == "clone" else proc.unshare(CLONE.NEWUSER)
         after = proc.getuid().value
         capabilities = proc.capget().data
         promise.tried(made, vain=(EAGAIN, ENOMEM))

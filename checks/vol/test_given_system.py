@@ -17,10 +17,19 @@ class Kind:
     does: str
     why: str
 
+    @property
+    def whether(self) -> str:
+        return "" if self.slug == "writable" else "read-only or not, "
+
     def of(self, one: Shared, ruling: list[str]) -> str | None:
         """The host's path of such a thing that whoever has `one` has."""
         if one.is_the_hosts and one.kind == self.slug:
             return one.host
+        if self.slug == "data":
+            return one.host if one.kind == "volume" else None
+        if self.slug == "writable":
+            lasting = one.is_the_hosts or one.kind == "volume"
+            return one.host if lasting and not one.read_only and one.kind != "socket" else None
         if self.slug == "socket" and one.host is not None and one.directory:
             return next((path for path in ruling if below(path, one.host)), None)
         return None
@@ -35,12 +44,22 @@ KINDS = (
         "socket", "socket of a daemon that rules the host", weaken.hand_in("socket"), "was handed a ruling socket",
         "that it is there, not that it answers: a user, a filter or a daemon that is down may hide it for today",
     ),
+    Kind(
+        "data", "directory or file of the host's that is not of its system", weaken.hand_in("directory"),
+        "was handed a directory of the host's",
+        "data that outlives the box, which is what most boxes are handed: each is to be known",
+    ),
+    Kind(
+        "writable", "directory or file of the host's that can be written to", weaken.hand_in("directory"),
+        "was handed a writable place of the host's",
+        "what is left there is read, or run, by others when the box has ended; read-only, it is not",
+    ),
 )  # fmt: skip
 
 given = family(
     "vol.{entry.slug}-not-given",
     over=KINDS,
-    claim="no {entry.name} is mounted in the box or open in its first process: read-only or not, usable by its user or "
+    claim="no {entry.name} is mounted in the box or open in its first process: {entry.whether}usable by its user or "
     "not",
     sources=(
         "CIS Docker Benchmark 1.6.0, 5.5 and 5.31",

@@ -20,7 +20,7 @@ enum {
 	SYS_read = 0, SYS_write = 1, SYS_close = 3, SYS_mmap = 9, SYS_ioctl = 16,
 	SYS_dup3 = 292, SYS_sendto = 44, SYS_socketpair = 53, SYS_clone = 56, SYS_exit = 60,
 	SYS_fcntl = 72, SYS_prctl = 157, SYS_clock_gettime = 228, SYS_openat = 257,
-	SYS_ppoll = 271, SYS_exit_group = 231, SYS_pidfd_open = 434,
+	SYS_ppoll = 271, SYS_rt_sigaction = 13, SYS_exit_group = 231, SYS_pidfd_open = 434,
 	SYS_setuid = 105, SYS_setgid = 106, SYS_setreuid = 113, SYS_setregid = 114, SYS_setresuid = 117,
 	SYS_setresgid = 119, SYS_setfsuid = 122, SYS_setfsgid = 123, SYS_capset = 126,
 };
@@ -43,7 +43,7 @@ enum {
 	SYS_read = 63, SYS_write = 64, SYS_close = 57, SYS_mmap = 222, SYS_ioctl = 29,
 	SYS_dup3 = 24, SYS_sendto = 206, SYS_socketpair = 199, SYS_clone = 220, SYS_exit = 93,
 	SYS_fcntl = 25, SYS_prctl = 167, SYS_clock_gettime = 113, SYS_openat = 56,
-	SYS_ppoll = 73, SYS_exit_group = 94, SYS_pidfd_open = 434,
+	SYS_ppoll = 73, SYS_rt_sigaction = 134, SYS_exit_group = 94, SYS_pidfd_open = 434,
 	SYS_setuid = 146, SYS_setgid = 144, SYS_setreuid = 145, SYS_setregid = 143, SYS_setresuid = 147,
 	SYS_setresgid = 149, SYS_setfsuid = 151, SYS_setfsgid = 152, SYS_capset = 91,
 };
@@ -616,10 +616,22 @@ static void serve(struct self *me)
 	}
 }
 
+/* "pause": the first process of a pod, which does nothing but hold its namespaces.  Who ignores SIGCHLD leaves no
+ * zombies (wait(2)): with one pid namespace for all of the pod, it is the parent of the others' orphans. */
+static __attribute__((noreturn)) void stay(void)
+{
+	unsigned long ignore[] = { 1, 0, 0, 0 }; /* struct sigaction of the kernel: SIG_IGN, flags, restorer, mask */
+	sys6(SYS_rt_sigaction, SIGCHLD, (long)ignore, 0, 8, 0, 0);
+	for (;;)
+		sys6(SYS_ppoll, 0, 0, 0, 0, 0, 0);
+}
+
 __attribute__((noreturn, used)) void agent_main(long *stack)
 {
 	long argc = stack[0];
 	char **argv = (char **)(stack + 1);
+	if (argc > 1 && argv[1][0] == 'p')
+		stay();
 	struct self *me = new_self();
 	if (!me)
 		die(70);

@@ -26,7 +26,8 @@ class Channel(Protocol):
         After a TimeoutError the bytes that did arrive are kept for the next call.
         """
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """May be called twice."""
 
 
 class FdChannel:
@@ -39,7 +40,13 @@ class FdChannel:
         self._poll.register(reader, select.POLLIN)
         self._kept = bytearray()
 
+    @property
+    def descriptors(self) -> tuple[int, int]:
+        """The one that is read of, and the one that is written to."""
+        return self._reader, self._writer
+
     def send(self, data: bytes) -> None:
+        """As Channel.send()."""
         if not self._fds:
             raise AgentLost("the agent's channel was closed")
         view = memoryview(data)
@@ -50,6 +57,7 @@ class FdChannel:
             raise AgentLost(f"the agent's channel is closed ({error.strerror})") from None
 
     def receive(self, count: int, deadline: float) -> bytes:
+        """As Channel.receive()."""
         while len(self._kept) < count:
             if not self._fds:
                 raise AgentLost("the agent's channel was closed")
@@ -73,6 +81,7 @@ class FdChannel:
         return data
 
     def close(self) -> None:
+        """Close both descriptors."""
         # Twice is once: the numbers may be somebody else's by then.
         fds, self._fds = self._fds, frozenset()
         for fd in fds:

@@ -143,12 +143,13 @@ class Trace:
         self._kept: deque[Replies] | None = deque(maxlen=self.LIMIT) if keeping else None
 
     def add(self, replies: Replies) -> None:
+        """Keep the replies of one program; nothing while nobody wants them."""
         if self._kept is not None:
             self._kept.append(replies)
 
-    def calls(self) -> list[str]:
-        """As text, in the order made."""
-        return [call for replies in self._kept or () for call in replies.calls]
+    def made(self) -> list[Reply]:
+        """The replies of system calls, in the order made."""
+        return [reply for replies in self._kept or () for reply in replies.made]
 
 
 class Agent:
@@ -201,6 +202,7 @@ class Agent:
             self.trace = outer
 
     def submit(self, proc: Proc, program: Program) -> Pending:
+        """Send `program` for `proc`, and wait for nothing.  Raises AgentLost, ProcLost."""
         if self._broken:
             raise AgentLost(self._broken)
         if self.is_gone(proc.path):
@@ -217,6 +219,7 @@ class Agent:
         return Pending(self, proc, program, request, frame)
 
     def wait(self, proc: Proc, request: int, sent: wire.Frame, timeout: float) -> wire.Answer:
+        """The answer to `request`, within `timeout` seconds.  Raises AgentLost, ProcLost, WireError."""
         deadline = time.monotonic() + timeout
         while request not in self._answers:
             if self.is_gone(proc.path):
@@ -239,6 +242,7 @@ class Agent:
             raise self._lost(str(error), WireError) from None
 
     def has_answer(self, proc: Proc, request: int) -> bool:
+        """Whether wait() would wait no longer; the end of `proc` counts."""
         try:
             while request not in self._answers and not self.is_gone(proc.path):
                 self._take(time.monotonic() + 0.001)
@@ -247,6 +251,7 @@ class Agent:
         return True
 
     def is_gone(self, path: wire.Path) -> bool:
+        """Whether the process, or one of its ancestors, is known to have ended."""
         return any(path[:depth] in self._gone for depth in range(1, len(path) + 1)) if self._gone else False
 
     def _take(self, deadline: float) -> None:
@@ -310,7 +315,13 @@ class Agent:
         old.close()
         return reply.value
 
+    def released(self) -> Channel:
+        """Its channel, the caller's from now on: for another end that speaks to the same agent."""
+        self._broken = self._broken or "its channel was given away"
+        return self._channel
+
     def close(self) -> None:
+        """Close the channel, by which the agent ends, and undo what its owner left for its end."""
         self._broken = self._broken or "the box was closed"
         with self.undo:
             self._channel.close()

@@ -66,9 +66,14 @@ class Replies(tuple[Reply, ...]):
         return step.index < len(self)
 
     @property
+    def made(self) -> tuple[Reply, ...]:
+        """The replies of system calls, in the order made; what the agent did to its own memory is left out."""
+        return tuple(reply for reply in self if reply.name not in ("store", "load"))
+
+    @property
     def calls(self) -> tuple[str, ...]:
-        """Every system call as text, in the order made: evidence."""
-        return tuple(str(reply) for reply in self if reply.name not in ("store", "load"))
+        """Those as text."""
+        return tuple(map(str, self.made))
 
 
 class Program(Syscalls[Step]):
@@ -83,6 +88,14 @@ class Program(Syscalls[Step]):
 
     def __len__(self) -> int:
         return len(self._ops)
+
+    def has_room(self, *, calls: int, outputs: int, memory: int) -> bool:
+        """Whether the agent takes so many calls, outputs and bytes more in this program."""
+        return (
+            len(self._ops) + calls <= wire.OPS_MAX
+            and len(self._outs) + outputs <= wire.OUTS_MAX
+            and len(self._memory) + memory <= wire.ARENA_MAX
+        )
 
     # -- laying out memory -------------------------------------------------------------
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import select
-import socket
 
 from pytest_isolation.agent.client import Proc, Program, Replies, Reply
-from pytest_isolation.errors import BoxError, Undecided, Unsupported
-
-AT_FDCWD = -100
-AT_REMOVEDIR, AT_EMPTY_PATH = 0x200, 0x1000
+from pytest_isolation.agent.constants import AT_FDCWD as AT_FDCWD
+from pytest_isolation.agent.constants import PR
+from pytest_isolation.errors import BoxError, Undecided
 
 
 def must(reply: Reply, doing: str) -> Reply:
@@ -67,18 +63,6 @@ def write(proc: Proc, path: str | bytes, data: bytes, flags: int = os.O_WRONLY, 
     return replies[written] if replies[fd].ok else replies[fd]
 
 
-def knock(proc: Proc, family: int, address: bytes, seconds: float = 0.2) -> list[Reply]:
-    """Connect by TCP, wait at most `seconds` for it, close: the replies.  Whether it arrived, the listener says."""
-    opened = proc.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-    if not opened.ok:
-        return [opened]
-    told = [proc.connect(opened.value, address)]
-    if told[0].errno == errno.EINPROGRESS:
-        told.append(proc.ppoll([(opened.value, select.POLLOUT)], seconds))
-    proc.close(opened.value)
-    return told
-
-
 def listing(proc: Proc, path: str | bytes) -> list[str]:
     """The names in a directory; empty when it cannot be read."""
     return [name for name, _ in entries(proc, path)]
@@ -101,19 +85,13 @@ def entries(proc: Proc, path: str | bytes) -> list[tuple[str, int]]:
     return [(name, kind) for name, kind in found if name not in (".", "..")]
 
 
-def process_names(proc: Proc) -> dict[int, bytes]:
-    """pid -> name and command line of every process that /proc shows.
+def names_in(proc: Proc, place: str, *unlisted: int) -> dict[int, bytes]:
+    """pid -> name and command line of every process in the /proc mounted at `place`; empty where there is none.
 
-    Raises Unsupported in a box without /proc.
+    `unlisted`: numbers that are asked as well, whether the directory lists them or not.
     """
-    if found := names_in(proc, "/proc"):
-        return found
-    raise Unsupported("the box has no /proc to look for processes in")
-
-
-def names_in(proc: Proc, place: str) -> dict[int, bytes]:
-    """The same of a /proc that is mounted at `place`, in a few round trips; empty where there is none."""
-    pids = [int(name) for name in listing(proc, place) if name.isdigit()]
+    listed = [int(name) for name in listing(proc, place) if name.isdigit()]
+    pids = list(dict.fromkeys([*listed, *unlisted] if listed else ()))
     found: dict[int, bytes] = {}
     for at in range(0, len(pids), 100):
         program = Program()
@@ -131,7 +109,7 @@ def names_in(proc: Proc, place: str) -> dict[int, bytes]:
 
 def set_name(proc: Proc, name: str) -> Reply:
     """prctl(PR_SET_NAME): the first 15 characters show in /proc/PID/comm."""
-    return proc.prctl(15, name)
+    return proc.prctl(PR.SET_NAME, name)
 
 
 def finished(replies: Replies, program: Program) -> bool:

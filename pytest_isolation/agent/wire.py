@@ -31,17 +31,20 @@ OUTS_MAX = 1024
 DEPTH_MAX = 4
 KIDS_MAX = 1024
 
+# Of the structs header, shape, op and out of agent.c; WORD is the payload of HELLO and of REFUSED.
 HEADER = struct.Struct("<IIBB4HH")
-_SHAPE = struct.Struct("<HHII")
-_OP = struct.Struct("<iB6B5x6Q")
-_OUT = struct.Struct("<IIi")
-_WORD = struct.Struct("<I")
+SHAPE = struct.Struct("<HHII")
+OP = struct.Struct("<iB6B5x6Q")
+OUT = struct.Struct("<IIi")
+WORD = struct.Struct("<I")
 
 Path = tuple[int, ...]
 """Names a process of the agent: the slots of its ancestors and its own."""
 
 
 class Kind(IntEnum):
+    """What a frame is."""
+
     PROGRAM = 1
     REPLY = 2
     GONE = 3
@@ -73,6 +76,8 @@ ARCHITECTURES = {1: "x86_64", 2: "aarch64"}
 
 @dataclass(frozen=True, slots=True)
 class Header:
+    """What comes before the payload of each frame; `length` is the payload's, in bytes."""
+
     length: int
     id: int
     kind: Kind
@@ -88,8 +93,9 @@ class Op:
     stop_on_error: bool = False
 
     def pack(self) -> bytes:
+        """As the agent reads it: OP."""
         padded = (*self.args, *(((Arg.CONST, 0),) * (6 - len(self.args))))
-        return _OP.pack(
+        return OP.pack(
             self.nr,
             int(self.stop_on_error),
             *(int(how) for how, _ in padded),
@@ -114,23 +120,29 @@ class Frame:
     outs: list[Out] = field(default_factory=list)
     arena: int = 0
     init: bytes = b""
+    laid_out: bytes = b""
+    """The payload, where the frame is sent again and again."""
 
     def pack(self, request: int, path: Path) -> bytes:
         """Raises WireError when the program is larger than the agent takes."""
+        payload = self.laid_out or self.payload()
+        return pack_header(Kind.PROGRAM, request, path, len(payload)) + payload
+
+    def payload(self) -> bytes:
+        """What follows the header.  Raises WireError as pack()."""
         if len(self.ops) > OPS_MAX or len(self.outs) > OUTS_MAX or self.arena > ARENA_MAX:
             raise WireError(
                 f"a program of {len(self.ops)} calls, {len(self.outs)} outputs and {self.arena} bytes "
                 f"of memory; the agent takes {OPS_MAX}, {OUTS_MAX} and {ARENA_MAX}: split it"
             )
-        payload = b"".join(
+        return b"".join(
             (
-                _SHAPE.pack(len(self.ops), len(self.outs), self.arena, len(self.init)),
+                SHAPE.pack(len(self.ops), len(self.outs), self.arena, len(self.init)),
                 *(op.pack() for op in self.ops),
-                *(_OUT.pack(out.offset, out.length, out.result) for out in self.outs),
+                *(OUT.pack(out.offset, out.length, out.result) for out in self.outs),
                 self.init,
             )
         )
-        return pack_header(Kind.PROGRAM, request, path, len(payload)) + payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +154,7 @@ class Answer:
 
 
 def pack_header(kind: Kind, request: int, path: Path, length: int) -> bytes:
+    """As the agent reads it.  Raises WireError for a process too deep to be reached."""
     if len(path) > DEPTH_MAX:
         raise WireError(f"a process {len(path)} generations deep; the agent routes {DEPTH_MAX}")
     slots = (*path, 0, 0, 0, 0)[:DEPTH_MAX]
@@ -164,16 +177,16 @@ def unpack_header(data: bytes) -> Header:
 
 def unpack_word(payload: bytes) -> int:
     """The one number that HELLO and REFUSED carry."""
-    if len(payload) != _WORD.size:
-        raise WireError(f"a payload of {len(payload)} bytes, expected {_WORD.size}")
-    return int(_WORD.unpack(payload)[0])
+    if len(payload) != WORD.size:
+        raise WireError(f"a payload of {len(payload)} bytes, expected {WORD.size}")
+    return int(WORD.unpack(payload)[0])
 
 
 def unpack_answer(payload: bytes, sent: Frame) -> Answer:
     """The answer to `sent`; raises WireError unless it can be one."""
     if len(payload) < 4:
         raise WireError(f"an answer of {len(payload)} bytes, expected at least 4")
-    done = int(_WORD.unpack_from(payload)[0])
+    done = int(WORD.unpack_from(payload)[0])
     if done > len(sent.ops):
         raise WireError(f"results of {done} calls, expected at most {len(sent.ops)}")
     at = 4 + 8 * done
@@ -184,7 +197,7 @@ def unpack_answer(payload: bytes, sent: Frame) -> Answer:
     for asked in sent.outs:
         if len(payload) < at + 4:
             raise WireError("an answer that ends inside its outputs")
-        size = int(_WORD.unpack_from(payload, at)[0])
+        size = int(WORD.unpack_from(payload, at)[0])
         at += 4
         if size > asked.length or size > len(payload) - at:
             raise WireError(f"an output of {size} bytes, expected at most {asked.length}")

@@ -9,7 +9,7 @@ import os
 import signal
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -18,13 +18,18 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import listing
-from pytest_isolation.boxes.ground import HERE, Ground
+from pytest_isolation.boxes.host import LOCAL_HOST, Host
+from pytest_isolation.boxes.image import Image
+from pytest_isolation.boxes.life import Life
+from pytest_isolation.boxes.roads import Arrival
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Undecided, Unsupported
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group, Limits
     from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.neighbourhood import Neighbourhood
 
 TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
 """f_type of struct statfs."""
@@ -59,18 +64,39 @@ VIOLATED, HOLDS = frozenset({"violated"}), frozenset({"holds"})
 class Discrepancy:
     """A difference between our process in somebody else's box and the processes that the box has itself.
 
-    `guarantees`: patterns of ids, with * for any text.  `invalidates`: a row of one of them with such a verdict becomes
-    `unsupported`.  `rests_on`: the property that differs; the records of the domains say which guarantees rest on it.
+    `guarantees`: patterns of ids, with * for any text; `but`: those of them that it leaves alone.  `invalidates`: a row
+    of one of them with such a verdict becomes `unsupported`.  `rests_on`: the property that differs; the records of the
+    domains say which guarantees rest on it.  `of`: the process that was asked, for a sentence.
     """
 
     what: str
     guarantees: tuple[str, ...] = ("*",)
     invalidates: frozenset[str] = VIOLATED | HOLDS
     rests_on: str = ""
+    but: tuple[str, ...] = ()
+    of: str = "a process of ours that is not as the box's own"
 
     def invalidates_verdict(self, guarantee: str, verdict: str) -> bool:
         """Whether a row of `guarantee` with this verdict becomes `unsupported`."""
-        return verdict in self.invalidates and any(fnmatchcase(guarantee, pattern) for pattern in self.guarantees)
+        named = any(fnmatchcase(guarantee, pattern) for pattern in self.guarantees)
+        left_alone = any(fnmatchcase(guarantee, pattern) for pattern in self.but)
+        return verdict in self.invalidates and named and not left_alone
+
+
+@dataclass(slots=True)
+class Pausing:
+    """How a technology stops all of a box for a while, and lets it go on: each returns when that is done."""
+
+    pause: Callable[[], object]
+    resume: Callable[[], object]
+    active: bool = False
+    """Whether the box was paused and has not been let go on."""
+
+    def end(self) -> None:
+        """Let the box go on, if it is paused."""
+        if self.active:
+            self.active = False
+            self.resume()
 
 
 @dataclass(slots=True)
@@ -78,7 +104,7 @@ class BoxHandle:
     """What a technology knows of the box that it has started: the agent in it, and its places on the host."""
 
     agent: Agent
-    ground: Ground = HERE
+    host: Host = LOCAL_HOST
     """The machine it stands on, where its outside is: numbers, groups and paths below are that machine's."""
     init_pid: int | None = None
     """The first process as the host numbers it; None where the host has no number for it (a VM)."""
@@ -89,10 +115,19 @@ class BoxHandle:
     volumes: Mapping[str, Path] = field(default_factory=dict)
     """Target in the box -> directory of the host."""
     shares_kernel: bool = True
+    can_lack_network: bool = True
+    """Whether its technology can start a box without one."""
     enter: Callable[[], Agent] | None = None
     """A second agent through the technology's exec door; None when it has none."""
+    pausing: Pausing | None = None
+    """None when the technology has no way to pause a box."""
+    life: Life = field(default_factory=Life)
+    send: Callable[[str, Image], Arrival] | None = None
+    """Sends a tree over a road of the engine, and tells what arrived: boxes/roads.py.  Raises Unavailable, BoxError."""
     asked: Limits | None = None
     """The limits that the engine's own record says the box was asked to have; None: its spec says so."""
+    resources: Mapping[str, str] = field(default_factory=dict)
+    """Limits of resources.py that the engine's own record says the box was asked to have, besides those of its spec."""
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
     unlike: tuple[Discrepancy, ...] = ()
@@ -100,8 +135,33 @@ class BoxHandle:
     """Ways in which nobody can see whether our process is as the box's own are."""
     beside: tuple[Discrepancy, ...] = ()
     """Ways in which the box beside this one is not as its real neighbours are."""
-    facts: dict[str, Any] = field(default_factory=dict)
-    """`agent`: its path in the box when that is not /agent; the rest is the technology's."""
+    agent_path: str = "/agent"
+    """Where the box has the agent's file."""
+    id: str = ""
+    """The engine's own identifier of the box; empty where there is no engine."""
+    name: str = ""
+    """The engine's own name of the box, where that is another than `id`."""
+    published: Sequence[tuple[str, str]] | None = None
+    """("80/tcp", "0.0.0.0:8080") for each port of the host that leads into the box, by the engine's record; None: the
+    technology publishes no ports."""
+    mounted: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    """Target in the box -> the host's path, and whether it refuses writes: what the engine mounted, by its record."""
+    neighbourhood: Neighbourhood | None = None
+    """What its neighbours share with a box that somebody else started; None: nothing records that."""
+    shared_root: Path | None = None
+    """With drop("private-root") under an engine: the host's directory with the directories that all siblings share."""
+    image_files: tuple[Path, ...] = ()
+    """The host's files that a virtual machine was started from."""
+    deadly_limits: str = ""
+    """Why meeting a limit of its group ends the whole box; empty where it ends only what meets it."""
+    memory_overhead: int | None = None
+    """Bytes that a machine's own process takes beside the guest's memory; None: the box's memory is the host's."""
+    said: Callable[[], str] = lambda: ""
+    """What the technology's programs have said to whoever started it, on one line; "" where they said nothing."""
+    notes: list[str] = field(default_factory=list)
+    """What a reader of the results must know of this start."""
+    measured: Mapping[str, Any] = field(default_factory=dict)
+    """Facts for the report that only a running box can tell; plain data."""
     close: Callable[[], None] = lambda: None
     """End the box and wait until it has ended; called once.  Whoever starts the box sets it, and how long it took."""
     started_ms: float = 0.0
@@ -126,8 +186,8 @@ class RunningBox:
         """Set as `launch`: where a witness writes down what it is about to make."""
         self.witnesses: dict[str, Any] = view_of.witnesses if view_of else {}
         """What the outside keeps for this box between examples; closed with it."""
-        self.carried: dict[Any, Any] = view_of.carried if view_of else {}
-        """What boxes like this one have shown of images: see carried.py."""
+        self.answers: dict[Any, Any] = view_of.answers if view_of else {}
+        """What boxes like this one have shown of the latest inputs: see together.py."""
         self._view_of = view_of
         self._entered_view: Self | None = None
         self._beside: Self | None = None
@@ -136,7 +196,7 @@ class RunningBox:
         self._closed = False
         self._scratch: str | None = None
         agent = parts.agent
-        if spec.door == "exec":
+        if spec.door == Door.EXEC:
             agent = self.enter().agent
         self.agent = agent
 
@@ -167,6 +227,33 @@ class RunningBox:
             raise Undecided(f"the box does not let us have a process of our own (clone: {os.strerror(reply.errno)})")
         return child
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """The box is paused for the block, by its technology.  Raises Unsupported when it has no way to.
+
+        A box that is closed in the block goes on first.
+        """
+        pausing = self.parts.pausing
+        if pausing is None:
+            raise Unsupported(f"{self.spec.technology} has no way to pause this box")
+        pausing.active = True
+        try:
+            pausing.pause()
+        except BaseException:  # half of it may be paused
+            with suppress(BoxError):
+                pausing.end()
+            raise
+        try:
+            yield
+        finally:
+            pausing.end()
+
+    def restarted(self) -> Self:
+        """The box when it was ended and started again; it ends with this one.  Raises Unsupported, BoxError."""
+        if self.parts.life.again is None:
+            raise Unsupported(f"{self.spec.technology} keeps nothing of a box that has ended, and starts a new one")
+        return type(self)(self.spec, self.parts.life.again())
+
     @property
     def sibling(self) -> Self:
         """Another box from the same spec, started when first asked for and closed with this one.
@@ -180,7 +267,7 @@ class RunningBox:
         if self._kin is None or not self._kin.alive:
             if self._kin is not None:
                 self._kin.close()
-            self._kin = self._start(replace(self.spec.sibling, extra={"sibling": self}))
+            self._kin = self._start(replace(self.spec.sibling, started_beside=self))
         return self._kin
 
     @contextmanager
@@ -207,18 +294,17 @@ class RunningBox:
 
         Raises Unsupported when the technology has no such door.
         """
-        ends_it = self.parts.facts.get("deadly_limits")
-        if ends_it and (self.spec.memory or self.spec.pids):
-            raise Unsupported(str(ends_it))  # one process more, and there may be no box to enter
+        if self.parts.deadly_limits and (self.spec.memory or self.spec.pids):
+            raise Unsupported(self.parts.deadly_limits)  # one process more, and there may be no box to enter
         if self._entered_view is None or not self._entered_view.alive:
             if self._entered_view is not None:
                 self._entered_view.close()
-            self._entered_view = type(self)(replace(self.spec, door="exec"), self.parts, view_of=self)
+            self._entered_view = type(self)(replace(self.spec, door=Door.EXEC), self.parts, view_of=self)
         return self._entered_view
 
     def beside(self, other: Self) -> Self:
         """This box with `other`, of whatever technology, for its sibling.  Both stay their owner's."""
-        view = type(self)(replace(self.spec, door="start"), self.parts, view_of=self)
+        view = type(self)(replace(self.spec, door=Door.START), self.parts, view_of=self)
         view._beside = other
         return view
 
@@ -369,6 +455,8 @@ class RunningBox:
             for other in (self._kin, self._entered_view):
                 if other is not None:
                     undo.callback(other.close)
+            if self._view_of is None and self.parts.pausing is not None:
+                undo.callback(self.parts.pausing.end)  # what is paused does not end
             for agent in self._entered:
                 undo.callback(agent.close)
 

@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program, Reply
+from pytest_isolation.agent.constants import KEYCTL
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ LEFT = 240
 """The highest number at which a caller leaves one open: runsc does not start where 256, 257 or 258 is taken."""
 AGENTS = range(900, 903)
 """The numbers of our agent's own channels, in a process of a box."""
-JOIN_SESSION_KEYRING, SESSION_KEYRING = 1, -3
+SESSION_KEYRING = -3
 """keyctl(2)."""
+TIOCSCTTY = 0x540E  # tty_ioctl(4)
 F_GETFD, NUMBERS = 1, 1024
 """fcntl(2); below the usual limit of open files."""
 
@@ -44,10 +46,30 @@ class Caller:
     variables: tuple[tuple[str, str], ...] = ()
     key: str = ""
     """The description, and the payload, of a key in its session keyring."""
+    terminal: int | None = None
+    """A descriptor of ours of a terminal in nobody's session: its controlling one, and standard error of launchers."""
+
+    @property
+    def handed(self) -> tuple[int, ...]:
+        """Every descriptor of ours that it has."""
+        return self.open if self.terminal is None else (*self.open, self.terminal)
 
     def environ(self, given: Sequence[str] = ()) -> list[str]:
         """NAME=VALUE words: `given`, and the caller's after them."""
         return [*given, *(f"{name}={value}" for name, value in self.variables)]
+
+    def bring(self, proc: Proc) -> None:
+        """Give `proc`, which starts the launcher, the caller's key and terminal.  Raises Unsupported."""
+        self.bring_key(proc)
+        if self.terminal is None:
+            return
+        # The first of a session without a terminal takes one: tty_ioctl(4), TIOCSCTTY.
+        made = proc.setsid()
+        if made.ok:
+            # 1: who enters a box may do so from the terminal that it was started from, whose session loses it.
+            made = proc.ioctl(self.terminal, TIOCSCTTY, int(os.geteuid() == 0))
+        if not made.ok:
+            raise Unsupported(f"no terminal to start the launcher from: {made}")
 
     def bring_key(self, proc: Proc) -> None:
         """Give `proc`, which starts the launcher, a session keyring with the caller's key: both end with who has them.
@@ -56,7 +78,7 @@ class Caller:
         """
         if not self.key:
             return
-        made = proc.keyctl(JOIN_SESSION_KEYRING, None)
+        made = proc.keyctl(KEYCTL.JOIN_SESSION_KEYRING, None)
         if made.ok:
             made = proc.add_key("user", self.key, self.key.encode(), SESSION_KEYRING)
         if not made.ok:

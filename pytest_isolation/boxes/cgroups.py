@@ -1,4 +1,4 @@
-"""Control groups on v1, hybrid and v2 hosts: make one, put limits on it, read what it used, remove it.
+"""Control groups on v1, hybrid and v2 hosts: find one, read what it used, remove it; making_groups.py makes one.
 
 A group is one directory on v2 and one per controller on v1; a hybrid host has some controllers on
 each.  Sources: kernel Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/*.rst.
@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pytest_isolation.boxes.ground import HERE, Ground, RemotePath
+from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemotePath
 from pytest_isolation.boxes.mounted import visible
 from pytest_isolation.errors import BoxError
 
@@ -47,18 +47,20 @@ class Limits:
     memory: int | None = None
     pids: int | None = None
     cpus: float | None = None
+    resources: tuple[tuple[str, str], ...] = ()
+    """Those of resources.py, by their names there; none is read back by Group.limits()."""
 
 
 @cache
-def hierarchies(ground: Ground = HERE) -> dict[str, Path]:
-    """Controller -> where it is mounted on `ground`, and seen; "unified" is the v2 tree, if there is one."""
+def hierarchies(host: Host = LOCAL_HOST) -> dict[str, Path]:
+    """Controller -> where it is mounted on `host`, and seen; "unified" is the v2 tree, if there is one."""
     found: dict[str, Path] = {}
     for line in visible(
-        ground.path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        host.path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     ):
         fields, _, rest = line.partition(" - ")
         fstype, _, options = rest.split(" ", 2)
-        point = ground.path(fields.split()[4])
+        point = host.path(fields.split()[4])
         if fstype == "cgroup2":
             found.setdefault("unified", point)
         elif fstype == "cgroup":
@@ -126,6 +128,7 @@ class Group:
         return unified / v2 if unified is not None and (unified / v2).exists() else None
 
     def has(self, controller: str) -> bool:
+        """Whether the group has the controller, of version 1 or 2."""
         if controller in self.places:
             return True
         unified = self.places.get("unified")
@@ -136,6 +139,7 @@ class Group:
         )
 
     def add(self, pid: int) -> None:
+        """Move a process in, in all hierarchies.  Raises OSError."""
         for place in set(self.places.values()):
             (place / "cgroup.procs").write_text(str(pid), encoding="utf-8")
 
@@ -181,6 +185,7 @@ class Group:
         return int(file.read_text(encoding="utf-8", errors="surrogateescape"))
 
     def oom_kills(self) -> int:
+        """How many of its processes the kernel has killed for want of memory; 0 without an account."""
         file = self.file("memory", "memory.oom_control", "memory.events")
         if file is None:
             return 0
@@ -236,12 +241,28 @@ class Group:
         Nothing changes where no such controller is: v2 has it as a BPF program of the runtime's.
         """
         if "devices" in self.places:
-            _write(self.places["devices"] / "devices.deny", "a")
+            put(self.places["devices"] / "devices.deny", "a")
             for rule in rules:
-                _write(self.places["devices"] / "devices.allow", rule)
+                put(self.places["devices"] / "devices.allow", rule)
+
+    def freeze(self, frozen: bool) -> None:
+        """Stop every process in it, or let them go on; returns when that is so.  Raises BoxError after 10 s."""
+        state = self.file("freezer", "freezer.state", "cgroup.freeze")
+        told = self.file("freezer", "freezer.state", "cgroup.events")
+        if state is None or told is None:
+            raise BoxError("this host has no freezer for the box's control group")
+        old = state.name == "freezer.state"
+        put(state, ("FROZEN" if frozen else "THAWED") if old else str(int(frozen)))
+        wanted = ("FROZEN" if frozen else "THAWED") if old else f"frozen {int(frozen)}"
+        deadline = time.monotonic() + 10
+        while wanted not in told.read_text(encoding="utf-8"):
+            if time.monotonic() > deadline:
+                raise BoxError(f"{self.path} does not become {wanted}")
+            time.sleep(0.001)
 
     def kill(self) -> None:
         """Kill everything in it, until it is empty."""
+        _thaw(self.places.get("freezer"))
         deadline = time.monotonic() + 10
         while pids := self.pids():
             for pid in pids:
@@ -257,81 +278,19 @@ class Group:
         remove(self.path)
 
 
-def _write(file: Path, value: str) -> None:
+def _thaw(place: Path | None) -> None:
+    """What is frozen does not end: cgroup-v1/freezer-subsystem.  Of v2 it does."""
+    for below in tree(place) if place is not None else ():
+        with suppress(OSError, BoxError):  # it may be gone meanwhile
+            put(below / "freezer.state", "THAWED")
+
+
+def put(file: Path, value: str) -> None:
+    """Write to a control file.  Raises BoxError, with what the kernel says, where it refuses."""
     try:
         file.write_text(value, encoding="utf-8")
     except OSError as error:
         raise BoxError(f"the kernel refused {value!r} in {file}: {error.strerror}") from error
-
-
-def create(path: str, limits: Limits) -> Group | None:
-    """Make the group `path` (relative) with `limits`; None where this user may not.
-
-    A limit whose controller is not there is an error, never silently dropped: BoxError.
-    """
-    try:
-        try:
-            places = _make(path)
-        except FileNotFoundError:  # another run, the last there was, has just removed TOP
-            places = _make(path)
-    except OSError:
-        remove(path)
-        return None
-    if not places:
-        return None
-    group = Group(path, places)
-    try:
-        limit(group, limits)
-    except BaseException:
-        remove(path)
-        raise
-    return group
-
-
-def _make(path: str) -> dict[str, Path]:
-    places: dict[str, Path] = {}
-    for controller, root in hierarchies().items():
-        if controller == "unified":
-            place = _make_unified(root, path)
-        else:
-            place = root / path
-            place.mkdir(parents=True, exist_ok=True)
-            if controller == "cpuset":
-                _inherit_cpuset(root, place)
-        places[controller] = place
-    _prefer(places)
-    return places
-
-
-def _prefer(places: dict[str, Path]) -> None:
-    """On a busy machine a box that has no limit must still get more than one that has."""
-    for controller, file, weight in (("cpu", "cpu.shares", "8192"), ("unified", "cpu.weight", "800")):
-        if controller in places:
-            top = hierarchies()[controller] / TOP / file
-            with suppress(OSError):
-                top.write_text(weight, encoding="utf-8")
-
-
-def _make_unified(root: Path, path: str) -> Path:
-    place, own = root, delegated()
-    for part in Path(path).parts:
-        if own is not None and place == root / own:
-            _stand_aside(place)
-        offered = set((place / "cgroup.controllers").read_text(encoding="utf-8", errors="surrogateescape").split())
-        wanted = " ".join(f"+{name}" for name in sorted(offered & {*NEEDED, "cpuset"}))
-        if wanted:
-            with suppress(OSError):  # one above the group that was delegated
-                (place / "cgroup.subtree_control").write_text(wanted, encoding="utf-8")
-        place = place / part
-        place.mkdir(exist_ok=True)
-    return place
-
-
-def _stand_aside(place: Path) -> None:
-    """Have the processes of a delegated group, this one too, wait in a group below: it could hand nothing down."""
-    aside = place / ASIDE
-    aside.mkdir(exist_ok=True)
-    move(place, aside)
 
 
 def _come_back(place: Path) -> None:
@@ -353,55 +312,17 @@ def move(start: Path, end: Path) -> None:
                 (end / "cgroup.procs").write_text(pid, encoding="utf-8")
 
 
-def _inherit_cpuset(root: Path, place: Path) -> None:
-    """A v1 cpuset takes no process until both its lists are filled."""
-    for below in reversed([place, *place.parents]):
-        if root in below.parents:
-            for name in ("cpuset.cpus", "cpuset.mems"):
-                if not (below / name).read_text(encoding="utf-8", errors="surrogateescape").strip():
-                    (below / name).write_text(
-                        (below.parent / name).read_text(encoding="utf-8", errors="surrogateescape"), encoding="utf-8"
-                    )
-
-
-def limit(group: Group, limits: Limits) -> None:
-    """Set `limits` on a group that is there; BoxError for one whose controller is not."""
-    if limits.memory is not None:
-        file = group.file("memory", "memory.limit_in_bytes", "memory.max")
-        if file is None:
-            raise BoxError("a memory limit was asked for, and no memory controller is there")
-        _write(file, str(limits.memory))
-        swap = group.file("memory", "memory.memsw.limit_in_bytes", "memory.swap.max")
-        if swap is not None and swap.exists():
-            _write(swap, "0" if swap.name == "memory.swap.max" else str(limits.memory))
-    if limits.pids is not None:
-        file = group.file("pids", "pids.max", "pids.max")
-        if file is None:
-            raise BoxError("a limit on processes was asked for, and no pids controller is there")
-        _write(file, str(limits.pids))
-    if limits.cpus is not None:
-        period = 100_000
-        quota = max(1000, int(limits.cpus * period))
-        if "cpu" in group.places:
-            _write(group.places["cpu"] / "cpu.cfs_period_us", str(period))
-            _write(group.places["cpu"] / "cpu.cfs_quota_us", str(quota))
-        elif (file := group.file("cpu", "", "cpu.max")) is not None:
-            _write(file, f"{quota} {period}")
-        else:
-            raise BoxError("a processor limit was asked for, and no cpu controller is there")
-
-
-def places_of(pid: int, identity: str, ground: Ground = HERE) -> dict[str, Path] | None:
-    """Controller -> the directory of the container's group, from the /proc/PID/cgroup of `ground`.
+def places_of(pid: int, identity: str, host: Host = LOCAL_HOST) -> dict[str, Path] | None:
+    """Controller -> the directory of the container's group, from the /proc/PID/cgroup of `host`.
 
     None when `pid` is not the container's there: an engine puts the container's id in the name of its group
     (cgroupfs PARENT/ID and PARENT/libpod-ID, systemd docker-ID.scope), and a stranger's has not.
     """
     try:
-        lines = ground.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = host.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return None
-    roots = hierarchies(ground)
+    roots = hierarchies(host)
     found: dict[str, Path] = {}
     known = False
     for line in lines:
@@ -419,23 +340,23 @@ def places_of(pid: int, identity: str, ground: Ground = HERE) -> dict[str, Path]
     return found if known else None
 
 
-def group_of_process(pid: int, ground: Ground = HERE) -> Group | None:
-    """The group that `pid` is in, by the /proc/PID/cgroup of `ground`, whoever made it; None where that is the root."""
-    roots, found = hierarchies(ground), {}
-    for line in ground.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+def group_of_process(pid: int, host: Host = LOCAL_HOST) -> Group | None:
+    """The group that `pid` is in, by the /proc/PID/cgroup of `host`, whoever made it; None where that is the root."""
+    roots, found = hierarchies(host), {}
+    for line in host.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(",") if controllers else ("unified",):
             if controller in roots and path.strip("/") and ".." not in path:
                 place = roots[controller] / path.strip("/")
                 if place.is_dir():
                     found[controller] = place
-    return group_at(found, ground) if found else None
+    return group_at(found, host) if found else None
 
 
-def group_at(places: dict[str, Path], ground: Ground = HERE) -> Group:
+def group_at(places: dict[str, Path], host: Host = LOCAL_HOST) -> Group:
     """The group that `places` (controller -> directory) are; not empty."""
     controller, place = next(iter(places.items()))
-    return Group(os.path.relpath(str(place), str(hierarchies(ground)[controller])), places)
+    return Group(os.path.relpath(str(place), str(hierarchies(host)[controller])), places)
 
 
 def remove(path: str) -> bool:
@@ -445,10 +366,12 @@ def remove(path: str) -> bool:
     """
     found = False
     base, ours, _ = f"/{path}".partition(f"/{TOP}/")
-    for root in hierarchies().values():
+    for controller, root in sorted(hierarchies().items(), key=lambda one: one[0] != "freezer"):
         place = root / path
         if ours and place.is_dir():
             found = True
+            if controller == "freezer":
+                _thaw(place)  # the first: a run may have been killed while a box was paused
             for below in reversed(tree(place)):
                 _rmdir(below)
         given = root / base.strip("/")

@@ -16,7 +16,7 @@ def confinement(parts: BoxHandle) -> dict[str, Any]:
     """
     if parts.init_pid is None or not parts.shares_kernel:
         return {}
-    place = parts.ground.path("/proc", str(parts.init_pid))
+    place = parts.host.path("/proc", str(parts.init_pid))
     try:
         text = (place / "status").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:

@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pytest_isolation.boxes import values
+from pytest_isolation.boxes import resources, values
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.spec import Volume
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
 
-KNOWN = (*values.SCALARS, "env", "volumes", "weakenings")
+KNOWN = (*values.SCALARS, "env", "resources", "volumes", "weakenings")
 """What can be said of every box; the keywords of a technology come beside these."""
 
 
 def unknown(key: str, where: str, whose: str, known: Iterable[str] = KNOWN) -> UsageError:
+    """For a key that is not in `known`, with its nearest; `where` and `whose` begin the message."""
     return UsageError(f"{where}: {whose} has no key {key!r}; {choice(key, known)}")
 
 
@@ -29,7 +30,8 @@ def checked(key: str, value: Any, where: str) -> Any:
     if key in values.SCALARS:
         return _scalar(key, value, where)
     try:
-        return {"env": environment, "volumes": _volumes, "weakenings": _weakenings}[key](value)
+        readers = {"env": environment, "resources": resources.checked, "volumes": _volumes, "weakenings": _weakenings}
+        return readers[key](value)
     except ValueError as error:
         raise UsageError(f"{where}: {key} {error}") from None
 

@@ -15,9 +15,9 @@ from functools import cache
 from typing import Literal
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.boxes.weakenings import Weakenings
+from pytest_isolation.boxes.weakenings import IMAGE_LOSSES, Weakening, Weakenings
 
-Kind = Literal["dir", "file", "symlink", "fifo", "hardlink"]
+Kind = Literal["dir", "file", "symlink", "fifo", "hardlink", "char", "block"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,16 @@ class Entry:
     gid: int = 0
     mtime_ns: int = 0
     data: bytes = b""
-    """A file's contents, a symlink's target, or the path another name of a hard link was given first."""
+    """A file's contents, a symlink's target, the path another name of a hard link was given first, or MAJOR:MINOR."""
     hole: int = 0
     """Bytes of zeros behind `data` that take no storage."""
     xattrs: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def device(self) -> tuple[int, int]:
+        """Of a node: its major and minor number."""
+        major, _, minor = self.data.partition(b":")
+        return int(major), int(minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +53,7 @@ class FileView:
     gid: int
     mtime_ns: int
     contents: bytes = b""
-    """Of a file; the target of a symlink."""
+    """Of a file; the target of a symlink; MAJOR:MINOR of a device."""
     xattrs: tuple[tuple[str, bytes], ...] = ()
     group: bytes = b""
     """The first of the names of one hard link, in order; empty for a file with a single name."""
@@ -87,27 +93,54 @@ class Image:
         """The image as a lossy carrier delivers it; the same image when no loss was asked for."""
         image = self
         for hole in sorted(weakenings):
-            if hole.kind == "lossy" and hole.what in _LOSSES:
+            if hole.kind == "lossy" and hole.what in IMAGE_LOSSES:
                 image = Image(tuple(_LOSSES[hole.what](image.entries)))
+        return image
+
+    def handed_on(self, road: str, weakenings: Weakenings) -> Image:
+        """The image as a lossy engine sends it over `road`; the same image when no loss was asked for."""
+        image = self
+        for aspect, loss in _LOSSES.items():
+            if Weakening("lossy", f"{road}-{aspect}") in weakenings:
+                image = Image(tuple(loss(image.entries)))
         return image
 
     def to_tar(self) -> bytes:
         """A PAX archive, as `docker import` takes it: byte names, nanoseconds, xattrs, hard links."""
         buffer = io.BytesIO()
-        files = {entry.path: entry for entry in self.entries}
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT, errors="surrogateescape") as archive:
-            for entry in self.entries:
-                # Who unpacks a link may set what its header says: that is the file's.
-                file = files[entry.data] if entry.kind == "hardlink" else entry
-                archive.addfile(*_member(replace(file, path=entry.path, kind=entry.kind, data=entry.data)))
+            for entry in self.layer:
+                archive.addfile(*member_of(entry))
         return buffer.getvalue()
+
+    @property
+    def layer(self) -> tuple[Entry, ...]:
+        """The entries as an archive has them: who unpacks a hard link may set what its header says, the file's here."""
+        files = {entry.path: entry for entry in self.entries}
+        return tuple(
+            replace(files[entry.data], path=entry.path, kind=entry.kind, data=entry.data)
+            if entry.kind == "hardlink"
+            else entry
+            for entry in self.entries
+        )
 
 
 def _text(path: bytes) -> str:
     return path.decode("utf-8", "surrogateescape")
 
 
-def _member(entry: Entry) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
+_TYPES = {
+    "dir": tarfile.DIRTYPE,
+    "symlink": tarfile.SYMTYPE,
+    "fifo": tarfile.FIFOTYPE,
+    "hardlink": tarfile.LNKTYPE,
+    "char": tarfile.CHRTYPE,
+    "block": tarfile.BLKTYPE,
+}
+
+
+def member_of(entry: Entry) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
+    """The entry as tarfile adds it: its header, and what stands behind it."""
     member = tarfile.TarInfo(_text(entry.path))
     member.mode, member.uid, member.gid = entry.mode, entry.uid, entry.gid
     # The archive's own field holds seconds; the rest is in the PAX header, as a decimal number.
@@ -117,10 +150,11 @@ def _member(entry: Entry) -> tuple[tarfile.TarInfo, io.BytesIO | None]:
     headers = {"mtime": f"{sign}{seconds}.{nanoseconds:09d}"} if nanoseconds else {}
     headers |= {f"SCHILY.xattr.{name}": value.decode("utf-8", "surrogateescape") for name, value in entry.xattrs}
     member.pax_headers = headers
-    kinds = {"dir": tarfile.DIRTYPE, "symlink": tarfile.SYMTYPE, "fifo": tarfile.FIFOTYPE, "hardlink": tarfile.LNKTYPE}
     if entry.kind != "file":
-        member.type = kinds[entry.kind]
+        member.type = _TYPES[entry.kind]
         member.linkname = _text(entry.data) if entry.kind in ("symlink", "hardlink") else ""
+        if entry.kind in ("char", "block"):
+            member.devmajor, member.devminor = entry.device
         return member, None
     contents = entry.data + bytes(entry.hole)
     member.size = len(contents)
@@ -162,7 +196,11 @@ def _each(change: Callable[[Entry], Entry]) -> Callable[[tuple[Entry, ...]], Ite
 _LOSSES: dict[str, Callable[[tuple[Entry, ...]], Iterable[Entry]]] = {
     "links": _links,
     "names": _names,
+    "contents": _each(lambda entry: replace(entry, data=entry.data + b"." if entry.kind == "file" else entry.data)),
     "xattrs": _each(lambda entry: replace(entry, xattrs=())),
+    "capabilities": _each(
+        lambda entry: replace(entry, xattrs=tuple(one for one in entry.xattrs if not one[0].startswith("security.")))
+    ),
     "modes": _each(
         lambda entry: replace(entry, mode=0o755 if entry.kind == "dir" or entry.path == b"agent" else 0o644)
     ),

@@ -28,7 +28,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes import cgroups, making_groups
 from pytest_isolation.errors import BoxError, UsageError
 
 RUN = re.compile(r"[0-9a-f]+-[0-9]+")
@@ -80,6 +80,7 @@ def _told(what: str) -> Iterator[None]:
 
 
 def boot_id() -> str:
+    """Of the running kernel: another after each boot (random(4))."""
     return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8", errors="surrogateescape").strip()
 
 
@@ -194,7 +195,7 @@ class Lifetime:
             self._groups.add(runs)
         path = f"{runs}/{name}-{secrets.token_hex(3)}"
         self.register("cgroup", path)
-        return cgroups.create(path, limits)
+        return making_groups.create(path, limits)
 
     def close(self) -> None:
         """Forget the run, unless something resisted.  Boxes must be closed before.  The lock is the last to go."""

@@ -29,13 +29,16 @@ class LocalAgent:
 
     @property
     def pid(self) -> int:
+        """The host's number for it."""
         return self.process.pid
 
     @property
     def proc(self) -> Proc:
+        """To make its system calls with."""
         return self.agent.proc
 
     def close(self) -> None:
+        """End it, by SIGKILL after 5 s, and wait for its end."""
         self.agent.close()
         try:
             self.process.wait(5)
@@ -128,6 +131,7 @@ class Pipes:
         self._ours: tuple[int, ...] = (reader, writer)
 
     def close_theirs(self) -> None:
+        """Once they are passed on: else the end of the program would not be seen."""
         for fd in self.theirs:
             with suppress(OSError):
                 os.close(fd)

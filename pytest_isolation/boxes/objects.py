@@ -6,10 +6,9 @@ Each is found again by a random key, or name, and removed by that: an identifier
 from __future__ import annotations
 
 from pytest_isolation.agent.client import Proc
+from pytest_isolation.agent.constants import IPC
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import BoxError
-
-IPC_RMID = 0
 
 
 def remove(handle: str) -> bool:
@@ -27,7 +26,7 @@ def remove_by(proc: Proc, handle: str) -> bool:
         found = proc.semget(int(name), 0, 0) if kind == "sem" else proc.msgget(int(name), 0)
         if not found.ok:
             return False
-        gone = proc.semctl(found.value, 0, IPC_RMID) if kind == "sem" else proc.msgctl(found.value, IPC_RMID)
+        gone = proc.semctl(found.value, 0, IPC.RMID) if kind == "sem" else proc.msgctl(found.value, IPC.RMID)
     if not gone.ok and gone.errno not in (2, 22, 43):  # ENOENT, EINVAL, EIDRM: somebody was faster
         raise BoxError(f"removing {handle}: {gone}")
     return gone.ok

@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program, Reply
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.constants import AT_FDCWD, F
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, ProcLost
 
@@ -74,15 +75,18 @@ def run_program(
     with box.spawn() as helper:
         pipes = [_pipe(helper) for _ in range(3)]
         child = helper.spawn()
-        (execute or _execute)(child, argv, variables, [pipes[0][0], pipes[1][1], pipes[2][1]])
-        for fd in (pipes[0][0], pipes[1][1], pipes[2][1]):
-            helper.close(fd)
         try:
+            (execute or _execute)(child, argv, variables, [pipes[0][0], pipes[1][1], pipes[2][1]])
+            for fd in (pipes[0][0], pipes[1][1], pipes[2][1]):
+                helper.close(fd)
             output = _feed(helper, pipes[0][1], {pipes[1][0]: bytearray(), pipes[2][0]: bytearray()}, stdin, deadline)
         except TimeoutError:
             helper.kill(child.pid, 9)
             helper.wait4(child.pid)
             raise TimeoutError(f"{argv[0]} was still running after {timeout:g} s and was killed") from None
+        except BaseException:
+            child.end()  # left to the box's first process, which may wait for nobody
+            raise
         status = _wait(helper, child.pid, deadline, argv[0], timeout)
     code = -(status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
     return Completed(argv, code, bytes(output[0]), bytes(output[1]))
@@ -97,7 +101,7 @@ def _pipe(helper: Proc) -> tuple[int, int]:
 def _execute(child: Proc, argv: tuple[str, ...], variables: Mapping[str, str], fds: list[int]) -> None:
     program = Program(stop_on_error=True)
     for number, fd in enumerate(fds):
-        program.dup3(fd, number) if fd != number else program.fcntl(fd, 2, 0)
+        program.dup3(fd, number) if fd != number else program.fcntl(fd, F.SETFD, 0)
     must(child.run(program)[0], "the program's descriptors")
     environment = [f"{key}={value}" for key, value in variables.items()]
     directories = [""] if "/" in argv[0] else [f"{one or '.'}/" for one in variables.get("PATH", PATH).split(":")]
@@ -119,7 +123,7 @@ def _feed(
     """Write `stdin` and collect both outputs until both are closed."""
     kept = tuple(outputs.values())
     opened = dict(outputs)
-    helper.fcntl(writer, 4, os.O_NONBLOCK)
+    helper.fcntl(writer, F.SETFL, os.O_NONBLOCK)
     if not stdin:
         helper.close(writer)
     while opened:

@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.image import Image
+from pytest_isolation.boxes.process_limits import ProcessLimit
 from pytest_isolation.boxes.weakenings import Weakening, Weakenings, lossy
+from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.box import RunningBox
+
 MIB = 1 << 20
+
+OTHERS = ("attach", "channel")
+"""Technologies whose boxes are all somebody else's, and were running before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Volume:
     """A host directory, made for this box, that it sees at `target`.
 
-    `nested`: with a mount of its own below it (at `target`/nested), for recursive read-only.
+    `nested`: with a mount of its own below it (at `target`/nested), for recursive read-only.  `source`: one that is
+    there already, in place of one that is made; its nested mount is then there, too.
     """
 
     target: str
     read_only: bool = False
     nested: bool = False
+    source: str | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError."""
@@ -44,6 +54,18 @@ class Published:
             raise UsageError(f"Published: inside is {self.inside!r}; expected a port from 1 to 65535")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unobtainable:
+    """A layer of isolation that a box is asked to have, and that this machine cannot give it.
+
+    `name` and `number`: of what is not there; which of the two is asked for, the technology's own words decide.
+    """
+
+    layer: str
+    name: str
+    number: int
+
+
 SAID_OTHERWISE: Mapping[str, Mapping[str, set[str]]] = {
     "docker": {"user": {"uid", "gid"}, "ports": {"publish"}},
     "podman": {"publish": {"publish"}},
@@ -57,7 +79,7 @@ class BoxSpec:
 
     technology: str
     name: str = ""
-    """What the user calls it; the technology's name when nothing else was said."""
+    """What the user calls it; the technology's name when nothing else was said, or its preset's."""
     image: str | Image | None = None
     """None: the image made by us.  A string: an image or root file system the technology knows."""
     memory: int | None = None
@@ -72,7 +94,7 @@ class BoxSpec:
     volumes: tuple[Volume, ...] = ()
     publish: tuple[Published, ...] = ()
     """A check's to say: a user publishes by the engine's own keyword.  An engine that publishes has a record of it,
-    BoxHandle.facts["published"]; the others pass this over."""
+    BoxHandle.published; the others pass this over."""
     env: tuple[tuple[str, str], ...] = ()
     uid: int = 0
     gid: int = 0
@@ -81,20 +103,33 @@ class BoxSpec:
     weakenings: Weakenings = frozenset()
     options: tuple[tuple[str, Any], ...] = ()
     """The technology's own keywords, sorted."""
-    door: Literal["start", "exec", "both"] = "start"
-    """How the agent comes in.  "both" is for a run to say, which then measures one spec of each."""
+    door: Door = Door.START
+    """How the agent comes in."""
     intrusive: bool = False
     """Checks that consume, kill or write may run in a box that belongs to somebody else."""
     caller: Caller = NOBODY
     """What whoever starts it has open and in its environment: a check's to say, never the user's."""
     instance: int = 0
     """0 for the box itself, 1 for its sibling: siblings are equal in all else."""
-    extra: Mapping[str, Any] = field(default_factory=dict, compare=False, hash=False)
-    """What the pool hands a technology about the sibling that is already there."""
+    started_beside: RunningBox | None = field(default=None, compare=False, hash=False, repr=False)
+    """The box whose sibling this is to be: it is there already."""
+    resources: tuple[tuple[str, str], ...] = ()
+    """A check's to say: limits besides those above, by their names in boxes/resources.py, sorted."""
+    lacking: Unobtainable | None = None
+    """A check's to say: technologies/lacking.py."""
+    process_limits: tuple[ProcessLimit, ...] = ()
+    """A check's to say: those of its processes, technologies/limiting.py.  What is not named is as it comes."""
+    stop_signal: str = ""
+    """A check's to say: by which signal it is asked to end ("SIGTERM"); it is there still when it has ended."""
+    reaper: bool = False
+    """A check's to say: its first process is the technology's own, which waits for who has lost its parent."""
+    any_port: bool = field(default=False, compare=False, hash=False, repr=False)
+    """A port of the host that the user named is taken: the engine is to choose one that is free."""
 
     def __post_init__(self) -> None:
         if not self.name:
             object.__setattr__(self, "name", self.technology)
+        object.__setattr__(self, "door", Door(self.door))  # a package of somebody else's may say the word
 
     def option(self, key: str, default: Any = None) -> Any:
         """The technology's own keyword `key`: a text or a tuple of texts, or `default` where it was not given."""
@@ -129,18 +164,18 @@ class BoxSpec:
     @property
     def attached(self) -> bool:
         """Whether the box was running before us, and belongs to somebody else."""
-        return self.technology == "attach" or self.option("container") is not None
+        return self.technology in OTHERS or self.option("container") is not None
 
     @property
     def sibling(self) -> BoxSpec:
         """The spec of another box that stands next to this one.
 
         Next to a container that somebody else started: a box of the same technology that shares the same things with it
-        as its neighbours do (neighbours.py).  Next to a process: a plain box of namespaces, since nothing records what
-        the neighbours of a process share with it (attach: NEIGHBOURS).
+        as its neighbours do (neighbours.py).  Next to a process, or what a stream leads to: a plain box of namespaces,
+        since nothing records what their neighbours share with them (attach: NEIGHBOURS).
         """
         spec = replace(self, instance=1)
-        if self.technology == "attach":
+        if self.technology in OTHERS:
             return replace(spec, technology="namespaces", options=())
         return replace(spec, options=tuple((key, value) for key, value in self.options if key != "container"))
 

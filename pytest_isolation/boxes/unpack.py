@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.agent.memory import Step
 from pytest_isolation.boxes.image import Entry, FileView, Image, TreeView
 from pytest_isolation.errors import ONE_ID, BoxError, Unsupported, unless_root
 
-AT_FDCWD, AT_SYMLINK_NOFOLLOW = -100, 0x100
 PIECE = 256 << 10
 BATCH_BYTES = 512 << 10
 """Of file contents in one program: its memory is 1 MiB."""
@@ -36,7 +37,7 @@ def unpack(image: Image, proc: Proc, root: bytes) -> None:
     for entry in reversed(image.entries):  # a directory's time moves when something is made in it
         if entry.kind != "hardlink":
             path = root + b"/" + entry.path
-            program.utimensat(AT_FDCWD, path, entry.mtime_ns, entry.mtime_ns, AT_SYMLINK_NOFOLLOW)
+            program.utimensat(AT_FDCWD, path, entry.mtime_ns, entry.mtime_ns, AT.SYMLINK_NOFOLLOW)
         if len(program) > 500:
             _run(proc, program)
             program = Program(stop_on_error=True)
@@ -105,7 +106,10 @@ def _make(program: Program, entry: Entry, path: bytes, written: int | None = Non
         case "symlink":
             program.symlinkat(entry.data, AT_FDCWD, path)
         case "fifo":
-            program.mknodat(AT_FDCWD, path, 0o010600)
+            program.mknodat(AT_FDCWD, path, stat.S_IFIFO | 0o600)
+        case "char" | "block":
+            kind = stat.S_IFCHR if entry.kind == "char" else stat.S_IFBLK
+            program.mknodat(AT_FDCWD, path, kind | 0o600, os.makedev(*entry.device))
         case "hardlink":
             program.linkat(AT_FDCWD, path[: len(path) - len(entry.path)] + entry.data, AT_FDCWD, path)
             return
@@ -121,7 +125,7 @@ def _make(program: Program, entry: Entry, path: bytes, written: int | None = Non
                 program.ftruncate(fd, len(entry.data) + entry.hole)
             program.close(fd)
     if entry.uid or entry.gid:
-        program.fchownat(AT_FDCWD, path, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW)
+        program.fchownat(AT_FDCWD, path, entry.uid, entry.gid, AT.SYMLINK_NOFOLLOW)
     if entry.kind != "symlink":
         program.fchmodat(AT_FDCWD, path, entry.mode)
 
@@ -143,7 +147,7 @@ def expected(image: Image) -> TreeView:
             uid=real.uid,
             gid=real.gid,
             mtime_ns=real.mtime_ns,
-            contents=real.data + bytes(real.hole) if real.kind in ("file", "symlink") else b"",
+            contents=real.data + bytes(real.hole) if real.kind in ("file", "symlink", "char", "block") else b"",
             xattrs=tuple(sorted(real.xattrs)),
             group=min(names) if len(names) > 1 else b"",
             sparse=real.hole > 0,
@@ -151,7 +155,7 @@ def expected(image: Image) -> TreeView:
     return shown
 
 
-_KINDS = {0o04: "dir", 0o10: "file", 0o12: "symlink", 0o01: "fifo"}
+_KINDS = {0o04: "dir", 0o10: "file", 0o12: "symlink", 0o01: "fifo", 0o02: "char", 0o06: "block"}
 
 
 def observed(proc: Proc, root: bytes) -> TreeView:
@@ -207,7 +211,7 @@ def _names(proc: Proc, directory: bytes) -> list[bytes]:
 def _look(proc: Proc, path: bytes) -> tuple[FileView, tuple[int, int]] | None:
     """What the box shows of one file; None when it lists the name and refuses the file (gVisor: fifos of the host)."""
     program = Program()
-    status = program.statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)
+    status = program.statx(AT_FDCWD, path, AT.SYMLINK_NOFOLLOW)
     listed = program.llistxattr(path)
     target = program.readlinkat(AT_FDCWD, path)
     replies = proc.run(program)
@@ -223,6 +227,8 @@ def _look(proc: Proc, path: bytes) -> tuple[FileView, tuple[int, int]] | None:
         contents = _contents(proc, path, size)
     elif kind == "symlink":
         contents = replies[target].data
+    elif kind in ("char", "block"):
+        contents = b"%d:%d" % struct.unpack_from("<II", data, 128)
     names = [name.decode() for name in replies[listed].data.split(b"\0") if name]
     # One that is listed and cannot be read is not there for the box.
     xattrs = [(name, reply.data) for name in names if (reply := proc.lgetxattr(path, name)).ok]

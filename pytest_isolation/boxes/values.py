@@ -9,6 +9,8 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.door import Door
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,18 +31,21 @@ def size(text: str) -> int:
 
 
 def count(text: str) -> int:
+    """A whole number, 1 to 999999999."""
     if not re.fullmatch(r"[0-9]{1,9}", text, re.ASCII) or int(text) == 0:
         raise ValueError("expected a whole number above 0")
     return int(text)
 
 
 def identity(text: str) -> int:
+    """A numeric user or group id, 0 to LAST_ID."""
     if not re.fullmatch(r"[0-9]{1,10}", text, re.ASCII) or int(text) > LAST_ID:
         raise ValueError(f"expected a numeric id from 0 to {LAST_ID}")
     return int(text)
 
 
 def processors(text: str) -> float:
+    """Processors' worth of time: 0.5, 2."""
     try:
         number = float(text)
     except ValueError:
@@ -51,6 +56,7 @@ def processors(text: str) -> float:
 
 
 def truth(text: str) -> bool:
+    """true, yes, on, 1; false, no, off, 0; in either case."""
     if text.lower() in ("true", "yes", "on", "1"):
         return True
     if text.lower() in ("false", "no", "off", "0"):
@@ -59,30 +65,35 @@ def truth(text: str) -> bool:
 
 
 def word(text: str) -> str:
+    """Any text but the empty one."""
     if not text or "\0" in text:
         raise ValueError("expected some text")
     return text
 
 
 def directory(text: str) -> str:
+    """An absolute path in the box."""
     if not text.startswith("/") or "\0" in text:
         raise ValueError("expected a path in the box that begins with /")
     return text
 
 
 def hostname(text: str) -> str:
+    """Letters, digits, dots and dashes, as many as the kernel takes."""
     if not re.fullmatch(rf"[A-Za-z0-9.-]{{1,{HOST_NAME_MAX}}}", text, re.ASCII):
         raise ValueError(f"expected 1 to {HOST_NAME_MAX} letters, digits, dots and dashes")
     return text
 
 
-def door(text: str) -> str:
-    if text not in ("start", "exec", "both"):
+def door(text: str) -> Door:
+    """start, exec, or both."""
+    if text not in [*Door]:
         raise ValueError("expected start (the agent is the first process), exec (it enters a running box) or both")
-    return text
+    return Door(text)
 
 
 def variable(text: str) -> tuple[str, str]:
+    """NAME=VALUE, as both."""
     name, equals, value = text.partition("=")
     if not (name and equals) or "\0" in text:
         raise ValueError("expected NAME=VALUE")

@@ -44,8 +44,27 @@ NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup", "time")
 
 IMAGE_LOSSES = ("links", "xattrs", "modes", "names", "owners", "times", "holes")
 CONFIGURATION_LOSSES = ("environment", "identity", "workdir")
-LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES
-"""What an image, or its configuration, can lose on its way into a box."""
+ROADS = {"save": "saved and loaded again", "export": "exported and imported", "build": "copied by a build"}
+"""Ways of images and files between engines that boxes can be asked about: boxes/roads.py."""
+ROAD_LOSSES = tuple(
+    f"{road}-{aspect}"
+    for road in ROADS
+    for aspect in (
+        "names",
+        "contents",
+        "links",
+        "modes",
+        "owners",
+        "times",
+        "xattrs",
+        "capabilities",
+        "holes",
+        "identity",
+    )
+    if aspect != "identity" or road == "save"
+)
+LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES
+"""What an image, or its configuration, can lose on its way into a box, or from there to the next."""
 
 DEFENCES = {
     "seccomp": "the system call filter",
@@ -70,16 +89,31 @@ DEFENCES = {
     "exec-no-new-privs": "a process that enters may gain privileges by the programs it runs",
     "exec-user": "a process that enters is root, whatever user the first process is",
     "exec-limits": "the first process has a resource limit that a process that enters has not",
+    "session": "it stays in the session of whoever starts it, whose terminal it has",
+    "process-limits": "the limits of its processes that it was asked to have are not set",
     "exec-label": "a process that enters keeps its own label of the security module",
     "exec-oom-score": "a process that enters has its own oom_score_adj",
     "bound-address": "its ports are published on every address of the host",
     "keyring": "it keeps its caller's session keyring",
+    "pause": "its first process alone stops when it is paused",
+    "fails-closed": "what it is asked to have and cannot is left out, without a word",
+    "graceful-stop": "who stops it does not ask: it is killed at once",
+    "forced-stop": "who stops it only asks",
+    "reaper": "nobody waits for its processes that have lost their parent",
+    "parent-death": "it runs on when the program that started it is killed",
+    "exit-status": "whoever started it is told that it ended with 0, however it did",
+    "restart": "started again, it lacks what it was asked to have",
     "own-kernel": "its processes are its machine's kernel's",
 }
 """What drop() can leave out, and what that means."""
 
 LIMITS = ("memory", "pids", "cpu")
-HANDED_IN = ("file", "socket")
+RESOURCES = (
+    "processors", "cpu-weight", "swap", "reservation", "swappiness", "oom-kill", "oom-score", "disk-weight",
+    "read-bytes", "write-bytes", "reads", "writes", "parent", "shm",
+)  # fmt: skip
+"""What else a box may be asked to have: boxes/resources.py says of each where it is."""
+HANDED_IN = ("file", "socket", "directory", "group", "variable")
 CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
     "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
@@ -125,13 +159,16 @@ def expose(path: str) -> Weakening:
 
 
 def hand_in(what: str) -> Weakening:
-    """One `file` of the host's system, or one `socket` of a daemon, is mounted by itself, at a place drawn as well."""
+    """One `file` of the host's system, one `socket` of a daemon, or one `directory` of data, at a place drawn as well.
+
+    `group`: its first process is in a further group of the host's.  `variable`: it has a secret in its environment.
+    """
     return Weakening("hand-in", _known("hand_in", what, HANDED_IN))
 
 
 def unlimited(resource: str) -> Weakening:
-    """The limit asked for is not applied: memory, pids or cpu."""
-    return Weakening("unlimited", _known("unlimited", resource, LIMITS))
+    """The limit asked for is not applied: memory, pids, cpu, or one of RESOURCES."""
+    return Weakening("unlimited", _known("unlimited", resource, (*LIMITS, *RESOURCES)))
 
 
 def drop(defence: str) -> Weakening:
@@ -140,7 +177,7 @@ def drop(defence: str) -> Weakening:
 
 
 def lossy(aspect: str) -> Weakening:
-    """The image is carried into the box with a loss.
+    """The image is carried into the box with a loss; or ROAD-ASPECT: what the box's engine sends over a road has one.
 
     One of LOSSES: links are followed and copied, names folded to lower case, holes filled.
     """
@@ -150,7 +187,7 @@ def lossy(aspect: str) -> Weakening:
 def spoken() -> dict[str, str]:
     """How a hole's name in reports is written in a check: "share-uts" -> 'weaken.share("uts")'; paths are left out."""
     makers: dict[Callable[[str], Weakening], Iterable[str]] = {
-        share: NAMESPACES, join_sibling: NAMESPACES, grant: CAPABILITIES, unlimited: LIMITS, drop: DEFENCES,
-        lossy: LOSSES, hand_in: HANDED_IN,
+        share: NAMESPACES, join_sibling: NAMESPACES, grant: CAPABILITIES,
+        unlimited: (*LIMITS, *RESOURCES), drop: DEFENCES, lossy: LOSSES, hand_in: HANDED_IN,
     }  # fmt: skip
     return {str(make(word)): f'weaken.{make.__name__}("{word}")' for make, words in makers.items() for word in words}

@@ -5,6 +5,7 @@ The report, the documents, attach and Inception read it: there is no other list 
     title = "keys of the kernel"
     order = 100                  where it stands in a report: the smaller first
     attached = true              a box that somebody else started can be asked its guarantees
+    entered = false              optional: its checks start and end boxes, and who enters one would change nothing
     inception = "I15"            optional: the rule of the audit that sums its guarantees up
     [parity]                     what must be alike of our process and the box's own, and for which guarantees
     "session keyring" = ["key.*"]
@@ -21,11 +22,14 @@ from typing import Any
 from pytest_isolation.errors import UsageError
 
 FILE = "domain.toml"
+OPTIONAL = ("inception", "entered")
 EXAMPLE = 'title = "keys of the kernel", order = {order}, attached = true and a table [parity], which may be empty'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
+    """A subject of guarantees: domain.toml."""
+
     name: str
     title: str
     order: int
@@ -38,6 +42,8 @@ class Domain:
     """
     inception: str | None = None
     """The rule of the audit that sums its guarantees up."""
+    entered: bool = True
+    """Its guarantees are measured through the exec door, too; not where they are about a box's start and end."""
 
 
 def checks_directory() -> Path:
@@ -88,14 +94,14 @@ def read(checks: Path) -> Mapping[str, Domain]:
 def made(name: str, document: Mapping[str, Any]) -> Domain:
     """The record of domain `name`.  Raises UsageError where a key is missing, unknown or of another type."""
     where = f"checks/{name}/{FILE}"
-    kinds = {"title": str, "order": int, "attached": bool, "parity": dict, "inception": str}
+    kinds = {"title": str, "order": int, "attached": bool, "parity": dict, "inception": str, "entered": bool}
     assert {*kinds, "name"} == {one.name for one in fields(Domain)}
     for key, value in document.items():
         if key not in kinds:
             raise UsageError(f"{where}: the key {key!r} is not known; expected {', '.join(kinds)}")
         if type(value) is not kinds[key]:
             raise UsageError(f"{where}: {key} = {value!r}; expected {EXAMPLE.format(order=100)}")
-    if missing := [key for key in kinds if key not in document and key != "inception"]:
+    if missing := [key for key in kinds if key not in document and key not in OPTIONAL]:
         raise UsageError(f"{where} has no {missing[0]}; expected {EXAMPLE.format(order=100)}")
     parity = {}
     for what, ids in document["parity"].items():

@@ -19,6 +19,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.words import nearest
+from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.renamed import current
 from pytest_isolation.guarantees.verdicts import Key, Verdict
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
+    """The violations that are known and accepted: --isolation-expect."""
+
     file: str
     known: Mapping[Key, str] = field(default_factory=dict)
     """Key -> why it is accepted, or an empty text."""
@@ -127,7 +130,9 @@ def _parsed(path: Path) -> Any:
 
 def _entries(document: Mapping[str, Any], where: str) -> Iterator[Entry]:
     if isinstance(document.get("results"), list):
-        entries = [row for row in document["results"] if isinstance(row, dict) and row.get("verdict") == "violated"]
+        entries = [
+            row for row in document["results"] if isinstance(row, dict) and row.get("verdict") == Verdict.VIOLATED
+        ]
     elif isinstance(document.get("violation", []), list) and not set(document) - {"violation"}:
         entries = document.get("violation", [])
     else:
@@ -142,7 +147,7 @@ def _entries(document: Mapping[str, Any], where: str) -> Iterator[Entry]:
         sibling = entry.get("sibling")
         if not (sibling is None or (isinstance(sibling, str) and sibling)):
             raise UsageError(f"{where}: {entry['guarantee']} has sibling {sibling!r}; expected the name of a box")
-        key = Key(entry["box"], current(entry["guarantee"]), door, sibling)
+        key = Key(entry["box"], current(entry["guarantee"]), Door(door), sibling)
         yield Entry(key=key, why=str(entry.get("why", "")), expires=_day(entry, where))
 
 

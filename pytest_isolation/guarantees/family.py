@@ -80,6 +80,7 @@ def family(
     control_box: Mapping[str, Any] | Callable[[E], Mapping[str, Any]] | None = None,
     intrusive: bool | Callable[[E], bool] = False,
     needs_root: bool | Callable[[E], bool] = False,
+    inputs: str | Callable[[E], str] = "",
     distinct: str | Callable[[E], str] = "",
 ) -> Family:
     """Declare a guarantee for each entry of `over`.
@@ -100,7 +101,7 @@ def family(
     given = {
         "claim": claim, "sources": sources, "severity": severity, "falsified_by": falsified_by, "kind": kind,
         "oracle": oracle, "box": box, "control_box": control_box, "intrusive": intrusive, "needs_root": needs_root,
-        "distinct": distinct,
+        "inputs": inputs, "distinct": distinct,
     }  # fmt: skip
     members = tuple(_member(id, name, file, entry, given) for entry in over)
     if not members:

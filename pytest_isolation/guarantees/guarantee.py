@@ -30,8 +30,8 @@ from pytest_isolation.guarantees.severity import Consequence
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Reply
 
-Kind = Literal["per-call", "per-window", "per-box"]
-EXAMPLES: dict[Kind, int] = {"per-call": 100, "per-window": 10, "per-box": 5}
+Kind = Literal["per-call", "per-window", "per-box", "per-road"]
+EXAMPLES: dict[Kind, int] = {"per-call": 100, "per-window": 10, "per-box": 5, "per-road": 2}
 """How many examples a check of each kind takes, when its inputs are not exhausted before."""
 
 Oracle = Literal["witness", "receipt", "errno"]
@@ -58,6 +58,7 @@ class Notes:
     """What the last call that says nothing answered."""
 
     def copy(self) -> Self:
+        """What is noted later is not in it."""
         return replace(self, how=set(self.how), remarks=set(self.remarks))
 
     def become(self, other: Notes) -> None:
@@ -101,6 +102,7 @@ class Guarantee:
         return self.id.partition(".")[0]
 
     def __call__(self, test: F) -> F:
+        """Decorates the check: `test` itself, which is known by the guarantee from now on."""
         setattr(test, ATTRIBUTE, self)
         return test
 
@@ -116,7 +118,7 @@ class Guarantee:
             plain = {
                 key: value if isinstance(value, (int, float, bool)) else str(value) for key, value in observed.items()
             }
-            raise Violation(self.id, f"{self.claim}: broken", [str(call) for call in calls], plain)
+            raise Violation(self.id, f"{self.claim}: broken", calls, plain)
 
     def receipt(self, found: bool, *calls: object) -> None:
         """Say whether the same calls found the decoy in the box.  Raises BoxError when they did not:

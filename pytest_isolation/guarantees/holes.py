@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_isolation.guarantees import data
 
-CONTAINERS = ("docker", "podman", "lxc", "nspawn", "runc", "crun", "gvisor", "namespaces")
+CONTAINERS = ("docker", "podman", "cri", "lxc", "nspawn", "runc", "crun", "gvisor", "namespaces")
 """Technologies whose boxes are called so."""
 FIRST = ("share", "expose", "join", "unlimited", "lossy", "drop", "grant")
 """Of several holes that break a guarantee together, the usual cause is the first of these kinds."""
@@ -17,6 +17,8 @@ FIRST = ("share", "expose", "join", "unlimited", "lossy", "drop", "grant")
 
 @dataclass(frozen=True, slots=True)
 class Why:
+    """Why a guarantee was broken, as far as one can tell, and what to do."""
+
     cause: str
     remedy: str
     seen: bool

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees import profiles
 from pytest_isolation.guarantees.verdicts import Claim, Key, Outcome, Verdict
 
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 
 DEFAULT_PROFILE = "container"
 """For technologies that claim nothing: an open sandbox must never pass."""
+PROFILES = {"preset": "agent"}
+"""Technology that claims nothing -> the profile of what its boxes are for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
+    """What pytest makes of a verdict, and who asks for it."""
+
     outcome: Outcome
     required_by: str | None = None
     """claim, profile:NAME, expect, or None."""
@@ -43,7 +48,7 @@ def judge(
     *,
     box: str,
     guarantee: str,
-    door: str = "start",
+    door: Door = Door.START,
     sibling: str | None = None,
     profile: Profile | None = None,
     baseline: Baseline | None = None,
@@ -53,7 +58,7 @@ def judge(
     `profile`: --isolation-profile's, None for the technology's claims.  `baseline`: --isolation-expect's.
     """
     if profile is None and not claim.known:
-        profile = profiles.built_in(DEFAULT_PROFILE)
+        profile = profiles.built_in(PROFILES.get(claim.by, DEFAULT_PROFILE))
     required_by, unrequired = _required(claim, guarantee, profile)
     if verdict is Verdict.UNSUPPORTED:
         return Judgement(outcome=Outcome.SKIPPED, required_by=required_by)

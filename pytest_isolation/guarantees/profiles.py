@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
+    """A list of required guarantees that stands in the place of claims: --isolation-profile."""
+
     name: str
     says: str = ""
     asks: str = ""
@@ -58,6 +60,7 @@ def built_in(name: str) -> Profile:
 
 
 def names() -> tuple[str, ...]:
+    """Of the profiles in the package."""
     return data.names("profiles")
 
 

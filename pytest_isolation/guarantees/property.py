@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import time
 import traceback
 import zlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,9 +19,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.control import current_build_context
 from hypothesis.strategies import DrawFn, SearchStrategy, composite, just
 
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.agent.program import Reply
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.errors import (
     NO_RIGHT,
+    NOT_ROOT,
     AgentLost,
     BoxError,
     Lacking,
@@ -101,8 +104,30 @@ class _Enough(BaseException):
         self.violation = violation
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What an example that broke the promise has done."""
+
+    calls: tuple[str, ...] = ()
+    """The system calls made in the box with their results, in order."""
+    proof: tuple[int, ...] = ()
+    """Which of `calls` the check named, counted from 0: by the reply itself, for two calls may read alike."""
+    others: tuple[str, ...] = ()
+    """What it named besides: calls of other processes, and texts."""
+
+    @classmethod
+    def of(cls, made: Sequence[Reply], told: Sequence[object]) -> Program:
+        """`made`: the replies of the example.  `told`: what require() was given."""
+        numbers = {id(reply): number for number, reply in enumerate(made)}
+        return cls(
+            calls=tuple(map(str, made)),
+            proof=tuple(sorted({numbers[id(one)] for one in told if id(one) in numbers})),
+            others=tuple(str(one) for one in told if id(one) not in numbers),
+        )
+
+
 @dataclass(slots=True)
-class Ran:
+class PropertyResult:
     """What became of a property: `violation` is set when it was broken, `trouble` when nothing can be said."""
 
     examples: int = 0
@@ -117,7 +142,7 @@ class Ran:
     """The trouble: a process of the box that the check had need of has ended."""
     notes: Notes = field(default_factory=Notes)
     arguments: dict[str, str] = field(default_factory=dict)
-    program: tuple[str, ...] = ()
+    program: Program = Program()
 
     @property
     def decided(self) -> int:
@@ -139,12 +164,12 @@ def run_property(
     seed: int,
     phases: tuple[Phase, ...] = MEASURING,
     confirm: bool = True,
-) -> Ran:
+) -> PropertyResult:
     """Run `test` with `box`; every exception it can raise has become a value.
 
     With `confirm` the input of a violation is run again, as Hypothesis does; without, the first violation ends the run.
     """
-    ran = Ran()
+    ran = PropertyResult()
     check = test if isinstance(test, Check) else Check(test)
     promise.notes.become(Notes())
     try:
@@ -165,7 +190,7 @@ def run_property(
     return ran
 
 
-def _complete(promise: Guarantee, ran: Ran, box: Box) -> None:
+def _complete(promise: Guarantee, ran: PropertyResult, box: Box) -> None:
     """A check that never asked for anything proves nothing, however green it ended."""
     if ran.undecided and not ran.decided:
         cause = unless_root(NO_RIGHT) if _has_our_rights(box) else None
@@ -178,7 +203,7 @@ def _complete(promise: Guarantee, ran: Ran, box: Box) -> None:
 
 def _has_our_rights(box: Box) -> bool:
     """Whether its processes are ours on the host, so that another account's would have other rights."""
-    if not box.parts.shares_kernel or box.parts.init_pid is None or box.parts.ground is not HERE:
+    if not box.parts.shares_kernel or box.parts.init_pid is None or box.parts.host is not LOCAL_HOST:
         return False
     with suppress(OSError):  # it has ended
         status = Path(f"/proc/{box.parts.init_pid}/status").read_text(encoding="utf-8", errors="surrogateescape")
@@ -190,7 +215,7 @@ def _generate(
     promise: Guarantee,
     check: Check,
     box: Box,
-    ran: Ran,
+    ran: PropertyResult,
     examples: int,
     seed: int,
     phases: tuple[Phase, ...],
@@ -258,7 +283,7 @@ def _in_time(draw: DrawFn, strategy: SearchStrategy[Any], pace: _Pace) -> Any:
 
 def _count(
     promise: Guarantee,
-    ran: Ran,
+    ran: PropertyResult,
     box: Box,
     inner: Callable[..., Any],
     pace: _Pace,
@@ -305,7 +330,7 @@ def _count(
                 arguments = shown(*args, **kwargs)
                 if isinstance(error, Violation):
                     ran.violations += 1
-                    ran.program = tuple(trace.calls())
+                    ran.program = Program.of(trace.made(), error.told)
                     ran.arguments = arguments
                     if not confirm:
                         raise _Enough(error) from error
@@ -321,7 +346,7 @@ def _count(
     return example
 
 
-def _classify(error: BaseException, ran: Ran, file: str) -> None:
+def _classify(error: BaseException, ran: PropertyResult, file: str) -> None:
     """`file`: the check's."""
     if isinstance(error, _Enough):
         ran.violation = error.violation
@@ -332,9 +357,23 @@ def _classify(error: BaseException, ran: Ran, file: str) -> None:
         ran.lost = isinstance(broken, AgentLost | ProcLost)
     elif isinstance(error, Unsupported):
         ran.unsupported = error
+    elif (kept := _kept_from_this_user(_first(error))) is not None:
+        ran.unsupported = kept
     else:
         first = _first(error)
         ran.trouble = f"{type(first).__name__}: {' '.join(str(first).split())}{_place(first, file)}"
+
+
+def _kept_from_this_user(error: BaseException) -> Unsupported | None:
+    """What the machine lets who may trace a process, or rule its group, have: of a daemon's box nobody but root."""
+    if (
+        not isinstance(error, PermissionError)
+        or not str(error.filename).startswith(("/proc/", "/sys/"))
+        or os.geteuid() == 0
+    ):
+        return None
+    what = re.sub(r"^/proc/\d+/", "/proc/PID/", str(error.filename))
+    return Unsupported(f"{what} of the machine, which tells of the box or rules it, is not this user's", cause=NOT_ROOT)
 
 
 def _place(error: BaseException, file: str) -> str:

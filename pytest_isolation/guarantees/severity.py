@@ -24,6 +24,8 @@ class Severity(StrEnum):
 
     The order is that of a multi-tenant host's threats in NIST SP 800-190, 3.4 and 3.5: out of the box to the host or to
     another workload, then what makes that easier, then what is learned, then what is used up, then what only differs.
+    What takes a second step, by an error of the kernel or by somebody outside who uses what the box has left, is what
+    makes it easier: a user of the host must start the setuid program that lies in a directory that was handed in.
     """
 
     HOST = "host"
@@ -45,7 +47,7 @@ TITLES = {
 MEANINGS = {
     Severity.HOST: "code inside acts on what is the host's: a process, file, device or service, or reads its secrets",
     Severity.NEIGHBOUR: "code inside acts on another box, or on another machine beside the host, or is reached by one",
-    Severity.SURFACE: "nothing outside is touched, but a layer of defence is gone: an error in the kernel has a way in",
+    Severity.SURFACE: "nothing outside is touched, but a layer of defence is gone: what gets past the next one is out",
     Severity.LEARNS: "code inside is told of the host, its processes, its network or whoever started it",
     Severity.USE: "code inside takes memory, time or processes beyond its limit, or leaves something behind",
     Severity.PORTABILITY: "a program may behave differently in this box than in another; nothing gets out",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
+from pytest_isolation.door import Door
+
 
 class Verdict(StrEnum):
     """What a check found out about a box."""
@@ -28,6 +30,21 @@ class How(StrEnum):
     """The kernel, or a filter, said no."""
     ABSENT = "absent"
     """What was reached for does not exist in the box."""
+
+
+class Layer(StrEnum):
+    """What of a box refuses a call."""
+
+    SECCOMP = "seccomp"
+    LSM = "lsm"
+    DEVICE_GROUP = "device-group"
+    MOUNT = "mount"
+    NAMESPACE = "namespace"
+    CAPABILITY = "capability"
+    KERNEL = "kernel"
+    """It refuses that of root outside of all boxes, too."""
+    UNKNOWN = "unknown"
+    """It stayed refused in each box that was tried."""
 
 
 class Oracle(StrEnum):
@@ -71,7 +88,7 @@ class Key(NamedTuple):
 
     box: str
     guarantee: str
-    door: str
+    door: Door
     """start or exec."""
     sibling: str | None
     """The box beside it, of a pair."""

@@ -16,7 +16,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
+from pytest_isolation.agent.constants import AT_FDCWD, MS, W
+from pytest_isolation.agent.shortcuts import must, write
 from pytest_isolation.boxes.box import BoxHandle, Completed
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, UsageError
@@ -98,7 +99,7 @@ class DockerMachine:
             )
             at = 0
             while True:
-                ended = must(helper.wait4(child.pid, WNOHANG), argv[0])
+                ended = must(helper.wait4(child.pid, W.NOHANG), argv[0])
                 while data := must(helper.pread64(written, 65536, at), file).data:
                     at += len(data)
                     out(data.decode(errors="replace"))
@@ -225,10 +226,10 @@ def _settle_in(proc: Proc) -> None:
         # A kernel without one says so; Docker then does in its warnings.
         write(proc, f"{new}/sys/fs/cgroup/cgroup.subtree_control", f"+{name}".encode())
     must(proc.chdir(new), "the disk as root")
-    must(proc.mount(".", "/", None, guest.MS_MOVE), "the disk as root")
+    must(proc.mount(".", "/", None, MS.MOVE), "the disk as root")
     must(proc.chroot("."), "the disk as root")
     must(proc.chdir("/"), "the disk as root")
-    must(proc.mount(None, "/", None, MS_REC | MS_SHARED), "mounts as systemd has them: shared")
+    must(proc.mount(None, "/", None, MS.REC | MS.SHARED), "mounts as systemd has them: shared")
     must(proc.sethostname("machine"), "hostname")
     must(write(proc, "/etc/hosts", b"127.0.0.1 localhost machine\n", CREATE, 0o644), "/etc/hosts")
     must(write(proc, "/etc/resolv.conf", b"nameserver 10.0.2.3\n", CREATE, 0o644), "/etc/resolv.conf")
@@ -236,19 +237,17 @@ def _settle_in(proc: Proc) -> None:
     network.configure(proc)
 
 
-MS_REC, MS_SHARED = 16384, 1 << 20
-WNOHANG = 1
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 
 
 def _mount(proc: Proc, new: str) -> None:
-    usual = guest.MS_NOSUID | guest.MS_NODEV
+    usual = MS.NOSUID | MS.NODEV
     for kind, target, flags, data in (
-        ("proc", "/proc", usual | guest.MS_NOEXEC, None),
-        ("sysfs", "/sys", usual | guest.MS_NOEXEC, None),
-        ("cgroup2", "/sys/fs/cgroup", usual | guest.MS_NOEXEC, "nsdelegate"),
-        ("devtmpfs", "/dev", guest.MS_NOSUID, None),
-        ("devpts", "/dev/pts", guest.MS_NOSUID | guest.MS_NOEXEC, "ptmxmode=0666,mode=620"),
+        ("proc", "/proc", usual | MS.NOEXEC, None),
+        ("sysfs", "/sys", usual | MS.NOEXEC, None),
+        ("cgroup2", "/sys/fs/cgroup", usual | MS.NOEXEC, "nsdelegate"),
+        ("devtmpfs", "/dev", MS.NOSUID, None),
+        ("devpts", "/dev/pts", MS.NOSUID | MS.NOEXEC, "ptmxmode=0666,mode=620"),
         ("tmpfs", "/dev/shm", usual, "mode=1777"),
         ("mqueue", "/dev/mqueue", usual, None),
         ("tmpfs", "/run", usual, "mode=755"),

@@ -44,6 +44,7 @@ class Recipe:
 
     @property
     def key(self) -> str:
+        """Names the disk: another recipe has another key."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
 
 

@@ -33,7 +33,7 @@ AND_WHAT_THEY_NEED = (
     "ca-certificates", "e2fsprogs", "iproute2", "iptables", "kmod", "nftables", "procps", "python3", "tini", "uidmap",
 )  # fmt: skip
 OF_SUITE = {
-    "bookworm": ("slirp4netns",),
+    "bookworm": ("runsc", "slirp4netns"),
     "trixie": ("docker-cli", "passt", "runsc"),
     "sid": ("docker-cli", "passt"),
 }
@@ -57,6 +57,7 @@ class Root:
 
     @property
     def packages(self) -> tuple[str, ...]:
+        """Of Debian, those that are asked for by name."""
         return tuple(sorted({*ENGINES, *AND_WHAT_THEY_NEED, *OF_SUITE[self.suite]}))
 
     @property

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.machines import carried
@@ -71,7 +72,7 @@ def run_in(
     line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
     status = machine.follow(line, env=ENVIRONMENT, directory=REPORTS, timeout=timeout, out=out)
     for there, here in reports.items():
-        if machine.box.proc.faccessat(-100, there, os.R_OK).ok:
+        if machine.box.proc.faccessat(AT_FDCWD, there, os.R_OK).ok:
             here.write_bytes(machine.box.read_file(there))
     return status
 
@@ -79,7 +80,7 @@ def run_in(
 def mount(machine: DockerMachine) -> None:
     """Have the suite at PLACE."""
     must_run(machine, ["mkdir", "-p", PLACE, REPORTS])
-    if not machine.box.proc.faccessat(-100, f"{PLACE}/pytest", os.R_OK).ok:
+    if not machine.box.proc.faccessat(AT_FDCWD, f"{PLACE}/pytest", os.R_OK).ok:
         must_run(machine, ["mount", "-o", "ro", "/dev/vdb", PLACE])
 
 

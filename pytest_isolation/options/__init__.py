@@ -40,12 +40,13 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--isolation-profile", {
         "dest": "isolation_profile", "metavar": "NAME|FILE",
         "help": "require this list of guarantees instead of each technology's claims: container, sandbox, agent, vm, "
+        "pss-baseline, pss-restricted, "
         "or a TOML file",
     }),
     ("--isolation-ask", {
         "dest": "isolation_ask", "metavar": "QUESTION",
         "help": 'the profile that answers it: "run untrusted code", "run a coding agent", "run a service", '
-        '"run a virtual machine"',
+        '"run a virtual machine", "run a pod" or "run a restricted pod"',
     }),
     ("--isolation-expect", {
         "dest": "isolation_expect", "metavar": "FILE",
@@ -71,6 +72,22 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "action": "store_true", "dest": "isolation_pairs",
         "help": "measure every two of the --box beside each other, too (a run without --box does so by itself)",
     }),
+    ("--isolation-depth", {
+        "action": "store_true", "dest": "isolation_depth",
+        "help": "also open holes in further boxes of each --box, to see on how many layers rests what holds; minutes",
+    }),
+    ("--isolation-flow", {
+        "action": "store_true", "dest": "isolation_flow",
+        "help": "also search for what a program on one side of each --box changes for one on another side; a minute",
+    }),
+    ("--isolation-flow-seconds", {
+        "dest": "isolation_flow_seconds", "metavar": "N",
+        "help": "how long to search, for each box (default: 60)",
+    }),
+    ("--isolation-why", {
+        "action": "append", "dest": "isolation_why", "metavar": "GLOBS",
+        "help": "also find which layer refuses what holds by refusal, of these guarantees: in boxes that lack one",
+    }),
     ("--isolation-costs", {
         "action": "store_true", "dest": "isolation_costs",
         "help": "also measure what each box costs: time to start, memory, disk, processes, calls; some 15 s a box",
@@ -90,6 +107,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--isolation-clean", {
         "action": "store_true", "dest": "isolation_clean",
         "help": "remove what a killed run left behind, and nothing else",
+    }),
+    ("--isolation-forget", {
+        "action": "append", "dest": "isolation_forget", "metavar": "ADDRESS",
+        "help": "with --isolation-clean: forget what was left with that daemon, if it does not answer (repeatable)",
     }),
     ("--isolation-host", {
         "action": "store_true", "dest": "isolation_host",

@@ -12,7 +12,7 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.options import grammar
 from pytest_isolation.options.grammar import Item, Written
 from pytest_isolation.technologies import names, technology
-from pytest_isolation.technologies.base import meant
+from pytest_isolation.technologies.base import meant, usual_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
     Find = Callable[[str], Technology]
 
+NESTED = ("inner", "outer")
+"""Keywords of the technology `nested`, which INNER@OUTER says both."""
+
 
 def parse(text: str, find: Find = technology, *, where: str | None = None) -> BoxSpec:
     """The spec `--box text` asks for.  `where` it is written, if not there.  Raises UsageError and nothing else."""
@@ -30,7 +33,7 @@ def parse(text: str, find: Find = technology, *, where: str | None = None) -> Bo
     return build(grammar.read(text, where), where, find)
 
 
-def unparse(spec: BoxSpec) -> str:
+def unparse(spec: BoxSpec, find: Find = technology) -> str:
     """The --box text that gives `spec`.  Raises ValueError for what no text can say (volumes, a generated image)."""
     plain = BoxSpec(technology=spec.technology)
     if spec.volumes or spec.instance or not (spec.image is None or isinstance(spec.image, str)):
@@ -48,7 +51,11 @@ def unparse(spec: BoxSpec) -> str:
         Item(key, value, is_list=True) if isinstance(value, tuple) else Item(key, (str(value),))
         for key, value in spec.options
     ]
-    name = None if spec.name == spec.technology else spec.name
+    name = None if spec.name == usual_name(find(spec.technology), spec) else spec.name
+    both = [str(spec.option(key, "")) for key in NESTED] if spec.technology == "nested" else []
+    if all(both) and both:
+        kept = (item for item in items if item.key not in NESTED)
+        return grammar.written(Written(name, grammar.INSIDE.join(both), tuple(kept)))
     return grammar.written(Written(name, spec.technology, tuple(items)))
 
 
@@ -124,6 +131,7 @@ def project_tables(rootdir: Path) -> dict[str, Any]:
 
 def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
     """Look up and type what was written."""
+    written = _as_one(written, where)
     if find is technology and written.technology not in names():
         raise UsageError(
             f"{where}: no technology is called {written.technology!r}; {choice(written.technology, names())}. "
@@ -148,12 +156,27 @@ def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
             )
         else:
             raise fields.unknown(item.key, where, written.technology, [*values.COMMON, *found.keywords])
-    return meant(
-        found,
-        BoxSpec(
-            technology=written.technology, name=written.name or "", options=tuple(sorted(options.items())), **common
-        ),
+    spec = BoxSpec(
+        technology=written.technology, name=written.name or "", options=tuple(sorted(options.items())), **common
     )
+    return meant(found, spec if written.name else replace(spec, name=usual_name(found, spec)))
+
+
+def _as_one(written: Written, where: str) -> Written:
+    """INNER@OUTER is the technology `nested` with these two; the same spec otherwise."""
+    inner, inside, outer = written.technology.partition(grammar.INSIDE)
+    given = [item.key for item in written.items if item.key in NESTED]
+    if inside and given:
+        raise UsageError(
+            f"{where}: {given[0]} is said by {written.technology}; leave it out, and write outer.KEY=VALUE for a "
+            "keyword of the outer one"
+        )
+    if written.technology == "nested" and sorted(given) != sorted(NESTED):
+        raise UsageError(f"{where}: nested is a box in a box; expected {grammar.NESTED}")
+    if not inside:
+        return written
+    both = (Item(key, (name,)) for key, name in zip(NESTED, (inner, outer), strict=True))
+    return replace(written, technology="nested", items=(*both, *written.items))
 
 
 def _scalar(item: Item, where: str) -> Any:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.words import PROOF, choice, nearest
+from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report import FORMATS
 
@@ -50,6 +51,12 @@ class RunConfig:
     jobs: int | None = None
     """Processes that measure; None: twice as many as there are processors."""
     prove: bool = False
+    depth: bool = False
+    """On how many layers rests what holds."""
+    flow: int | None = None
+    """What flows between the sides of a box, searched for so many seconds; None: not searched."""
+    why: tuple[str, ...] = ()
+    """Globs over guarantee ids: which layer refuses, of those that hold by refusal."""
     costs: int | None = None
     """What each box costs, with so many boxes of one at a time at most; None: not measured."""
     versions: tuple[Path, Path] | None = None
@@ -58,21 +65,29 @@ class RunConfig:
     """Every two boxes beside each other."""
     list: bool = False
     clean: bool = False
+    forget: tuple[str, ...] = ()
+    """Addresses of daemons that are gone for good: with `clean`."""
     host: bool = False
     """Host support only: no box is started."""
     kernels: tuple[str, ...] = ()
     """Paths of kernel images to try beside the running one."""
+
+    @property
+    def measures_further(self) -> bool:
+        """Whether something is measured after all rows."""
+        return self.costs is not None or self.depth or self.flow is not None or bool(self.why)
 
     def wants(self, guarantee: str) -> bool:
         """Whether --isolation-only lets this guarantee through."""
         return not self.only or any(fnmatchcase(guarantee, glob) for glob in self.only)
 
     def check_only(self, known: Iterable[str]) -> None:
-        """Raises UsageError when a glob of --isolation-only fits no guarantee there is."""
+        """Raises UsageError when a glob of --isolation-only or --isolation-why fits no guarantee there is."""
         known = sorted(known)
-        for glob in self.only:
-            if not any(fnmatchcase(guarantee, glob) for guarantee in known):
-                raise UsageError(f"--isolation-only {glob!r}: no guarantee has such an id; {nearest(glob, known)}")
+        for option, globs in (("--isolation-only", self.only), ("--isolation-why", self.why)):
+            for glob in globs:
+                if not any(fnmatchcase(guarantee, glob) for guarantee in known):
+                    raise UsageError(f"{option} {glob!r}: no guarantee has such an id; {nearest(glob, known)}")
 
 
 def resolve(config: pytest.Config, *, others_measure: bool = False) -> RunConfig:
@@ -106,11 +121,15 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         since=_since(options.get("isolation_since"), base),
         jobs=_jobs(options.get("isolation_jobs")),
         prove=bool(options.get("isolation_prove")),
+        depth=bool(options.get("isolation_depth")),
+        flow=_flow(options.get("isolation_flow"), options.get("isolation_flow_seconds")),
+        why=_words("--isolation-why", options.get("isolation_why"), "a glob over guarantee ids, for example sec.*"),
         costs=_costs(options.get("isolation_costs"), options.get("isolation_costs_boxes")),
         versions=_versions(options.get("isolation_versions"), options.get("isolation_costs"), base),
         pairs=bool(options.get("isolation_pairs")) or not options.get("isolation_boxes"),
         list=bool(options.get("isolation_list")),
         clean=bool(options.get("isolation_clean")),
+        forget=tuple(options.get("isolation_forget") or ()),
         host=host,
         kernels=kernels,
     )
@@ -128,6 +147,9 @@ MEASURING = {
     "isolation_since": "--isolation-since",
     "isolation_jobs": "--isolation-jobs",
     "isolation_prove": "--isolation-prove",
+    "isolation_depth": "--isolation-depth",
+    "isolation_flow": "--isolation-flow",
+    "isolation_why": "--isolation-why",
     "isolation_costs": "--isolation-costs",
     "isolation_pairs": "--isolation-pairs",
 }
@@ -136,6 +158,8 @@ MEASURING = {
 
 def _check_measures(options: Mapping[str, Any], measures: bool) -> None:
     """Raises UsageError for an option that would be passed over in silence."""
+    if options.get("isolation_forget") and not options.get("isolation_clean"):
+        raise UsageError("--isolation-forget is given without --isolation-clean, which alone forgets; add it")
     for name, option in MEASURING.items():
         if options.get(name) and not measures:
             raise UsageError(f"{option} is given without --isolation, so nothing would be measured; add --isolation")
@@ -150,7 +174,7 @@ def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
     if not texts:
         if not tables:
             return ()
-        others = [BoxSpec(technology=name, door="both") for name in names() if name not in tables]
+        others = [BoxSpec(technology=name, door=Door.BOTH) for name in names() if name not in tables]
         return _distinct([*others, *(_full(from_table(name, table), table) for name, table in tables.items())])
     found = []
     for text in texts:
@@ -168,7 +192,7 @@ def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
 
 def _full(spec: BoxSpec, table: Mapping[str, Any]) -> BoxSpec:
     """As a full run measures it: through both doors, unless the table names one."""
-    return spec if "door" in table else replace(spec, door="both")
+    return spec if "door" in table else replace(spec, door=Door.BOTH)
 
 
 def _kernels(given: Iterable[str], base: Path) -> tuple[str, ...]:
@@ -300,6 +324,21 @@ def _costs(wanted: object, boxes: str | None) -> int | None:
             f"--isolation-costs-boxes {boxes!r}: expected a whole number from 1 to {MOST_BOXES}, for example 50"
         )
     return int(boxes)
+
+
+SECONDS_OF_FLOW, LEAST_OF_FLOW = 60, 5
+
+
+def _flow(wanted: object, seconds: str | None) -> int | None:
+    if seconds is None:
+        return SECONDS_OF_FLOW if wanted else None
+    if not wanted:
+        raise UsageError(f"--isolation-flow-seconds {seconds!r} is given without --isolation-flow; add it")
+    if not re.fullmatch(r"[0-9]{1,6}", str(seconds), re.ASCII) or int(seconds) < LEAST_OF_FLOW:
+        raise UsageError(
+            f"--isolation-flow-seconds {seconds!r}: expected a whole number from {LEAST_OF_FLOW} on, for example 60"
+        )
+    return int(seconds)
 
 
 def _versions(given: str | None, costs: object, base: Path) -> tuple[Path, Path] | None:

@@ -1,6 +1,7 @@
 """The grammar of --box: text to a BoxSpec, and back.
 
-    spec   := [ NAME "=" ] TECHNOLOGY [ ":" item { "," item } ]
+    spec   := [ NAME "=" ] TECHNOLOGY [ "@" TECHNOLOGY ] [ ":" item { "," item } ]
+                                                       INNER@OUTER: a box in a box; outer.KEY is the outer one's
     item   := [ KEY "=" ] value { "+" value } [ "+" ]   a list is KEY=A+B, or the key repeated;
                                                        a "+" at the end makes a list of one
     quotes as in a shell: 'as it is', "with \\" and \\\\", \\x for one character.
@@ -24,6 +25,9 @@ Char = tuple[str, bool]
 
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*", re.ASCII)
 """A box's name is part of node ids, where ~ and / have a meaning."""
+INSIDE = "@"
+"""Between the technologies of a box in a box; before the first colon, so that an address may have it, too."""
+NESTED = f"INNER{INSIDE}OUTER, such as bubblewrap{INSIDE}docker"
 KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*", re.ASCII)
 
 EXAMPLE = "for example docker, or strict=docker:memory=64M,network=none"
@@ -61,10 +65,11 @@ def read(text: str, where: str | None = None) -> Written:
                 f"{where}: the name before = is {name!r}; expected letters, digits, dots, dashes and underscores, "
                 f"{EXAMPLE}"
             )
-    if not WORD.fullmatch(technology):
-        raise UsageError(
-            f"{where}: the technology is {technology!r}; expected [NAME=]TECHNOLOGY[:KEY=VALUE,...], {EXAMPLE}"
-        )
+    if not all(map(WORD.fullmatch, technology.split(INSIDE))):
+        form = NESTED if INSIDE in technology else f"[NAME=]TECHNOLOGY[:KEY=VALUE,...], {EXAMPLE}"
+        raise UsageError(f"{where}: the technology is {technology!r}; expected {form}")
+    if technology.count(INSIDE) > 1:
+        raise UsageError(f"{where}: {technology} is more than a box in a box; expected {NESTED}")
     items = [_item(part, where) for part in _split(rest[0], ",")] if rest else []
     return Written(name, technology, tuple(_merged(items)))
 

@@ -1,6 +1,6 @@
 """Witnesses: what decides, on the host's side, whether something got out of a box or into it.
 
-The host is the machine the box stands on (boxes/ground.py): this one, or a daemon's, seen through an agent there.
+The host is the machine the box stands on (boxes/host.py): this one, or a daemon's, seen through an agent there.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.ground import HostProcess, remove_directory
-from pytest_isolation.errors import BoxError
+from pytest_isolation.boxes.host import HostProcess, remove_directory, send_signal
 from pytest_isolation.outside.processes import Canary, canary_for, host_pids
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class Outside:
         """A process of the host, the same for every example: for sockets, files and questions."""
         kept = self._box.witnesses.get("process")
         if kept is None or not kept.proc.alive:
-            kept = self._box.witnesses["process"] = self._box.parts.ground.start()
+            kept = self._box.witnesses["process"] = self._box.parts.host.start()
         made: HostProcess = kept
         return made.proc
 
@@ -54,18 +53,18 @@ class Outside:
 
     def process(self) -> HostProcess:
         """Another process of the host, to be changed and ended."""
-        return self._box.parts.ground.start()
+        return self._box.parts.host.start()
 
     def path(self, *parts: str | os.PathLike[str]) -> Path:
         """A path of the host."""
-        return self._box.parts.ground.path(*parts)
+        return self._box.parts.host.path(*parts)
 
     def roads(self, path: str | os.PathLike[str]) -> list[str]:
         """The paths in the box by which it might come to a path of the host, most likely first.
 
         By all that it was really given, under any name, then by the ways that need no mount: its root, /proc/1/root.
         """
-        from pytest_isolation.agent.shortcuts import AT_FDCWD
+        from pytest_isolation.agent.constants import AT_FDCWD
         from pytest_isolation.outside.shared.roads import roads
 
         return [road.path for road in roads(self._box, [os.fspath(path)]) if road.at == AT_FDCWD]
@@ -91,7 +90,7 @@ class Outside:
     def _new_directory(self, above: str) -> _Directory:
         made = self.path(above, f"pytest-isolation-mark-{secrets.token_hex(6)}")
         if self._box.lifetime is not None:
-            self._box.parts.ground.register_directory(self._box.lifetime, made)
+            self._box.parts.host.register_directory(self._box.lifetime, made)
         made.mkdir(0o700)
         made.chmod(0o755)
         return _Directory(made)
@@ -105,9 +104,8 @@ class Outside:
         yield canary_for(self._box)
 
     def kill(self, pid: int, sig: int) -> None:
-        """kill(2) by a process of the host: for the box's first process alone.  Raises BoxError when it is refused."""
-        if not (reply := self.proc.kill(pid, sig)).ok:
-            raise BoxError(f"a signal from outside: {reply}")
+        """As host.send_signal: by a process of the host, for the box's first process alone."""
+        send_signal(self.proc, pid, sig)
 
     def runs(self, pid: int) -> bool:
         """Whether the host's process `pid` is there and is no zombie: man:proc_pid_stat(5), field 3."""
@@ -126,7 +124,7 @@ class Outside:
 
     def named(self, name: str) -> set[int]:
         """The host's processes whose comm is `name` (at most 15 characters)."""
-        return {pid for pid in host_pids(self._box.parts.ground) if self.name(pid) == name}
+        return {pid for pid in host_pids(self._box.parts.host) if self.name(pid) == name}
 
     @cached_property
     def numbers_are_ours(self) -> bool:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
 
 What = Literal["memory", "pids", "cpus"]
+Bounded = What | Literal["swap"]
+"""What a box may have a limit on that it did not ask for."""
 
 NOTHING_ASKED = "no limit was asked for"
 MOST: dict[What, float] = {"memory": 256 * MIB, "pids": 400, "cpus": 1.0}
@@ -41,7 +43,7 @@ def need_asked(box: Box, what: What) -> float:
             f"{NOTHING_ASKED}: nothing of this box's own bounds its {_words(what)}",
             "start it with one" if box.spec.attached else f"give {what}= in its spec",
         )
-    if "memory_overhead" in box.parts.facts and what != "cpus":
+    if box.parts.memory_overhead is not None and what != "cpus":
         raise Unsupported(IN_THE_GUEST)
     return limit
 
@@ -57,7 +59,7 @@ def on_host(box: Box, what: What) -> float | None:
     """
     group = box.parts.group
     if group is None and box.parts.init_pid is not None:
-        group = cgroups.group_of_process(box.parts.init_pid, box.parts.ground)
+        group = cgroups.group_of_process(box.parts.init_pid, box.parts.host)
         if group is None:
             return None  # in the root: the whole machine's
     if group is None:
@@ -80,6 +82,6 @@ def may_press(box: Box, what: What, limit: float) -> bool:
     return (
         limit <= MOST[what]
         and box.parts.group is not None
-        and not (box.parts.facts.get("deadly_limits") and what != "cpus")
+        and not (box.parts.deadly_limits and what != "cpus")
         and (box.spec.intrusive or not box.spec.attached)
     )

@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program, Replies, Reply
+from pytest_isolation.agent.constants import AT, AT_FDCWD, IPC, IPC_GET, IPC_PRIVATE, PR
 from pytest_isolation.agent.memory import In, Step
-from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD, needed
+from pytest_isolation.agent.shortcuts import needed
 from pytest_isolation.errors import Undecided
 from pytest_isolation.outside.network import sockaddr_in
 
@@ -35,14 +36,14 @@ RLIMIT_MEMLOCK = 8  # getrlimit(2)
 CLOCK_REALTIME_ALARM = 8  # timerfd_create(2)
 PERF_TYPE_SOFTWARE, PERF_ATTR_SIZE = 1, 112  # perf_event_open(2)
 BPF_MAP_CREATE, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC = 0, 11, 1  # bpf(2)
-IPC_STAT, IPC_RMID, IPC_PRIVATE, IPC_CREAT = 2, 0, 0, 0o1000
-PR_CAPBSET_DROP = 24  # prctl(2)
 VFS_CAP_REVISION_2 = 0x0200_0000
 ANONYMOUS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)
 class Capability:
+    """A capability of capabilities(7), and the call that shows whether a process has it."""
+
     name: str
     """capabilities(7), without CAP_."""
     does: str
@@ -56,6 +57,7 @@ class Capability:
 
     @property
     def slug(self) -> str:
+        """As in a guarantee's id: net-admin."""
         return self.name.lower().replace("_", "-")
 
     def had(self, reply: Reply) -> bool:
@@ -100,9 +102,9 @@ def _lock_memory(proc: Proc, _: int) -> Reply:
 def _stat_segment(proc: Proc, _: int) -> Reply:
     """Its owner may not look at a segment of mode 0, but for the capability."""
     program = Program()
-    made = program.shmget(IPC_PRIVATE, 4096, IPC_CREAT)
-    asked = program.shmctl(made, IPC_STAT)
-    program.shmctl(made, IPC_RMID)
+    made = program.shmget(IPC_PRIVATE, 4096, IPC_GET.CREAT)
+    asked = program.shmctl(made, IPC.STAT)
+    program.shmctl(made, IPC.RMID)
     replies = proc.run(program)
     needed(replies[made], "a shared memory segment")
     return replies[asked]
@@ -156,6 +158,14 @@ def _make_node(proc: Proc, number: int) -> Reply:
     return proc.run(program)[made]
 
 
+def _take_precedence(proc: Proc, number: int) -> Reply:
+    """From nice 0: who inherited less, of whoever runs this, may go down to that again, and needs nothing for it."""
+    program = Program()
+    program.setpriority(0, 0, 0)
+    taken = program.setpriority(0, 0, -1 - number % 19)
+    return proc.run(program)[taken]
+
+
 _CAPABILITY = struct.pack("<5I", VFS_CAP_REVISION_2 | 1, 1 << 10, 0, 0, 0)
 
 TABLE = (
@@ -184,7 +194,7 @@ TABLE = (
         host=True,
     ),
     Capability("SYS_TTY_CONFIG", "hangs up a terminal", _hang_up),
-    Capability("SYS_NICE", "takes precedence over others", lambda proc, n: proc.setpriority(0, 0, -1 - n % 19)),
+    Capability("SYS_NICE", "takes precedence over others", _take_precedence),
     Capability("IPC_LOCK", "locks memory beyond its limit", _lock_memory),
     Capability("IPC_OWNER", "looks at a shared memory segment that nobody may look at", _stat_segment),
     Capability("LINUX_IMMUTABLE", "makes a file append-only", _ioctl(FS_IOC_SETFLAGS, struct.pack("<Q", FS_APPEND_FL))),
@@ -199,7 +209,7 @@ TABLE = (
     Capability(
         "CHOWN",
         "gives a file away",
-        lambda proc, n: _memory_file(proc, lambda program, fd: program.fchownat(fd, "", n, -1, AT_EMPTY_PATH)),
+        lambda proc, n: _memory_file(proc, lambda program, fd: program.fchownat(fd, "", n, -1, AT.EMPTY_PATH)),
     ),
     Capability("DAC_OVERRIDE", "opens a file whose mode lets nobody", _open_closed),
     Capability("SETUID", "becomes another user", lambda proc, n: proc.setresuid(n, n, n)),
@@ -207,7 +217,7 @@ TABLE = (
     Capability(
         "SETPCAP",
         "changes its bounding set",
-        lambda proc, n: proc.prctl(PR_CAPBSET_DROP, n % 40),
+        lambda proc, n: proc.prctl(PR.CAPBSET_DROP, n % 40),
     ),
     Capability(
         "SETFCAP",

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_isolation.agent.client import Proc
-from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.image import FileView, Image, TreeView
 from pytest_isolation.boxes.programs import read_file
+from pytest_isolation.boxes.roads import TREE, Arrival, losses, together
 from pytest_isolation.boxes.unpack import Unreadable, expected, observed
 from pytest_isolation.boxes.weakenings import grant
+from pytest_isolation.door import Door
 from pytest_isolation.errors import BoxError, Unavailable, Unsupported
 from pytest_isolation.outside.box import Box
-
-TREE = b"image"
-"""The directory, below the box's root, that holds all that strategies.images() makes."""
-
-
-KEPT = 8
-"""Images of one box whose looks are kept, of up to 1 MiB each: as many as a guarantee with five examples draws."""
+from pytest_isolation.outside.together import once
 
 
 @dataclass(frozen=True, slots=True)
 class RoundTrip:
+    """An image's tree as it was wanted, and as the box shows it."""
+
     wanted: TreeView
     found: TreeView
     keeps: bool
@@ -47,13 +45,13 @@ class RoundTrip:
 
 
 def alike(box: Box, **changes: Any) -> AbstractContextManager[Box]:
-    """A box like `box` with `changes`, and without a network: nothing here needs one, and it starts sooner.
+    """A box like `box` with `changes`, and without a network where that can be: none is needed, and it starts sooner.
 
     Its end is not waited for.
 
     Raises Unsupported where such boxes cannot be, BoxError.
     """
-    return box.fresh(awaited=False, network="none", **changes)
+    return box.fresh(awaited=False, **({"network": "none"} if box.parts.can_lack_network else {}), **changes)
 
 
 def ids_of(box: Box, uid: int, gid: int) -> tuple[int, int]:
@@ -83,19 +81,12 @@ def _mapped(box: Box, kind: str, one: int) -> int:
 
 
 def carry(box: Box, image: Image) -> RoundTrip:
-    """Start a box like `box` from `image` and read its tree there, as root; the latest KEPT images are carried once.
+    """Start a box like `box` from `image` and read its tree there, as root; once for the latest images: once().
 
     So guarantees with the same inputs are decided by one box for each of them.  Raises Unsupported where boxes have no
     image, BoxError.
     """
-    at = (box.spec.door, image)
-    found: RoundTrip | None = box.carried.pop(at, None)
-    if found is None:
-        found = _carry(box, image)
-    box.carried[at] = found
-    while len(box.carried) > KEPT:
-        del box.carried[next(iter(box.carried))]
-    return found
+    return once(box, image, lambda: _carry(box, image))
 
 
 def _carry(box: Box, image: Image) -> RoundTrip:
@@ -138,6 +129,38 @@ def _with_a_reader(box: Box, image: Image, users: bytes, refused: Unreadable) ->
         raise Unsupported(f"{why}; it cannot be given: {error}") from None
 
 
+def lost(box: Box, road: str, aspect: str, trees: Sequence[Image]) -> dict[str, str]:
+    """What the box's engine loses of the trees on `road`, by name; sent once for the latest: once().
+
+    Raises Unsupported where the engine has no such road, or does not take the trees; BoxError.
+    """
+    send = box.parts.send
+    if send is None:
+        if box.spec.attached:
+            raise Unsupported("the container is somebody else's: no image is made of it, and no file copied")
+        raise Unsupported(f"{box.spec.technology} hands on no image and no file: it has no such command")
+    image = together(trees)
+    arrival = once(box, (road, image), lambda: _sent(send, road, image))
+    if arrival.refused:
+        raise Unsupported(f"the engine does not take these trees: {arrival.refused}")
+    wanted = expected(image.below(TREE))
+    if aspect != "names" and not wanted.keys() & arrival.tree.keys():
+        raise BoxError("nothing of the trees has arrived under its name: there is nothing to compare")
+    tops = {b"%d" % number for number in range(len(trees))}  # directories of ours, whose time is that of the road
+    return {
+        os.fsdecode(loss.path): f"sent: {loss.sent!r:.80}, arrived: {loss.arrived!r:.80}"
+        for loss in losses(aspect, wanted, arrival)
+        if loss.path not in tops
+    }
+
+
+def _sent(send: Callable[[str, Image], Arrival], road: str, image: Image) -> Arrival:
+    try:
+        return send(road, image)
+    except Unavailable as error:
+        raise Unsupported(str(error)) from None
+
+
 def environment(box: Box) -> list[tuple[str, str]]:
     """Name and value of every variable the box's agent was started with, in order, doubles included.
 
@@ -146,9 +169,9 @@ def environment(box: Box) -> list[tuple[str, str]]:
     try:
         raw = read_file(box.proc, "/proc/self/environ")
     except BoxError:
-        if box.parts.init_pid is None or box.spec.door != "start":
+        if box.parts.init_pid is None or box.spec.door != Door.START:
             raise Unsupported("the box has no /proc to read its environment from") from None
-        raw = box.parts.ground.path(f"/proc/{box.parts.init_pid}/environ").read_bytes()
+        raw = box.parts.host.path(f"/proc/{box.parts.init_pid}/environ").read_bytes()
     pairs = (item.decode("utf-8", "surrogateescape").partition("=") for item in raw.split(b"\0") if item)
     return [(name, value) for name, _, value in pairs]
 

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import OutBuffer
-from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside.leaks import Count
+from pytest_isolation.outside.answering import Count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

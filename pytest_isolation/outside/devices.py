@@ -16,8 +16,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.constants import AT_FDCWD, LO_FLAGS, LOOP
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_FDCWD, entries
+from pytest_isolation.agent.shortcuts import entries
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
 
 
-LOOP_CONFIGURE, LOOP_CTL_GET_FREE, LO_FLAGS_READ_ONLY, LO_FLAGS_AUTOCLEAR = 0x4C0A, 0x4C82, 1, 4
 LOOP_MAJOR = 7
 TRIES = 8
 """Between asking for a free device and taking it somebody else may have taken it."""
@@ -124,6 +124,7 @@ def disk_node(box: Box, secret: bytes) -> Iterator[str]:
 
 
 def must(reply: Reply) -> Reply:
+    """`reply`, of a step in making a disk of ours.  Raises BoxError when it was refused."""
     if not reply.ok:
         raise BoxError(f"making a disk to witness with: {reply}")
     return reply
@@ -132,9 +133,9 @@ def must(reply: Reply) -> Reply:
 def attached(proc: Proc, control: int, memory: int) -> int:
     """The number of a loop device over the file `memory` of `proc`; it goes with its last descriptor."""
     # struct loop_config, linux/loop.h: the descriptor, a block size, struct loop_info64 (its flags at 52), reserved.
-    config = struct.pack("<II52xI172x64x", memory, 0, LO_FLAGS_READ_ONLY | LO_FLAGS_AUTOCLEAR)
+    config = struct.pack("<II52xI172x64x", memory, 0, LO_FLAGS.READ_ONLY | LO_FLAGS.AUTOCLEAR)
     for _ in range(TRIES):
-        number = os.makedev(LOOP_MAJOR, must(proc.ioctl(control, LOOP_CTL_GET_FREE)).value)
+        number = os.makedev(LOOP_MAJOR, must(proc.ioctl(control, LOOP.CTL_GET_FREE)).value)
         node = f"/dev/pytest-isolation-{secrets.token_hex(6)}"
         made = proc.mknodat(AT_FDCWD, node, stat.S_IFBLK | 0o600, number)
         if made.errno in (errno.EACCES, errno.EPERM):
@@ -144,7 +145,7 @@ def attached(proc: Proc, control: int, memory: int) -> int:
         proc.unlinkat(AT_FDCWD, node)
         if device.errno in (errno.EACCES, errno.EPERM):
             raise Unsupported(f"no loop device to witness with: {device}", cause=NOT_ROOT)
-        set_up = proc.ioctl(must(device).value, LOOP_CONFIGURE, In(config))
+        set_up = proc.ioctl(must(device).value, LOOP.CONFIGURE, In(config))
         if set_up.errno != errno.EBUSY:
             must(set_up)
             return number

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.errors import ProcLost, Undecided
 from pytest_isolation.outside.capable import REFUSALS
 from pytest_isolation.outside.keys import PROCESS_KEYRING
 
@@ -25,10 +26,15 @@ ADDR_NO_RANDOMIZE = 0x0004_0000
 KCMP_FILES = 2
 FAN_CLOEXEC, FAN_REPORT_FID = 1, 0x200
 MPOL_DEFAULT = 0
+KEYCTL_GET_KEYRING_ID = 0
+NOBODY, NOTHING = -1, -1
+"""A process, or a descriptor, that is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
+    """A system call that a filter should refuse, and how it is made without harm."""
+
     slug: str
     name: str
     """As its man page is called."""
@@ -41,9 +47,11 @@ class Call:
     """Errnos by which the kernel refuses what no filter has refused."""
 
     def let_through(self, reply: Reply) -> bool:
+        """Whether the reply is one of the kernel itself, behind any filter."""
         return reply.ok or reply.errno in self.past
 
     def refused(self, reply: Reply) -> bool:
+        """Whether the reply is one that filters give: REFUSALS."""
         return reply.errno in REFUSALS
 
 
@@ -133,4 +141,103 @@ TABLE = (
         "the hypervisor and its machines, which no namespace hides",
         lambda proc: proc.socket(socket.AF_VSOCK, socket.SOCK_STREAM | socket.SOCK_CLOEXEC),
     ),
+    Call(
+        "keyctl",
+        "keyctl(2)",
+        "asks for the number of a keyring",
+        "what is done with keys once they are there",
+        lambda proc: proc.keyctl(KEYCTL_GET_KEYRING_ID, PROCESS_KEYRING, 1),
+    ),
+    Call(
+        "get-mempolicy",
+        "get_mempolicy(2)",
+        "asks on which nodes its memory is",
+        "the layout of the machine's memory, to read",
+        lambda proc: proc._call("get_mempolicy", None, None, 0, None, 0),
+    ),
+    Call(
+        "mbind",
+        "mbind(2)",
+        "binds memory to nodes",
+        "the layout of the machine's memory, range by range",
+        lambda proc: proc._call("mbind", None, 0, MPOL_DEFAULT, None, 0, 0),
+    ),
+    Call(
+        "migrate-pages",
+        "migrate_pages(2)",
+        "asks to move a process from nodes to nodes",
+        "the layout of the machine's memory, of a whole process",
+        lambda proc: proc._call("migrate_pages", 0, 0, None, None),
+        frozenset({errno.EINVAL}),
+    ),
+    Call(
+        "perf-event",
+        "perf_event_open(2)",
+        "asks for a counter of events",
+        "how long the work of others takes, and a large part of the kernel",
+        lambda proc: proc._call("perf_event_open", None, 0, NOBODY, NOTHING, 0),
+        frozenset({errno.EFAULT}),
+    ),
+    Call(
+        "quotactl",
+        "quotactl(2)",
+        "asks about quotas of file systems",
+        "the accounts that file systems keep of users",
+        lambda proc: proc._call("quotactl", NOTHING, None, 0, None),
+        frozenset({errno.EINVAL}),
+    ),
+    Call(
+        "open-tree",
+        "open_tree(2)",
+        "holds a mount by a descriptor",
+        "mounts, by calls that a list of before Linux 5.2 does not name",
+        lambda proc: proc._call("open_tree", NOTHING, None, 0),
+        frozenset({errno.EFAULT, errno.EBADF}),
+    ),
+    Call(
+        "mount-setattr",
+        "mount_setattr(2)",
+        "asks to change the flags of a mount",
+        "what is read-only, by a call that a list of before Linux 5.12 does not name",
+        lambda proc: proc._call("mount_setattr", NOTHING, None, 0, None, 0),
+        frozenset({errno.EINVAL}),
+    ),
+    Call(
+        "pidfd-getfd",
+        "pidfd_getfd(2)",
+        "asks for a descriptor of another process",
+        "what other processes have open",
+        lambda proc: proc._call("pidfd_getfd", NOTHING, NOTHING, 0),
+        frozenset({errno.EBADF}),
+    ),
+    Call(
+        "process-madvise",
+        "process_madvise(2)",
+        "gives advice on the memory of another process",
+        "the memory of other processes",
+        lambda proc: proc._call("process_madvise", NOTHING, None, 0, 0, 0),
+        frozenset({errno.EBADF}),
+    ),
 )
+
+
+def answers(proc: Proc) -> dict[str, str]:
+    """What each call of TABLE gives to a child of `proc`: "let through", the name of an errno, or "killed".
+
+    Each by a child of its own: a filter may end who makes a call.  Raises Undecided where there can be none.
+    """
+    found = {}
+    for call in TABLE:
+        child, reply = proc.try_spawn()
+        if child is None:
+            raise Undecided(f"the box does not let us have a process of our own ({reply})")
+        with child:
+            try:
+                answer = call.act(child)
+            except ProcLost:
+                found[call.name] = "killed"
+                continue
+        found[call.name] = (
+            "let through" if call.let_through(answer) else errno.errorcode.get(answer.errno, str(answer.errno))
+        )
+    return found

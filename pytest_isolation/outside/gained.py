@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent import wire
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Program, Reply
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, needed
+from pytest_isolation.agent.shortcuts import needed
 from pytest_isolation.boxes.programs import run_program
 from pytest_isolation.errors import BoxError, ProcLost, Undecided
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
     from pytest_isolation.outside.box import Box
 
-PR_GET_NO_NEW_PRIVS = 39
 VFS_CAP_REVISION_2 = 0x0200_0000
 EVERY = 0xFFFF_FFFF
 FLAGS, ST_NOSUID = 80, 2
@@ -53,7 +53,7 @@ def program_run(
     """
     directory = f"{_place(box)}/pytest-isolation-{secrets.token_hex(6)}"
     if box.lifetime is not None:
-        box.parts.ground.register_directory(box.lifetime, Path(directory))  # the box's /tmp may be the host's
+        box.parts.host.register_directory(box.lifetime, Path(directory))  # the box's /tmp may be the host's
     needed(box.proc.mkdirat(AT_FDCWD, directory, 0o700), "a directory")
     file = f"{directory}/agent"
     try:
@@ -78,7 +78,7 @@ def program_run(
                 program.dup3(fd, number)
             child.run(program)
             try:
-                refused = child.execveat(opened.value, "", argv, [], AT_EMPTY_PATH)
+                refused = child.execveat(opened.value, "", argv, [], AT.EMPTY_PATH)
             except ProcLost:
                 return
             needed(refused, "a program to run")
@@ -86,7 +86,7 @@ def program_run(
         done = run_program(box, ("agent",), frame.pack(1, ()), {}, TIMEOUT_S, execute=execute)
     finally:
         box.proc.unlinkat(AT_FDCWD, file)
-        box.proc.unlinkat(AT_FDCWD, directory, AT_REMOVEDIR)
+        box.proc.unlinkat(AT_FDCWD, directory, AT.REMOVEDIR)
     replies = asked.replies(wire.unpack_answer(_answer(done.stdout), frame))
     words = struct.unpack_from("<6I", replies[capabilities].data)
     return Became(replies[user].value, words[1] | words[4] << 32), told[0]

@@ -37,7 +37,7 @@ def given(box: Box) -> list[Given]:
     else:
         with suppress(IsolationError, OSError, ValueError):
             found += _of_process(box)
-    found += [_row("port", inside, host=host) for inside, host in box.parts.facts.get("published", ())]
+    found += [_row("port", inside, host=host) for inside, host in box.parts.published or ()]
     return found
 
 
@@ -45,9 +45,9 @@ def _of_process(box: Box) -> Iterator[Given]:
     """Of the first process, as the host's kernel tells: man:proc_pid_ns(5), man:proc_pid_status(5)."""
     if box.parts.init_pid is None:
         return
-    ground = box.parts.ground
-    place, host = ground.path("/proc", str(box.parts.init_pid)), ground.path("/proc/self")
-    shared = [one for one in NAMESPACES if _same(place / "ns" / one, host / "ns" / one)]
+    host = box.parts.host
+    place, own = host.path("/proc", str(box.parts.init_pid)), host.path("/proc/self")
+    shared = [one for one in NAMESPACES if _same(place / "ns" / one, own / "ns" / one)]
     yield from (_row("namespace", one) for one in shared)
     text = (place / "status").read_text(errors="replace", encoding="utf-8")
     status = {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}

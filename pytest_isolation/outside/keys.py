@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.constants import KEYCTL
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -14,13 +15,14 @@ if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
 
 PROCESS_KEYRING, USER_KEYRING = -2, -4
-KEYCTL_SETPERM, KEYCTL_DESCRIBE, KEYCTL_LINK, KEYCTL_SEARCH, KEYCTL_READ = 5, 6, 8, 10, 11
 EVERYBODY = 0x3F3F_3F3F
 """All rights for its possessor, its user, its group and others: keyctl_setperm(3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
+    """A key of the kernel, keyrings(7)."""
+
     serial: int
     description: str
     payload: bytes
@@ -36,7 +38,7 @@ def key(box: Box, token: str) -> Iterator[Key]:
         payload = f"secret of {token}".encode()
         made = holder.proc.add_key("user", token, payload, PROCESS_KEYRING)
         if made.ok:
-            allowed = holder.proc.keyctl(KEYCTL_SETPERM, made.value, EVERYBODY)
+            allowed = holder.proc.keyctl(KEYCTL.SETPERM, made.value, EVERYBODY)
         if not made.ok or not allowed.ok:
             raise Unsupported(f"no key of the kernel to witness with: {made if not made.ok else allowed}")
         yield Key(made.value, token, payload)

@@ -12,23 +12,23 @@ import mmap
 import os
 import re
 import struct
-from collections import defaultdict
-from contextlib import ExitStack
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, entries
+from pytest_isolation.agent.constants import AT_FDCWD, DT
+from pytest_isolation.agent.shortcuts import entries
+from pytest_isolation.errors import Undecided
 from pytest_isolation.outside import machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
-    from contextlib import AbstractContextManager
+    from collections.abc import Collection, Iterator, Sequence
 
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.ground import Ground
+    from pytest_isolation.boxes.host import Host
     from pytest_isolation.outside.box import Box
 
 TREES = {
@@ -54,7 +54,6 @@ SKIPPED = {
 """Pattern -> reason."""
 MOST, SIZE, AT_ONCE = 4000, 16384, 16
 """Files, bytes that are read of each, and files read in one round trip."""
-DT_DIR, DT_REG, DT_LNK = 4, 8, 10  # readdir(3)
 CLOCKS = {"CLOCK_BOOTTIME": 7, "CLOCK_MONOTONIC": 1, "CLOCK_MONOTONIC_RAW": 4}
 SYSINFO = ("uptime", "load1", "load5", "load15", "total", "free", "shared", "buffers", "swap", "free swap", "processes")
 """struct sysinfo, sysinfo(2)."""
@@ -70,25 +69,27 @@ Shown = dict[str, dict[Place, int]]
 
 
 @dataclass(slots=True)
-class _Machine:
+class KnownMachine:
     """What was found on one machine."""
 
     files: list[str]
     moving: set[str] = field(default_factory=set)
-    answering: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    answering: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    """Slug of a count -> how many looks each file or call answered in."""
     holding: dict[bytes, list[str]] = field(default_factory=dict)
     asked_what_moves: int = 0
     asked_what_answers: int = 0
 
 
-_MACHINES: dict[Ground, _Machine] = {}
+_KNOWN: dict[Host, KnownMachine] = {}
 
 
-def _machine(box: Box) -> _Machine:
-    ground = box.parts.ground
-    if ground not in _MACHINES:
-        _MACHINES[ground] = _Machine(walked(box.outside.proc))
-    return _MACHINES[ground]
+def machine_of(box: Box) -> KnownMachine:
+    """What is known of the machine that `box` runs on; kept for the whole process."""
+    host = box.parts.host
+    if host not in _KNOWN:
+        _KNOWN[host] = KnownMachine(walked(box.outside.proc))
+    return _KNOWN[host]
 
 
 def walked(proc: Proc) -> list[str]:
@@ -102,9 +103,9 @@ def _walk(proc: Proc, directory: str, depth: int) -> Iterator[str]:
         path = f"{directory}/{name}"
         if path in TREES or any(fnmatch(path, pattern) for pattern in SKIPPED):
             continue
-        if kind == DT_REG:
+        if kind == DT.REG:
             yield path
-        elif depth and (kind == DT_DIR or (kind == DT_LNK and directory in ("/sys/block", "/sys/class/thermal"))):
+        elif depth and (kind == DT.DIR or (kind == DT.LNK and directory in ("/sys/block", "/sys/class/thermal"))):
             yield from _walk(proc, path, depth - 1)
 
 
@@ -127,6 +128,19 @@ def contents(proc: Proc, paths: Collection[str]) -> dict[str, bytes]:
 def has_proc(proc: Proc) -> bool:
     """Whether there is a /proc that tells the process of itself: without one, no file of it is kept from anybody."""
     return bool(contents(proc, ["/proc/self/stat"]))
+
+
+def has_sys(proc: Proc) -> bool:
+    """Whether there is a /sys with something in it."""
+    return bool(entries(proc, "/sys"))
+
+
+def can_be_asked(proc: Proc, names: Collection[str]) -> bool:
+    """Whether `proc` has a place where one of these files would be, or one of them is a call."""
+    there = {"/proc": has_proc, "/sys": has_sys}
+    return any(name[0] != "/" for name in names) or any(
+        has(proc) for top, has in there.items() if any(name.startswith(f"{top}/") for name in names)
+    )
 
 
 def numbers(data: bytes) -> dict[Place, int]:
@@ -185,7 +199,7 @@ def stirred(box: Box) -> None:
 
 def moving(box: Box) -> set[str]:
     """The files and calls of the machine in which some number goes up while something is done there."""
-    found = _machine(box)
+    found = machine_of(box)
     if found.asked_what_moves < LOOKS:
         found.asked_what_moves += 1
         host = box.outside.proc
@@ -200,7 +214,10 @@ def moving(box: Box) -> set[str]:
 
 
 def followed(box: Box, proc: Proc, names: Collection[str]) -> tuple[list[str], list[str]]:
-    """(those of `names` in which `proc` reads a number of its machine's, those in which its machine's moved)."""
+    """(those of `names` in which `proc` reads a number of its machine's, those in which its machine's moved).
+
+    Raises Undecided where what `proc` reads of them did not move on its machine: something else did.
+    """
     host = [shown(box.outside.proc, names)]
     inside: list[Shown] = []
     for _ in range(STEPS):
@@ -214,7 +231,15 @@ def followed(box: Box, proc: Proc, names: Collection[str]) -> tuple[list[str], l
             moved.append(name)
         if any(_between([look.get(name, {}).get(place) for look in inside], host, name, place) for place in places):
             found.append(name)
+    if moved:
+        need_one_of(moved, {name for look in inside for name, said in look.items() if said})
     return found, moved
+
+
+def need_one_of(moved: Collection[str], read: Collection[str]) -> None:
+    """Raises Undecided where the box reads some files of its machine, and of these none has moved there."""
+    if read and not set(moved) & set(read):
+        raise Undecided("what the box reads of this did not move on its machine")
 
 
 def _moving(looks: Sequence[int | None]) -> bool:
@@ -229,88 +254,9 @@ def _between(looks: Sequence[int | None], host: Sequence[Shown], name: str, plac
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Count:
-    """Something of which a witness takes some and gives it back, and which the machine counts."""
-
-    slug: str
-    what: str
-    """As a noun: "the processes"."""
-    does: str
-    """What a box that learns of it does: "counts the machine's processes"."""
-    taken: Callable[[Box, int], AbstractContextManager[None]]
-    least: int
-    most: int
-    within: float
-    """Of the amount: others take and give back as well."""
-    units: tuple[int, ...] = (1,)
-    """Numbers that one of them may be counted as."""
-    sources: tuple[str, ...] = ("man:proc(5)",)
-
-
-def answered(
-    box: Box, proc: Proc, count: Count, amount: int, counts: Sequence[Count]
-) -> tuple[dict[str, int], dict[str, int]]:
-    """(file or call -> how far a number of the box's, the same as its machine's, moved with `amount`; its machine's).
-
-    Which files and calls of the machine answer is asked for all `counts` at once: it is a look at everything.
-    """
-    names = _all_answering(box, counts)[count.slug]
-    host = [shown(box.outside.proc, names)]
-    inside = [shown(proc, names)]
-    with count.taken(box, amount):
-        host.append(shown(box.outside.proc, names))
-        inside.append(shown(proc, names))
-    host.append(shown(box.outside.proc, names))
-    inside.append(shown(proc, names))
-    there, here = _answering(host, amount, count), _answering(inside, amount, count)
-    same = {at: up for at, up in here.items() if at in there and _alike(inside, host, at, abs(up) * count.within)}
-    return {name: up for (name, _), up in same.items()}, {name: up for (name, _), up in there.items()}
-
-
-def _alike(inside: Sequence[Shown], host: Sequence[Shown], at: tuple[str, Place], apart: float) -> bool:
-    """Whether a number of the box's is its machine's: one that only moves as far, as one of many may, is another."""
-    name, place = at
-    return all(abs(one[name][place] - other[name][place]) <= apart for one, other in zip(inside, host, strict=True))
-
-
-def _all_answering(box: Box, counts: Sequence[Count]) -> dict[str, set[str]]:
-    found, host = _machine(box), box.outside.proc
-    if found.asked_what_answers < LOOKS:
-        found.asked_what_answers += 1
-        names = {*found.files, *called(host)}
-        looks = [shown(host, names)]
-        with ExitStack() as undo:
-            for count in counts:
-                undo.enter_context(count.taken(box, count.most))
-            looks.append(shown(host, names))
-        looks.append(shown(host, names))
-        for count in counts:
-            found.answering[count.slug] |= {name for name, _ in _answering(looks, count.most, count)}
-    return found.answering
-
-
-def _answering(looks: Sequence[Shown], amount: int, count: Count) -> dict[tuple[str, Place], int]:
-    before, then, after = looks
-    found: dict[tuple[str, Place], int] = {}
-    for name, there in then.items():
-        for place, now in there.items():
-            first, last = before.get(name, {}).get(place), after.get(name, {}).get(place)
-            if first is None or last is None:
-                continue
-            if any(_near(now - first, now - last, amount * unit, count.within) for unit in count.units):
-                found[name, place] = now - first
-    return found
-
-
-def _near(up: int, down: int, amount: int, within: float) -> bool:
-    """Up where something is counted, down where it is what is left."""
-    return up * down > 0 and all(abs(abs(one) - amount) <= amount * within for one in (up, down))
-
-
 def holding(box: Box, word: bytes) -> list[str]:
     """The files in which the machine itself reads this word."""
-    found = _machine(box)
+    found = machine_of(box)
     if word not in found.holding:
         found.holding[word] = [path for path, data in contents(box.outside.proc, found.files).items() if word in data]
     return found.holding[word]

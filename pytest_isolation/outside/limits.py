@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import NO_CONTROL_GROUPS, ProcLost, Unsupported, unless_root
@@ -41,9 +42,8 @@ def group_of(box: Box) -> Group:
 
 def refuse_deadly_limits(box: Box, **limits: int) -> None:
     """Raises Unsupported when `box`, or one like it with `limits`, would be ended whole by a limit it meets."""
-    why = box.parts.facts.get("deadly_limits")
-    if why and (box.spec.memory or box.spec.pids or limits):
-        raise Unsupported(str(why))
+    if box.parts.deadly_limits and (box.spec.memory or box.spec.pids or limits):
+        raise Unsupported(box.parts.deadly_limits)
 
 
 def memory_ceiling(box: Box) -> int:
@@ -51,7 +51,7 @@ def memory_ceiling(box: Box) -> int:
 
     The limit itself, and what the technology needs beside it and says so (a VM's own process).
     """
-    return (box.spec.memory or 0) + int(box.parts.facts.get("memory_overhead", 0))
+    return (box.spec.memory or 0) + (box.parts.memory_overhead or 0)
 
 
 def hog(proc: Proc, size: int, piece: int = 4 * MIB) -> int:
@@ -63,7 +63,7 @@ def hog(proc: Proc, size: int, piece: int = 4 * MIB) -> int:
     while touched < size:
         program = Program(stop_on_error=True)
         room = program.mmap(0, piece, PROT_RW, MAP_PRIVATE_ANON)
-        fd = program.openat(-100, "/dev/zero", 0)
+        fd = program.openat(AT_FDCWD, "/dev/zero", 0)
         program._call("read", fd, room, piece)
         program.close(fd)
         replies = proc.run(program)
@@ -171,6 +171,7 @@ def at_rest(group: Group, seconds: float = 2.0) -> int:
 
 
 def need_memory_account(box: Box) -> Group:
+    """The box's group with its memory controller.  Raises Unsupported where none counts it."""
     group = group_of(box)
     if not group.has("memory"):
         raise Unsupported("no memory controller of the host counts this box")

@@ -56,6 +56,8 @@ def request(proc: Proc, number: int, name: str, value: bytes = b"") -> Reply:
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """A network device of ours, in a namespace of the host."""
+
     name: str
     """Random: nothing else on the machine is called so."""
     proc: Proc

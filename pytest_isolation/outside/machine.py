@@ -10,10 +10,11 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, entries, listing, read
-from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
+from pytest_isolation.agent.constants import AT_FDCWD, DT, KEYCTL
+from pytest_isolation.agent.shortcuts import entries, listing, read
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.shared import shared
+from pytest_isolation.outside.shared.roads import roads
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +71,6 @@ SKIPPED = {
     "*/trigger*": "triggers of devices",
 }
 """Pattern -> reason: files that the walk neither opens nor lists."""
-DT_DIR, DT_REG = 4, 8  # readdir(3)
 
 
 def sees_proc(box: Box, count: int) -> tuple[bool, Reply]:
@@ -90,7 +90,7 @@ def sees_proc(box: Box, count: int) -> tuple[bool, Reply]:
 def reader(box: Box) -> Iterator[Proc]:
     """A process of the machine that the box stands on; it has a key, for /proc/keys shows a user's own alone."""
     with box.outside.process() as holder:
-        holder.proc.keyctl(JOIN_SESSION_KEYRING, 0)
+        holder.proc.keyctl(KEYCTL.JOIN_SESSION_KEYRING, 0)
         yield holder.proc
 
 
@@ -100,23 +100,26 @@ def shown(box: Box, host: Proc, path: str, count: int) -> tuple[str, list[Reply]
     In each /proc and /sys that the box has, under any name.
     """
     if listing(host, path):
-        for one in _names(box, path):
+        for one in names_of(box, path):
             if names := listing(box.proc, one)[:5]:
                 return f"{one} has {', '.join(names)}", []
         return "", []
     if not host.faccessat(AT_FDCWD, path, os.R_OK).ok:
         return "", []
-    for one in _names(box, path):
+    for one in names_of(box, path):
         if (seen := read(box.proc, one, count)).data:
             return one, [seen]
     return "", []
 
 
-def _names(box: Box, path: str) -> list[str]:
+def names_of(box: Box, path: str) -> list[str]:
+    """The names that a path below /proc or /sys has in the box: one for each /proc, or /sys, that is mounted there."""
     top = "/proc" if path.startswith("/proc/") else "/sys"
     fstype = "proc" if top == "/proc" else "sysfs"
     places = dict.fromkeys([top, *(one.target for one in shared(box) if one.fstype == fstype)])
-    return [place + path.removeprefix(top) for place in places]
+    own = [place + path.removeprefix(top) for place in places]
+    # A part of the host's, by itself: /proc/sys as /settings.
+    return list(dict.fromkeys([*own, *(road.path for road in roads(box, [path], ()) if road.at == AT_FDCWD)]))
 
 
 def named(proc: Proc, table: dict[str, str]) -> list[str]:
@@ -161,7 +164,7 @@ def _files(proc: Proc, directory: str, depth: int) -> Iterator[str]:
         path = f"{directory}/{name}"
         if any(fnmatch(path, pattern) for pattern in SKIPPED):
             continue
-        if kind == DT_REG:
+        if kind == DT.REG:
             yield path
-        elif depth and (kind == DT_DIR or directory.startswith("/sys/class/")):
+        elif depth and (kind == DT.DIR or directory.startswith("/sys/class/")):
             yield from _files(proc, path, depth - 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from contextlib import ExitStack, contextmanager
@@ -9,22 +10,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, AT_REMOVEDIR
+from pytest_isolation.agent.constants import AT, AT_FDCWD, CLONE, MNT, MS
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import NOT_ROOT, BoxError, Undecided, Unsupported, unless_root
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.outside.box import Box
 
-CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWPID = 0x0002_0000, 0x1000_0000, 0x2000_0000
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
-MS_REC_BIND = MS_REC | MS_BIND
+MS_REC_BIND = MS.REC | MS.BIND
 """In a user namespace the kernel refuses to uncover what is mounted below: of a tree, all or nothing."""
-MNT_DETACH = 2
 STATX_MNT_ID = 0x1000
+PLACES = ("/var", "/home", "/srv")
+"""Of the root of most images, with room for a file."""
 
 
 @contextmanager
@@ -44,9 +44,9 @@ def _copied(box: Box, flags: int) -> Iterator[tuple[Proc, bool]]:
 
     gVisor's answers to flags it does not know are those to flags it does.
     """
-    copied, _ = box.proc.try_spawn(CLONE_NEWNS | flags)
+    copied, _ = box.proc.try_spawn(CLONE.NEWNS | flags)
     with copied or box.spawn() as child:
-        closed = copied is not None and child.mount(None, "/", None, MS_REC | MS_PRIVATE).ok
+        closed = copied is not None and child.mount(None, "/", None, MS.REC | MS.PRIVATE).ok
         yield child, closed and box.parts.shares_kernel
 
 
@@ -94,7 +94,7 @@ def target(box: Box, which: int, flags: int = 0) -> Iterator[Target]:
 def take_away(at: Target) -> None:
     """The mount there, if there is one of ours: most end with their process, not all."""
     if at.proc.alive and at.shown():
-        at.proc.umount2(at.path, MNT_DETACH)
+        at.proc.umount2(at.path, MNT.DETACH)
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def place(box: Box, which: int, closed: bool, below: str | None = None) -> Itera
         return
     made(reply or box.proc.mkdirat(AT_FDCWD, path, 0o755))
     with ExitStack() as undo:
-        undo.callback(box.proc.unlinkat, AT_FDCWD, path, AT_REMOVEDIR)
+        undo.callback(box.proc.unlinkat, AT_FDCWD, path, AT.REMOVEDIR)
         yield path
 
 
@@ -157,6 +157,26 @@ def on_root(box: Box, paths: Iterable[str]) -> list[str]:
     return [path for path in paths if where[path] == where["/"]]
 
 
+def place_in_root(box: Box, name: str, first: Sequence[str] = PLACES) -> str:
+    """A path called `name` in a directory of the box's root, one of `first` if it can be, that took a file; that is
+    gone again.
+
+    An image may have none of them, a launcher may make them read-only: then others stand in.  Raises Unsupported where
+    none takes one.
+    """
+    for below in (*first, *on_root(box, box.writable), ""):
+        path = f"{below}/{name}"
+        made = box.proc.openat(AT_FDCWD, path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        if made.ok:
+            box.proc.close(made.value)
+            box.proc.unlinkat(AT_FDCWD, path)
+            return path
+    raise Unsupported(
+        f"no place of the box's root takes a file: {os.strerror(made.errno)}",
+        cause=unless_root(NOT_ROOT) if made.errno == errno.EACCES else None,
+    )
+
+
 def mounted(proc: Proc, target: str) -> str:
     """The line of `target` in the mounts of `proc`, as the kernel tells (proc_pid_mountinfo(5)); "" without one.
 
@@ -177,7 +197,7 @@ def kept_flags(proc: Proc, path: str) -> int:
 
 
 def _by_device(proc: Proc, target: str) -> str:
-    mount_id = {path: proc.statx(-100, path, 0, 0x1000).data[144:152] for path in (target, f"{target}/..")}
+    mount_id = {path: proc.statx(AT_FDCWD, path, 0, 0x1000).data[144:152] for path in (target, f"{target}/..")}
     here, above = mount_id.values()
     return f"{target} is mount {int.from_bytes(here, 'little')}" if here != above else ""
 
@@ -190,7 +210,7 @@ def mounted_on_host(box: Box, above: str, undo: ExitStack) -> str | None:
     """
     path = box.outside.path(above, f"pytest-isolation-mount-{secrets.token_hex(6)}")
     if box.lifetime is not None:
-        box.parts.ground.register_directory(box.lifetime, path)
+        box.parts.host.register_directory(box.lifetime, path)
         box.lifetime.register("mount", os.fspath(path))
     try:
         path.mkdir(0o700)
@@ -200,5 +220,5 @@ def mounted_on_host(box: Box, above: str, undo: ExitStack) -> str | None:
     reply = box.outside.proc.mount("tmpfs", os.fspath(path), "tmpfs", 0, "size=4k")
     if not reply.ok:
         raise Unsupported(f"this user mounts nothing on the host ({reply})", cause=unless_root(NOT_ROOT))
-    undo.callback(box.outside.proc.umount2, os.fspath(path), MNT_DETACH)
+    undo.callback(box.outside.proc.umount2, os.fspath(path), MNT.DETACH)
     return os.fspath(path)

@@ -13,11 +13,12 @@ import socket
 import struct
 import time
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.memory import In
 from pytest_isolation.outside.links import SIOCSIFADDR, Link, index_of, made
+from pytest_isolation.outside.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
 
 SYN, RST, PSH, ACK = 2, 4, 8, 16
-WAIT_S = 0.15
-"""How long an answer may take: it never leaves the machine."""
+LONG_S = 1.0
+"""How long the first answer by an address may take: it never leaves the machine, and is not asked for again."""
 MOST_S = 2.0
 """How long other packets on the link are read past."""
 NEIGHBOURS = "255.255.255.252"
@@ -41,6 +42,7 @@ class Neighbour:
     host: dict[int, str]
     own: dict[int, str]
     undo: ExitStack
+    waits: Patience = field(default_factory=Patience)
 
     @contextmanager
     def calling(self, address: str, port: int, token: bytes = b"") -> Iterator[bool]:
@@ -57,7 +59,7 @@ class Neighbour:
             self.link.proc.write(self.link.fd, packet(source, target, ours, port, at, flags, acknowledged, data))
 
         send(SYN, 0, 0)
-        theirs = self._taken(port, ours)
+        theirs = self._taken(address, port, ours)
         if theirs is None:
             yield False
             return
@@ -68,15 +70,17 @@ class Neighbour:
         finally:
             send(RST | ACK, 1 + len(token), following)
 
-    def _taken(self, port: int, ours: int) -> int | None:
+    def _taken(self, address: str, port: int, ours: int) -> int | None:
         """The number in the SYN-ACK that comes back; None for a refusal, or for no answer in time."""
         proc, fd = self.link.proc, self.link.fd
-        until = time.monotonic() + MOST_S
-        while time.monotonic() < until and proc.ppoll([(fd, select.POLLIN)], WAIT_S).value > 0:
+        seconds = self.waits.seconds(address, LONG_S)
+        until = time.monotonic() + seconds + MOST_S
+        while time.monotonic() < until and proc.ppoll([(fd, select.POLLIN)], seconds).value > 0:
             answer = segment_of(proc.read(fd, 2048).data, port, ours)
             if answer is not None:
                 flags, number = answer
                 return number if flags & (SYN | ACK) == SYN | ACK else None
+        self.waits.silent(address)
         return None
 
     def is_answered(self, address: str, port: int) -> bool:
@@ -85,6 +89,7 @@ class Neighbour:
             return taken
 
     def close(self) -> None:
+        """End what was started for it."""
         self.undo.close()
 
 

@@ -13,13 +13,15 @@ from fnmatch import fnmatch
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, entries
+from pytest_isolation.agent.constants import AT, AT_FDCWD, DT
+from pytest_isolation.agent.shortcuts import entries
+from pytest_isolation.outside.shared import shared
+from pytest_isolation.outside.shared.roads import roads
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.outside.box import Box
 
-AT_SYMLINK_NOFOLLOW, DT_DIR, DT_CHR, DT_UNKNOWN = 0x100, 4, 2, 0  # statx(2), readdir(3)
 USUAL = {
     (1, 3): "null", (1, 5): "zero", (1, 7): "full", (1, 8): "random", (1, 9): "urandom", (5, 0): "tty",
     (5, 1): "console", (5, 2): "ptmx",
@@ -44,6 +46,8 @@ DEEPEST, MOST = 2, 400
 
 @dataclass(frozen=True, slots=True)
 class Kind:
+    """A kind of character device that opens a way to the machine."""
+
     slug: str
     number: tuple[int, int]
     """Major and minor: kernel:admin-guide/devices."""
@@ -65,24 +69,33 @@ KINDS = (
 
 def nodes(proc: Proc, place: str = "/dev", depth: int = DEEPEST) -> dict[str, tuple[int, int]]:
     """Path -> major and minor of every character device below /dev that `proc` is shown; at most MOST."""
-    paths: list[str] = []
+    paths: list[str] = [place]
     waiting = [(place, depth)]
     for directory, left in waiting:
         for name, kind in entries(proc, directory):
-            if kind == DT_DIR and left:
+            if kind == DT.DIR and left:
                 waiting.append((f"{directory}/{name}", left - 1))
-            elif kind in (DT_CHR, DT_UNKNOWN):
+            elif kind in (DT.CHR, DT.UNKNOWN):
                 paths.append(f"{directory}/{name}")
     found = {}
     for at in range(0, len(paths[:MOST]), 100):
         program = Program()
-        steps = [(path, program.statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW)) for path in paths[at : at + 100]]
+        steps = [(path, program.statx(AT_FDCWD, path, AT.SYMLINK_NOFOLLOW)) for path in paths[at : at + 100]]
         replies = proc.run(program)
         for path, step in steps:
             data = replies[step].data
             if data and stat.S_ISCHR(struct.unpack_from("<H", data, 28)[0]):
                 found[path] = struct.unpack_from("<2I", data, 128)  # struct statx: stx_rdev_major, stx_rdev_minor
     return found
+
+
+def places(box: Box) -> list[str]:
+    """/dev, and what of the host's /dev the box was given under any other name, nodes by themselves among it."""
+    given = [one for one in shared(box) if one.fd is None and one.fstype not in ("proc", "sysfs", "devpts", "mqueue")]
+    of_dev = [one.target for one in given if one.fstype == "devtmpfs" or (one.host or "").startswith("/dev/")]
+    return list(
+        dict.fromkeys(["/dev", *of_dev, *(road.path for road in roads(box, ["/dev"], ()) if road.at == AT_FDCWD)])
+    )
 
 
 def acting(path: str) -> bool:
@@ -101,7 +114,8 @@ def opens(proc: Proc, path: str, flags: int) -> Reply:
 
 def tried(box: Box, proc: Proc, number: tuple[int, int], flags: int, name: str) -> list[Reply]:
     """The replies of all ways to the device: nodes that the box has, and one that is made wherever it may write."""
-    told = [opens(proc, path, flags) for path, there in nodes(proc).items() if there == number]
+    there = {path: one for place in places(box) for path, one in nodes(proc, place).items()}
+    told = [opens(proc, path, flags) for path, one in there.items() if one == number]
     for place in ("/dev", *(("/tmp",) if box.spec.attached else box.writable)):
         path = f"{place}/{name}"
         made = proc.mknodat(AT_FDCWD, path, stat.S_IFCHR | 0o600, os.makedev(*number))

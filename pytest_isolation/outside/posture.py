@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, listing, set_name
+from pytest_isolation.agent.constants import AT_FDCWD, PR
+from pytest_isolation.agent.shortcuts import listing, set_name
 from pytest_isolation.boxes.weakenings import Weakening, drop
 from pytest_isolation.errors import BoxError, Undecided, Unsupported
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
     from pytest_isolation.outside.box import Box
 
-PR_GET_SECUREBITS, PR_GET_NO_NEW_PRIVS = 27, 39
 FILES = ("status", "limits", "cgroup", "attr/current", "oom_score_adj")
 RESOURCES = 32
 """Numbers of resources that are asked about: a kernel of today has 16, and refuses the others."""
@@ -49,6 +49,7 @@ class Aspect:
     """What the box must be asked to have, for the aspect to differ from a default."""
 
     def told(self, posture: Posture) -> Mapping[str, str]:
+        """What `posture` has of this aspect: name -> value; empty where it was not read."""
         return posture.get(self.slug, {})
 
 
@@ -267,7 +268,7 @@ def told_by(proc: Proc) -> Posture:
     links = {kind: program.readlinkat(AT_FDCWD, f"/proc/self/ns/{kind}") for kind in listing(proc, "/proc/self/ns")}
     root = program.statx(AT_FDCWD, "/", 0)
     limits = [program.prlimit64(0, number) for number in range(RESOURCES)]
-    secure, privileges = program.prctl(PR_GET_SECUREBITS), program.prctl(PR_GET_NO_NEW_PRIVS, 0)
+    secure, privileges = program.prctl(PR.GET_SECUREBITS), program.prctl(PR.GET_NO_NEW_PRIVS, 0)
     replies = proc.run(program)
     files = {name: replies[step].data.decode(errors="replace") for name, step in texts.items() if replies[step].ok}
     if not files.get("status"):

@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Pending, Program
-from pytest_isolation.boxes.ground import HERE, Ground
+from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
@@ -26,16 +26,17 @@ class Canary:
     memory finds them.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, host: Host) -> None:
         # 15 characters: on another machine it is the name of a process, which has no more.
         self.token = f"canary-{secrets.token_hex(4)}"
-        self._process = ground.start(self.token)
+        self._process = host.start(self.token)
         self.proc = self._process.proc
         self._room: int | None = None
         self.proc.rt_sigprocmask(SIG_BLOCK, ALL_SIGNALS)
 
     @property
     def pid(self) -> int:
+        """Its number on the host."""
         return self._process.pid
 
     @property
@@ -119,6 +120,7 @@ class Canary:
         return self.proc.run(program)[room].value
 
     def close(self) -> None:
+        """End the process, and wait for its end."""
         self._process.close()
 
 
@@ -132,7 +134,7 @@ def canary_for(box: Box) -> Canary:
     passed_over: list[Canary] = []
     try:
         for _ in range(64):
-            canary = Canary(box.parts.ground)
+            canary = Canary(box.parts.host)
             if _ours_or_nothing(box, canary):
                 box.witnesses["canary"] = canary
                 return canary
@@ -151,6 +153,6 @@ def _ours_or_nothing(box: Box, canary: Canary) -> bool:
     return False
 
 
-def host_pids(ground: Ground = HERE) -> set[int]:
+def host_pids(host: Host = LOCAL_HOST) -> set[int]:
     """Every process the host sees now."""
-    return {int(path.name) for path in ground.path("/proc").iterdir() if path.name.isdigit()}
+    return {int(path.name) for path in host.path("/proc").iterdir() if path.name.isdigit()}

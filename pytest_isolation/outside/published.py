@@ -33,6 +33,7 @@ class Bound:
 
     @property
     def on_loopback(self) -> bool:
+        """Whether the host answers only itself there."""
         return ip_address(self.address).is_loopback
 
     def __str__(self) -> str:

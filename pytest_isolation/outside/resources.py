@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import IPC, IPC_GET, IPC_PRIVATE
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import read
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
 
-IPC_PRIVATE, IPC_CREAT, IPC_RMID, SHM_LOCK = 0, 0o1000, 0, 11  # shmctl(2)
+SHM_LOCK = 11  # shmctl(2)
 SIGNAL, SI_QUEUE, SIG_BLOCK = 40, -1, 0
 """A real-time signal: of these every one is kept, signal(7)."""
 MIB = 1 << 20
@@ -96,12 +97,12 @@ def _locked(size: int) -> Callable[[Proc, ExitStack], Reply]:
     """A segment of memory, which ends with its last process, locked for its user: shmctl(2) SHM_LOCK."""
 
     def lock(proc: Proc, undo: ExitStack) -> Reply:
-        made = proc.shmget(IPC_PRIVATE, size, IPC_CREAT | 0o600)
+        made = proc.shmget(IPC_PRIVATE, size, IPC_GET.CREAT | 0o600)
         if not made.ok:
             return made
         attached = proc.shmat(made.value)
         undo.callback(proc.shmdt, attached.value)
-        proc.shmctl(made.value, IPC_RMID)
+        proc.shmctl(made.value, IPC.RMID)
         return proc.shmctl(made.value, SHM_LOCK) if attached.ok else attached
 
     return lock

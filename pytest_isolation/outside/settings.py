@@ -10,18 +10,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, entries
+from pytest_isolation.agent.constants import AT_FDCWD, DT
+from pytest_isolation.agent.shortcuts import entries
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
 
 DEPTH = 6
 """Directories below a place that are entered, at most: none of the kernel's goes deeper."""
-DT_DIR, DT_REG = 4, 8  # readdir(3)
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
+    """A directory of settings of the machine's kernel."""
+
     slug: str
     path: str
     sets: str
@@ -33,6 +35,7 @@ PLACES = (
     Place("vm", "/proc/sys/vm", "how the machine's memory is used"),
     Place("fs", "/proc/sys/fs", "the limits of all file systems"),
     Place("irq", "/proc/irq", "which processors take interrupts"),
+    Place("bus", "/proc/bus", "how devices are configured"),
 )
 
 NAMESPACED = (
@@ -53,20 +56,25 @@ Whether that namespace is the box's own, the checks of pid, uts and ipc say.
 """
 
 
-def files(proc: Proc, path: str) -> list[str]:
-    """Every file at or below `path` by which the machine is set, as `proc` sees it; links are not followed."""
+def files(proc: Proc, path: str, at: str | None = None) -> list[str]:
+    """Every file at or below `path` by which the machine is set, as `proc` sees it; links are not followed.
+
+    `at`: what it is called there, if something else.
+    """
+    at = path if at is None else at
     found: list[str] = []
-    waiting = [(path, 0)]
+    waiting = [(at, 0)]
     for place, depth in waiting:
         inside = entries(proc, place)
         if not inside and depth == 0 and proc.faccessat(AT_FDCWD, place, os.F_OK).ok:
             found.append(place)
         for name, kind in inside:
-            if kind == DT_REG:
+            if kind == DT.REG:
                 found.append(f"{place}/{name}")
-            elif kind == DT_DIR and depth < DEPTH:
+            elif kind == DT.DIR and depth < DEPTH:
                 waiting.append((f"{place}/{name}", depth + 1))
-    return [one for one in found if one not in NAMESPACED and not one.startswith(NAMESPACED[-1])]
+    known = {one: path + one.removeprefix(at) for one in found}
+    return [one for one, usual in known.items() if usual not in NAMESPACED and not usual.startswith(NAMESPACED[-1])]
 
 
 def opened(proc: Proc, paths: list[str]) -> tuple[list[str], list[Reply]]:

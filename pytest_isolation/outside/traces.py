@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD, LOCK
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 from pytest_isolation.outside.devices import attached
 
@@ -16,15 +16,13 @@ if TYPE_CHECKING:
 
     from pytest_isolation.outside.box import Box
 
-LOCK_EX = 2  # flock(2)
-
 
 @contextmanager
 def lock(box: Box, token: str) -> Iterator[bytes]:
     """A lock of the machine's, flock(2); gives the number of its file as /proc/locks has it: proc_locks(5)."""
     with box.outside.process() as one, box.outside.directory() as place:
         made = one.proc.openat(AT_FDCWD, place / token, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        if not made.ok or not one.proc.flock(made.value, LOCK_EX).ok:
+        if not made.ok or not one.proc.flock(made.value, LOCK.EX).ok:
             raise BoxError(f"a lock to witness with: {made}")
         yield b":%d " % (place / token).stat().st_ino
 

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import OutBuffer
-from pytest_isolation.agent.shortcuts import AT_FDCWD, knock
-from pytest_isolation.outside.network import Socket, bound, reached
+from pytest_isolation.outside.network import Knock, Socket, bound, knock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_isolation.agent.client import Proc, Reply
+    from pytest_isolation.agent.client import Proc
     from pytest_isolation.outside.box import Box
 
 GET_LOCAL_CID = 0x7B9  # IOCTL_VM_SOCKETS_GET_LOCAL_CID
@@ -41,8 +41,9 @@ class Service:
     port: int
     cids: tuple[int, ...]
 
-    def reached(self) -> bool:
-        return reached(self.by)
+    def knock(self, box: Box, cid: int, proc: Proc | None = None) -> Knock:
+        """Have the box, or `proc`, connect to this service by an address."""
+        return knock(box, sockaddr_vm(cid, self.port), self.by, proc)
 
 
 def why_not(proc: Proc) -> str | None:
@@ -67,11 +68,8 @@ def service(box: Box) -> Iterator[Service]:
         port = struct.unpack_from("<I", by.address, 4)[0]
         kept = box.witnesses.get("vsock")
         if kept is None:
-            cids = []
-            for cid in (LOCAL,) if _is_guest(box.outside.proc) else (LOCAL, HOST):
-                knocked(box.outside.proc, cid, port)
-                if reached(by):
-                    cids.append(cid)
+            there = (LOCAL,) if _is_guest(box.outside.proc) else (LOCAL, HOST)
+            cids = [cid for cid in there if knock(box, sockaddr_vm(cid, port), by, box.outside.proc).arrived]
             kept = box.witnesses["vsock"] = _Ways(tuple(cids))
         yield Service(by, port, kept.cids)
 
@@ -94,8 +92,3 @@ def _is_guest(proc: Proc) -> bool:
     program.close(fd)
     told = proc.run(program)[asked]
     return not told.ok or int.from_bytes(told.data[:4], "little") not in (HOST, ANY)
-
-
-def knocked(proc: Proc, cid: int, port: int) -> list[Reply]:
-    """Connect, wait a fifth of a second at most, close."""
-    return knock(proc, socket.AF_VSOCK, sockaddr_vm(cid, port))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.report.lines import Paint, painted, plain, wrapped
 from pytest_isolation.report.rows import plain as plain_data
 from pytest_isolation.report.why import why
@@ -38,6 +39,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
+    """What `pytest-isolation advise` found for one box."""
+
     box: str
     before: str
     """The --box text that was asked about."""
@@ -57,6 +60,7 @@ class Advice:
 
     @property
     def still(self) -> tuple[str, ...]:
+        """Guarantees that were broken and are not mended."""
         return tuple(id for id in self.broken if id not in self.mended)
 
     @property
@@ -64,7 +68,7 @@ class Advice:
         """What the advice takes: a guarantee that held, and is violated or cannot be asked with it."""
         if self.found is None:
             return ()
-        return tuple(one.says for one in self.found.changes if one.before == "holds")
+        return tuple(one.says for one in self.found.changes if one.before == Verdict.HOLDS)
 
     @property
     def headline(self) -> str:
@@ -88,6 +92,7 @@ class Advice:
 
 
 def to_json(advice: Advice) -> dict[str, Any]:
+    """As docs/advice.md has it."""
     before, after = advice.start_ms
     return {
         "schema": SCHEMA,

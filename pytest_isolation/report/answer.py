@@ -93,6 +93,7 @@ class Answer:
 
     @property
     def text(self) -> str:
+        """In one line."""
         return "; ".join((self.head, *self.more))
 
     def shown(self, number: int) -> tuple[Cause, ...]:
@@ -103,6 +104,7 @@ class Answer:
 
 
 def answers(run: Run) -> tuple[Answer, ...]:
+    """One for each box of the run, in its order."""
     return tuple(answer(run, box) for box in run.boxes)
 
 
@@ -291,6 +293,8 @@ def further_ways_out(told: Sequence[Answer]) -> list[tuple[list[str], str]]:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
+    """How many guarantees hold, by domain and column."""
+
     columns: tuple[str, ...]
     lines: tuple[tuple[str, tuple[str, ...]], ...]
     """(domain, "34/36" for each column: how many hold of those that could be asked); "-" where none could."""
@@ -298,6 +302,7 @@ class Counts:
 
 
 def counts(shown: Matrix) -> Counts:
+    """Of all that is shown; what nobody could ask is not counted."""
     lines, sums = [], [[0, 0] for _ in shown.columns]
     for domain, rows in shown.domains:
         cells = []

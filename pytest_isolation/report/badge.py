@@ -20,6 +20,8 @@ FEW = 3
 
 @dataclass(frozen=True, slots=True)
 class Badge:
+    """Two texts and a colour, as https://shields.io draws them."""
+
     label: str
     """ "isolation: docker, podman"."""
     message: str

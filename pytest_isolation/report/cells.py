@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
 from pytest_isolation.report.families import lines
 
@@ -54,6 +55,7 @@ HELD = (HOLDS, HOLDS_UNPROVEN, UNPROMISED, UNPROMISED_UNPROVEN)
 
 
 def sign_of(row: ResultRow) -> Sign:
+    """What stands for a row in the matrix."""
     if row.verdict is Verdict.HOLDS:
         proven = row.control is Control.FIRED
         if row.required_by is None:
@@ -72,6 +74,8 @@ def sign_of(row: ResultRow) -> Sign:
 
 @dataclass(frozen=True, slots=True)
 class Matrix:
+    """Guarantees by boxes, with a sign where they meet."""
+
     columns: tuple[str, ...]
     """Boxes with a result."""
     domains: tuple[tuple[str, tuple[GuaranteeRow, ...]], ...]
@@ -81,8 +85,11 @@ class Matrix:
 
     What is missing was not measured.
     """
+    numbers: Mapping[str, int]
+    """Guarantee id -> its place among them."""
 
     def sign(self, guarantee: str, column: str) -> Sign:
+        """Of both doors at once, where they differ; UNMEASURED without a row."""
         signs = self.cells.get((guarantee, column), (UNMEASURED,))
         return signs[0] if len(signs) == 1 else _both(*signs)
 
@@ -122,11 +129,13 @@ def matrix(run: Run) -> Matrix:
     boxes = [box.name for box in run.boxes if box.name in measured]
     boxes += [name for name in dict.fromkeys(row.box for row in rows) if name not in boxes]
     cells = {
-        at: tuple(dict.fromkeys(signs[door] for door in ("start", "exec") if door in signs))
+        at: tuple(dict.fromkeys(signs[door] for door in (Door.START, Door.EXEC) if door in signs))
         for at, signs in doors.items()
     }
     guarantees = {guarantee for guarantee, _ in cells}
-    return Matrix(tuple(boxes), _by_domain(one for one in run.guarantees if one.id in guarantees), cells)
+    shown = _by_domain(one for one in run.guarantees if one.id in guarantees)
+    numbers = {one.id: number for number, one in enumerate(one for _, rows in shown for one in rows)}
+    return Matrix(tuple(boxes), shown, cells, numbers)
 
 
 def _both(start: Sign, entered: Sign) -> Sign:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.renamed import current
 from pytest_isolation.guarantees.severity import Severity
 from pytest_isolation.guarantees.verdicts import Key, Verdict
@@ -16,7 +17,8 @@ from pytest_isolation.report.proof import in_short
 from pytest_isolation.report.why import lines as reasons
 
 if TYPE_CHECKING:
-    from pytest_isolation.report.run import BoxRow, Cost, GuaranteeRow, ResultRow, Run
+    from pytest_isolation.report.further import Cost
+    from pytest_isolation.report.run import BoxRow, GuaranteeRow, ResultRow, Run
 
 DECIDED = (Verdict.HOLDS, Verdict.VIOLATED)
 CLASSES = {
@@ -53,6 +55,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
+    """Two runs, row by row."""
+
     changes: tuple[Change, ...]
     """By class in the order of CLASSES, then the worst first."""
     same: int
@@ -71,6 +75,7 @@ class Comparison:
     """Box of the earlier run -> its name in the later one, where that is another."""
 
     def of(self, kind: str) -> tuple[Change, ...]:
+        """The changes of one class of CLASSES."""
         return tuple(one for one in self.changes if one.kind == kind)
 
     @property
@@ -231,7 +236,7 @@ def _word(row: ResultRow | None) -> str:
 
 def _by_door(found: Iterable[tuple[Key, Change]]) -> Iterator[Change]:
     """One for both doors where both say the same."""
-    grouped: dict[tuple[str, str, str | None], list[tuple[str, Change]]] = {}
+    grouped: dict[tuple[str, str, str | None], list[tuple[Door, Change]]] = {}
     for (box, guarantee, door, sibling), change in found:
         grouped.setdefault((box, guarantee, sibling), []).append((door, change))
     for held in grouped.values():
@@ -240,7 +245,7 @@ def _by_door(found: Iterable[tuple[Key, Change]]) -> Iterator[Change]:
             yield held[0][1]
             continue
         for door, one in held:
-            place = f"{one.place}@{door}" if door == "exec" else one.place
+            place = f"{one.place}@{door}" if door == Door.EXEC else one.place
             yield Change(one.kind, place, one.guarantee, one.before, one.after, one.row)
 
 

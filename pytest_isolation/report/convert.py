@@ -10,6 +10,7 @@ HELP = "write a JSON report in other formats"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `pytest-isolation convert`."""
     from pytest_isolation.report import FORMATS
 
     parser.add_argument("report", metavar="A.json", help="a JSON report, of --isolation-report json:A.json")

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_isolation.report.run import BoxRow, Cost, Run
+    from pytest_isolation.report.further import Cost
+    from pytest_isolation.report.run import BoxRow, Run
 
 KEYS = {
     "start_ms": "start to first call, ms",
@@ -37,6 +38,8 @@ NONE = "-"
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """What boxes cost, as text."""
+
     columns: tuple[str, ...]
     """Names of boxes."""
     lines: tuple[tuple[str, str, tuple[str, ...]], ...]
@@ -66,9 +69,9 @@ def table(run: Run) -> Table | None:
     sizes = list(dict.fromkeys(one.boxes for box in boxes for one in box.growth))
     for size in sizes[1:]:
         at = [next((one for one in box.growth if one.boxes == size), None) for box in boxes]
-        lines.append(("growth", f"{size} boxes: start, ms", tuple(_short(one.start_ms if one else None) for one in at)))
+        lines.append(("growth", f"{size} boxes: start, ms", tuple(short(one.start_ms if one else None) for one in at)))
         lines.append(
-            ("growth", f"{size} boxes: memory, MiB", tuple(_short(one.memory_mib if one else None) for one in at))
+            ("growth", f"{size} boxes: memory, MiB", tuple(short(one.memory_mib if one else None) for one in at))
         )
     return Table(tuple(box.name for box in boxes), tuple(lines))
 
@@ -78,10 +81,10 @@ def cell(cost: Cost | None) -> str:
     if cost is None:
         return NONE
     if cost.bare:
-        return f"{_short(cost.median)} x{times(cost):.3g}"
+        return f"{short(cost.median)} x{times(cost):.3g}"
     if cost.low is None or cost.high is None or cost.n == 1 or cost.low == cost.high:
-        return _short(cost.median)
-    return f"{_short(cost.median)} ({_short(cost.low)}-{_short(cost.high)})"
+        return short(cost.median)
+    return f"{short(cost.median)} ({short(cost.low)}-{short(cost.high)})"
 
 
 def times(cost: Cost) -> float:
@@ -124,7 +127,8 @@ def notes(run: Run) -> list[str]:
     ]
 
 
-def _short(value: float | None) -> str:
+def short(value: float | None) -> str:
+    """Three digits that mean something, never as a power of ten."""
     if value is None:
         return NONE
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
@@ -154,6 +158,7 @@ class Chart:
 
     @property
     def height(self) -> int:
+        """In units of the drawing."""
         return len(self.dots) * LINE + 2 * LINE
 
 
@@ -185,7 +190,7 @@ def _chart(title: str, held: Iterable[tuple[str, Cost]]) -> Chart:
 
     dots = tuple(
         Dot(name, place(cost.median), place(cost.low or cost.median), place(cost.high or cost.median),
-            _short(cost.median))
+            short(cost.median))
         for name, cost in held
     )  # fmt: skip
     return Chart(title, dots, tuple((place(10.0**power), f"{10.0**power:g}") for power in range(first, last + 1)))

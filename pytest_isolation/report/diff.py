@@ -10,10 +10,13 @@ import shutil
 import sys
 from pathlib import Path
 
+from pytest_isolation.guarantees.verdicts import Verdict
+
 HELP = "compare two JSON reports; exits with 1 when something got weaker, or is not known any more"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `pytest-isolation diff`."""
     parser.add_argument("before", metavar="A.json", help="a JSON report, of --isolation-report json:A.json")
     parser.add_argument("after", metavar="B.json", help="the later one")
     parser.add_argument("--format", choices=("text", "md", "sarif"), default="text", help="default: text")
@@ -48,7 +51,7 @@ def run(given: argparse.Namespace) -> int:
     else:
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         print(compare.text(found, width=width, color=sys.stdout.isatty()), end="")
-    more = any(one.after == "violated" for one in found.of("new")) or found.of("gone") or found.unpaired
+    more = any(one.after == Verdict.VIOLATED for one in found.of("new")) or found.of("gone") or found.unpaired
     return 1 if found.of("weaker") or found.lost or (given.strict and more) else 0
 
 

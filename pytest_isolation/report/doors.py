@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.door import Door
+
 if TYPE_CHECKING:
     from pytest_isolation.report.run import ResultRow, Run
 
@@ -33,11 +35,12 @@ class Difference:
 def differences(run: Run) -> tuple[Difference, ...]:
     """Where the verdict through the exec door is not the one through the start door."""
     rows = {row.key: row for row in run.results}
-    both = [(row, rows.get(row.key._replace(door="exec"))) for row in run.results if row.door == "start"]
+    both = [(row, rows.get(row.key._replace(door=Door.EXEC))) for row in run.results if row.door == Door.START]
     return tuple(Difference(row, other) for row, other in both if other is not None and other.verdict != row.verdict)
 
 
 def doors_of(run: Run) -> Doors:
+    """The doors through which each box was measured; pairs aside."""
     found: dict[str, set[str]] = {}
     for row in run.results:
         if row.sibling is None:

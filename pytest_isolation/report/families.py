@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Line:
+    """A line of the matrix."""
+
     members: tuple[GuaranteeRow, ...]
     """One guarantee, or those of a family that say the same."""
     of: int = 1
@@ -25,6 +27,7 @@ class Line:
 
     @property
     def folded(self) -> bool:
+        """Whether it stands for several guarantees."""
         return len(self.members) > 1
 
     @property

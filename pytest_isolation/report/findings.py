@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
+    """A row that is violated or says nothing of its box, and what is known of the reason."""
+
     place: str
     """ "docker", "docker@exec", "docker beside podman"."""
     guarantee: GuaranteeRow

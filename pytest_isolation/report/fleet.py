@@ -15,12 +15,14 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
+from pytest_isolation.door import Door
+from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.report.run import SCHEMA
 
 FLEET = "pytest-isolation/fleet/1"
 LARGEST = 256 << 20
 """Bytes of one report: a larger one would not be read in a memory that does not grow."""
-VERDICTS = ("not measured", "holds", "violated", "vacuous", "inconclusive", "unsupported")
+VERDICTS = ("not measured", *Verdict)
 """A verdict is its place here.  Of as many hosts on two sides, the earlier one is the majority's."""
 Key = tuple[str, str, str, str | None]
 """(box, guarantee, door, sibling)."""
@@ -29,6 +31,8 @@ FACTS = ("pytest-isolation", "kernel", "arch", "cgroup", "root")
 
 @dataclass(frozen=True, slots=True)
 class Host:
+    """One report of many, of the machine it is named after."""
+
     name: str
     file: str
     exit: int
@@ -40,18 +44,23 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
+    """A row in which a host differs from most."""
+
     key: Key
     verdict: str
     majority: str
 
     @property
     def place(self) -> str:
+        """The box, its door where that is exec, and who is beside it."""
         box, _, door, sibling = self.key
-        return box + ("@exec" if door == "exec" else "") + (f" beside {sibling}" if sibling else "")
+        return box + ("@exec" if door == Door.EXEC else "") + (f" beside {sibling}" if sibling else "")
 
 
 @dataclass(slots=True)
 class Fleet:
+    """Many reports, as far as `pytest-isolation merge` compares them."""
+
     hosts: list[Host] = field(default_factory=list)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     """(file, why)."""
@@ -251,6 +260,8 @@ def words(fleet: Fleet) -> Iterator[str]:
     """Lines: the unreadable and the failed first, then who deviates, those alike together; the headline is last."""
     for file, why in fleet.unreadable:
         yield f"UNREADABLE {file}: {why}"
+    if fleet.unreadable or not fleet.hosts:
+        yield "to do: name files that `pytest --isolation --isolation-report json:FILE` wrote, or a directory of them"
     for host in fleet.failed:
         yield f"FAILED {host.name}: its run ended with {host.exit} ({host.file})"
     groups: dict[tuple[tuple[Deviation, ...], tuple[tuple[str, str], ...]], list[str]] = {}

@@ -38,6 +38,7 @@ class Grid:
         self.labels = labels or _short(shown.columns)
 
     def tables(self, paint: Paint) -> Iterator[list[str]]:
+        """The legend, then as many tables as the width asks for, as lines; nothing of an empty matrix."""
         if not self._shown.columns or not self._shown.domains:
             return
         yield list(self._legend())

@@ -13,6 +13,7 @@ Paint = Callable[[str, str], str]
 
 
 def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
+    """Lines of at most `width` characters, all but the first indented; one that is empty for ""."""
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
@@ -23,8 +24,10 @@ def cut(text: str, width: int) -> str:
 
 
 def plain(text: str, colour: str) -> str:
+    """A Paint without colours."""
     return text
 
 
 def painted(text: str, colour: str) -> str:
+    """A Paint for terminals; `colour`: one of COLOURS."""
     return f"\033[{COLOURS[colour]}m{text}\033[0m"

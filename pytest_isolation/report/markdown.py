@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.domains import title_of, words_of
-from pytest_isolation.report import answer, costs, given, pairs, summary, support
+from pytest_isolation.report import answer, costs, depth, flow, given, hosts, nested, pairs, refused, summary, support
 from pytest_isolation.report.cells import Matrix, matrix
 from pytest_isolation.report.doors import differences, doors_of, named, places
 from pytest_isolation.report.why import lines as reasons
@@ -29,14 +29,19 @@ def render(run: Run, *, width: int = 100, color: bool = False) -> str:
         f"{run.run.seconds:g} s. Run as `{' '.join(('pytest', *run.run.argv))}`.",
         f"**{summary.bottom_line(run)}**",
         *([f"- {_line(note)}" for note in (*run.notes, *summary.silent_proofs(run))]),
+        *_hosts(run),
         *_answer(run),
         *_counts(run),
         *_matrix(run, "What does not hold", answer.deviating(matrix(run))),
         *_doors(run),
         *_pairs(run),
+        *_nested(run),
         *_broken(run),
         *_groups("Vacuous or inconclusive", summary.undecided(run)),
         *_costs(run),
+        *_depth(run),
+        *_flow(run),
+        *_refused(run),
         *_boxes(run),
         *_given(run),
         *_accepted(run),
@@ -62,6 +67,7 @@ def _sections(run: Run) -> Iterator[str]:
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A pipe table; what its cells say is escaped."""
     head = list(head)
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
@@ -90,6 +96,48 @@ def _costs(run: Run) -> Iterator[str]:
         yield "## What is said of boxes, and what was measured"
         yield table(
             ["sentence", "", "figure", "source"], ([row.says, row.answer, row.figure, row.source] for row in run.trade)
+        )
+
+
+def _depth(run: Run) -> Iterator[str]:
+    found = depth.told(run)
+    if found:
+        yield "## On how many layers it rests"
+        yield _line(depth.LEGEND)
+    for one in found:
+        yield f"### {_line(one.box)}"
+        yield _line(one.head)
+        yield table(
+            ["box", "fall", "guarantees", "holes"],
+            ([fall.change, str(fall.number), ", ".join(fall.guarantees), ", ".join(fall.holes)] for fall in one.falls),
+        )
+        firm = [f"broken by nothing that was opened: {', '.join(one.firm)}"] if one.firm else []
+        yield "\n".join(f"- {_line(said)}" for said in (*firm, *one.notes))
+
+
+def _flow(run: Run) -> Iterator[str]:
+    found = flow.told(run)
+    if found:
+        yield "## What flows between boxes and their host"
+        yield _line(flow.LEGEND)
+    for one in found:
+        yield f"### {_line(one.title)}"
+        yield _line(one.head)
+        if one.findings:
+            yield table(flow.ROW, map(flow.row, one.findings))
+        said = (*one.notes, *(f"control: {control}" for control in one.controls))
+        if said:
+            yield "\n".join(f"- {_line(line)}" for line in said)
+
+
+def _refused(run: Run) -> Iterator[str]:
+    found = refused.told(run)
+    if found:
+        yield "## Which layer refuses"
+        yield _line(refused.LEGEND)
+        yield table(
+            ["box", "layer", "guarantees", "opened by"],
+            ([one.box, one.layers, ", ".join(one.guarantees), ", ".join(one.opened)] for one in found),
         )
 
 
@@ -151,6 +199,23 @@ def _doors(run: Run) -> Iterator[str]:
     if found:
         yield "## The doors differ"
         yield "\n".join(f"- {_line(one.words)}" for one in found)
+
+
+def _hosts(run: Run) -> Iterator[str]:
+    found = list(hosts.lines(run))
+    if found:
+        yield f"## {hosts.TITLE}"
+        yield "\n".join(f"- **{_line(line)}**" if bad else f"- {_line(line)}" for bad, line in found)
+
+
+def _nested(run: Run) -> Iterator[str]:
+    found = nested.told(run)
+    if found:
+        yield "## A box in a box"
+    for one in found:
+        yield f"**{_line(one.box)}**: {_line(one.head)}."
+        if one.lines:
+            yield "\n".join(f"- {_line(line)}" for line in one.lines)
 
 
 def _pairs(run: Run) -> Iterator[str]:

@@ -11,6 +11,7 @@ HELP = "one report of many hosts' JSON reports: who deviates from the majority; 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `pytest-isolation merge`."""
     parser.add_argument(
         "reports", metavar="FILE|DIRECTORY", nargs="+",
         help="JSON reports, named after their hosts; a directory stands for every .json below it",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 
 def rows(run: Run) -> tuple[ResultRow, ...]:
+    """Those of a box beside another."""
     return tuple(row for row in run.results if row.sibling is not None)
 
 

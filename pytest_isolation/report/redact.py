@@ -39,19 +39,22 @@ VARIABLES = frozenset(("PATH", "HOME", "LANG", "TZ", "TERM", "USER", "LOGNAME", 
 SHORTEST = 3
 """Letters of a word that is taken out wherever it stands."""
 
-PATH = re.compile(r"(?<![\w:/.~>-])/(?!/)[^\s'\"`,;:()\[\]{}<>|\\]+")
+PATH = re.compile(r"(?:(?<![\w:/.~>-])|(?<=[a-z]:))/(?!/)[^\s'\"`,;:()\[\]{}<>|\\]+")
 HOME = re.compile(r"~/[^\s'\"`,;:()\[\]{}<>|\\]+")
 VARIABLE = re.compile(r"(?<![\w/%$-])([A-Z][A-Z0-9_]{2,})=([^\s'\"`,;)\]}]+)")
 IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\d)")
 IPV6 = re.compile(r"(?<![\w:.])[0-9a-fA-F:]*:[0-9a-fA-F]*:[0-9a-fA-F:]*(?![\w:])")
 HARDWARE = re.compile(r"(?<![\w:])(?:[0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}(?![\w:])")
 CONTAINER = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+REACHED_BY = re.compile(r"(?<![\w-])ssh=.*")
+"""Of pytest-xdist's --tx: which machine, as whom, by which key."""
 ACCOUNT_AT = re.compile(r"(?<=ssh://)[^\s/,'\"]+")
 EVERYBODYS = re.compile(r"::1?$|127\.|0\.0\.0\.0$|255\.255\.255\.|169\.254\.169\.254$")
 """Loopback, no address, masks, and the metadata service of all clouds."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `pytest-isolation redact`."""
     parser.add_argument("report", metavar="A.json", help="a JSON report, of --isolation-report json:A.json")
     parser.add_argument("--output", "-o", default="-", metavar="FILE", help="default: the standard output")
     parser.add_argument(
@@ -89,14 +92,20 @@ def here() -> tuple[str, ...]:
 
 def redacted(document: Mapping[str, Any], words: Iterable[str] = ()) -> dict[str, Any]:
     """A report's JSON with stand-ins.  `words`: of three letters and more, are taken out wherever they stand alone."""
-    stand_ins = _StandIns(sorted({one for one in words if len(one) >= SHORTEST}, key=len, reverse=True))
-    return {key: value if key in PUBLIC else stand_ins.of(value) for key, value in document.items()}
+    machines = tuple(str(one["name"]) for one in document.get("hosts", ()))
+    found = {one for one in (*words, *machines) if len(one) >= SHORTEST}
+    stand_ins = _StandIns(sorted(found, key=len, reverse=True), machines)
+    return {
+        key: stand_ins.without_words(value) if key in PUBLIC else stand_ins.of(value) for key, value in document.items()
+    }
 
 
 class _StandIns:
     """What was taken out, and what stands in its place."""
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], machines: Iterable[str] = ()) -> None:
+        self.machines = tuple(machines)
+        """Names that stand before those of boxes (--dist each)."""
         self.given: dict[tuple[str, str], str] = {}
         self.counts: dict[str, int] = {}
         either = "|".join(map(re.escape, words))
@@ -107,10 +116,30 @@ class _StandIns:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, Mapping):
-            return {self.text(str(key)): inner if key in OURS else self.of(inner) for key, inner in value.items()}
+            return {
+                self.text(str(key)): self.ours(inner) if key in OURS else self.of(inner) for key, inner in value.items()
+            }
         return [self.of(one) for one in value] if isinstance(value, list | tuple) else value
 
+    def without_words(self, value: Any) -> Any:
+        """This project's own sentences: in them stands, at most, an account that host support names."""
+        if self.words is None:
+            return value
+        if isinstance(value, str):
+            return self.words.sub(lambda found: self._for("name", found[0]), value)
+        if isinstance(value, Mapping):
+            return {key: self.without_words(inner) for key, inner in value.items()}
+        return [self.without_words(one) for one in value] if isinstance(value, list | tuple) else value
+
+    def ours(self, value: Any) -> Any:
+        """A word of a fixed list, a version, or the name of a box, which may begin with a machine's."""
+        if not isinstance(value, str):
+            return value
+        machine, slash, box = value.partition("/")
+        return self._for("name", machine) + slash + box if machine in self.machines else value
+
     def text(self, text: str) -> str:
+        text = REACHED_BY.sub("ssh=redacted", text)
         text = ACCOUNT_AT.sub(lambda found: self._for("account", found[0]), text)
         text = VARIABLE.sub(self._variable, text)
         text = HOME.sub(lambda found: self._for("path", found[0]), text)

@@ -9,8 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.severity import Severity
-from pytest_isolation.guarantees.verdicts import Claim, Control, How, Key, Oracle, Outcome, Verdict
+from pytest_isolation.guarantees.verdicts import Claim, Control, How, Key, Layer, Oracle, Outcome, Verdict
+from pytest_isolation.report.further import BoxDepth, BoxFlow, Cost, Growth, HostRow
 from pytest_isolation.report.rows import Row, plain
 
 SCHEMA = "pytest-isolation/report/1"
@@ -31,6 +33,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFacts(Row):
+    """Which pytest-isolation has measured."""
+
     version: str
 
 
@@ -75,34 +79,6 @@ class HostFacts(Row):
         own = {one.name for one in fields(cls)} - {"more"}
         more = {key: value for key, value in data.items() if key not in own}
         return cls(**{key: data[key] for key in own if key in data}, more=more)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cost(Row):
-    """A measured figure of a box; its key names the unit: `start_ms`, `memory_mib`."""
-
-    SPARSE = frozenset({"low", "high", "bare", "note"})
-
-    median: float
-    n: int
-    low: float | None = None
-    """The least of the n values, and the greatest."""
-    high: float | None = None
-    bare: float | None = None
-    """The least of a bare process of the host, measured in turn with the box: to be set beside `low`."""
-    note: str = ""
-    """What the figure is about: the names of the processes, for example."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Growth(Row):
-    """Several boxes of one spec at a time."""
-
-    boxes: int
-    start_ms: float
-    """The median of those that were started since the step before."""
-    memory_mib: float | None
-    """Of all of them, as the cost `memory_mib`; None where that is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,11 +171,11 @@ class Evidence(Row):
 class ResultRow(Row):
     """One check on one box.  The key is box + guarantee + door + sibling."""
 
-    SPARSE = frozenset({"carried"})
+    SPARSE = frozenset({"carried", "opened_by"})
 
     box: str
     guarantee: str
-    door: str
+    door: Door
     """start or exec."""
     sibling: str | None
     verdict: Verdict
@@ -238,6 +214,10 @@ class ResultRow(Row):
     """A violation the baseline (--isolation-expect) lists."""
     proofs: Mapping[str, Control] = field(default_factory=dict)
     """Under --isolation-prove: what the control did on each box that can open the hole."""
+    refused_by: tuple[Layer, ...] | None = None
+    """Under --isolation-why, of a row that holds by refusal: each of these layers refuses by itself."""
+    opened_by: tuple[str, ...] = ()
+    """The holes that were opened together where nothing refused any more: what `refused_by` rests on."""
     carried: str | None = None
     """Of a row that --isolation-since took from an earlier report: `started` of the run that measured it."""
 
@@ -334,7 +314,7 @@ ALWAYS = ("inception",)
 class Run(Row):
     """One run: all that a report says.  `results` has one row for each check on each box."""
 
-    SPARSE = frozenset({"trade"})
+    SPARSE = frozenset({"trade", "depth", "flow", "hosts"})
 
     tool: ToolFacts
     run: RunFacts
@@ -350,6 +330,12 @@ class Run(Row):
     """About the run as a whole: a known violation that vanished, a run that was interrupted."""
     trade: tuple[TradeRow, ...] = ()
     """Under --isolation-costs."""
+    depth: tuple[BoxDepth, ...] = ()
+    """Under --isolation-depth."""
+    flow: tuple[BoxFlow, ...] = ()
+    """Under --isolation-flow."""
+    hosts: tuple[HostRow, ...] = ()
+    """Under --dist each of pytest-xdist: the machines that measured; `host` is the one that asked them."""
 
     def to_json(self) -> dict[str, Any]:
         """The JSON report, by report/schema.json: plain values only."""

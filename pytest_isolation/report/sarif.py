@@ -42,6 +42,7 @@ def compared(found: Comparison) -> str:
 
 
 def document(run: Run, against: Comparison | None = None) -> dict[str, Any]:
+    """The SARIF log as JSON values; `against` an earlier run, each result says whether it is new."""
     earlier = findings(against.earlier_by_name) if against is not None and against.earlier is not None else ()
     before = {one.fingerprint: one for one in earlier}
     now = {one.fingerprint for one in findings(run)}

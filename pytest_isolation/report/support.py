@@ -25,6 +25,7 @@ SIGNS = {
 
 
 def columns(run: Run) -> tuple[Column, ...]:
+    """The kernels and users that were asked, in the run's order."""
     return tuple(dict.fromkeys((row.kernel, row.as_) for row in run.support))
 
 
@@ -77,6 +78,7 @@ def verdicts(run: Run, cells: Mapping[Column, TechnologyRow]) -> list[tuple[str,
 
 
 def technologies(run: Run) -> dict[str, dict[Column, TechnologyRow]]:
+    """Name -> the row of each column."""
     found: dict[str, dict[Column, TechnologyRow]] = {}
     for row in run.technologies:
         found.setdefault(row.technology, {})[row.kernel, row.as_] = row
@@ -92,6 +94,7 @@ def missing(run: Run) -> dict[str, TechnologyRow]:
 
 
 def features(run: Run) -> dict[str, dict[Column, SupportRow]]:
+    """Id -> the row of each column."""
     found: dict[str, dict[Column, SupportRow]] = {}
     for row in run.support:
         found.setdefault(row.feature, {})[row.kernel, row.as_] = row
@@ -128,18 +131,22 @@ class Lack:
 
     @property
     def cause(self) -> str:
+        """Why they do not work, in a phrase."""
         return self.rows[0].cause or "no reason given"
 
     @property
     def remedy(self) -> str | None:
+        """What to do; None where nothing helps."""
         return self.rows[0].remedy
 
     @property
     def needed_by(self) -> tuple[str, ...]:
+        """Technologies that cannot run without one of them."""
         return _union(row.needed_by for row in self.rows)
 
     @property
     def wanted_by(self) -> tuple[str, ...]:
+        """Technologies that can, and do less."""
         named = _union(row.wanted_by for row in self.rows)
         return tuple(name for name in named if name not in self.needed_by)
 

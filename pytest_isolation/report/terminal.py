@@ -6,7 +6,20 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.domains import words_of
 from pytest_isolation.guarantees.verdicts import Control, Verdict
-from pytest_isolation.report import answer, costs, given, pairs, proof, summary, support
+from pytest_isolation.report import (
+    answer,
+    costs,
+    depth,
+    flow,
+    given,
+    hosts,
+    nested,
+    pairs,
+    proof,
+    refused,
+    summary,
+    support,
+)
 from pytest_isolation.report.cells import matrix
 from pytest_isolation.report.doors import differences
 from pytest_isolation.report.grid import Grid, fitting
@@ -20,6 +33,12 @@ if TYPE_CHECKING:
     from pytest_isolation.report.run import Run
 
 TALLY = "hold, of what could be asked"
+
+
+FALLS = 6
+"""Layers that a box is told to rest on, in a run that is not verbose."""
+FLOWS = 8
+"""Flows of one search, in such a run."""
 
 
 def header(run: Run, *, width: int = 100) -> list[str]:
@@ -52,11 +71,16 @@ def render(run: Run, *, width: int = 100, color: bool = False, verbose: bool = F
         *shown.tables(paint),
         _doors(run, width),
         list(_pairs(run, width, paint)),
+        list(_nested(run, width, paint)),
         *proof.required(run, width, paint),
         proof.accepted(run, width, paint) if verbose else [],
         _groups("vacuous or inconclusive: these rows say nothing about the box", summary.undecided(run), width),
         *(_on_request(run, width, paint) if verbose else ()),
         *_costs(run, width, paint),
+        list(_depth(run, width, paint, verbose=verbose)),
+        list(_flow(run, width, paint, verbose=verbose)),
+        list(_refused(run, width, paint)),
+        list(_hosts(run, width, paint)),
         header(run, width=width),
         *_support(run, width, paint, verbose=verbose),
         [line for proof in summary.silent_proofs(run) for line in wrapped(f"proof: {proof}", width, "       ")],
@@ -182,6 +206,68 @@ def _costs(run: Run, width: int, paint: Paint) -> Iterator[list[str]]:
         yield lines
 
 
+def _depth(run: Run, width: int, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """A line a box, and its single points of failure: the first of them, all where `verbose`."""
+    found = depth.told(run)
+    if found:
+        yield paint("on how many layers it rests", "bold")
+    for one in found:
+        yield from wrapped(f"  {one.box}: {one.head}", width, "    ")
+        shown = one.falls if verbose else one.falls[:FALLS]
+        for fall in shown:
+            yield from wrapped(f"      {fall.line(None if verbose else depth.FEW)}", width, "          ")
+        if len(one.falls) > len(shown):
+            yield f"      and {len(one.falls) - len(shown)} sets of layers more: pytest -v, or the report"
+        if verbose and one.firm:
+            yield from wrapped(f"      broken by nothing that was opened: {', '.join(one.firm)}", width, "          ")
+        for note in one.notes:
+            yield from wrapped(f"      {note}", width, "          ")
+    if found:
+        yield from wrapped(f"  {depth.LEGEND}", width, "    ")
+
+
+def _flow(run: Run, width: int, paint: Paint, *, verbose: bool) -> Iterator[str]:
+    """A line a search, and what it found: the first of them, all where `verbose`."""
+    found = flow.told(run)
+    if found:
+        yield paint("what flows between boxes and their host", "bold")
+    for one in found:
+        yield from wrapped(f"  {one.title}: {one.head}", width, "    ")
+        shown = one.findings if verbose else one.findings[:FLOWS]
+        for finding in shown:
+            yield from wrapped(f"      {flow.line(finding)}", width, "          ")
+            if verbose:
+                yield from wrapped(f"          {flow.figures(finding)}", width, "          ")
+                yield from wrapped(f"          {finding.source or 'no document that we know of'}", width, "          ")
+        if len(one.findings) > len(shown):
+            yield f"      and {len(one.findings) - len(shown)} more: pytest -v, or the report"
+        for note in one.notes:
+            yield from wrapped(f"      {note}", width, "          ")
+        for control in one.controls:
+            yield from wrapped(f"      control: {control}", width, "          ")
+    if found:
+        yield from wrapped(f"  {flow.LEGEND}", width, "    ")
+
+
+def _refused(run: Run, width: int, paint: Paint) -> Iterator[str]:
+    """A line for each set of layers and box, with what it refuses."""
+    found = refused.told(run)
+    if found:
+        yield paint("which layer refuses", "bold")
+    for one in found:
+        yield from wrapped(f"  {one.box}: {one.line()}", width, "    ")
+    if found:
+        yield from wrapped(f"  {refused.LEGEND}", width, "    ")
+
+
+def _hosts(run: Run, width: int, paint: Paint) -> Iterator[str]:
+    """A line for each machine that measured, the lost first."""
+    if run.hosts:
+        yield paint(hosts.TITLE.lower(), "bold")
+    for bad, line in hosts.lines(run):
+        yield from (paint(one, "red") if bad else one for one in wrapped(f"  {line}", width, "    "))
+
+
 def _doors(run: Run, width: int) -> list[str]:
     said = [line for one in differences(run) for line in wrapped(f"  {one.words}", width, "    ")]
     return ["the doors differ: who enters a running box is not who started it", *said] if said else []
@@ -197,6 +283,17 @@ def _pairs(run: Run, width: int, paint: Paint) -> Iterator[str]:
     for guarantee, between, row in pairs.violated(run):
         yield from wrapped(f"  {guarantee} violated: {between}", width, "    ")
         yield cut(f"      {proof.in_short(row)}", width)
+
+
+def _nested(run: Run, width: int, paint: Paint) -> Iterator[str]:
+    """A line for each box in a box, and one for each way in which what its two keep alone got lost."""
+    found = nested.told(run)
+    if found:
+        yield paint("a box in a box", "bold")
+    for one in found:
+        yield from wrapped(f"  {one.box}: {one.head}", width, "    ")
+        for line in one.lines:
+            yield from wrapped(f"      {line}", width, "          ")
 
 
 # -- host support ----------------------------------------------------------------------

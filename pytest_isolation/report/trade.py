@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.report import costs
 from pytest_isolation.report.run import TradeRow
@@ -19,19 +20,22 @@ if TYPE_CHECKING:
     from pytest_isolation.report.run import BoxRow, ResultRow, Run
 
 YES, NO, DEPENDS, UNMEASURED = "yes", "no", "it depends", "not measured"
-CONTAINERS = ("namespaces", "bubblewrap", "nspawn", "lxc", "runc", "crun", "gvisor", "docker", "podman")
+CONTAINERS = ("namespaces", "bubblewrap", "nspawn", "lxc", "runc", "crun", "gvisor", "docker", "podman", "cri")
 VMS = ("qemu",)
-ENGINES = ("docker", "podman")
 LOSS = 1.25
 """A figure up to so many times a bare process' is no loss: this machine's own figures differ by as much."""
 INSIDE = ("compute_ns", "call_us", "open_read_us", "page_fault_us", "loopback_us", "fork_exec_us")
 
 WHAT = 'Docker, "What is a Container?", docker.com/resources/what-container'
 COMPARED = f"{WHAT}, Comparing Containers and Virtual Machines"
+FROM_MEMORY = "; cited from memory: the work is there, its words were not looked up"
+"""Behind a source whose text could not be read where this was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
+    """A statement of the trade about isolation, and what a run must have to judge it."""
+
     id: str
     says: str
     source: str
@@ -46,13 +50,13 @@ SENTENCES = (
     Sentence("faster", "Containers start faster than virtual machines.", COMPARED, "a container and a VM with costs"),
     Sentence(
         "processes", "A container needs fewer processes of its host than a virtual machine.",
-        "NIST SP 800-190, Application Container Security Guide, 2.1",
+        f"NIST SP 800-190, Application Container Security Guide, 2.1{FROM_MEMORY}",
         "a container and a VM with costs",
     ),
     Sentence(
         "loss", "Programs in containers lose nothing to a hypervisor.",
         "Felter et al., An Updated Performance Comparison of Virtual Machines and Linux Containers, ISPASS 2015, "
-        "V Discussion", "a container with costs",
+        f"V Discussion{FROM_MEMORY}", "a container with costs",
     ),
     Sentence(
         "versions", "Two versions of one program run side by side, each in its container, without conflict.",
@@ -63,17 +67,17 @@ SENTENCES = (
     Sentence(
         "file", "A virtual machine is a file: it can be moved, and goes on where it was.",
         "Rosenblum and Garfinkel, Virtual Machine Monitors: Current Technology and Future Trends, IEEE Computer 38(5), "
-        "2005, Encapsulation", "a VM with costs",
+        f"2005, Encapsulation{FROM_MEMORY}", "a VM with costs",
     ),
     Sentence(
         "parts", "A container is chroot, namespaces and control groups.",
-        'Julia Evans, "What even is a container: namespaces and cgroups", jvns.ca, 2016',
+        f'Julia Evans, "What even is a container: namespaces and cgroups", jvns.ca, 2016{FROM_MEMORY}',
         "the box `namespaces` and another container, with rows of their own",
     ),
     Sentence(
         "engine", "The engine manages the life of its containers: it starts, pauses, stops and removes them.",
         'Docker Docs, "What is Docker?", docs.docker.com/get-started/docker-overview, Docker architecture',
-        "a container of an engine (docker) with costs",
+        "a container of an engine (all but `namespaces`) with costs",
     ),
 )  # fmt: skip
 
@@ -157,12 +161,13 @@ def _ratio(run: Run, key: str, verb: str, unit: str, *, first: str = "") -> Answ
     for box in containers:
         ours = box.costs[key].median
         answers.append(YES if ours < theirs else NO)
-        boxes[box.name] = f"{answers[-1]}: {ours:.3g} {unit}"
+        boxes[box.name] = f"{answers[-1]}: {costs.short(ours)} {unit}"
     more = ""
     if first in least.costs:
-        more = f", and in {least.costs[first].median:.3g} {unit} where it boots and does not go on from a kept state"
-    said = ", ".join(f"{box.name} {box.costs[key].median:.3g}" for box in containers)
-    return together(answers), f"{least.name} {verb} {theirs:.3g} {unit}{more}; {said}", boxes
+        booted = costs.short(least.costs[first].median)
+        more = f", and in {booted} {unit} where it boots and does not go on from a kept state"
+    said = ", ".join(f"{box.name} {costs.short(box.costs[key].median)}" for box in containers)
+    return together(answers), f"{least.name} {verb} {costs.short(theirs)} {unit}{more}; {said}", boxes
 
 
 def _smaller(run: Run) -> Answer:
@@ -208,7 +213,7 @@ def _alone(run: Run, box: str) -> dict[str, ResultRow]:
         for row in run.results
         if row.box == box
         and row.sibling is None
-        and row.door == "start"
+        and row.door == Door.START
         and row.verdict in (Verdict.HOLDS, Verdict.VIOLATED)
     }
 

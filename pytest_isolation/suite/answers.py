@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import sys
 import time
+from collections import Counter
 from importlib.metadata import version
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.lifetime import Lifetime, check_room
@@ -17,16 +19,18 @@ from pytest_isolation.suite.collect import all_guarantees
 from pytest_isolation.suite.kept import write_reports
 from pytest_isolation.suite.rows import host_facts, run_facts
 from pytest_isolation.suite.support import failing, of_image, of_this_host
-from pytest_isolation.technologies.clean import clean
+from pytest_isolation.technologies.clean import Cleaned, clean
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
     from pytest_isolation.options.config import RunConfig
 
 
 def answer(asked: RunConfig) -> int:
     """Print what was asked for; returns the exit status."""
     if asked.clean:
-        return _clean()
+        return _clean(asked.forget)
     if asked.host:
         return _host(asked)
     for line in listing(asked):
@@ -35,6 +39,7 @@ def answer(asked: RunConfig) -> int:
 
 
 def listing(asked: RunConfig) -> list[str]:
+    """What --isolation-list prints, line by line; nothing is started for it."""
     lines, chosen = ["boxes"], choose(asked)
     width = max([14, *(len(one.spec.name) for one in chosen)])
     for one in chosen:
@@ -93,17 +98,39 @@ def _host(asked: RunConfig) -> int:
     return 1 if notes or unwritten else 0
 
 
+def _kept_by_daemons(kept: Sequence[Cleaned]) -> Iterator[str]:
+    """One paragraph for each daemon and reason: a daemon that is gone keeps all that it had."""
+    for (daemon, outcome), ones in groupby(sorted(kept, key=_why_kept), key=_why_kept):
+        things = Counter(one.kind for one in ones)
+        said = ", ".join(f"{number} {kind}" for kind, number in sorted(things.items()))
+        yield f"{outcome}: {said}"
+        yield f"    gone for good, with its data? pytest --isolation-clean --isolation-forget {daemon}"
+
+
+def _why_kept(one: Cleaned) -> tuple[str, str]:
+    return one.daemon, one.outcome
+
+
 def _tell(says: str) -> None:
     """What takes its time; apart from the answer, which is on standard output."""
     print(f"{says} ...", file=sys.stderr, flush=True)
 
 
-def _clean() -> int:
+def _clean(forgotten: Collection[str]) -> int:
     """Exit status 1 when something of a dead run had to be kept."""
-    done = clean()
-    for one in done:
-        print(f"{one.outcome:<9} {one.kind:<12} {one.handle}  (run {one.run})")
+    done = clean(forgotten)
     kept = [one for one in done if one.outcome.startswith("kept")]
+    of_daemons = [one for one in kept if one.daemon]
+    for one in done:
+        if one not in of_daemons:
+            print(f"{one.outcome:<9} {one.kind:<12} {one.handle}  (run {one.run})")
+    for line in _kept_by_daemons(of_daemons):
+        print(line)
+    unknown = [address for address in forgotten if all(one.daemon != address for one in done)]
+    for address in unknown:
+        known = sorted({one.daemon for one in of_daemons})
+        expected = f"expected {' or '.join(known)}" if known else "nothing of any daemon was left; leave it out"
+        print(f"--isolation-forget {address!r}: no dead run left anything with a daemon there; {expected}")
     removed = sum(one.outcome == "removed" for one in done)
     print(f"{removed} removed, {len(kept)} kept")
-    return 1 if kept else 0
+    return 1 if kept or unknown else 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.errors import IsolationError, Lack, Lacking, UsageError
 from pytest_isolation.technologies import names, technology
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class BoxCandidate:
     """A box spec with what is known of it before anything starts."""
 
     spec: BoxSpec
@@ -25,47 +26,50 @@ class Chosen:
     cause: str | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
-    def knowing(self, measured: Mapping[str, Any] | None) -> Chosen:
+    def with_facts(self, measured: Mapping[str, Any] | None) -> BoxCandidate:
         """With what only a running box could tell."""
         return replace(self, facts={**self.facts, **(measured or {})})
 
-    def lacking(self, lack: Lack) -> Chosen:
+    def lacking(self, lack: Lack) -> BoxCandidate:
+        """The same, which cannot be started for this reason."""
         return replace(self, reason=lack.reason, remedy=lack.remedy, cause=lack.cause)
 
     @property
     def available(self) -> bool:
+        """Whether it can be started, as far as one knows."""
         return self.reason is None
 
 
-def choose(asked: RunConfig, *, unavailable: Mapping[str, str] | None = None) -> list[Chosen]:
+def choose(asked: RunConfig, *, unavailable: Mapping[str, str] | None = None) -> list[BoxCandidate]:
     """The boxes named with --box, else one of every technology there is.
 
     `unavailable`: name -> reason, as the controller found it; a worker must not find otherwise, or
     the two would collect different items.  Raises UsageError for a spec its technology cannot read.
     """
-    specs = asked.boxes or tuple(BoxSpec(technology=name, door="both") for name in names())
+    specs = asked.boxes or tuple(BoxSpec(technology=name, door=Door.BOTH) for name in names())
     specs = tuple(map(_with_the_doors_it_has, specs))
     if unavailable is not None:
         return [
-            Chosen(spec, unavailable[spec.name]) if spec.name in unavailable else _looked_at(spec) for spec in specs
+            BoxCandidate(spec, unavailable[spec.name]) if spec.name in unavailable else _looked_at(spec)
+            for spec in specs
         ]
     return [_looked_at(spec) for spec in specs]
 
 
 def _with_the_doors_it_has(spec: BoxSpec) -> BoxSpec:
     """`spec` without a wish for both doors where the box has but one."""
-    both = not spec.attached and "exec" in technology(spec.technology).doors
-    return spec if spec.door != "both" or both else replace(spec, door="start")
+    both = not spec.attached and Door.EXEC in technology(spec.technology).doors
+    return spec if spec.door != Door.BOTH or both else replace(spec, door=Door.START)
 
 
-def _looked_at(spec: BoxSpec) -> Chosen:
+def _looked_at(spec: BoxSpec) -> BoxCandidate:
     one = technology(spec.technology)
     try:
         one.check_available(spec)
-        return Chosen(spec, facts=dict(one.facts(spec)))
+        return BoxCandidate(spec, facts=dict(one.facts(spec)))
     except Lacking as error:
-        return Chosen(spec).lacking(error.lack)
+        return BoxCandidate(spec).lacking(error.lack)
     except UsageError as error:
         raise UsageError(f"--box {spec.name}: {error}") from None
     except IsolationError as error:
-        return Chosen(spec, str(error))
+        return BoxCandidate(spec, str(error))

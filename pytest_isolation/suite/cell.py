@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.errors import (
     IsolationError,
     Lack,
@@ -21,7 +22,7 @@ from pytest_isolation.errors import (
 from pytest_isolation.guarantees import verdicts
 from pytest_isolation.guarantees.domains import rests_on
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import Check, Ran, run_property
+from pytest_isolation.guarantees.property import Check, PropertyResult, run_property
 from pytest_isolation.guarantees.verdicts import How, Key, Oracle, Verdict
 from pytest_isolation.outside.box import Box
 from pytest_isolation.report.run import Evidence, ResultRow
@@ -88,11 +89,11 @@ def measure(
     except NotStarted:
         raise
     except Lacking as error:
-        ran = Ran(unsupported=error)
+        ran = PropertyResult(unsupported=error)
     except WentAway as error:
-        ran, gone = Ran(trouble=str(error)), True
+        ran, gone = PropertyResult(trouble=str(error)), True
     except IsolationError as error:
-        ran = Ran(trouble=str(error))
+        ran = PropertyResult(trouble=str(error))
     control = Control(State.NONE) if gone else controls.of(promise, test, spec.technology)
     found = _found(ran, control)
     return _row(
@@ -112,10 +113,11 @@ def measure(
 
 
 def key(promise: Guarantee, cell: Cell) -> Key:
+    """Of the cell's row."""
     return Key(
         box=cell.spec.name,
         guarantee=promise.id,
-        door="exec" if cell.spec.attached else cell.spec.door,
+        door=Door.EXEC if cell.spec.attached else cell.spec.door,
         sibling=cell.sibling.name if cell.sibling is not None else None,
     )
 
@@ -181,21 +183,22 @@ def _row(
     )
 
 
-def _trusted(ran: Ran, promise: Guarantee, box: Box) -> Ran:
+def _trusted(ran: PropertyResult, promise: Guarantee, box: Box) -> PropertyResult:
     """What was measured, unless it may be so for our process alone and not for those of the box."""
     if ran.trouble is not None or ran.unsupported is not None:
         return ran
-    verdict = "holds" if ran.violation is None else "violated"
+    verdict = Verdict.HOLDS if ran.violation is None else Verdict.VIOLATED
     unlike = [*box.parts.unlike, *box.parts.unseen, *box.parts.beside]
     known = [replace(one, guarantees=rests_on(one.rests_on)) if one.rests_on else one for one in unlike]
-    spoiling = [one.what for one in known if one.invalidates_verdict(promise.id, verdict)]
+    spoiling = [one for one in known if one.invalidates_verdict(promise.id, verdict)]
     if not spoiling:
         return ran
-    seen = "it held for" if verdict == "holds" else "it was broken by"
-    return Ran(unsupported=Unsupported(f"{seen} a process of ours that is not as the box's own: {'; '.join(spoiling)}"))
+    seen = "it held for" if verdict is Verdict.HOLDS else "it was broken by"
+    told = "; ".join(one.what for one in spoiling)
+    return PropertyResult(unsupported=Unsupported(f"{seen} {spoiling[0].of}: {told}"))
 
 
-def _found(ran: Ran, control: Control) -> _Found:
+def _found(ran: PropertyResult, control: Control) -> _Found:
     if ran.violation is not None:
         return _Found(Verdict.VIOLATED, lack=Lack(str(ran.violation)))
     if ran.unsupported is not None:
@@ -210,14 +213,15 @@ def _found(ran: Ran, control: Control) -> _Found:
     return _Found(Verdict.HOLDS, how, control.lack if control.state is State.NONE else None)
 
 
-def _evidence(ran: Ran, violation: Violation, seed: int) -> Evidence:
+def _evidence(ran: PropertyResult, violation: Violation, seed: int) -> Evidence:
     """The smallest program that broke the promise, the calls in it that prove so, and what the witness saw."""
-    calls, proof, others = marked(ran.program, violation.calls)
+    calls, proof = cropped(ran.program.calls, ran.program.proof)
+    others = ran.program.others
     return Evidence(
         message=str(violation),
         example=ran.arguments,
-        calls=tuple(calls),
-        proof=tuple(proof),
+        calls=calls,
+        proof=proof,
         observed=violation.observed
         | ({"said": "; ".join(others)} if others else {})
         | {"violating_examples": f"{ran.violations} of {ran.examples}"},
@@ -225,17 +229,11 @@ def _evidence(ran: Ran, violation: Violation, seed: int) -> Evidence:
     )
 
 
-def marked(program: Sequence[str], told: Sequence[str]) -> tuple[list[str], list[int], list[str]]:
-    """The program up to the last call that `told` names, the numbers in it of all it names, and what it has not.
+def cropped(calls: tuple[str, ...], proof: tuple[int, ...]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The calls up to the last that proves the violation, CALLS_KEPT at most, and `proof` counted in them.
 
-    What comes after is clean-up.  A check may tell of calls that no process of the box has made.
+    What comes after is clean-up.
     """
-    last = {call: number for number, call in enumerate(program)}
-    proving = [last[one] for one in told if one in last]
-    end = max(proving, default=len(program) - 1) + 1
+    end = max(proof, default=len(calls) - 1) + 1
     start = max(0, end - CALLS_KEPT)
-    return (
-        list(program[start:end]),
-        sorted({number - start for number in proving if number >= start}),
-        [one for one in told if one not in last],
-    )
+    return calls[start:end], tuple(number - start for number in proof if number >= start)

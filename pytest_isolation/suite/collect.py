@@ -24,6 +24,8 @@ GROUP = "pytest_isolation.guarantees"
 
 
 class CheckFile(NamedTuple):
+    """A file of checks that a run collects."""
+
     path: Path
     module: str
     """The name it is imported by."""
@@ -40,9 +42,11 @@ class CheckModule(pytest.Module):
         return load_check(self.path, self.module_name)
 
     def istestfunction(self, obj: object, name: str) -> bool:
+        """By the name test_*, whatever the user's ini says."""
         return name.startswith("test_") and callable(obj)
 
     def istestclass(self, obj: object, name: str) -> bool:
+        """Never: checks are functions."""
         return False
 
 

@@ -68,6 +68,7 @@ class Control:
 
     @classmethod
     def from_json(cls, text: str) -> Control:
+        """As another worker has written it."""
         told = json.loads(text)
         return cls(State(told["state"]), told["box"], told["reason"])
 
@@ -82,9 +83,13 @@ class Controls:
 
     def of(self, promise: Guarantee, test: Callable[..., Any] | Check, technology_name: str) -> Control:
         """The control for a box of `technology_name`; run now unless it was before."""
-        serving, reasons = self._candidates(promise, technology_name)
+        reasons: list[str] = []
         broken: Control | None = None
-        for name in serving:
+        for name in self._candidates(promise, technology_name):
+            # Asked when it is its turn: the answer can take a daemon, a library that does not like a fork.
+            if (error := self._why_not(name)) is not None:
+                reasons.append(f"{name}: {error}")
+                continue
             control = self._once(promise, test, name)
             if control.state not in (State.NONE, State.BROKEN):
                 return control
@@ -93,24 +98,21 @@ class Controls:
         if broken is not None:
             return broken
         holes = ", ".join(sorted(map(str, promise.falsified_by)))
-        return Control(State.NONE, reason=f"nothing here can open {holes}: {'; '.join(dict.fromkeys(reasons))}")
+        why = "; ".join(dict.fromkeys(reasons)) or "no technology has that weakening"
+        return Control(State.NONE, reason=f"nothing here can open {holes}: {why}")
 
-    def _candidates(self, promise: Guarantee, own: str) -> tuple[list[str], list[str]]:
-        able, reasons = [], []
-        for name in names():
-            one = technology(name)
-            if not promise.falsified_by <= one.weakenings():
-                continue
-            if (error := self._why_not(name)) is not None:
-                reasons.append(f"{name}: {error}")
-                continue
-            able.append(name)
-        able.sort(
-            key=lambda name: (not (name == own and technology(name).start_ms <= QUICK_MS), technology(name).start_ms)
+    def _candidates(self, promise: Guarantee, own: str) -> list[str]:
+        """Who has the holes: the box's own technology first where it is quick, then what starts sooner."""
+        able = [
+            name
+            for name in names()
+            if (name == own or getattr(technology(name), "controls_others", True))
+            and promise.falsified_by <= technology(name).weakenings()
+        ]
+        return sorted(
+            able,
+            key=lambda name: (not (name == own and technology(name).start_ms <= QUICK_MS), technology(name).start_ms),
         )
-        if not able and not reasons:
-            reasons.append("no technology has that weakening")
-        return able, reasons
 
     def _why_not(self, name: str) -> str | None:
         """Why a technology cannot be started here, asked once: most ask a daemon, or run a program, to know."""
@@ -164,7 +166,7 @@ def _prove(
     """As prove(), once; and whether somebody had the box before."""
     used = False
     try:
-        with pool.lend(replace(spec, **promise.box, **promise.control_box), fresh=fresh) as (box, used):
+        with pool.leased(replace(spec, **promise.box, **promise.control_box), fresh=fresh) as (box, used):
             ran = run_property(
                 promise, test, box, examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING, confirm=False
             )

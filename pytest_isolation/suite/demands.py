@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.errors import IsolationError, Lacking
 from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.technologies import technology
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
     from pytest_isolation.guarantees.verdicts import Key
     from pytest_isolation.options.config import RunConfig
     from pytest_isolation.report.run import ResultRow
-    from pytest_isolation.suite.boxes import Chosen
+    from pytest_isolation.suite.boxes import BoxCandidate
     from pytest_isolation.suite.told import Closed
 
 
 def missing(
-    planned: Iterable[Key], rows: Iterable[Key], chosen: Iterable[Chosen], closed: Iterable[Closed]
+    planned: Iterable[Key], rows: Iterable[Key], chosen: Iterable[BoxCandidate], closed: Iterable[Closed]
 ) -> set[Key]:
     """Rows that were to be measured and were not, though their boxes are there."""
     there = {one.spec.name for one in chosen if one.available}
@@ -36,7 +37,7 @@ def missing(
         return (
             box in there
             and (box, door) not in shut
-            and (sibling is None or (sibling in there and (sibling, "start") not in shut))
+            and (sibling is None or (sibling in there and (sibling, Door.START) not in shut))
         )
 
     return {key for key in set(planned) - set(rows) if could(key)}
@@ -44,7 +45,7 @@ def missing(
 
 def unmet(
     asked: RunConfig,
-    chosen: Iterable[Chosen],
+    chosen: Iterable[BoxCandidate],
     rows: Iterable[ResultRow],
     absent: Iterable[Key],
     closed: Iterable[Closed],
@@ -68,7 +69,7 @@ def unmet(
     return said
 
 
-def _lacks(one: Chosen, rows: list[ResultRow], shut: Closed | None, lost: int) -> Iterator[str]:
+def _lacks(one: BoxCandidate, rows: list[ResultRow], shut: Closed | None, lost: int) -> Iterator[str]:
     if not one.available:
         yield "is not available: its line says why"
         return
@@ -96,7 +97,7 @@ def _most_frequent(rows: list[ResultRow]) -> str:
     return max(reasons, key=reasons.count)
 
 
-def _names_what_is_not_there(one: Chosen) -> bool:
+def _names_what_is_not_there(one: BoxCandidate) -> bool:
     """Whether it is this very box that cannot be had, and not every box of its technology: an image, a container."""
     plain = BoxSpec(technology=one.spec.technology)
     if replace(one.spec, name=plain.name, door=plain.door) == plain:

@@ -16,6 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.expect import Entry, entries
 from pytest_isolation.guarantees.renamed import current
@@ -29,6 +30,7 @@ HEAD = "# Violations that are accepted (pytest --isolation --isolation-expect); 
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `pytest-isolation expect`."""
     parser.add_argument("report", metavar="A.json", help="a JSON report, of --isolation-report json:A.json")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="the TOML file, new or to be updated")
     parser.add_argument("--why", metavar="TEXT", help="why those that are added are accepted")
@@ -42,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Updated:
+    """What became of the entries of a baseline."""
+
     kept: tuple[Entry, ...]
     """All that the file has now."""
     added: tuple[Entry, ...]
@@ -93,7 +97,7 @@ def toml(kept: Iterable[Entry], head: str = HEAD) -> str:
     for one in kept:
         box, guarantee, door, sibling = one.key
         lines = ["[[violation]]", f"box = {_text(box)}", f"guarantee = {_text(guarantee)}"]
-        lines += [f"door = {_text(door)}"] if door != "start" else []
+        lines += [f"door = {_text(door)}"] if door != Door.START else []
         lines += [f"sibling = {_text(sibling)}"] if sibling is not None else []
         lines += [f"why = {_text(one.why)}"] if one.why else []
         lines += [f"expires = {one.expires.isoformat()}"] if one.expires is not None else []

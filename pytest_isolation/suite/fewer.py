@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
-from pytest_isolation.guarantees.property import Ran
+from pytest_isolation.guarantees.property import PropertyResult
 from pytest_isolation.report.run import ResultRow
 
 SAYS = "fewer examples than its kind takes: "
 
 
-def remarks(promise: Guarantee, ran: Ran, asked: int | None) -> list[str]:
+def remarks(promise: Guarantee, ran: PropertyResult, asked: int | None) -> list[str]:
     """What the row says of it; nothing where every input was tried, or where it does not hold."""
     usual = EXAMPLES[promise.kind]
     if asked is None or asked >= usual or promise.kind != "per-call" or ran.exhausted or ran.examples >= usual:

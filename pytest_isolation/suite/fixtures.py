@@ -57,6 +57,7 @@ class Boxes:
             pytest.skip(str(error))
 
     def close(self) -> None:
+        """End every box that was started here."""
         with ExitStack() as undo:
             for box in self._started:
                 undo.callback(box.close)
@@ -75,6 +76,7 @@ def _spec(asked: object, changes: Mapping[str, Any]) -> BoxSpec:
 
 
 def boxes(config: pytest.Config) -> Generator[Boxes]:
+    """For the tests of one session; ended after it."""
     lifetime = Lifetime()
     pool = Pool(lifetime)
     made = Boxes(pool, resolve(config).require)

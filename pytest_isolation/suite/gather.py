@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.errors import BoxError, IsolationError, UsageError
 from pytest_isolation.guarantees.verdicts import Control, Verdict
 from pytest_isolation.report import trade
@@ -21,7 +23,7 @@ from pytest_isolation.report.run import (
     ToolFacts,
 )
 from pytest_isolation.suite import fewer
-from pytest_isolation.suite.boxes import Chosen
+from pytest_isolation.suite.boxes import BoxCandidate
 from pytest_isolation.suite.demands import missing, unmet
 from pytest_isolation.suite.joined import joined, worse_proof
 from pytest_isolation.suite.kept import Partial, write_reports
@@ -30,13 +32,22 @@ from pytest_isolation.suite.support import of_this_host
 from pytest_isolation.suite.told import Closed, Process, Told, started_by, told_by
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_isolation.guarantees.verdicts import Key
+    from pytest_isolation.report.further import BoxDepth, BoxFlow
     from pytest_isolation.suite.costs.measure import Costs
     from pytest_isolation.suite.session import Session
 
 
 class Gatherer:
-    def __init__(self, session: Session) -> None:
+    """Collects rows and facts as they come, and makes the run's report of them."""
+
+    AS_OWED: tuple[int, ...] = (pytest.ExitCode.OK,)
+    """Of pytest's own exit statuses those that what is owed may change."""
+
+    def __init__(self, session: Session, reports: tuple[tuple[str, Path], ...] | None = None) -> None:
+        """`reports`: kept as they come; None: those of the run."""
         self._session = session
         self._started = time.time()
         self._rows: dict[Key, ResultRow] = {}
@@ -57,16 +68,19 @@ class Gatherer:
         """(box, door) -> why nobody came through it."""
         self._unmet: list[str] = []
         self._exit = 0
-        self._partial = Partial(session.options.reports)
+        self._partial = Partial(session.options.reports if reports is None else reports)
         self._kept: set[str] = set()
         """Boxes that the partial report knows."""
         self._costs: Costs | None = None
+        self._depth: list[BoxDepth] = []
+        self._flow: list[BoxFlow] = []
         self._support: tuple[SupportRow, ...] = ()
         self._technologies: tuple[TechnologyRow, ...] = ()
 
     # -- filling -------------------------------------------------------------------------
 
     def add(self, report: pytest.TestReport) -> None:
+        """What pytest reports of a test, wherever it ran."""
         told = told_by(report)
         if str(report.when) == "???":  # xdist's word for a worker that crashed during this item
             told = self._begun.get(report.nodeid)
@@ -98,6 +112,7 @@ class Gatherer:
         self._partial.begin(self.run(0))
 
     def of_this_process(self) -> Process:
+        """What only this process knows of its boxes and guarantees."""
         session = self._session
         return replace(
             started_by(session.pool_if_any),
@@ -126,6 +141,18 @@ class Gatherer:
     # -- saying --------------------------------------------------------------------------
 
     def run(self, exit_status: int) -> Run:
+        """All that is known by now, and what other plugins give to it."""
+        found = self.own(exit_status)
+        return found.with_contributions(
+            self._session.config.hook.pytest_isolation_contribution(config=self._session.config)
+        )
+
+    def heard(self, report: pytest.TestReport, row: ResultRow) -> ResultRow:
+        """The row of a report, for a person who waits."""
+        return row
+
+    def own(self, exit_status: int) -> Run:
+        """All that is known by now, in the order of boxes and guarantees."""
         session = self._session
         order = {one.spec.name: number for number, one in enumerate(session.chosen)}
         rank = {known: number for number, known in enumerate(self._promises)}
@@ -133,7 +160,7 @@ class Gatherer:
         def place(row: ResultRow) -> tuple[int, ...]:
             """Boxes by themselves, then pairs; box by box, guarantee by guarantee, the start door first."""
             beside = -1 if row.sibling is None else order.get(row.sibling, -1)
-            return beside >= 0, order[row.box], rank.get(row.guarantee, 0), row.door == "exec", beside
+            return beside >= 0, order[row.box], rank.get(row.guarantee, 0), row.door == Door.EXEC, beside
 
         rows = [replace(row, proofs=self._proofs_of(row)) for row in sorted(self._rows.values(), key=place)]
         found = Run(
@@ -146,7 +173,7 @@ class Gatherer:
             host=host_facts(),
             boxes=tuple(
                 box_row(
-                    one.knowing(self._measured.get(one.spec.name)),
+                    one.with_facts(self._measured.get(one.spec.name)),
                     self._starts.get(one.spec.name, []),
                     self._notes.get(one.spec.name, []) + self._shut_doors(one),
                     self._costs.boxes.get(one.spec.name) if self._costs is not None else None,
@@ -157,15 +184,21 @@ class Gatherer:
             results=tuple(rows),
             support=self._support,
             technologies=self._technologies,
+            depth=tuple(self._depth),
+            flow=tuple(self._flow),
             notes=tuple(
                 self._run_notes + session.judge.notes(list(self._rows.values())) + fewer.notes(self._rows.values())
             ),
         )
         if self._costs is not None:
             found = replace(found, trade=trade.rows(found, self._costs.probed))
-        return found.with_contributions(session.config.hook.pytest_isolation_contribution(config=session.config))
+        return found
 
-    def _chosen(self) -> list[Chosen]:
+    def candidates(self) -> list[BoxCandidate]:
+        """The boxes before any was started."""
+        return self._session.chosen
+
+    def _chosen(self) -> list[BoxCandidate]:
         """The boxes, with what starting them has shown: one that nobody came into is not available."""
         measured = {box for box, *_ in self._rows}
         shut: dict[str, Closed] = {}
@@ -176,10 +209,10 @@ class Gatherer:
             replace(one, reason=found.reason, remedy=found.remedy, cause=found.cause)
             if one.available and (found := shut.get(one.spec.name)) is not None
             else one
-            for one in self._session.chosen
+            for one in self.candidates()
         ]
 
-    def _shut_doors(self, one: Chosen) -> list[str]:
+    def _shut_doors(self, one: BoxCandidate) -> list[str]:
         found = [closed for (box, _), closed in self._closed.items() if box == one.spec.name] if one.available else []
         return [f"not measured through its {closed.door} door: {closed.reason}" for closed in found]
 
@@ -191,11 +224,13 @@ class Gatherer:
         return {row.box: state} if state is not None else {}
 
     def header(self) -> list[str]:
+        """Lines above the first test."""
         from pytest_isolation.report import terminal
 
         return terminal.header(self.run(0))
 
     def summarise(self, reporter: Any) -> None:
+        """Write the report for terminals to pytest's."""
         from pytest_isolation.report import terminal
 
         if not (self._promises or self._run_notes):
@@ -212,11 +247,9 @@ class Gatherer:
     def finish(self, session: pytest.Session) -> None:
         """The exit status the rows ask for, and the reports: written even when the run was interrupted."""
         self._look_at_the_kernel()
-        asked, rows = self._session.options, list(self._rows.values())
-        self._unmet = unmet(asked, self._chosen(), rows, self._missing(), self._closed.values())
-        if session.exitstatus == pytest.ExitCode.OK:
-            asked_for = self._planned or not any(one.available for one in self._session.chosen)
-            nothing = asked_for and all(row.verdict is Verdict.UNSUPPORTED for row in rows)
+        asked = self._session.options
+        self._unmet, nothing = self.owed()
+        if session.exitstatus in self.AS_OWED:
             if self._unmet and not (nothing and not asked.require):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
             elif nothing:
@@ -243,7 +276,26 @@ class Gatherer:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
             self._exit = int(session.exitstatus)
 
-    def measure_costs(self, boxes: int) -> None:
+    def owed(self) -> tuple[list[str], bool]:
+        """(a sentence for each box that was asked for and not measured, whether nothing was)."""
+        rows = list(self._rows.values())
+        self._unmet = unmet(self._session.options, self._chosen(), rows, self._missing(), self._closed.values())
+        asked_for = bool(self._planned) or not any(one.available for one in self.candidates())
+        return self._unmet, asked_for and all(row.verdict is Verdict.UNSUPPORTED for row in rows)
+
+    def measure_further(self) -> None:
+        """After all rows, when no box of theirs stands: no verdict depends on it, and no row disturbs a figure."""
+        asked = self._session.options
+        if asked.costs is not None:
+            self._measure_costs(asked.costs)
+        if asked.depth:
+            self._measure_depth()
+        if asked.why:
+            self._find_refusers()
+        if asked.flow is not None:
+            self._search_flows(asked.flow)
+
+    def _measure_costs(self, boxes: int) -> None:
         """What the boxes that could be measured cost; `boxes`: of one at a time, at most."""
         from pytest_isolation.suite.costs.measure import Costs, measure
 
@@ -256,6 +308,70 @@ class Gatherer:
             self._run_notes.append("interrupted while costs were measured: those of the last boxes are missing")
         except (IsolationError, OSError) as error:
             self._run_notes.append(f"costs were not measured: {' '.join(str(error).split())}")
+
+    def _measure_depth(self) -> None:
+        """On how many layers rests what held, through the start door and in no pair."""
+        from pytest_isolation.suite.depth.measure import measure
+
+        specs = [replace(one.spec, door=Door.START) for one in self._chosen() if one.available]
+        held: dict[str, list[str]] = {}
+        for row in self._rows.values():
+            if row.verdict is Verdict.HOLDS and row.sibling is None and row.door == Door.START:
+                held.setdefault(row.box, []).append(row.guarantee)
+        session = self._session
+        try:
+            measure(
+                specs,
+                held,
+                seed=session.seed,
+                jobs=session.options.jobs,
+                tell=session.progress.says,
+                into=self._depth,
+            )
+        except KeyboardInterrupt:
+            self._run_notes.append("interrupted while layers were counted: more holes may break a guarantee")
+        except (IsolationError, OSError) as error:
+            self._run_notes.append(f"layers were not counted: {' '.join(str(error).split())}")
+
+    def _search_flows(self, seconds: int) -> None:
+        """What a program on one side of a box changes for one on another side."""
+        from pytest_isolation.suite.flow.measure import measure
+
+        session = self._session
+        specs = [one.spec for one in self._chosen() if one.available]
+        try:
+            measure(
+                specs,
+                seconds=seconds,
+                seed=session.seed,
+                pairs=session.options.pairs and bool(session.options.boxes),
+                jobs=session.options.jobs,
+                tell=session.progress.says,
+                into=self._flow,
+            )
+        except KeyboardInterrupt:
+            self._run_notes.append("interrupted while flows were searched: more may flow")
+
+    def _find_refusers(self) -> None:
+        """Which layer refuses, of the rows of --isolation-why that hold by refusal, as _measure_depth()."""
+        from pytest_isolation.suite.refused import find
+
+        session = self._session
+        specs = [replace(one.spec, door=Door.START) for one in self._chosen() if one.available]
+        rows = [
+            row
+            for row in self._rows.values()
+            if row.sibling is None
+            and row.door == Door.START
+            and any(fnmatchcase(row.guarantee, glob) for glob in session.options.why)
+        ]
+        try:
+            for row in find(specs, rows, seed=session.seed, tell=session.progress.says):
+                self._rows[row.key] = row
+        except KeyboardInterrupt:
+            self._run_notes.append("interrupted while it was asked which layer refuses: some rows do not say")
+        except (IsolationError, OSError) as error:
+            self._run_notes.append(f"which layer refuses was not found: {' '.join(str(error).split())}")
 
     def _look_at_the_kernel(self) -> None:
         """Host support, unless nobody would see it: boxes were named, all are there, and no report is written."""

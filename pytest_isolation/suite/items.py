@@ -40,8 +40,10 @@ def unwritten_failures(item: pytest.Item) -> Generator[None]:
 
 def check_of(item: pytest.Function) -> Check:
     """The item's function with the parameters and fixtures it asks for, `box` aside."""
-    given = {name: item.funcargs[name] for name in item._fixtureinfo.argnames if name != "box"}
     given_by = item.callspec.params if hasattr(item, "callspec") else {}
+    # pytest sets an item up where the run comes to it: a helper knows the parameters alone, and they are all it needs.
+    known = {**given_by, **item.funcargs}
+    given = {name: known[name] for name in item._fixtureinfo.argnames if name != "box"}
     hidden = {"box", PROMISE, ENTRY} if family_of(item.function) is not None else {"box"}
     shown = ", ".join(f"{name}={value!r}" for name, value in sorted(given_by.items()) if name not in hidden)
     return Check(item.function, given, item.instance, shown)

@@ -27,6 +27,8 @@ from typing import IO, NoReturn
 
 import pytest
 
+from pytest_isolation.agent.constants import PR
+from pytest_isolation.suite.interrupts import interrupt
 from pytest_isolation.suite.plan import cell_of, promise_of
 from pytest_isolation.suite.told import Measured, Process
 from pytest_isolation.technologies.clean import clean
@@ -37,7 +39,6 @@ PER_PROCESSOR = 2
 """Processes, where nobody says how many: each waits more than half of its time."""
 PATIENCE_S = 30.0
 """How long a helper may take to end its boxes when the run is cut short."""
-PR_SET_PDEATHSIG = 1
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
 LONG = ("cg.cpu.",)
@@ -222,6 +223,7 @@ def is_long(item: pytest.Item) -> bool:
 
 
 def box_of(item: pytest.Item) -> str | None:
+    """The name of the box that an item's cell is about; None of a test without a cell."""
     cell = cell_of(item)
     return cell.spec.name if cell is not None else None
 
@@ -247,9 +249,9 @@ def _be_helper(run: int, work: Sequence[Callable[[], None]], end: Callable[[], N
     code = 1
     try:
         # A run that is killed takes its helpers along: what they had made is in their registers.
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR.SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == run:
-            signal.signal(signal.SIGTERM, _interrupt)
+            signal.signal(signal.SIGTERM, interrupt)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             nowhere = os.open(os.devnull, os.O_RDWR)
             for fd in range(3):
@@ -264,10 +266,6 @@ def _be_helper(run: int, work: Sequence[Callable[[], None]], end: Callable[[], N
             code = 0
     finally:  # what went wrong nobody would read: a cell that a helper has not told is measured by the run
         os._exit(code)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
 
 
 def _ended(pid: int, seconds: float) -> bool:

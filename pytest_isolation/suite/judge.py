@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.words import PROOF
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.outcome import judge
 from pytest_isolation.guarantees.verdicts import Claim, Control, Key, Outcome, Verdict
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_isolation.guarantees.guarantee import Guarantee
     from pytest_isolation.options.config import RunConfig
     from pytest_isolation.report.run import ResultRow
-    from pytest_isolation.suite.boxes import Chosen
+    from pytest_isolation.suite.boxes import BoxCandidate
 
 UNPROVEN = Verdict.HOLDS, Control.NONE
 
@@ -34,6 +35,8 @@ class Judged:
 
 
 class Judge:
+    """Judges rows by claims, a profile and a baseline, as the user has asked."""
+
     def __init__(self, asked: RunConfig, *, run_xfail: bool = False) -> None:
         """`run_xfail`: pytest's --runxfail: what nobody promised fails as well."""
         self._asked, self._run_xfail = asked, run_xfail
@@ -46,7 +49,7 @@ class Judge:
         if self._asked.expect is not None:
             self._asked.expect.check_ids(known)
 
-    def judged(self, key: Key, verdict: Verdict, control: Control, promise: Guarantee, *boxes: Chosen) -> Judged:
+    def judged(self, key: Key, verdict: Verdict, control: Control, promise: Guarantee, *boxes: BoxCandidate) -> Judged:
         """What follows from the verdict of a row, for the box (or the two of a pair) as the check had it.
 
         A claim may depend on the door.
@@ -75,13 +78,15 @@ class Judge:
             known=made.known,
         )
 
-    def _said(self, door: str, promise: Guarantee, one: Chosen) -> claims.Resolved:
+    def _said(self, door: Door, promise: Guarantee, one: BoxCandidate) -> claims.Resolved:
         """What is claimed of the box.
 
         Of one that somebody else started, its technology knows the less the wider it was opened: a profile judges it.
         """
         said = claims.resolve(
-            promise, replace(one.spec, door="exec" if door == "exec" else "start", **promise.box), facts=one.facts
+            promise,
+            replace(one.spec, door=Door.EXEC if door == Door.EXEC else Door.START, **promise.box),
+            facts=one.facts,
         )
         return replace(said, known=said.known and not one.spec.attached)
 

@@ -50,6 +50,7 @@ class Partial:
 
     @property
     def begun(self) -> bool:
+        """Whether there is a file."""
         return self._end > 0
 
     def begin(self, run: Run) -> None:

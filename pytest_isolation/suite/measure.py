@@ -21,7 +21,7 @@ from pytest_isolation.guarantees.property import take_over
 from pytest_isolation.guarantees.verdicts import Control, Key, Verdict
 from pytest_isolation.options.config import RunConfig
 from pytest_isolation.report.run import ResultRow, Run, ToolFacts
-from pytest_isolation.suite.boxes import Chosen, choose
+from pytest_isolation.suite.boxes import BoxCandidate, choose
 from pytest_isolation.suite.cell import measure as measure_cell
 from pytest_isolation.suite.collect import check_files, load_check
 from pytest_isolation.suite.controls import Controls
@@ -78,7 +78,7 @@ def measure(
     try:
         controls = Controls(pool, Path(lifetime.new_directory("controls")), seed)
         judge = Judge(asked)
-        boxes: list[Chosen] = []
+        boxes: list[BoxCandidate] = []
         rows: list[ResultRow] = []
         for one in choose(asked) if specs else ():
             if tell is not None:
@@ -107,7 +107,7 @@ def measure(
             host=host_facts(),
             boxes=tuple(
                 box_row(
-                    one.knowing(pool.measured.get(one.spec.name)),
+                    one.with_facts(pool.measured.get(one.spec.name)),
                     pool.starts.get(one.spec.name, []),
                     pool.notes.get(one.spec.name, []),
                 )
@@ -122,22 +122,22 @@ def measure(
 
 
 def _judged(
-    judge: Judge, promise: Guarantee, one: Chosen, pool: Pool, key: Key, verdict: Verdict, control: Control
+    judge: Judge, promise: Guarantee, one: BoxCandidate, pool: Pool, key: Key, verdict: Verdict, control: Control
 ) -> Judged:
-    return judge.judged(key, verdict, control, promise, one.knowing(pool.measured.get(one.spec.name)))
+    return judge.judged(key, verdict, control, promise, one.with_facts(pool.measured.get(one.spec.name)))
 
 
-def _looked_at(one: Chosen, pool: Pool, look: Callable[[Box], Mapping[str, Any]] | None) -> Chosen:
+def _looked_at(one: BoxCandidate, pool: Pool, look: Callable[[Box], Mapping[str, Any]] | None) -> BoxCandidate:
     """With the facts that `look` finds; not available when the box does not start, or cannot be looked at."""
     if look is None or not one.available:
         return one
     try:
-        return one.knowing(look(pool.box(one.spec)))
+        return one.with_facts(look(pool.box(one.spec)))
     except (IsolationError, OSError) as error:
         return _closed(one, error)
 
 
-def _closed(one: Chosen, error: Exception) -> Chosen:
+def _closed(one: BoxCandidate, error: Exception) -> BoxCandidate:
     if isinstance(error, Lacking):
         return one.lacking(error.lack)
     return replace(one, reason=" ".join(str(error).split()))

@@ -9,6 +9,8 @@ from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
+from pytest_isolation.guarantees.domains import domains
 from pytest_isolation.guarantees.family import family_of
 from pytest_isolation.guarantees.guarantee import EXAMPLES, PROMISE, Guarantee, guarantee_of
 from pytest_isolation.guarantees.property import Check
@@ -57,14 +59,14 @@ class Cell:
 def cells(promise: Guarantee, test: Callable[..., Any], boxes: Sequence[BoxSpec], asked: RunConfig) -> Iterator[Cell]:
     """The cells of one guarantee on the `boxes` that are available."""
     for spec in boxes:
-        yield from _doors(spec)
+        yield from _doors(spec, promise)
     if asked.pairs and meets_a_sibling(test):
         for one, other in pairs(boxes):
-            yield Cell(replace(one, door="start"), sibling=replace(other, door="start"))
+            yield Cell(replace(one, door=Door.START), sibling=replace(other, door=Door.START))
     if asked.prove:
         for spec in boxes:
             if not spec.attached and promise.falsified_by <= technology(spec.technology).weakenings():
-                (first, *_) = _doors(spec)
+                (first, *_) = _doors(spec, promise)
                 yield Cell(replace(first.spec.weakened(*promise.falsified_by), **promise.control_box), proof=True)
 
 
@@ -97,10 +99,13 @@ def cell_of(item: pytest.Item) -> Cell | None:
     return found if isinstance(found, Cell) else None
 
 
-def _doors(spec: BoxSpec) -> Iterator[Cell]:
-    if spec.door == "both":
-        yield Cell(replace(spec, door="start"))
-        yield Cell(replace(spec, door="exec"), again=True)
+def _doors(spec: BoxSpec, promise: Guarantee) -> Iterator[Cell]:
+    domain = domains().get(promise.domain)  # none, of a user's own
+    if domain is not None and not domain.entered:
+        yield Cell(replace(spec, door=Door.START))
+    elif spec.door == Door.BOTH:
+        yield Cell(replace(spec, door=Door.START))
+        yield Cell(replace(spec, door=Door.EXEC), again=True)
     else:
         yield Cell(spec)
 

@@ -11,8 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.report.run import BoxRow, Cost, GivenRow, GuaranteeRow, HostFacts, RunFacts
-from pytest_isolation.suite.boxes import Chosen
+from pytest_isolation.report.further import Cost
+from pytest_isolation.report.run import BoxRow, GivenRow, GuaranteeRow, HostFacts, RunFacts
+from pytest_isolation.suite.boxes import BoxCandidate
 from pytest_isolation.suite.digest import check_digest
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 
 def host_facts() -> HostFacts:
+    """Of this machine and this user, now."""
     return HostFacts(
         kernel=platform.release(),
         arch=platform.machine(),
@@ -43,6 +45,7 @@ def run_facts(id: str, started: float, seed: int | None, exit_status: int) -> Ru
 
 
 def guarantee_row(promise: Guarantee) -> GuaranteeRow:
+    """As the report has it."""
     return GuaranteeRow(
         id=promise.id,
         domain=promise.domain,
@@ -56,7 +59,7 @@ def guarantee_row(promise: Guarantee) -> GuaranteeRow:
     )
 
 
-def box_row(chosen: Chosen, starts: list[float], notes: list[str], measured: Measured | None = None) -> BoxRow:
+def box_row(chosen: BoxCandidate, starts: list[float], notes: list[str], measured: Measured | None = None) -> BoxRow:
     """`starts`: milliseconds of those of the run's rows; `measured`: under --isolation-costs, which has its own."""
     costs = {"start_ms": Cost(median=round(statistics.median(starts), 1), n=len(starts))} if starts else {}
     if measured is not None:

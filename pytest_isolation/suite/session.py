@@ -12,6 +12,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Generator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,8 @@ from pytest_isolation.guarantees.family import guarantees_of, parameters
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import take_over
 from pytest_isolation.guarantees.verdicts import Control, Key, Verdict
-from pytest_isolation.suite.boxes import Chosen, choose
+from pytest_isolation.suite import hosts
+from pytest_isolation.suite.boxes import BoxCandidate, choose
 from pytest_isolation.suite.cell import key, measure, unfinished, unless_cut_short
 from pytest_isolation.suite.collect import (
     FORKED,
@@ -39,7 +41,8 @@ from pytest_isolation.suite.collect import (
 )
 from pytest_isolation.suite.controls import Controls, State, prove
 from pytest_isolation.suite.gather import Gatherer
-from pytest_isolation.suite.items import LETTERS, check_of, properties, raise_outcome, unwritten_failures
+from pytest_isolation.suite.interrupts import ended_by_signals
+from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_long
 from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
@@ -51,11 +54,8 @@ from pytest_isolation.suite.told import (
     Measured,
     Proof,
     Told,
-    arrived,
-    carried,
     started_by,
     tell,
-    told_by,
 )
 from pytest_isolation.technologies import import_all
 from pytest_isolation.technologies.clean import clean
@@ -68,14 +68,20 @@ TOLD: pytest.StashKey[Told] = pytest.StashKey()
 
 
 class Session:
+    """The state of one pytest process that measures, and its hooks."""
+
     def __init__(self, config: pytest.Config, asked: RunConfig) -> None:
         self.config = config
         self.options = asked
         self.is_worker = hasattr(config, "workerinput")
         agreed = Agreed.from_json(config.workerinput["isolation"]) if hasattr(config, "workerinput") else None
+        self.host: str | None = agreed.host if agreed is not None else None
+        """Of a worker: what its machine is called, where several measure side by side."""
         self.run_id: str = agreed.run_id if agreed is not None else secrets.token_hex(6)
         self.seed: int = agreed.seed if agreed is not None else _seed(config)
-        self.chosen: list[Chosen] = choose(self.options, unavailable=agreed.unavailable if agreed is not None else None)
+        self.chosen: list[BoxCandidate] = choose(
+            self.options, unavailable=agreed.unavailable if agreed is not None else None
+        )
         self.judge = Judge(self.options, run_xfail=bool(config.option.runxfail))
         self._since = Since(asked, self.judge, self.chosen)
         self.guarantees: dict[str, Guarantee] = {}
@@ -106,7 +112,11 @@ class Session:
         self._through = False
         """All tests were run: nothing ended the run before."""
         self._controls_directory: str | None = agreed.controls if agreed is not None else None
-        self.gatherer = Gatherer(self)
+        self.side_by_side = not self.is_worker and config.getoption("dist", "no") == "each" and bool(config.option.tx)
+        """Whether this process asks machines that measure each for itself."""
+        if self.side_by_side:
+            hosts.check(self)
+        self.gatherer = hosts.Hosts(self) if self.side_by_side else Gatherer(self)
         self.progress = Progress(config)
         self.lost_a_worker = False
         _leave_nothing_beside_the_user(self)
@@ -116,18 +126,21 @@ class Session:
 
     @property
     def only_collects(self) -> bool:
+        """Whether pytest lists tests and runs none."""
         return bool(self.config.option.collectonly)
 
     # -- what is started, when it is first needed ----------------------------------------
 
     @property
     def lifetime(self) -> Lifetime:
+        """Of all that this process starts; begun when first asked for."""
         if self._lifetime is None:
             self._lifetime = Lifetime(self.run_id)
         return self._lifetime
 
     @property
     def pool(self) -> Pool:
+        """The boxes of this process; begun when first asked for."""
         if self._pool is None:
             self._pool = Pool(self.lifetime, announce=self.progress.starting)
         return self._pool
@@ -143,6 +156,7 @@ class Session:
 
     @property
     def controls(self) -> Controls:
+        """The run's, which all its processes share."""
         if self._controls is None:
             self._controls = Controls(self.pool, Path(self.controls_directory()), self.seed)
         return self._controls
@@ -153,13 +167,17 @@ class Session:
             self._controls_directory = os.fspath(self.lifetime.new_directory("controls"))
         return self._controls_directory
 
-    def for_workers(self) -> Agreed:
+    def for_workers(self, host: str | None = None) -> Agreed:
+        """What every worker has to agree on; `host`: what its machine is called, which is none of this one's."""
         return Agreed(
             run_id=self.run_id,
             seed=self.seed,
             only_built_in=self.only_built_in,
-            controls=self.controls_directory(),
-            unavailable={one.spec.name: one.reason for one in self.chosen if one.reason is not None},
+            controls=self.controls_directory() if host is None else None,
+            unavailable=(
+                {one.spec.name: one.reason for one in self.chosen if one.reason is not None} if host is None else None
+            ),
+            host=host,
         )
 
     def close(self) -> None:
@@ -191,9 +209,11 @@ class Session:
 
     @property
     def specs(self) -> list[BoxSpec]:
+        """Of the chosen boxes, those that can be started."""
         return [one.spec for one in self.chosen if one.available]
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """A check becomes one item for each of its cells."""
         promises = guarantees_of(metafunc.function)
         if not promises:
             return
@@ -212,13 +232,14 @@ class Session:
             ]
         metafunc.parametrize(["box", *parameters(promise, metafunc.function)], found)
 
-    def _chosen(self, spec: BoxSpec) -> Chosen:
+    def _chosen(self, spec: BoxSpec) -> BoxCandidate:
         return next(one for one in self.chosen if one.spec.name == spec.name)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
+        """Add the built-in checks, drop what was not asked for, and put cells in the order of measuring."""
         built_in = {promise.id: promise for promise in all_guarantees()}
         items.extend(collect_built_in(session))
         kept: list[pytest.Item] = []
@@ -272,11 +293,13 @@ class Session:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
+        """Say what is measured now."""
         if not self.is_worker and (cell := cell_of(item)) is not None:
             self.progress.measuring(cell, item.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Measure the cell of an item in pytest's stead; None of another test, which pytest calls."""
         promise, cell = promise_of(pyfuncitem), cell_of(pyfuncitem)
         if promise is None or cell is None:
             return None
@@ -356,12 +379,14 @@ class Session:
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """The report of an item carries its row, and passes or fails by it."""
         report = yield
         told = item.stash.get(TOLD, None)
         if call.when == "setup" and self.is_worker:
             told = self._if_it_dies(item)  # the last the controller hears of a cell whose worker crashes
         elif told is not None and call.when == "call":
             item.user_properties += properties(told)
+            item.user_properties += [("isolation.host", self.host)] if self.host is not None else []
             if (promise := promise_of(item)) is not None:
                 item.user_properties += [
                     ("isolation.severity", str(promise.consequence.severity)),
@@ -369,18 +394,6 @@ class Session:
                 ]
         if told is not None and call.when in ("setup", "call"):
             tell(report, told)
-        return report
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_report_to_serializable(self) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
-        data = yield
-        return carried(data) if data is not None else None
-
-    @pytest.hookimpl(wrapper=True)
-    def pytest_report_from_serializable(self) -> Generator[None, object, object]:
-        report = yield
-        if isinstance(report, pytest.TestReport):
-            arrived(report)
         return report
 
     def _if_it_dies(self, item: pytest.Item) -> Told | None:
@@ -391,35 +404,14 @@ class Session:
 
     def _judged(self, promise: Guarantee, cell: Cell, key: Key, verdict: Verdict, control: Control) -> Judged:
         measured, specs = self.measured_facts(), [one for one in (cell.spec, cell.sibling) if one is not None]
-        boxes = [self._chosen(one).knowing(measured.get(one.name)) for one in specs]
+        boxes = [self._chosen(one).with_facts(measured.get(one.name)) for one in specs]
         return self.judge.judged(key, verdict, control, promise, *boxes)
 
     # -- gathering ------------------------------------------------------------------------
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if not self.is_worker:
-            self.gatherer.add(report)
-            if report.when == "call" and (told := told_by(report)) is not None and told.row is not None:
-                self.progress.heard(told.row)
-
-    def pytest_report_header(self) -> list[str] | None:
-        return None if self.is_worker else self.gatherer.header()
-
-    def pytest_report_teststatus(self, report: pytest.TestReport) -> tuple[str, str, str] | None:
-        told = told_by(report)
-        if told is None or told.row is None or report.when != "call":
-            return None
-        verdict = told.row.verdict
-        category = "xfailed" if hasattr(report, "wasxfail") and report.skipped else report.outcome
-        return category, LETTERS[verdict] if category != "xfailed" else "v", verdict.upper()
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        if not self.is_worker and not self.only_collects:
-            self.gatherer.summarise(terminalreporter)
-
     @pytest.hookimpl(wrapper=True)
     def pytest_runtestloop(self, session: pytest.Session) -> Generator[None, object, object]:
-        """SIGTERM (timeout(1), a CI job that is cancelled), SIGHUP: a run ends as by Control-C, with its report."""
+        """With signals that end it as Control-C does; on a controller, helpers are forked first."""
         if threading.current_thread() is not threading.main_thread():
             return (yield)
         if self.is_worker:
@@ -429,11 +421,7 @@ class Session:
             if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             return (yield)
-        ends = [signal.SIGTERM, signal.SIGHUP]  # a terminal that is closed; nohup(1) has it ignored
-        before = {one: signal.getsignal(one) for one in ends if signal.getsignal(one) is not signal.SIG_IGN}
-        for one in before:
-            signal.signal(one, _interrupt)
-        try:
+        with ended_by_signals():
             if not (self.only_collects or self.config.pluginmanager.hasplugin("dsession")):
                 if self.planned:
                     import_all()
@@ -441,9 +429,6 @@ class Session:
             done = yield
             self._through = True
             return done
-        finally:
-            for one, handler in before.items():
-                signal.signal(one, handler)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
@@ -453,32 +438,26 @@ class Session:
                 self.gatherer.add_process(told)
         told = self.gatherer.of_this_process()
         if self.is_worker:
+            if self.host is not None:
+                told = replace(told, machine=hosts.machine_of(self))
             self.config.workeroutput["isolation"] = told.to_json()  # type: ignore[attr-defined]
         else:
             self.gatherer.add_process(told)
         if not self.only_collects and not self.is_worker:
-            self._measure_costs(interrupted=session.exitstatus == pytest.ExitCode.INTERRUPTED)
+            if session.exitstatus != pytest.ExitCode.INTERRUPTED and self.options.measures_further:
+                if self._pool is not None:
+                    self._pool.close()
+                with ended_by_signals():
+                    self.gatherer.measure_further()
             self.gatherer.finish(session)
         yield
         self.close()
-
-    def _measure_costs(self, *, interrupted: bool) -> None:
-        """After all rows, when no box of theirs stands: no verdict depends on it, and no row disturbs a figure."""
-        if self.options.costs is None or interrupted:
-            return
-        if self._pool is not None:
-            self._pool.close()
-        self.gatherer.measure_costs(self.options.costs)
 
 
 def _seed(config: pytest.Config) -> int:
     """Hypothesis' own option, or 32 bits of chance."""
     asked = config.getoption("hypothesis_seed", None)
     return int(asked) if asked is not None else secrets.randbits(32)
-
-
-def _interrupt(number: int, frame: object) -> None:
-    raise KeyboardInterrupt(signal.Signals(number).name)
 
 
 def _leave_nothing_beside_the_user(session: Session) -> None:

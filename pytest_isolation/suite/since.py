@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from pytest_isolation.guarantees.verdicts import Key
     from pytest_isolation.options.config import RunConfig
     from pytest_isolation.report.run import BoxRow, ResultRow
-    from pytest_isolation.suite.boxes import Chosen
+    from pytest_isolation.suite.boxes import BoxCandidate
     from pytest_isolation.suite.judge import Judge
 
 
 class Since:
     """The rows of an earlier run that still stand in this one; none where no earlier run was named."""
 
-    def __init__(self, asked: RunConfig, judge: Judge, chosen: Iterable[Chosen]) -> None:
+    def __init__(self, asked: RunConfig, judge: Judge, chosen: Iterable[BoxCandidate]) -> None:
         self._asked, self._judge = asked, judge
         self.measured: dict[str, dict[str, Any]] = {}
         """Facts that only a running box could tell, of those with a row that was carried over: as Pool.measured."""
@@ -63,7 +63,7 @@ class Since:
         if not all(_same(self._boxes.get(name), self._chosen[name]) for name in names):
             return None
         facts = {name: self._facts(name) for name in names}
-        boxes = [self._chosen[name].knowing(facts[name]) for name in names]
+        boxes = [self._chosen[name].with_facts(facts[name]) for name in names]
         now = self._judge.judged(at, row.verdict, row.control, promise, *boxes)
         if now.outcome is Outcome.FAILED:
             return None
@@ -95,7 +95,7 @@ class Since:
         return row.verdict is Verdict.VIOLATED
 
 
-def _same(before: BoxRow | None, now: Chosen) -> bool:
+def _same(before: BoxRow | None, now: BoxCandidate) -> bool:
     """Whether a box is the one there was, as far as is known before it starts; a version is needed to say so."""
     spec = now.spec
     # What these hold may be another today, and no fact tells: somebody's box, image, program, variables.

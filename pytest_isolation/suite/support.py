@@ -17,7 +17,7 @@ from pytest_isolation.support.guest import booting, not_booted
 from pytest_isolation.support.kernel import Kernel, look
 from pytest_isolation.support.own import Own, ask
 from pytest_isolation.support.own import start as own_start
-from pytest_isolation.support.survey import Tried, survey
+from pytest_isolation.support.survey import ProbeResult, survey
 from pytest_isolation.support.technologies import judge, needed_by, wanted_by
 from pytest_isolation.support.technologies import technologies as asking
 
@@ -91,7 +91,7 @@ def rows(
     return tuple(_row(kernel, one) for one in tried), tuple(technologies)
 
 
-def _row(kernel: Kernel, tried: Tried) -> SupportRow:
+def _row(kernel: Kernel, tried: ProbeResult) -> SupportRow:
     feature, finding = tried.feature, tried.finding
     return SupportRow(
         kernel=kernel.name,

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Control, Key
 from pytest_isolation.report.rows import Row
-from pytest_isolation.report.run import GuaranteeRow, ResultRow
+from pytest_isolation.report.run import GuaranteeRow, HostFacts, ResultRow
 from pytest_isolation.technologies.pool import Pool
 
 ATTRIBUTE = "isolation"
@@ -26,7 +27,7 @@ class Closed(Row):
     """A door of a box that nobody came through: no row was made for it."""
 
     box: str
-    door: str
+    door: Door
     reason: str
     remedy: str | None = None
     cause: str | None = None
@@ -65,6 +66,25 @@ class Measured(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Found(Row):
+    """What a machine found of a box before it started one, or why it cannot start it."""
+
+    reason: str | None = None
+    remedy: str | None = None
+    cause: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Machine(Row):
+    """Who measures, where machines do so side by side: told by each at its end."""
+
+    facts: HostFacts
+    boxes: Mapping[str, Found] = field(default_factory=dict)
+    """By name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Process(Row):
     """What only the process that started the boxes knows."""
 
@@ -81,6 +101,8 @@ class Process(Row):
     """Box -> what a reader of its results must know."""
     measured: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Box -> facts that only a running box can tell."""
+    machine: Machine | None = None
+    """Under --dist each: where it ran."""
 
 
 def started_by(pool: Pool | None) -> Process:
@@ -101,13 +123,16 @@ class Agreed(Row):
     run_id: str
     seed: int
     only_built_in: bool
-    controls: str
-    """The directory of the control results."""
-    unavailable: Mapping[str, str]
-    """Box -> why it cannot be started."""
+    controls: str | None
+    """The directory of the control results; None: the worker is on a machine of its own, and has its own."""
+    unavailable: Mapping[str, str] | None
+    """Box -> why it cannot be started; None: that is for the worker to find, on its machine."""
+    host: str | None = None
+    """What the worker's machine is called, where machines measure side by side."""
 
 
 def tell(report: pytest.TestReport, told: Told) -> None:
+    """Have a report carry `told`."""
     setattr(report, ATTRIBUTE, told)
 
 

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent import shortcuts
+from pytest_isolation.agent.constants import AT_FDCWD, LO_FLAGS, LOOP
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.support.trial import need, wait_until
 
 if TYPE_CHECKING:
@@ -18,14 +18,6 @@ if TYPE_CHECKING:
     from pytest_isolation.support.trial import Trial
 
 O_TMPFILE = 0x410000
-LOOP_SET_FD, LOOP_SET_STATUS64, LOOP_CONFIGURE, LOOP_CTL_REMOVE, LOOP_CTL_GET_FREE = (
-    0x4C00,
-    0x4C04,
-    0x4C0A,
-    0x4C81,
-    0x4C82,
-)
-LO_FLAGS_AUTOCLEAR = 4
 SIZE = 1 << 20
 
 
@@ -37,7 +29,7 @@ def loop_device(t: Trial) -> Iterator[tuple[int, str]]:
     """
     control = t.open("/dev/loop-control")
     before = shortcuts.listing(t.proc, "/sys/block")
-    number = need(t.proc.ioctl(control, LOOP_CTL_GET_FREE)).value
+    number = need(t.proc.ioctl(control, LOOP.CTL_GET_FREE)).value
     path = f"/dev/loop{number}"
     if not t.exists(path):  # a /dev of a container: the node is made where it goes with the trial
         path = f"{t.room()}/loop{number}"
@@ -49,17 +41,17 @@ def loop_device(t: Trial) -> Iterator[tuple[int, str]]:
     finally:
         t.proc.close(device)
         if f"loop{number}" not in before:  # there was none free, and the kernel made one more
-            wait_until(lambda: t.proc.ioctl(control, LOOP_CTL_REMOVE, number).errno != errno.EBUSY)
+            wait_until(lambda: t.proc.ioctl(control, LOOP.CTL_REMOVE, number).errno != errno.EBUSY)
 
 
 def _attach(t: Trial, device: int) -> None:
     memory = need(t.proc.memfd_create("disk")).value
     need(t.proc.ftruncate(memory, SIZE))
-    info = bytes(52) + struct.pack("<I", LO_FLAGS_AUTOCLEAR) + bytes(176)  # struct loop_info64
+    info = bytes(52) + struct.pack("<I", LO_FLAGS.AUTOCLEAR) + bytes(176)  # struct loop_info64
     asked = struct.pack("<II", memory, 0) + info + bytes(64)  # struct loop_config
-    answer = t.proc.ioctl(device, LOOP_CONFIGURE, In(asked))
+    answer = t.proc.ioctl(device, LOOP.CONFIGURE, In(asked))
     if answer.errno not in (errno.EINVAL, errno.ENOTTY):
         need(answer)
         return
-    need(t.proc.ioctl(device, LOOP_SET_FD, memory))  # before Linux 5.8
-    need(t.proc.ioctl(device, LOOP_SET_STATUS64, In(info)))
+    need(t.proc.ioctl(device, LOOP.SET_FD, memory))  # before Linux 5.8
+    need(t.proc.ioctl(device, LOOP.SET_STATUS64, In(info)))

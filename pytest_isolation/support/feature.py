@@ -76,6 +76,7 @@ class Feature:
 
     @property
     def module_names(self) -> tuple[str, ...]:
+        """Of all kernel modules that it may need, alternatives one by one."""
         return tuple(name for either in self.modules for name in either.split("|"))
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent import shortcuts
-from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD, DT
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.ground import Elsewhere
+from pytest_isolation.boxes.host import RemoteHost
 from pytest_isolation.boxes.mounted import visible
 from pytest_isolation.support.feature import RUN_AS_ROOT
 from pytest_isolation.support.trial import NEWNS, ROOM, Absent, Refused, Trial, need, wait_until
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.support.kernel import Kernel
 
-DT_DIR = 4
 DELEGATION = f"run in a group that is this user's: systemd-run --user --scope -p Delegate=yes COMMAND; or {RUN_AS_ROOT}"
 ROOTS_V1 = f"{RUN_AS_ROOT}; or boot with systemd.unified_cgroup_hierarchy=1: a group of version 2 can be a user's"
 HANDED_TO_USERS = (
@@ -43,6 +42,7 @@ class Hierarchies:
 
 
 def hierarchies(kernel: Kernel) -> Hierarchies:
+    """As the kernel shows them: cgroups(7)."""
     v1: dict[str, str] = {}
     v2 = None
     for line in visible((kernel.text("/proc/self/mountinfo") or "").splitlines()):
@@ -60,11 +60,14 @@ def hierarchies(kernel: Kernel) -> Hierarchies:
 
 @dataclass(frozen=True, slots=True)
 class ScratchGroup:
+    """A control group of the trial's own."""
+
     trial: Trial
     path: str
     v1: bool
 
     def file(self, v1: str, v2: str) -> str:
+        """The path of the control file, by its name in either version."""
         return f"{self.path}/{v1 if self.v1 else v2}"
 
     def set(self, v1: str, v2: str, value: str) -> None:
@@ -72,9 +75,11 @@ class ScratchGroup:
         self.trial.write(self.file(v1, v2), value)
 
     def get(self, v1: str, v2: str) -> str:
+        """Read the file of whichever version this is.  Raises Refused."""
         return self.trial.read(self.file(v1, v2))
 
     def add(self, child: Proc) -> None:
+        """Move `child` in.  Raises Refused."""
         self.trial.write(f"{self.path}/cgroup.procs", str(child.pid))
 
 
@@ -181,13 +186,13 @@ def _stand_aside(t: Trial, path: str, undo: ExitStack) -> None:
 
 
 def _move(t: Trial, start: str, end: str) -> None:
-    there = Elsewhere(t.proc)
+    there = RemoteHost(t.proc)
     with suppress(OSError):  # what stays is found out by what the group then refuses
         cgroups.move(there.path(start), there.path(end))
 
 
 def _below(t: Trial, path: str) -> list[str]:
-    return [name for name, kind in shortcuts.entries(t.proc, path) if kind == DT_DIR]
+    return [name for name, kind in shortcuts.entries(t.proc, path) if kind == DT.DIR]
 
 
 def _remove(t: Trial, made: list[str]) -> None:

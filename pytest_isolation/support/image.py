@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.agent.shortcuts import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD, MS
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.support.kernel import Kernel, look
@@ -28,7 +28,6 @@ MOUNTS = (
     ("securityfs", "/sys/kernel/security"),
 )
 """What an init mounts: file system and place."""
-MS_MOVE = 0x2000
 BOOT_TIMEOUT_S = 60.0
 """Debian's kernels need 3 to 4 seconds of a processor until the agent answers."""
 EARLY = "earlyprintk=ttyS0,115200"
@@ -85,9 +84,9 @@ def prepare(init: Proc, *, without: tuple[str, ...] = ()) -> None:
     _must(init.mount("root", root, "tmpfs", 0, "mode=0755"))
     for name in ("dev", "proc", "sys", "tmp"):
         init.mkdirat(AT_FDCWD, f"{root}/{name}", 0o755)
-    _must(init.mount("/dev", f"{root}/dev", None, MS_MOVE))
+    _must(init.mount("/dev", f"{root}/dev", None, MS.MOVE))
     _must(init.chdir(root))
-    _must(init.mount(".", "/", None, MS_MOVE))
+    _must(init.mount(".", "/", None, MS.MOVE))
     _must(init.chroot("."))
     init.mkdirat(AT_FDCWD, "/dev/pts", 0o755)
     init.symlinkat("/proc/self/fd", AT_FDCWD, "/dev/fd")  # execveat(2) of a descriptor looks there, under TOMOYO

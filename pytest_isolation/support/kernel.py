@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.technologies import capabilities
 from pytest_isolation.technologies.qemu.modules import Modules
 
@@ -120,6 +121,7 @@ def module_name(path: str) -> str:
 
 
 def lines(path: Path) -> list[str]:
+    """Of a file; none when it cannot be read."""
     try:
         return path.read_text(errors="replace", encoding="utf-8").splitlines()
     except OSError:
@@ -134,7 +136,7 @@ def parse_config(text: str) -> dict[str, str]:
 
 def read_all(proc: Proc, path: str) -> bytes:
     """The whole of a file, however long; empty when it cannot be read."""
-    fd = proc.openat(shortcuts.AT_FDCWD, path, os.O_RDONLY | os.O_CLOEXEC)
+    fd = proc.openat(AT_FDCWD, path, os.O_RDONLY | os.O_CLOEXEC)
     if not fd.ok:
         return b""
     found = b""

@@ -7,7 +7,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.errors import BoxError
 from pytest_isolation.support.trial import Untried, need
 
@@ -50,7 +50,7 @@ def exit_code(t: Trial, child: Proc, file: int | str) -> int:
     Minus the signal that ended it.  Raises Refused when it is not started.
     """
     asked = Program()
-    where, path, flags = (file, "", AT_EMPTY_PATH) if isinstance(file, int) else (AT_FDCWD, file, 0)
+    where, path, flags = (file, "", AT.EMPTY_PATH) if isinstance(file, int) else (AT_FDCWD, file, 0)
     step = asked.execveat(where, path, ["x"], flags=flags)
     try:
         need(child.run(asked)[step])

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class ProbeResult:
+    """What was found of one feature for one user."""
+
     feature: Feature
     as_: As
     finding: Finding
 
 
-def survey(kernel: Kernel, users: Sequence[As], *, only: Collection[str] = (), seconds: float = inf) -> list[Tried]:
+def survey(
+    kernel: Kernel, users: Sequence[As], *, only: Collection[str] = (), seconds: float = inf
+) -> list[ProbeResult]:
     """Try every feature (or those of `only`) as each of `users`; what is not tried within `seconds` is unknown.
 
     Raises AgentLost when the kernel is gone.
@@ -46,12 +50,12 @@ def survey(kernel: Kernel, users: Sequence[As], *, only: Collection[str] = (), s
 
 def _as_user(
     kernel: Kernel, as_: As, only: Collection[str], brought: Brought, until: float, late: Untried
-) -> Iterator[Tried]:
+) -> Iterator[ProbeResult]:
     for feature in features():
         if only and feature.id not in only:
             continue
         if time.monotonic() > until:
-            yield Tried(feature, as_, explain(feature, kernel, as_, late))
+            yield ProbeResult(feature, as_, explain(feature, kernel, as_, late))
             continue
         if kernel.load is not None:
             for name in feature.module_names:
@@ -60,7 +64,7 @@ def _as_user(
             if as_ == "user":
                 become_user(kernel, proc)
             # A child of the user's own: what it does to itself must not reach the next trial.
-            tried = Tried(feature, as_, explain(feature, kernel, as_, attempt(feature, Trial(kernel, proc, as_))))
+            tried = ProbeResult(feature, as_, explain(feature, kernel, as_, attempt(feature, Trial(kernel, proc, as_))))
         if not kernel.ours:
             brought.note(feature)
         yield tried

@@ -36,11 +36,14 @@ class Asking:
     user: Wishes
 
     def wishes(self, as_: As) -> Wishes:
+        """What it asks for as that user."""
         return self.root if as_ == "root" else self.user
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
+    """Whether a technology can run on a kernel, as one user."""
+
     technology: str
     can_run: str
     """yes, partly (something it wants is missing) or no."""
@@ -55,6 +58,7 @@ class Judged:
 
 @cache
 def technologies() -> tuple[Asking, ...]:
+    """All of technologies.toml."""
     data = tomllib.loads((files("pytest_isolation.support") / "technologies.toml").read_text(encoding="utf-8"))
     return tuple(
         Asking(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.client import Proc, Reply
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Trial:
         self._undo.push(undo)
 
     def close(self) -> None:
+        """Undo what was tried, the latest first."""
         self._undo.close()
 
     # -- files -----------------------------------------------------------------------------
@@ -87,11 +89,12 @@ class Trial:
         return need(shortcuts.write(proc or self.proc, path, text.encode()))
 
     def exists(self, path: str) -> bool:
-        return self.proc.faccessat(shortcuts.AT_FDCWD, path, os.F_OK).ok
+        """Whether there is such a file, for the user that tries."""
+        return self.proc.faccessat(AT_FDCWD, path, os.F_OK).ok
 
     def open(self, path: str, flags: int = os.O_RDWR, proc: Proc | None = None) -> int:
         """Raises Refused."""
-        return need((proc or self.proc).openat(shortcuts.AT_FDCWD, path, flags | os.O_CLOEXEC, 0o600)).value
+        return need((proc or self.proc).openat(AT_FDCWD, path, flags | os.O_CLOEXEC, 0o600)).value
 
     # -- namespaces ------------------------------------------------------------------------
 

@@ -25,9 +25,13 @@ BUILT_IN = {
     "gvisor": "pytest_isolation.technologies.gvisor:GVisor",
     "docker": "pytest_isolation.technologies.docker:Docker",
     "podman": "pytest_isolation.technologies.podman:Podman",
+    "cri": "pytest_isolation.technologies.cri:Cri",
     "qemu": "pytest_isolation.technologies.qemu:Qemu",
     "attach": "pytest_isolation.technologies.attach:Attach",
     "command": "pytest_isolation.technologies.command:Command",
+    "preset": "pytest_isolation.technologies.preset:Preset",
+    "channel": "pytest_isolation.technologies.channel:Channel",
+    "nested": "pytest_isolation.technologies.nested:Nested",
 }
 """In the order of a report: from no isolation to a machine of its own."""
 

@@ -88,6 +88,16 @@ def meant(technology: object, spec: BoxSpec) -> BoxSpec:
     return spec if found is None else found(spec)
 
 
+def usual_name(technology: object, spec: BoxSpec) -> str:
+    """What a box of `spec` is called that its user gives no name: as its technology, or as that calls it.
+
+    A technology whose keyword names a thing that has a name has a method `called` for it, which answers "" where it
+    does not; the others, and those of third parties, need none.
+    """
+    found = getattr(technology, "called", None)
+    return (found(spec) if found is not None else "") or spec.technology
+
+
 def taken(spec: BoxSpec, key: str) -> tuple[BoxSpec, str | None]:
     """`spec` without its keyword `key`, and that one's text; as it was, and None, without it, or where it is a list."""
     value = spec.option(key)

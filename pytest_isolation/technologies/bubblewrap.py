@@ -10,19 +10,21 @@ import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, Weakenings, drop, expose, lossy, share
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.outside.box import Box
-from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import granted
-from pytest_isolation.technologies.handed import handed, handed_in
+from pytest_isolation.technologies.handed import handed_in
+from pytest_isolation.technologies.lacking import Words, in_vain
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, openable, removes, sets
 
@@ -49,6 +51,10 @@ class Plan:
     closes: bool = True
     """Nothing that its caller has open is left open."""
     own_root: bool = True
+    own_session: list[str] = field(default_factory=lambda: ["--new-session"])
+    """Its caller's terminal is not its own."""
+    dies: list[str] = field(default_factory=lambda: ["--die-with-parent"])
+    """With whoever started it."""
 
 
 OPENS: Opens = {
@@ -58,11 +64,15 @@ OPENS: Opens = {
     # A capability over the host is one in the host's user namespace.
     **granted(lambda name: (adds("granted", name) & removes("unshared", "user")).where(as_root), GRANTED),
     drop("init"): sets("init", []),
+    drop("reaper"): by(folded),
+    drop("parent-death"): sets("dies", []),
     drop("read-only"): sets("read_only", False),
     drop("close-fds"): sets("closes", False),
     drop("private-root"): sets("own_root", False),
     drop("clear-env"): sets("clears", []) & by(launcher.environment),
     drop("clean-up"): by(launcher.new_groups).where(as_root),
+    drop("fails-closed"): by(in_vain),
+    drop("session"): sets("own_session", []),
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
     **handed_in(EXPOSED),
@@ -70,8 +80,22 @@ OPENS: Opens = {
 }
 
 
+LACKING: Words[list[str]] = {
+    # The number is of a descriptor that it has not: the limit of open files is far below.
+    "filter": lambda one: ["--seccomp", str(one.number)],
+    "selinux": lambda one: ["--exec-label", f"system_u:system_r:{one.name}_t:s0"],
+    "device": lambda one: ["--dev-bind", f"/dev/{one.name}", f"/dev/{one.name}"],
+    # No user namespace: beside one of its own, bwrap refuses --userns for that, whatever the number is.
+    "namespace": lambda one: ["--pidns", str(one.number)],
+    "capability": lambda one: ["--cap-drop", f"CAP_{one.name.upper()}"],
+}
+
+
 class Bubblewrap:
+    """bwrap(1)."""
+
     name = "bubblewrap"
+    lacking = LACKING
     start_ms = 30
     doors = ("start",)
     keywords: Mapping[str, str] = {
@@ -103,7 +127,7 @@ class Bubblewrap:
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
         programs = program.Programs(group, undo, spec.caller)
         start = _Start(spec, lifetime, programs.proc, undo)
-        argv = [program.find("bwrap", "bubblewrap"), *start.arguments(), start.agent]
+        argv = [program.find("bwrap", "bubblewrap"), *start.arguments(), start.agent_path]
         pid = programs.start(argv, env=[], prepare=start.leak)
         agent = programs.hello("bwrap")
         undo.callback(agent.close)
@@ -113,7 +137,9 @@ class Bubblewrap:
             group=group,
             root=start.root,
             volumes=start.volumes,
-            facts={"environment": launcher.environment(spec), "command": argv},
+            agent_path=start.agent_path,
+            said=programs.said,
+            life=Life(status=lambda: as_shells_do(programs.status(pid)), launcher=pid),
         )
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -132,22 +158,18 @@ def _unshares(spec: BoxSpec, kind: str) -> bool:
     return kind in _plan(spec).unshared and not (kind == "net" and spec.network == "host")
 
 
-class _Start:
+class _Start(Building):
     """The arguments of one bwrap, and the directories it is given."""
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, proc: Proc, undo: ExitStack) -> None:
-        self.spec, self.lifetime, self.undo = spec.delivered, lifetime, undo
+        super().__init__(spec, lifetime, undo)
         self.plan = _plan(spec)
-        self.volumes: dict[str, Path] = {}
-        sibling = spec.extra.get("sibling")
-        if not self.plan.own_root and sibling is not None:
-            self.root, self.agent = sibling.parts.root, "/agent"
-        else:
-            self.root, self.agent = launcher.new_root(spec, lifetime, proc, undo)
+        self.root = self.root_tree(proc, own=self.plan.own_root)
+        self.spec = spec.delivered
 
     def arguments(self) -> list[str]:
         spec = self.spec
-        found = ["--die-with-parent", "--new-session"]
+        found = [*self.plan.dies, *self.plan.own_session]
         found += [f"--unshare-{kind}" for kind in KINDS if _unshares(spec, kind)]
         if _unshares(spec, "pid"):
             found += self.plan.init
@@ -159,6 +181,7 @@ class _Start:
             name, _, value = variable.partition("=")
             found += ["--setenv", name, value]
         found += self._file_systems()
+        found += in_vain(spec, LACKING) or []
         return [*found, *texts(spec, "arguments"), "--chdir", spec.workdir, "--"]
 
     def _identity(self) -> list[str]:
@@ -182,18 +205,11 @@ class _Start:
         found += ["--proc", "/proc"]
         for path in ("/tmp", "/run") if spec.read_only else ():
             found += ["--perms", "1777", "--tmpfs", path]
-        for one in handed(spec, self.lifetime, self.undo):
+        for one in self.handed_in():
             if one.target != "/dev":
                 found += ["--dev-bind" if one.host == "/" else "--bind", one.host, one.target]
-        for volume in spec.volumes:
-            directory = self.lifetime.new_directory("volume")
-            directory.chmod(0o777)
-            self.undo.callback(self.lifetime.remove_directory, directory)
-            if volume.nested:
-                mounts.nested(directory, self.lifetime, self.undo)
-            self.volumes[volume.target] = directory
-            writable = not (volume.read_only and self.plan.read_only)
-            found += ["--bind" if writable else "--ro-bind", os.fspath(directory), volume.target]
+        for given in self.given_volumes(keeps_read_only=self.plan.read_only):
+            found += ["--bind" if given.writable else "--ro-bind", os.fspath(given.directory), given.target]
         return [*found, "--remount-ro", "/"] if read_only else found
 
     def leak(self, child: Proc) -> list[int]:

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.shortcuts import must, write
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.local import Pipes, start_local
-from pytest_isolation.boxes.weakenings import LIMITS, Weakenings, drop, unlimited
+from pytest_isolation.boxes.resources import OOM_SCORE, SHM
+from pytest_isolation.boxes.weakenings import LIMITS, RESOURCES, Weakenings, drop, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
@@ -33,17 +35,21 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Plan:
+    """What is left out of a box on purpose."""
+
     enters_group: bool = True
 
 
 OPENS: Opens = {
-    **each(LIMITS, unlimited, by(launcher.limits_of)),
+    **each((*LIMITS, *(one for one in RESOURCES if one != SHM)), unlimited, by(launcher.limits_of)),
     drop("clean-up"): by(launcher.new_groups),
     drop("exec-group"): sets("enters_group", False),
 }
 
 
 class Cgroup:
+    """A process of the host in a control group with the box's limits: cgroups(7)."""
+
     name = "cgroup"
     start_ms = 10
     doors = ("start", "exec")
@@ -69,8 +75,10 @@ class Cgroup:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self._check(spec)
-        if spec.image is not None or spec.read_only or spec.volumes:
-            raise Unsupported("a control group has no image, no root of its own to make read-only, and no volumes")
+        if spec.image is not None or spec.read_only or spec.volumes or SHM in dict(spec.resources):
+            raise Unsupported(
+                "a control group has no image, no root of its own to make read-only, no volumes, and no /dev/shm"
+            )
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
@@ -83,7 +91,7 @@ class Cgroup:
             group=start.group,
             root=Path("/"),
             enter=start.enter,
-            facts={"environment": launcher.environment(spec), "agent": start.path},
+            agent_path=start.path,
         )
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -101,12 +109,16 @@ class _Start:
         with ExitStack() as undo:
             pipes, caller = Pipes(), self.spec.caller
             undo.callback(pipes.close)
-            local = undo.enter_context(start_local(pass_fds=(*pipes.theirs, *caller.open), env=dict(caller.variables)))
-            caller.bring_key(local.proc)
+            local = undo.enter_context(
+                start_local(pass_fds=(*pipes.theirs, *caller.handed), env=dict(caller.variables))
+            )
+            caller.bring(local.proc)
             child = local.proc.spawn()
             undo.callback(child.end)
             if self.group is not None and joins:
                 self.group.add(child.pid)
+            if (score := dict(launcher.limits_of(self.spec).resources).get(OOM_SCORE)) is not None:
+                must(write(child, "/proc/self/oom_score_adj", score.encode()), "its oom_score_adj")
             launcher.become_agent(child, self.path, self.spec, pipes)
             agent = launcher.hello(pipes)
             agent.undo.push(undo.pop_all())

@@ -12,24 +12,30 @@ from typing import Any
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.life import Life
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, Weakenings, lossy
+from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, ROAD_LOSSES, Weakenings, lossy
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.opens import Opens, by, each, openable
+from pytest_isolation.technologies.roads.ours import carrier
 
 CAP_SYS_CHROOT = 18
 OPENS: Opens = {
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
+    # Of a carrier of ours, which a box without them has not: chroot(2) sends nothing.
+    **each(ROAD_LOSSES, lossy, by(carrier)),
 }
 
 
 class Chroot:
+    """A process of the host with a root of its own: chroot(2)."""
+
     name = "chroot"
     start_ms = 5
     doors = ("start",)
@@ -60,9 +66,9 @@ class Chroot:
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
         pipes = Pipes()
         undo.callback(pipes.close)
-        local = start_local(pass_fds=(*pipes.theirs, *spec.caller.open), env=dict(spec.caller.variables))
+        local = start_local(pass_fds=(*pipes.theirs, *spec.caller.handed), env=dict(spec.caller.variables))
         undo.callback(local.close)
-        spec.caller.bring_key(local.proc)
+        spec.caller.bring(local.proc)
         root, path = launcher.new_root(spec, lifetime, local.proc, undo)
         child = local.proc.spawn()
         if group is not None:
@@ -73,7 +79,15 @@ class Chroot:
         agent = launcher.hello(pipes)
         undo.callback(agent.close)
         undo.callback(child.end)
-        return BoxHandle(agent=agent, init_pid=child.pid, group=group, root=root)
+        return BoxHandle(
+            agent=agent,
+            init_pid=child.pid,
+            group=group,
+            root=root,
+            agent_path=path,
+            send=carrier(spec, lifetime),
+            life=Life(status=lambda: launcher.status_of(local.proc, child.pid)),
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -8,9 +8,9 @@ import os
 import select
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,12 @@ class Cleaned:
     kind: str
     handle: str
     outcome: str
-    """removed, absent, or kept: why."""
+    """removed, absent, forgotten, or kept: why."""
+
+    @property
+    def daemon(self) -> str:
+        """The address of the daemon that has it; "" where it is no daemon's, or the usual one's."""
+        return self.handle.partition(" ")[2] if ":" in self.kind else ""
 
 
 @contextmanager
@@ -65,6 +70,8 @@ def _locked(directory: Path) -> Iterator[bool]:
 
 @dataclass(frozen=True, slots=True)
 class DeadRun:
+    """A run that ended without removing what it had made."""
+
     directory: Path
     boot: str | None
     """The boot it lived in; None when it died before it registered anything."""
@@ -102,23 +109,32 @@ def _alive(owner: dict[str, Any]) -> bool:
     return bool(started(int(owner["pid"])) == owner["started"])
 
 
-def clean() -> list[Cleaned]:
-    """Remove what dead runs of this user left, newest first, and only that.  Raises BoxError without a register."""
+def clean(forgotten: Collection[str] = ()) -> list[Cleaned]:
+    """Remove what dead runs of this user left, newest first, and only that.  Raises BoxError without a register.
+
+    `forgotten`: addresses of daemons that are gone for good: what cannot be removed there is not kept in mind.
+    """
     done = []
     for directory in sorted(path for path in state_directory().iterdir() if RUN.fullmatch(path.name)):
         with _dead_run(directory) as dead:
             if dead is not None:
-                done += _clean_up(dead)
+                done += _clean_up(dead, forgotten)
     return done
 
 
-def _clean_up(dead: DeadRun) -> list[Cleaned]:
+def _clean_up(dead: DeadRun, forgotten: Collection[str]) -> list[Cleaned]:
     name = dead.directory.name
     results = [
         Cleaned(name, row["kind"], row["handle"], "absent")
         if row["kind"] in OF_THIS_BOOT and dead.boot != boot_id()
         else remove(name, row["kind"], row["handle"])
         for row in reversed(rows_of(dead.directory / "register.jsonl"))
+    ]
+    results = [
+        replace(one, outcome="forgotten")
+        if one.outcome.startswith("kept") and one.daemon in set(forgotten) - {""}
+        else one
+        for one in results
     ]
     if not any(result.outcome.startswith("kept") for result in results):
         try:
@@ -141,6 +157,7 @@ def rows_of(register: Path) -> list[dict[str, str]]:
 
 
 def remove(run: str, kind: str, handle: str) -> Cleaned:
+    """One thing of a dead run, and what became of it: `kind` and `handle` are its register's."""
     try:
         match kind:
             case "process":

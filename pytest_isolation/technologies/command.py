@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,23 +15,25 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.box import BoxHandle
-from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.cgroups import Group, Limits
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.errors import BoxError, Cause, Unavailable, Unsupported, UsageError
+from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.outside.box import Box
-from pytest_isolation.technologies import launcher, program
+from pytest_isolation.technologies import command_line, launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
+from pytest_isolation.technologies.command_line import AGENT, CONTENTS, SIZE
 
 if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Agent
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
 
-AGENT = "{agent}"
-DECIDED = Cause("the command decides the contents of such a box", "give it in the command's own arguments")
 EXAMPLE = f'command:"bwrap --unshare-all --ro-bind / / --tmpfs /tmp --proc /proc {AGENT}"'
 
 
 class Command:
+    """A sandbox that is a command around our agent."""
+
     name = "command"
     start_ms = 100
     doors = ("start",)
@@ -43,26 +44,16 @@ class Command:
         return frozenset()
 
     def check_available(self, spec: BoxSpec) -> None:
-        for key in ("memory", "pids", "cpus", "hostname"):
-            if getattr(spec, key) != getattr(type(spec)(technology=spec.technology), key):
-                raise Unsupported(f"{key}: the command decides that", cause=DECIDED)
+        command_line.refuse_decided(spec, "command", SIZE)
         self._check(spec)
 
     def _check(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
-        words = _words(spec)
-        if shutil.which(words[0]) is None:
-            raise Unavailable(f"{words[0]} is no program in PATH", "install it, or correct the command")
-        for key in ("image", "volumes", "read_only", "uid", "gid", "network"):
-            if getattr(spec, key):
-                raise Unsupported(f"{key}: the command decides that", cause=DECIDED)
-        if spec.workdir != "/":
-            raise Unsupported("workdir: the command decides that", cause=DECIDED)
+        command_line.program_of(_words(spec))
+        command_line.refuse_decided(spec, "command", CONTENTS)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
-        """The program's path stands for its version: no program is started that nobody asked for."""
-        words = _words(spec)
-        return {"version": os.path.realpath(shutil.which(words[0]) or words[0]), "command": shlex.join(words)}
+        return command_line.facts(_words(spec))
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         self._check(spec)
@@ -72,7 +63,7 @@ class Command:
         words = _words(spec)
         agent_path = os.fspath(agent_binary())
         argv = [word.replace(AGENT, agent_path) for word in words]
-        argv[0] = shutil.which(words[0]) or words[0]
+        argv[0] = command_line.program_of(words)
         group = launcher.new_groups(spec, lifetime, Limits(), undo)
         programs = program.Programs(group, undo, spec.caller)
         env = [f"{key}={value}" for key, value in (dict(os.environ) | dict(spec.env)).items()]
@@ -89,15 +80,7 @@ class Command:
                 f"`--ro-bind {AGENT} {AGENT}` of bwrap or `--whitelist={AGENT}` of firejail"
             ) from None
         undo.callback(agent.close)
-        init = _agent_below(pid)
-        return BoxHandle(
-            agent=agent,
-            init_pid=init,
-            # A command may have put the box in a group of its own making, which we cannot name.
-            group=group if group is not None and init in group.pids() else None,
-            root=Path(f"/proc/{init}/root") if init is not None else None,
-            facts={"agent": agent_path, "command": argv},
-        )
+        return handle_of(agent, agent_below(pid), group, agent_path)
 
     def clean(self, kind: str, handle: str) -> bool:
         return False
@@ -105,21 +88,27 @@ class Command:
 
 def _words(spec: BoxSpec) -> list[str]:
     """The command's words, {agent} still in them.  Raises Unavailable without a command, UsageError for a wrong one."""
-    text = spec.option("")
-    if text is None:
-        raise Unavailable("no command was given", f"give one: --box '{EXAMPLE}'")
-    if not isinstance(text, str):
-        raise UsageError(f"command has {len(text)} bare values; expected one, in quotes: --box '{EXAMPLE}'")
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"command {text!r}: {error}; correct the quotes in it") from None
+    words = command_line.words_of(spec, AGENT, EXAMPLE)
     if len(words) < 2 or words[-1] != AGENT:
-        raise UsageError(f"command {text!r}: its last word is to be {AGENT}, and a program before it: {EXAMPLE}")
+        raise UsageError(
+            f"command {spec.option('')!r}: its last word is to be {AGENT}, and a program before it: {EXAMPLE}"
+        )
     return words
 
 
-def _agent_below(pid: int) -> int | None:
+def handle_of(agent: Agent, init: int | None, group: Group | None, agent_path: str) -> BoxHandle:
+    """A box of which this host knows the agent's number, `init`, or nothing.  `group`: what it was started in."""
+    return BoxHandle(
+        agent=agent,
+        init_pid=init,
+        # A command may have put the box in a group of its own making, which we cannot name.
+        group=group if group is not None and init in group.pids() else None,
+        root=Path(f"/proc/{init}/root") if init is not None else None,
+        agent_path=agent_path,
+    )
+
+
+def agent_below(pid: int) -> int | None:
     """The agent among the descendants of `pid`, known by its file; None where the host cannot see it."""
     wanted = agent_binary().stat()
     below = [pid]

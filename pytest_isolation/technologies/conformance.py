@@ -18,6 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
@@ -53,6 +54,7 @@ def _launched(technology: Technology, spec: BoxSpec) -> Iterator[Box]:
     def launch(asked: BoxSpec) -> Box:
         box = technology.launch(asked, lifetime)
         box.launch = launch
+        box.lifetime = lifetime
         return box
 
     try:
@@ -118,7 +120,7 @@ def runs_its_programs(technology: Technology, spec: BoxSpec) -> None:
     """A program of the box runs with its output captured; a missing one is an error with the errno."""
     with _launched(technology, spec) as box:
         if spec.image is None and technology.name != "host":
-            path = box.parts.facts.get("agent", "/agent")
+            path = box.parts.agent_path
             done = box.run([path], timeout=20)
             assert done.code == 0, f"{path} without input ended with {done.code}: {done.stderr!r}"
             assert len(done.stdout) == 24, f"{path} said {done.stdout!r}, expected its hello"
@@ -141,7 +143,7 @@ def moves_files(technology: Technology, spec: BoxSpec) -> None:
         try:
             assert box.read_file(path) == data
         finally:
-            assert box.proc.unlinkat(-100, path).ok
+            assert box.proc.unlinkat(AT_FDCWD, path).ok
 
 
 def starts_siblings(technology: Technology, spec: BoxSpec) -> None:
@@ -162,12 +164,12 @@ def has_an_exec_door(technology: Technology, spec: BoxSpec) -> None:
         box.write_file(path, b"door")
         try:
             entered = box.enter()
-            assert entered.faccessat(-100, path, os.F_OK).ok, "exec came into another root"
+            assert entered.faccessat(AT_FDCWD, path, os.F_OK).ok, "exec came into another root"
             assert box.entered is box.entered, "a view through the exec door is made once"
             assert box.entered.parts is box.parts, "the view is of the same box"
-            assert box.entered.proc.faccessat(-100, path, os.F_OK).ok, "the view is of another root"
+            assert box.entered.proc.faccessat(AT_FDCWD, path, os.F_OK).ok, "the view is of another root"
         finally:
-            box.proc.unlinkat(-100, path)
+            box.proc.unlinkat(AT_FDCWD, path)
 
 
 def is_held_by_its_group(technology: Technology, spec: BoxSpec) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.constants import CLONE, MNT, MS
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import NOT_ROOT, Unavailable
 from pytest_isolation.technologies.base import flag
-from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH, MS_PRIVATE, MS_REC
 from pytest_isolation.technologies.oci import OciRuntime
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ REFUSAL = "cgroups in hybrid mode not supported, drop all controllers from cgrou
 
 
 class Crun(OciRuntime):
+    """crun(1)."""
+
     name = program = package = "crun"
     keywords: Mapping[str, str] = {
         **OciRuntime.keywords,
@@ -42,15 +44,17 @@ class Crun(OciRuntime):
             )
 
     def prepare(self, spec: BoxSpec, child: Proc) -> Sequence[int]:
+        """Hide the v2 tree of a hybrid host from crun, where the user asks for it."""
         if flag(spec, "hide_unified") and cgroups.mode() == "hybrid":
             unified = cgroups.hierarchies()["unified"]
-            must(child.unshare(CLONE_NEWNS), "a mount namespace for crun")
+            must(child.unshare(CLONE.NEWNS), "a mount namespace for crun")
             # No more than this: crun copies the propagation of all other mounts.
-            must(child.mount(None, str(unified.parent), None, MS_REC | MS_PRIVATE), "keeping what is hidden to crun")
-            must(child.umount2(str(unified), MNT_DETACH), "hiding the v2 tree from crun")
+            must(child.mount(None, str(unified.parent), None, MS.REC | MS.PRIVATE), "keeping what is hidden to crun")
+            must(child.umount2(str(unified), MNT.DETACH), "hiding the v2 tree from crun")
         return ()
 
     def state_pid(self, place: Path, identity: str) -> int:
+        """Of the container's first process, by crun's own file."""
         return int(
             json.loads((place / identity / "status").read_text(encoding="utf-8", errors="surrogateescape"))["pid"]
         )

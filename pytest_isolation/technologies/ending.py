@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.outside.box import Box
 
 THREADS = 3
@@ -31,7 +31,7 @@ class Ending:
         That is the agent on the machine of a daemon elsewhere, which all boxes there share, and a box that was started
         by its owner.
         """
-        if box.spec.attached or box.parts.ground is not HERE:
+        if box.spec.attached or box.parts.host is not LOCAL_HOST:
             self._end(box)
             return
         if self._threads is None:

@@ -111,7 +111,13 @@ def _netns() -> list[str]:
 
 
 def _loops() -> list[str]:
-    return [path.parent.parent.name for path in Path("/sys/block").glob("loop*/loop/backing_file")]
+    """Each with its file: loop devices are in no namespace, and whose one is can be seen by that alone."""
+    found = []
+    for path in Path("/sys/block").glob("loop*/loop/backing_file"):
+        with suppress(OSError):  # it was detached while we looked
+            backing = path.read_text(encoding="utf-8", errors="surrogateescape").strip()
+            found.append(f"{path.parent.parent.name} of {backing}")
+    return found
 
 
 def _modules() -> list[str]:

@@ -22,6 +22,8 @@ from pytest_isolation.errors import BoxError, Unavailable, UsageError
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_gvisor
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.oci import OciRuntime, bundle
 from pytest_isolation.technologies.opens import Opens, by, each, sets
 
@@ -40,10 +42,14 @@ OPENS: Opens = {
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
     drop("private-root"): sets("own_root", False),
+    drop("fails-closed"): by(in_vain),
+    drop("process-limits"): by(limits_asked),
 }
 
 
 class GVisor(OciRuntime):
+    """runsc, the OCI runtime of gVisor, with a kernel of its own."""
+
     name = "gvisor"
     program = package = "runsc"
     start_ms = 300
@@ -86,12 +92,13 @@ class GVisor(OciRuntime):
                 continue
             box.spec = spec
             lifetime.kept[key] = lifetime.kept.get(key) or platform
-            box.parts.facts["deadly_limits"] = DEADLY_LIMITS
-            box.parts.facts["measured"] = {"platform": platform}
+            box.parts.deadly_limits = DEADLY_LIMITS
+            box.parts.measured = {"platform": platform}
             return box
         raise BoxError(f"no platform of gVisor starts a box here: {'; '.join(refusals)}")
 
     def arguments(self, spec: BoxSpec) -> list[str]:
+        """Options of runsc that come before its command."""
         found = [f"--platform={spec.option('platform')}", f"--network={spec.network or 'none'}"]
         if self.rootless(spec):
             found.append("--rootless")
@@ -100,13 +107,16 @@ class GVisor(OciRuntime):
         return found
 
     def base(self, spec: BoxSpec) -> bundle.Config:
+        """What runsc writes by itself, as bundle.defaults() reads it."""
         return bundle.defaults(self.path(), rootless=False)  # its `spec` knows no other
 
     def state_pid(self, place: Path, identity: str) -> int:
+        """Of the sandbox, by runsc's own file: the container has no process of the host."""
         (file,) = place.glob(f"{identity}_sandbox*.state")
         return int(json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))["sandbox"]["pid"])
 
     def check_identity(self, agent: Agent) -> None:
+        """Raises BoxError when what answers does not live on gVisor's kernel."""
         check_gvisor(agent, self.name)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
 
-HAND_INS = (hand_in("file"), hand_in("socket"))
+HAND_INS = (hand_in("file"), hand_in("socket"), hand_in("directory"))
 IN_ITS_OWN_PLACE = ("/tmp", "/dev")
 """Checks of these are about that name."""
 NAMES = ("backup", "depot", "files", "mounted", "node", "pool", "rootfs", "share", "store", "vol")
@@ -32,6 +32,8 @@ BACKLOG = 4096
 
 @dataclass(frozen=True, slots=True)
 class Handed:
+    """Something of the host that a box is given by a mount."""
+
     host: str
     """The host's path: a directory, a file or a socket."""
     target: str
@@ -39,12 +41,8 @@ class Handed:
 
     @property
     def is_directory(self) -> bool:
+        """Now, on the host."""
         return os.path.isdir(self.host)
-
-
-def hand_ins() -> set[Weakening]:
-    """Those that this user can open."""
-    return {hole for hole in HAND_INS if hole != hand_in("file") or os.access("/etc", os.W_OK)}
 
 
 def handed_in(paths: Iterable[str]) -> dict[Weakening, Opener]:
@@ -53,9 +51,7 @@ def handed_in(paths: Iterable[str]) -> dict[Weakening, Opener]:
     return opened | {hand_in("file"): by(handed).where(lambda: os.access("/etc", os.W_OK))}
 
 
-def handed(
-    spec: BoxSpec, lifetime: Lifetime, undo: ExitStack, directory: Callable[[str], Path] | None = None
-) -> list[Handed]:
+def handed(spec: BoxSpec, lifetime: Lifetime, undo: ExitStack, directory: Callable[[str], Path]) -> list[Handed]:
     """One for each hole of the kinds expose and hand-in; `undo` takes away what was made for it.
 
     `directory`: makes a directory of the run's that the box's engine can reach.
@@ -67,8 +63,9 @@ def handed(
         elif hole == hand_in("file"):
             found.append(Handed(_file(lifetime, undo), place(spec, lifetime, hole)))
         elif hole == hand_in("socket"):
-            made = directory("handed") if directory is not None else _directory(lifetime, undo)
-            found.append(Handed(_socket(made, undo), place(spec, lifetime, hole)))
+            found.append(Handed(_socket(directory("handed"), undo), place(spec, lifetime, hole)))
+        elif hole == hand_in("directory"):
+            found.append(Handed(_data(lifetime, undo), place(spec, lifetime, hole)))
     return found
 
 
@@ -81,10 +78,14 @@ def place(spec: BoxSpec, lifetime: Lifetime, hole: Weakening) -> str:
     return "/" + "/".join(names)
 
 
-def _directory(lifetime: Lifetime, undo: ExitStack) -> Path:
-    made = lifetime.new_directory("handed")
+def _data(lifetime: Lifetime, undo: ExitStack) -> str:
+    """A directory of ours, where the system keeps nothing, that everybody may write to."""
+    made = Path(f"/var/tmp/pytest-isolation-{secrets.token_hex(6)}")
+    lifetime.register("directory", os.fspath(made))
     undo.callback(lifetime.remove_directory, made)
-    return made
+    made.mkdir()
+    made.chmod(0o777)
+    return os.fspath(made)
 
 
 def _file(lifetime: Lifetime, undo: ExitStack) -> str:

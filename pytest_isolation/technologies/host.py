@@ -11,6 +11,7 @@ from typing import Any
 
 from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
@@ -22,6 +23,8 @@ from pytest_isolation.technologies.launcher import new_groups
 
 
 class Host:
+    """A bare process of this machine: it isolates nothing."""
+
     name = "host"
     start_ms = 1
     doors = ("start",)
@@ -52,7 +55,7 @@ class Host:
         try:
             local = start_local(
                 env=dict(os.environ) | dict(spec.caller.variables) | dict(spec.env),
-                pass_fds=spec.caller.open,
+                pass_fds=spec.caller.handed,
                 cwd=spec.workdir,
                 identity=(spec.uid, spec.gid) if spec.uid or spec.gid else None,
             )
@@ -62,10 +65,16 @@ class Host:
                 f"a process with {asked} could not be started: {error}; name a directory and ids that exist here"
             ) from None
         undo.callback(local.close)
-        spec.caller.bring_key(local.proc)
+        spec.caller.bring(local.proc)
         if group is not None:
             group.add(local.pid)
-        return BoxHandle(agent=local.agent, init_pid=local.pid, group=group, root=Path("/"))
+        return BoxHandle(
+            agent=local.agent,
+            init_pid=local.pid,
+            group=group,
+            root=Path("/"),
+            life=Life(status=lambda: as_shells_do(local.process.wait(60))),
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

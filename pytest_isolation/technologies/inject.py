@@ -1,4 +1,4 @@
-"""Lending the agent to a running container of somebody else's, and leaving it as it was.
+"""Injecting the agent into a running container of somebody else's, and leaving it as it was.
 
 On a hardened container (read-only root, no shell, noexec mounts, another user) there is nowhere to copy an
 agent to.  So a detached mount of the agent's file is moved over a file every engine's containers have, in the
@@ -15,16 +15,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE, MNT, MOVE_MOUNT, OPEN_TREE
+from pytest_isolation.agent.shortcuts import must
+from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
+from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemoteHost
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import mounts
 from pytest_isolation.technologies.base import PERIOD_US
-from pytest_isolation.technologies.mounts import CLONE_NEWNS, MNT_DETACH
 
-OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, MOVE_MOUNT_F_EMPTY_PATH = 1, 0o2000000, 4
 SPARE = "/dev/full"
 """In every container, and seldom used: where the engine's own file is not, as in Podman's with a tmpfs on /run."""
 
@@ -57,7 +57,10 @@ def check_as_it_is(spec: BoxSpec) -> None:
     plain = BoxSpec(technology=spec.technology)
     for key in AS_IT_IS:
         if getattr(spec, key) != getattr(plain, key):
-            raise Unsupported(f"a running container is as it is, and this needs one that is started with {key} set")
+            raise Unsupported(
+                f"a running container is as it is, and this needs one that is started with {key} set",
+                f"leave {key} out, or have its engine start one with it",
+            )
 
 
 def recorded(host: Mapping[str, Any]) -> Limits:
@@ -70,52 +73,110 @@ def recorded(host: Mapping[str, Any]) -> Limits:
     return Limits(memory=memory if memory > 0 else None, pids=pids if pids > 0 else None, cpus=cpus)
 
 
+DISKS = {
+    "BlkioDeviceReadBps": resources.READ_BYTES,
+    "BlkioDeviceWriteBps": resources.WRITE_BYTES,
+    "BlkioDeviceReadIOps": resources.READS,
+    "BlkioDeviceWriteIOps": resources.WRITES,
+}
+"""Of `HostConfig`: a list of {Path, Rate} each."""
+USUAL_SHM = (64 << 20, 65_536_000)
+"""What Docker, and Podman, give where nothing was asked for."""
+
+
+def recorded_resources(host: Mapping[str, Any], machine: Host = LOCAL_HOST) -> dict[str, str]:
+    """The further limits (boxes/resources.py) that a container was started with, as recorded() has the others.
+
+    `machine`: where it runs, and where the paths of disks are looked up.  Without the disks that are gone.
+    """
+    found = {
+        resources.PROCESSORS: str(host.get("CpusetCpus") or ""),
+        resources.WEIGHT: _above(host, "CpuShares"),
+        resources.SWAP: _above(host, "MemorySwap"),
+        resources.SWAPPINESS: _above(host, "MemorySwappiness"),  # 0 is what Podman records where nothing was asked for
+        resources.RESERVATION: _above(host, "MemoryReservation"),
+        resources.DISK_WEIGHT: _above(host, "BlkioWeight"),
+        resources.OOM_KILL: "off" if host.get("OomKillDisable") else "",
+        resources.OOM_SCORE: str(host.get("OomScoreAdj") or ""),
+        resources.PARENT: str(host.get("CgroupParent") or ""),
+        resources.SHM: "" if host.get("ShmSize") in USUAL_SHM else _above(host, "ShmSize"),
+    }
+    for key, name in DISKS.items():
+        pairs = [(_disk(str(one["Path"]), machine), one["Rate"]) for one in host.get(key) or ()]
+        found[name] = ", ".join(f"{number} {rate}" for number, rate in pairs if number is not None)
+    return {name: text for name, text in found.items() if text}
+
+
+def disks_gone(host: Mapping[str, Any], machine: Host = LOCAL_HOST) -> list[str]:
+    """A note for each limit of the record on a disk that its machine no longer has: nobody can ask for it."""
+    limited = [(name, str(one["Path"])) for key, name in DISKS.items() for one in host.get(key) or ()]
+    return [
+        f"its limit {name} is on {path}, which its machine no longer has: it is not measured"
+        for name, path in limited
+        if _disk(path, machine) is None
+    ]
+
+
+def _disk(path: str, machine: Host) -> str | None:
+    """MAJOR:MINOR; None where nothing of that name is left."""
+    try:
+        number = machine.path(path).stat().st_rdev
+    except OSError:
+        return None
+    return f"{os.major(number)}:{os.minor(number)}"
+
+
+def _above(host: Mapping[str, Any], key: str) -> str:
+    number = int(host.get(key) or 0)
+    return str(number) if number > 0 else ""
+
+
 @contextmanager
-def injected(pid: int, usual: str, ground: Ground = HERE) -> Iterator[str]:
+def injected(pid: int, usual: str, host: Host = LOCAL_HOST) -> Iterator[str]:
     """The agent is in the mount namespace of `pid`, at the path it yields, while the `with` lasts.
 
-    `usual`: the file that its engine makes in every container.  `ground`: the machine whose numbers `pid` is one of.
+    `usual`: the file that its engine makes in every container.  `host`: the machine whose numbers `pid` is one of.
     Raises BoxError.
     """
-    with ground.start() as outside:
-        binary = _binary(ground)
-        if isinstance(ground, Elsewhere):
-            must(outside.proc.setns(ground.home, CLONE_NEWNS), "going where the agent's file is")
+    with host.start() as outside:
+        binary = _binary(host)
+        if isinstance(host, RemoteHost):
+            must(outside.proc.setns(host.home, CLONE.NEWNS), "going where the agent's file is")
         tree = must(
-            outside.proc.open_tree(AT_FDCWD, binary, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC), "a mount of the agent"
+            outside.proc.open_tree(AT_FDCWD, binary, OPEN_TREE.CLONE | OPEN_TREE.CLOEXEC), "a mount of the agent"
         )
         with outside.proc.spawn() as child:
             mounts.enter(child, pid)
             for target in (usual, SPARE):
-                moved = child.move_mount(tree.value, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH)
+                moved = child.move_mount(tree.value, "", AT_FDCWD, target, MOVE_MOUNT.F_EMPTY_PATH)
                 if moved.errno != errno.ENOENT:
                     break
-            must(moved, f"lending the agent to the container, over its {target}")
+            must(moved, f"injecting the agent into the container, over its {target}")
             try:
                 yield target
             finally:
-                child.umount2(target, MNT_DETACH)
+                child.umount2(target, MNT.DETACH)
 
 
-def _binary(ground: Ground) -> str:
-    """The path of the agent's file: here, or where an observer of `ground` started."""
-    return ground.agent if isinstance(ground, Elsewhere) else os.fspath(agent_binary())
+def _binary(host: Host) -> str:
+    """The path of the agent's file: here, or where an observer of `host` started."""
+    return host.agent if isinstance(host, RemoteHost) else os.fspath(agent_binary())
 
 
-def eject(pid: int, usual: str, ground: Ground = HERE) -> bool:
-    """Unmount what a killed run lent; returns whether it was there."""
+def eject(pid: int, usual: str, host: Host = LOCAL_HOST) -> bool:
+    """Unmount what a killed run injected; returns whether it was there."""
     mounted = [
         line.split()[3:5]
-        for line in ground.path(f"/proc/{pid}/mountinfo")
+        for line in host.path(f"/proc/{pid}/mountinfo")
         .read_text(encoding="utf-8", errors="surrogateescape")
         .splitlines()
     ]
-    name = os.path.basename(_binary(ground))
+    name = os.path.basename(_binary(host))
     found = [point for root, point in mounted if point in (usual, SPARE) and name in root]
-    with ground.start() as outside, outside.proc.spawn() as child:
+    with host.start() as outside, outside.proc.spawn() as child:
         mounts.enter(child, pid)
         for target in found:
-            must(child.umount2(target, MNT_DETACH), f"taking the agent away from {target}")
+            must(child.umount2(target, MNT.DETACH), f"taking the agent away from {target}")
     return bool(found)
 
 

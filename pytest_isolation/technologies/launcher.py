@@ -7,29 +7,36 @@ call made through the agent, so a refusal is reported with the call and its errn
 from __future__ import annotations
 
 import os
+import secrets
 import struct
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.constants import AT, W
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, must
-from pytest_isolation.boxes import cgroups
+from pytest_isolation.agent.shortcuts import must
+from pytest_isolation.boxes import cgroups, making_groups
 from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.life import as_shells_do
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.boxes.unpack import unpack
-from pytest_isolation.boxes.weakenings import drop, unlimited
+from pytest_isolation.boxes.weakenings import drop, hand_in, unlimited
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unavailable, Unsupported, UsageError
 
 __all__ = ["check_image", "environment", "limits_of", "new_groups", "new_root"]
 
 CLOSE_RANGE_CLOEXEC = 4
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+HANDED_GROUP = 61_183
+"""Above the numbers that Debian gives out (policy 9.2.2), and below those of nobody."""
 
 GUARD = cgroups.Limits(memory=1024 * MIB, pids=1024, cpus=2.0)
 """What no box may pass, whatever holes it has: a check gone wrong must not hurt the machine."""
@@ -41,6 +48,7 @@ def limits_of(spec: BoxSpec) -> cgroups.Limits:
         memory=None if spec.has(unlimited("memory")) else spec.memory,
         pids=None if spec.has(unlimited("pids")) else spec.pids,
         cpus=None if spec.has(unlimited("cpu")) else spec.cpus,
+        resources=tuple((name, text) for name, text in spec.resources if not spec.has(unlimited(name))),
     )
 
 
@@ -58,14 +66,25 @@ def new_groups(spec: BoxSpec, lifetime: Lifetime, limits: cgroups.Limits, undo: 
         return None
     # With this hole the group stays until the run's end, which removes all of the run's.
     undo.callback(guard.kill if spec.has(drop("clean-up")) else guard.remove)
-    group = cgroups.create(f"{guard.path}/box", limits)
+    group = making_groups.create(f"{guard.path}/box", limits)
     return guard if group is None else group
 
 
 def environment(spec: BoxSpec) -> list[str]:
     """What the first process of a box of `spec` has, as NAME=VALUE."""
     handed_on = dict(spec.caller.variables) if spec.has(drop("clear-env")) else {}
+    handed_on |= handed_variables(spec)
     return [f"{key}={value}" for key, value in (handed_on | {"PATH": PATH} | dict(spec.delivered.env)).items()]
+
+
+def handed_variables(spec: BoxSpec) -> dict[str, str]:
+    """With hand_in("variable"): a secret, as a service is often given its database's."""
+    return {"DATABASE_PASSWORD": secrets.token_hex(16)} if spec.has(hand_in("variable")) else {}
+
+
+def handed_groups(spec: BoxSpec) -> list[int]:
+    """With hand_in("group"): a group of the host's that no file of its has, so that nothing can be reached by it."""
+    return [HANDED_GROUP] if spec.has(hand_in("group")) else []
 
 
 def check_image(spec: BoxSpec) -> None:
@@ -106,7 +125,9 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
     """Have `child` execute the agent at `path` in its root: 0 and 1 on `pipes`, and no others but `keep`."""
     spec = spec.delivered
     must(child.chdir(spec.workdir), f"workdir={spec.workdir}")
-    dropped = child.setgroups([])  # refused in a user namespace of an unprivileged user: those groups stay
+    dropped = child.setgroups(
+        handed_groups(spec)
+    )  # refused in a user namespace of an unprivileged user: those groups stay
     if spec.gid:
         must(dropped, "dropping groups")
         must(child.setresgid(spec.gid, spec.gid, spec.gid), f"gid={spec.gid}")
@@ -148,7 +169,7 @@ def execute(
         first = kept + 1
     program.close_range(first, 0xFFFF_FFFF, CLOSE_RANGE_CLOEXEC)
     if isinstance(path, int):
-        last = program.execveat(path, "", list(argv), list(env), AT_EMPTY_PATH)
+        last = program.execveat(path, "", list(argv), list(env), AT.EMPTY_PATH)
     else:
         last = program.execve(path, list(argv), list(env))
     try:
@@ -168,6 +189,20 @@ def loopback_up(child: Proc) -> None:
     must(child.run(program)[up], "loopback")
 
 
+def status_of(parent: Proc, pid: int, *, timeout: float = 60) -> int:
+    """How `pid`, a child of `parent`'s, ended: 0 to 255, 128 + N for signal N.
+
+    Raises BoxError where it has not after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while (reply := must(parent.wait4(pid, W.NOHANG | W.ALL), "waiting for the box's end")).value != pid:
+        if time.monotonic() > deadline:
+            raise BoxError(f"process {pid} has not ended after {timeout:g} s")
+        time.sleep(0.005)
+    return as_shells_do(os.waitstatus_to_exitcode(struct.unpack_from("<i", reply.outs[0])[0]))
+
+
 def hello(pipes: Pipes) -> Agent:
+    """The agent at the other end, once `pipes` were passed on.  Raises AgentLost."""
     pipes.close_theirs()
     return Agent(pipes.channel())

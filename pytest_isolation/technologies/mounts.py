@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.constants import CLONE, MNT, MS
 from pytest_isolation.agent.shortcuts import must
-from pytest_isolation.boxes.ground import HERE, Ground
+from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import NOT_ROOT, Unsupported
 
@@ -18,27 +19,23 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
 
 # mount(2)
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_SHARED = 1, 2, 4, 8, 32, 4096, 1 << 20
-MS_REC, MS_PRIVATE = 16384, 1 << 18
-MNT_DETACH = 2
-CLONE_NEWNS = 0x0002_0000
 SHARED = ("tmp", "var", "home", "srv", "root", "mnt")
 """With drop("private-root"): the directories a box of an engine and its sibling have in common, for / cannot be."""
-FLAGS = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC}
+FLAGS = {"nosuid": MS.NOSUID, "nodev": MS.NODEV, "noexec": MS.NOEXEC}
 
 
 def nested(directory: Path, lifetime: Lifetime, undo: ExitStack) -> None:
     """A file system of its own at `directory`/nested."""
     place = directory / "nested"
     place.mkdir()
-    _mount(place, lifetime, undo, "tmpfs", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=777")
+    _mount(place, lifetime, undo, "tmpfs", "tmpfs", MS.NOSUID | MS.NODEV, "size=1m,mode=777")
 
 
 def shared(directory: Path, lifetime: Lifetime, undo: ExitStack) -> Path:
     """Make `directory` a mount whose events every copy of it sees (mount_namespaces(7))."""
-    _mount(directory, lifetime, undo, os.fspath(directory), None, MS_BIND)
+    _mount(directory, lifetime, undo, os.fspath(directory), None, MS.BIND)
     with start_local() as local:
-        must(local.proc.mount(None, os.fspath(directory), None, MS_SHARED), "sharing a mount")
+        must(local.proc.mount(None, os.fspath(directory), None, MS.SHARED), "sharing a mount")
     return directory
 
 
@@ -69,24 +66,24 @@ def _unmount_below(place: Path) -> None:
     with start_local() as local:
         for point in reversed(points):
             if point == path or point.startswith(f"{path}/"):
-                local.proc.umount2(point.replace("\\040", " "), MNT_DETACH)
+                local.proc.umount2(point.replace("\\040", " "), MNT.DETACH)
 
 
-def make_cgroups_writable(pid: int, ground: Ground = HERE) -> None:
+def make_cgroups_writable(pid: int, host: Host = LOCAL_HOST) -> None:
     """Remount the control group tree that `pid` sees read-write, in its mount namespace and nowhere else."""
-    with ground.start() as outside, outside.proc.spawn() as child:
+    with host.start() as outside, outside.proc.spawn() as child:
         enter(child, pid)
         for line in (
-            ground.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+            host.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         ):
             before, _, after = line.partition(" - ")
             point, options = before.split()[4:6]
             if after.split()[0] in ("cgroup", "cgroup2") and point.startswith("/sys/fs/cgroup"):
                 flags = sum(flag for word, flag in FLAGS.items() if word in options.split(","))
-                must(child.mount(None, point, None, MS_REMOUNT | MS_BIND | flags), f"remounting {point}")
+                must(child.mount(None, point, None, MS.REMOUNT | MS.BIND | flags), f"remounting {point}")
 
 
 def enter(child: Proc, pid: int) -> None:
     """Have `child` move to the mount namespace of `pid`.  Raises BoxError."""
     pidfd = must(child.pidfd_open(pid), "its first process").value
-    must(child.setns(pidfd, CLONE_NEWNS), "entering its mount namespace")
+    must(child.setns(pidfd, CLONE.NEWNS), "entering its mount namespace")

@@ -9,25 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes.neighbourhood import Neighbourhood
 from pytest_isolation.errors import BoxError, Unsupported
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
 KINDS = {"net": "NetworkMode", "pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode"}
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbourhood:
-    """`modes`: kind of namespace -> host, or container:ID; `networks`: names, where "net" is not in `modes`."""
-
-    modes: Mapping[str, str] = field(default_factory=dict)
-    networks: tuple[str, ...] = ()
-    other: Mapping[str, Any] = field(default_factory=dict)
-    """By the engine's own words, what else decides how it stands among others: UsernsMode, CgroupnsMode, Runtime."""
 
 
 def of(found: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> Neighbourhood:
@@ -50,11 +40,10 @@ def of(found: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> Neighbo
 
 def beside(spec: BoxSpec) -> Neighbourhood | None:
     """What a box of `spec` is to share, where it is started beside one that is attached; None elsewhere."""
-    sibling = spec.extra.get("sibling")
+    sibling = spec.started_beside
     if sibling is None or not sibling.spec.attached or spec.attached:
         return None
-    found: Neighbourhood | None = sibling.parts.facts.get("neighbourhood")
-    return found
+    return sibling.parts.neighbourhood
 
 
 @contextmanager

@@ -19,14 +19,18 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import IMAGE_LOSSES, Weakenings, drop, lossy, share
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
 from pytest_isolation.outside.box import Box
-from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import FILTERED, granted
-from pytest_isolation.technologies.handed import handed, handed_in
+from pytest_isolation.technologies.handed import handed_in
+from pytest_isolation.technologies.lacking import Words, in_vain
+from pytest_isolation.technologies.limiting import ALL, limits_asked
 from pytest_isolation.technologies.opens import Opener, Opens, adds, by, each, folded, openable, sets
 
 if TYPE_CHECKING:
@@ -69,9 +73,12 @@ OPENS: Opens = {
     drop("seccomp"): _variable("SYSTEMD_SECCOMP=0"),
     drop("masks"): _variable("SYSTEMD_NSPAWN_API_VFS_WRITABLE=1"),
     drop("init"): adds("init", "--as-pid2"),
+    drop("reaper"): by(folded),
     drop("read-only"): sets("read_only", False),
     drop("private-root"): sets("own_root", False),
     drop("clean-up"): by(launcher.new_groups),
+    drop("fails-closed"): by(in_vain),
+    drop("process-limits"): by(limits_asked),
     **granted(lambda name: adds("granted", name), GRANTED, filtered=FILTERED),
     **each([one for one in IMAGE_LOSSES if one not in UNSEEN], lossy, by(launcher.new_root)),
     lossy("environment"): by(launcher.environment),
@@ -80,8 +87,25 @@ OPENS: Opens = {
 }
 
 
+LACKING: Words[list[str]] = {
+    "filter": lambda one: [f"--system-call-filter=~@{one.name}"],
+    "selinux": lambda one: [f"--selinux-context=system_u:system_r:{one.name}_t:s0"],
+    "user": lambda one: [f"--user={one.name}"],
+    "device": lambda one: [f"--bind=/dev/{one.name}"],
+    "rlimit": lambda one: [f"--rlimit=NOFILE={one.number}"],
+    "processors": lambda one: [f"--cpu-affinity={one.number}"],
+    "network": lambda one: [f"--network-bridge={one.name}"],
+    "namespace": lambda one: [f"--network-namespace-path=/run/netns/{one.name}"],
+    "capability": lambda one: [f"--drop-capability=CAP_{one.name.upper()}"],
+}
+
+
 class Nspawn:
+    """systemd-nspawn(1)."""
+
     name = "nspawn"
+    lacking = LACKING
+    limits_known = ALL
     start_ms = 90
     doors = ("start",)
     keywords: Mapping[str, str] = {
@@ -127,7 +151,7 @@ class Nspawn:
         undo.callback(_forget, machine)
         programs = program.Programs(group, undo, spec.caller)
         start = _Start(spec, lifetime, programs.proc, undo)
-        argv = [program.find("systemd-nspawn", "systemd-container"), *start.arguments(machine), start.agent]
+        argv = [program.find("systemd-nspawn", "systemd-container"), *start.arguments(machine), start.agent_path]
         env = [f"{key}={value}" for key, value in os.environ.items() if not key.startswith("SYSTEMD_")]
         # No locks on the root: the files would outlive a killed run, and nobody else has this root.
         env.append("SYSTEMD_NSPAWN_LOCK=0")
@@ -141,7 +165,9 @@ class Nspawn:
             group=group,
             root=start.root,
             volumes=start.volumes,
-            facts={"environment": launcher.environment(spec), "command": argv},
+            agent_path=start.agent_path,
+            said=programs.said,
+            life=Life(status=lambda: as_shells_do(programs.status(pid)), launcher=pid),
         )
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -181,20 +207,15 @@ def _forget(machine: str) -> None:
         (STATE / machine).rmdir()
 
 
-class _Start:
+class _Start(Building):
     """The arguments of one systemd-nspawn, and the directories it is given."""
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, proc: Proc, undo: ExitStack) -> None:
-        self.spec, self.lifetime, self.undo = spec, lifetime, undo
+        super().__init__(spec, lifetime, undo)
         self.plan = _plan(spec)
-        self.volumes: dict[str, Path] = {}
-        sibling = spec.extra.get("sibling")
-        if not self.plan.own_root and sibling is not None:
-            self.root, self.agent = sibling.parts.root, "/agent"
-        else:
-            self.root, self.agent = launcher.new_root(spec, lifetime, proc, undo)
-            if not isinstance(spec.image, str):
-                (self.root / "usr").mkdir(exist_ok=True)  # without it nspawn takes it for no system at all
+        self.root = self.root_tree(proc, own=self.plan.own_root)
+        if not isinstance(spec.image, str):
+            (self.root / "usr").mkdir(exist_ok=True)  # without it nspawn takes it for no system at all
 
     def arguments(self, machine: str) -> list[str]:
         spec = self.spec
@@ -214,28 +235,22 @@ class _Start:
         found += [f"--drop-capability={_full(name)}" for name in texts(spec, "drop_capability")]
         if spec.read_only and self.plan.read_only:
             found.append("--read-only")
-        for one in handed(spec, self.lifetime, self.undo):
+        found += [f"--rlimit={one.resource.upper()}={one.soft}:{one.hard}" for one in limits_asked(spec)]
+        for one in self.handed_in():
             # As for a volume: nspawn does not make it below a read-only root.
             target = self.root / one.target.lstrip("/")
             target.parent.mkdir(parents=True, exist_ok=True)
             target.mkdir(exist_ok=True) if one.is_directory else target.touch()
             found.append(f"--bind={one.host}:{one.target}")
-        return [*found, *self._volumes()]
+        return [*found, *self._volumes(), *(in_vain(spec, LACKING) or [])]
 
     def _volumes(self) -> list[str]:
-        spec, found = self.spec, []
-        for volume in spec.volumes:
-            directory = self.lifetime.new_directory("volume")
-            directory.chmod(0o777)
-            self.undo.callback(self.lifetime.remove_directory, directory)
-            if volume.nested:
-                mounts.nested(directory, self.lifetime, self.undo)
-            self.volumes[volume.target] = directory
+        found = []
+        for given in self.given_volumes(keeps_read_only=self.plan.read_only):
             # nspawn does not make it below a read-only root.
-            (self.root / volume.target.lstrip("/")).mkdir(parents=True, exist_ok=True)
-            writable = not (volume.read_only and self.plan.read_only)
-            target = volume.target.replace(":", "\\:")
-            found.append(f"{'--bind' if writable else '--bind-ro'}={directory}:{target}")
+            (self.root / given.target.lstrip("/")).mkdir(parents=True, exist_ok=True)
+            target = given.target.replace(":", "\\:")
+            found.append(f"{'--bind' if given.writable else '--bind-ro'}={given.directory}:{target}")
         return found
 
 

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_isolation.boxes.weakenings import Weakening, Weakenings
+from pytest_isolation.boxes.weakenings import Weakening, Weakenings, drop
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -130,7 +130,11 @@ def folded(opens: Opens, plan: P, spec: BoxSpec) -> P:
 
     A hole that it does not know is refused by refuse_unknown_holes(), which every launch() asks first.
     """
-    for hole in sorted(spec.weakenings & opens.keys()):
+    holes = spec.weakenings
+    if spec.reaper and not spec.has(drop("reaper")):
+        # What makes another the first process; a technology that has none was not asked: lacking.py.
+        holes |= {drop("init")}
+    for hole in sorted(holes & opens.keys()):
         for edit in opens[hole].edits:
             edit(plan)
     return plan

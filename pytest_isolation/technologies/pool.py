@@ -10,12 +10,15 @@ from typing import Any
 from pytest_isolation.boxes.confinement import confinement
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAway
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.ending import Ending
+from pytest_isolation.technologies.lacking import check_lacking
+from pytest_isolation.technologies.limiting import check_limits
 
-LENT = 4
+MOST_LEASED = 4
 """Boxes kept for the next borrower: few, for a run asks for equal ones in a row, and each costs memory."""
 
 
@@ -26,15 +29,15 @@ class Pool:
         """`announce` is told of every start before it."""
         self.lifetime = lifetime
         self.notes: dict[str, list[str]] = {}
-        """What a reader of a box's results must know, by the box's name: BoxHandle.facts["notes"]."""
+        """What a reader of a box's results must know, by the box's name: BoxHandle.notes."""
         self.measured: dict[str, dict[str, Any]] = {}
-        """Facts that only a running box can tell, by its name: its first process', and BoxHandle.facts["measured"]."""
+        """Facts that only a running box can tell, by its name: its first process', and BoxHandle.measured."""
         self._announce = announce or (lambda _: None)
         self._ending = Ending(lifetime.resists)
         self.starts: dict[str, list[float]] = {}
         self._boxes: dict[BoxSpec, Box] = {}
-        self._lent: dict[BoxSpec, Box] = {}
-        """Boxes with holes, by the time of their last use: see lend()."""
+        self._leased: dict[BoxSpec, Box] = {}
+        """Boxes with holes, by the time of their last use: see leased()."""
         self._stood: set[BoxSpec] = set()
         """Specs of which there was a box."""
         self._closed: dict[BoxSpec, NotStarted | WentAway] = {}
@@ -42,6 +45,8 @@ class Pool:
 
     def launch(self, spec: BoxSpec) -> Box:
         """A new box that the caller closes.  Raises Unavailable, Unsupported, BoxError."""
+        check_lacking(technology(spec.technology), spec)
+        check_limits(technology(spec.technology), spec)
         self._announce(spec)
         box = technology(spec.technology).launch(spec, self.lifetime)
         box.launch, box.end, box.lifetime = self.launch, self._ending.end, self.lifetime
@@ -49,20 +54,20 @@ class Pool:
         known = self.measured.setdefault(spec.name, {})
         if not known:
             known.update(confinement(box.parts), given=box.outside.given())
-        known.update(box.parts.facts.get("measured", {}))
-        for note in box.parts.facts.get("notes", ()):
+        known.update(box.parts.measured)
+        for note in box.parts.notes:
             if note not in self.notes.setdefault(spec.name, []):
                 self.notes[spec.name].append(note)
         return box
 
     @contextmanager
-    def lend(self, spec: BoxSpec, *, fresh: bool = False) -> Iterator[tuple[Box, bool]]:
+    def leased(self, spec: BoxSpec, *, fresh: bool = False) -> Iterator[tuple[Box, bool]]:
         """A box of `spec` for as long as the block, and whether somebody had it before.  Raises as launch().
 
-        It is kept for the next who wants its equal, the latest LENT of them; not when the block raises.  `fresh`: a new
-        one.  No end is waited for.
+        It is kept for the next who wants its equal, the latest MOST_LEASED of them; not when the block raises.
+        `fresh`: a new one.  No end is waited for.
         """
-        box = self._lent.pop(spec, None)
+        box = self._leased.pop(spec, None)
         if box is not None and (fresh or not box.alive):
             self._ending.end(box)
             box = None
@@ -74,17 +79,17 @@ class Pool:
         except BaseException:
             self._ending.end(box)
             raise
-        self._lent[spec] = box
-        while len(self._lent) > LENT:
-            self._ending.end(self._lent.pop(next(iter(self._lent))))
+        self._leased[spec] = box
+        while len(self._leased) > MOST_LEASED:
+            self._ending.end(self._leased.pop(next(iter(self._leased))))
 
     def box(self, spec: BoxSpec) -> Box:
         """The box of `spec`: the one there is while it answers, else a new one.
 
         One box serves both doors: of a spec with door "exec" it is the view through that door.
         """
-        if spec.door == "exec":
-            box = self.box(replace(spec, door="start")).entered
+        if spec.door == Door.EXEC:
+            box = self.box(replace(spec, door=Door.START)).entered
             self._stood.add(spec)
             return box
         kept = self._boxes.get(spec)
@@ -103,8 +108,8 @@ class Pool:
         one and is none any more: both are found out once and then remembered.  Whatever else it raises is about the
         changes: the box of `spec` itself stands.
         """
-        if spec.door == "exec":
-            self.standing(replace(spec, door="start"), changes)
+        if spec.door == Door.EXEC:
+            self.standing(replace(spec, door=Door.START), changes)
         if (closed := self._closed.get(spec)) is not None:
             raise _again(closed)
         needed = replace(spec, **changes)
@@ -139,7 +144,7 @@ class Pool:
 
     def discard(self, spec: BoxSpec) -> None:
         """End the box of `spec`, whatever its door, if there is one: the next check gets a new one."""
-        if (box := self._boxes.pop(replace(spec, door="start"), None)) is not None:
+        if (box := self._boxes.pop(replace(spec, door=Door.START), None)) is not None:
             self._ending.end(box)
 
     def keep_only(self, names: Iterable[str]) -> None:
@@ -150,10 +155,10 @@ class Pool:
 
     def close(self) -> None:
         """End every box, and wait until all have ended."""
-        for box in (*self._boxes.values(), *self._lent.values()):
+        for box in (*self._boxes.values(), *self._leased.values()):
             self._ending.end(box)
         self._boxes.clear()
-        self._lent.clear()
+        self._leased.clear()
         self._ending.wait()
 
 

@@ -1,11 +1,10 @@
-"""The ports that an engine opens on the host for a container: by its own record, and where one of them is taken."""
+"""The ports that an engine opens on the host for a container: where one of them is taken."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import BoxError
 
@@ -18,20 +17,6 @@ if TYPE_CHECKING:
 TAKEN = ("port is already allocated", "address already in use")
 """In the words of Docker, and of who listens for it or for Podman."""
 NOTE = "a port of the host that the box was to have is taken: its ports are published on free ones, at the same address"
-
-
-def published(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Of a container that Docker or Podman inspected: ("80/tcp", "0.0.0.0:8080") each."""
-    ports = (found.get("NetworkSettings") or {}).get("Ports") or {}
-    return [
-        (str(inside), f"{_address(str(one.get('HostIp') or '0.0.0.0'))}:{one.get('HostPort')}")
-        for inside, places in sorted(ports.items())
-        for one in places or ()
-    ]
-
-
-def _address(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def started_with_ports(
@@ -50,9 +35,9 @@ def started_with_ports(
         if spec.option(keyword) is None or not any(words in str(error) for words in TAKEN):
             raise
     first.close()
-    parts = start(replace(spec, extra={**spec.extra, "any port": True}), undo)
+    parts = start(replace(spec, any_port=True), undo)
     if not (spec.instance or spec.weakenings):
-        parts.facts.setdefault("notes", []).append(NOTE)
+        parts.notes.append(NOTE)
     return parts
 
 

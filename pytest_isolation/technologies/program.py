@@ -19,8 +19,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Proc
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.constants import AT_FDCWD, PR, W
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.local import Pipes, start_local
@@ -30,8 +32,6 @@ from pytest_isolation.technologies.telling import telling
 
 __all__ = ["Programs", "children", "ended", "find", "last_descendant", "version"]
 
-PR_SET_CHILD_SUBREAPER = 36
-WNOHANG, WALL = 1, 0x4000_0000
 PATIENCE_S = 1.0
 KEPT = 4096
 """Bytes of a program's standard error that an error may show."""
@@ -92,15 +92,23 @@ class Programs:
         os.set_blocking(reader, False)
         self._reader, self._said = reader, bytearray()
         self._started: int | None = None
+        self._ends: dict[int, int] = {}
+        """Of the programs that were waited for: pid -> how they ended."""
         self._pipes = Pipes()
         undo.callback(self._pipes.close)
         self._null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        given = (*self._pipes.theirs, self._errors, self._null, *caller.open)
+        given = (*self._pipes.theirs, self._errors, self._null, *caller.handed)
         self._local = start_local(pass_fds=given)
         undo.callback(self._end)
-        caller.bring_key(self._local.proc)
+        caller.bring(self._local.proc)
         # What a runtime leaves behind becomes our child, and is waited for: no zombie outlives the box.
-        must(self._local.proc.prctl(PR_SET_CHILD_SUBREAPER, 1), "adopting what the runtime leaves")
+        must(self._local.proc.prctl(PR.SET_CHILD_SUBREAPER, 1), "adopting what the runtime leaves")
+
+    @property
+    def _channel(self) -> tuple[int, ...]:
+        """What becomes 0, 1 and 2 of the program that ends in the agent."""
+        errors = self._errors if self._caller.terminal is None else self._caller.terminal
+        return (*self._pipes.theirs, errors)
 
     @property
     def proc(self) -> Proc:
@@ -122,7 +130,7 @@ class Programs:
         `prepare` is called with the child before it becomes the program, and says which of its
         descriptors the program keeps.
         """
-        self._started = self._become(argv, env, (*self._pipes.theirs, self._errors), prepare)
+        self._started = self._become(argv, env, self._channel, prepare)
         return self._started
 
     def run(
@@ -139,7 +147,7 @@ class Programs:
         `channel`: its standard input and output are the agent's, as of a runtime that detaches; `prepare`
         as of `start`.  Raises BoxError after `timeout` seconds.
         """
-        stdio = (*self._pipes.theirs, self._errors) if channel else (self._null, self._errors, self._errors)
+        stdio = self._channel if channel else (self._null, self._errors, self._errors)
         pid = self._become(argv, env, stdio, prepare)
         deadline = time.monotonic() + timeout
         pause = 0.001
@@ -154,15 +162,29 @@ class Programs:
     def _reaped(self) -> dict[int, int]:
         """Every child that has ended, with how: a runtime may be waiting for what it left to us to be gone."""
         found = {}
-        while (reply := self.proc.wait4(-1, WNOHANG | WALL)).ok and reply.value:
+        while (reply := self.proc.wait4(-1, W.NOHANG | W.ALL)).ok and reply.value:
             found[reply.value] = os.waitstatus_to_exitcode(struct.unpack_from("<i", reply.outs[0])[0])
+        self._ends |= found
         return found
+
+    def status(self, pid: int, timeout: float = 60) -> int:
+        """How a program that was started, or what it left to us, has ended: its exit status, or -N for signal N.
+
+        Raises BoxError where it has not after `timeout` seconds.
+        """
+        deadline = time.monotonic() + timeout
+        while pid not in self._ends:
+            if time.monotonic() > deadline:
+                raise BoxError(f"process {pid} has not ended after {timeout:g} s{self.because()}")
+            if pid not in self._reaped():
+                time.sleep(0.005)
+        return self._ends[pid]
 
     def end(self, pid: int) -> None:
         """Kill a process that a program left to us, and wait for it; nothing when it has ended already."""
         if pid in children(self._local.pid):
             self.proc.kill(pid, signal.SIGKILL)
-            self.proc.wait4(pid, WALL)
+            self.proc.wait4(pid, W.ALL)
 
     def _become(
         self,
@@ -183,12 +205,16 @@ class Programs:
         said = self.said()
         return f"; it said: {said}" if said else ""
 
-    def hello(self, what: str) -> Agent:
-        """The agent that answers; raises BoxError with what `what` said when none does."""
+    def channel(self) -> FdChannel:
+        """Our end of the input and output of the program that was started; the caller's from now on."""
         for fd in self._pipes.theirs:
             self.proc.close(fd)  # or a program that ends without an agent would not close the channel
         self._pipes.close_theirs()
-        channel = self._pipes.channel()
+        return self._pipes.channel()
+
+    def hello(self, what: str) -> Agent:
+        """The agent that answers; raises BoxError with what `what` said when none does."""
+        channel = self.channel()
         try:
             return Agent(channel)
         except AgentLost as error:
@@ -213,7 +239,7 @@ class Programs:
             deadline = time.monotonic() + 10
             for child in children(self._local.pid):
                 self.proc.kill(child, signal.SIGKILL)
-            while self.proc.wait4(-1, WNOHANG | WALL).ok and time.monotonic() < deadline:
+            while self.proc.wait4(-1, W.NOHANG | W.ALL).ok and time.monotonic() < deadline:
                 time.sleep(0.002)
         self._local.close()
         for fd in (self._errors, self._null):

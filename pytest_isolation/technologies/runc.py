@@ -6,4 +6,6 @@ from pytest_isolation.technologies.oci import OciRuntime
 
 
 class Runc(OciRuntime):
+    """runc(8)."""
+
     name = program = package = "runc"

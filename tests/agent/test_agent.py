@@ -8,9 +8,11 @@ import shutil
 import signal
 import struct
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
@@ -20,6 +22,8 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Program
 from pytest_isolation.agent.memory import In
+from pytest_isolation.agent.shortcuts import names_in
+from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import AgentLost, BoxError, ProcLost
 from tests.support import REQUIRED
 
@@ -321,3 +325,27 @@ def test_the_facade_has_the_calls_of_the_manual() -> None:
         assert numbers.number(name, "x86_64") >= 0
         assert method.__doc__
         assert "(2)" in method.__doc__ or "(3)" in method.__doc__
+
+
+def test_what_a_directory_of_processes_does_not_list_is_asked_by_its_number() -> None:
+    """/proc lists no thread but the first of a process, and has each of them under its number."""
+    told, end = threading.Event(), threading.Event()
+
+    def name_itself() -> None:
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text("unlisted-one")
+        told.set()
+        end.wait(30)
+
+    one = threading.Thread(target=name_itself)
+    one.start()
+    try:
+        assert told.wait(10)
+        with start_local() as local:
+            listed = names_in(local.proc, "/proc")
+            also = names_in(local.proc, "/proc", one.native_id or 0)
+            assert one.native_id not in listed
+            assert also[one.native_id or 0].startswith(b"unlisted-one")
+            assert names_in(local.proc, "/no/such/directory", 1) == {}
+    finally:
+        end.set()
+        one.join()

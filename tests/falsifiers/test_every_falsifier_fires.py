@@ -16,32 +16,90 @@ from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.attach.likeness import label
+from pytest_isolation.technologies.lacking import NOUNS
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = built_in_checks()
-KEPT_OTHERWISE = {
-    (
-        "pid.init-death-kills-all",
-        "docker",
-    ): "without a PID namespace, the engine kills what is left in the container's group",
-    (
-        "pid.init-death-kills-all",
-        "podman",
-    ): "without a PID namespace, the runtime kills what is left in the container's group",
-    ("mnt.open-by-handle-denied", "gvisor"): "its kernel has no open_by_handle_at(2), whatever the capabilities are",
-}
+KEPT_OTHERWISE = (
+    {
+        (
+            "pid.init-death-kills-all",
+            "docker",
+        ): "without a PID namespace, the engine kills what is left in the container's group",
+        (
+            "pid.init-death-kills-all",
+            "podman",
+        ): "without a PID namespace, the runtime kills what is left in the container's group",
+        (
+            "pid.init-death-kills-all",
+            "cri",
+        ): "without a PID namespace, the runtime kills what is left in the container's group",
+        (
+            "mnt.lower-layer-bytes",
+            "cri",
+        ): "the hole shares directories of its own: layers of the image nobody can write",
+        (
+            "mnt.lower-layer-bytes",
+            "docker",
+        ): "the hole shares directories of its own: layers of the image nobody can write",
+        (
+            "mnt.lower-layer-bytes",
+            "podman",
+        ): "the hole shares directories of its own: layers of the image nobody can write",
+        ("cg.pids.bounded", "podman"): "where none is asked for, the engine has a limit of its own, 2048",
+        (
+            "mnt.open-by-handle-denied",
+            "gvisor",
+        ): "its kernel has no open_by_handle_at(2), whatever the capabilities are",
+    }
+    | {
+        (
+            f"mnt.{what}-not-shared",
+            "gvisor",
+        ): "each box has a kernel of its own: of one directory of the host, its own view"
+        for what in ("locks", "watches", "fifos", "sockets")
+    }
+    | {
+        (
+            f"net.sibling-ipv6-{what}",
+            "docker",
+        ): "without an IPv6 network the engine switches IPv6 off, loopback included"
+        for what in ("connections", "datagrams")
+    }
+)
 """Cells whose promise is kept by a second defence that nothing can switch off, and how."""
-NOT_ASKED = {
-    (id, "qemu"): "volumes"
-    for id in ("mnt.bind-ro", "mnt.bind-rro-recursive", "mnt.ro-remount-refused", "mnt.locked-umount-refused")
-} | {
-    ("cg.mem.as-asked", "qemu"): "of its guest",
-    ("cg.pids.nested-counted", "docker"): "namespaces of our own",
-    ("cg.mem.limit-readable", "qemu"): "a machine's size is its limit",
-    ("cg.cpu.limit-readable", "qemu"): "a machine's size is its limit",
-    ("rlimit.processes-not-shared", "bubblewrap"): "another user than root",
-    ("rlimit.locked-memory-not-shared", "bubblewrap"): "another user than root",
+NOT_ASKED = (
+    {
+        (id, "qemu"): "volumes"
+        for id in ("mnt.bind-ro", "mnt.bind-rro-recursive", "mnt.ro-remount-refused", "mnt.locked-umount-refused")
+    }
+    | {
+        ("cg.mem.as-asked", "qemu"): "of its guest",
+        ("cg.mem.bounded", "qemu"): "of its guest",
+        ("cg.swap.bounded", "qemu"): "of its guest",
+        ("mnt.shm-size-as-asked", "cgroup"): "no /dev/shm",
+        ("cg.pids.nested-counted", "docker"): "namespaces of our own",
+        ("net.none-only-lo", "cri"): "no pod is without a network",
+        ("net.denied-sees-nothing", "cri"): "no pod is without a network",
+        ("life.out-of-memory-told", "qemu"): "its own kernel ends its processes",
+        ("cg.mem.limit-readable", "qemu"): "a machine's size is its limit",
+        ("cg.cpu.limit-readable", "qemu"): "a machine's size is its limit",
+        ("net.hosts-links-in-sysfs-hidden", "bubblewrap"): "the box gives no list",
+        ("rlimit.processes-not-shared", "bubblewrap"): "another user than root",
+        ("rlimit.locked-memory-not-shared", "bubblewrap"): "another user than root",
+    }
+    | {
+        (f"dos.{what}-of-a-user", "bubblewrap"): "another user, whom nobody else is"
+        for what in ("inotify-instances", "pipes", "descriptors-in-flight", "timers")
+    }
+    | {(f"secret.{what}-unread-by-number", "bubblewrap"): "another user's" for what in ("environment", "files")}
+)
+NOT_ASKED |= {
+    (f"start.{layer}-fails-closed", name): "cannot be asked for"
+    for name in names()
+    for layer in NOUNS
+    if layer not in getattr(technology(name), "lacking", {})
 }
 """Cells that cannot be measured, though the hole alone can be opened, and what the reason tells of."""
 if not label(os.getpid()):

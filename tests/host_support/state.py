@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator
 
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, entries, listing
+from pytest_isolation.agent.constants import AT_FDCWD, DT
+from pytest_isolation.agent.shortcuts import entries, listing
 from pytest_isolation.support.kernel import read_all
 from pytest_isolation.support.trial import wait_until
 
-DT_DIR, DT_REG = 4, 8
 DRIFTING = {"random", "file-nr", "inode-nr", "inode-state", "dentry-state", "ns_last_pid", "pty", "stat_refresh"}
 State = dict[str, str]
 
@@ -73,7 +73,7 @@ def lines(proc: Proc, path: str) -> list[str]:
 def walk(proc: Proc, top: str) -> Iterator[str]:
     """The files below a directory."""
     for name, kind in entries(proc, top):
-        if kind == DT_DIR and name not in (".", ".."):
+        if kind == DT.DIR and name not in (".", ".."):
             yield from walk(proc, f"{top}/{name}")
-        elif kind == DT_REG:
+        elif kind == DT.REG:
             yield f"{top}/{name}"

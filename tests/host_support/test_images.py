@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_isolation.agent.shortcuts import AT_FDCWD, read, write
+from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.shortcuts import read, write
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.support.explain import Finding
 from pytest_isolation.support.feature import features

@@ -37,6 +37,8 @@ PODMANS = [
 # Its own mount, taken away by the first that finds no /run of its own: the quiet place has a new one.
 PODMANS.append("mount: /var/lib/containers/storage/overlay /var/lib/containers/storage/overlay is gone")
 """What every command of Podman makes that is the first since the machine has booted, `podman info` too."""
+WITNESS = re.compile(r"loop device: loop\d+ of /memfd:pytest-isolation-")
+"""A check's, in a test that another worker runs: loop devices are in no namespace (outside/devices.py)."""
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +110,7 @@ def test_nothing_of_the_host_is_changed(tmp_path: Path) -> None:
     works = {row["feature"] for row in report["support"] if row["status"] == "works" and row["as"] == "root"}
     assert len(works) >= 90  # it was not the quiet place that left nothing to change
     changed = done.stdout.partition("changed:\n")[2].splitlines()
-    assert [line for line in changed if line not in PODMANS] == [], done.stdout[-3000:]
+    assert [line for line in changed if line not in PODMANS and not WITNESS.search(line)] == [], done.stdout[-3000:]
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert left == {"report.json", "pytest-isolation-0", "pytest-isolation-0/lock"}  # the register of runs is empty
 

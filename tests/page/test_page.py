@@ -13,11 +13,13 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Outcome, Verdict
 from pytest_isolation.report import answer, cells, renderer, summary
-from pytest_isolation.report.html import INKS, PALETTE, render
+from pytest_isolation.report.html import INKS, PALETTE, cell_anchor, render
 from pytest_isolation.report.run import Run, Section
 from tests.page.browser import asked, picture
+from tests.unit.test_report import many_boxes
 
 DATA = Path(__file__).parents[1] / "data"
 RUN = Run.from_json(json.loads((DATA / "run.json").read_text()))
@@ -96,8 +98,9 @@ def test_every_link_leads_somewhere_and_no_id_is_there_twice() -> None:
 def test_a_cell_that_does_not_hold_leads_to_its_own_evidence() -> None:
     text = render(RUN)
     box = list(cells.matrix(RUN).columns).index("docker")
-    assert f'<a href="#g-net.vsock-not-namespaced--{box}">VIOLATED</a>' in text
-    paragraph = text.partition(f'id="g-net.vsock-not-namespaced--{box}"')[2].partition("</div>")[0]
+    at = cell_anchor(cells.matrix(RUN), "net.vsock-not-namespaced", "docker")
+    assert at.endswith(f"-{box}") and f'<a href="#{at}">VIOLATED</a>' in text
+    paragraph = text.partition(f'id="{at}"')[2].partition("</div>")[0]
     assert "<mark>&gt; socket(AF_VSOCK, SOCK_STREAM, 0) = 3</mark>" in paragraph
     article = text.partition('<div id="g-net.vsock-not-namespaced">')[2].partition("</details>")[0]
     for label in ("witness", "do", "control", "claim", "sources"):
@@ -135,7 +138,7 @@ def test_what_a_box_said_is_data() -> None:
         replace(RUN, results=(), guarantees=(), boxes=(), notes=()),
         replace(RUN, results=()),
         replace(RUN, results=tuple(row for row in RUN.results if row.verdict is Verdict.HOLDS), notes=()),
-        replace(RUN, results=(*RUN.results, *(replace(row, door="exec") for row in RUN.results))),
+        replace(RUN, results=(*RUN.results, *(replace(row, door=Door.EXEC) for row in RUN.results))),
         replace(
             RUN,
             results=(
@@ -290,10 +293,26 @@ def test_the_page_and_the_report_name_the_same_violations() -> None:
     violated = {
         (row.box, row.guarantee) for row in RUN.results if row.verdict is Verdict.VIOLATED and row.sibling is None
     }
-    columns = list(cells.matrix(RUN).columns)
+    shown = cells.matrix(RUN)
+    ids = {number: id for id, number in shown.numbers.items()}
     found = {
-        (columns[int(number)], id)
-        for id, number, word in re.findall(r'href="#g-([\w.-]+?)--(\d+)">([^<]+)</a>', text)
+        (shown.columns[int(box)], ids[int(number)])
+        for number, box, word in re.findall(r'href="#c(\d+)-(\d+)">([^<]+)</a>', text)
         if word.lower() in ("violated", "known")
     }
     assert found == violated
+
+
+def test_who_is_told_by_the_calls_of_another_finds_them_on_the_page() -> None:
+    """The first two have the same facts, and are one paragraph with the program of the first alone."""
+    of = "net.vsock-not-namespaced"
+    run = many_boxes(3)
+    first, second, third = (row for row in run.results if row.guarantee == of)
+    other = replace(first.evidence[0], calls=("getpid() = 7", "kill(7, SIGUSR1) = 0"), proof=(1,))
+    told = first, replace(second, evidence=(other,)), replace(third, evidence=(other,), reason="another reason")
+    run = replace(run, results=(*(row for row in run.results if row.guarantee != of), *told))
+    page = html.unescape(render(run))
+    assert f"<strong>{second.box}</strong>, alike:" in page
+    for whose in re.findall(r", by the calls of ([^<]+)</p>", page):
+        assert f"<p><strong>{whose}</strong>: <span" in page, whose
+    assert "getpid() = 7" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import struct
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,16 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pytest_isolation import Box, weaken
+from pytest_isolation.boxes.box import Pausing
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError
 from pytest_isolation.report.costs import KEYS
-from pytest_isolation.suite.costs import probes
+from pytest_isolation.suite.costs import engines, probes
 from pytest_isolation.technologies.pool import Pool
 from tests.runs import run
+from tests.support import need
 
 WHAT = ("--isolation", "--box", "namespaces", "--isolation-only", "pid.init-is-one,mnt.mount-denied")
 INSIDE = {"call_us", "open_read_us", "page_fault_us", "loopback_us", "fork_exec_us", "compute_ns"}
@@ -93,3 +97,50 @@ def test_two_versions_of_a_program(tmp_path: Path) -> None:
     assert bare == ("no", "1.2 at one path is gone when 3.4 is installed there, and of one port: EADDRINUSE")
     assert boxed == ("yes", "1.2 and 3.4 at one path and one port")
     assert rooted == ("it depends", "1.2 and 3.4 at one path, but not at one port: EADDRINUSE")
+
+
+ALL = "start, pause, go on, stop, start again, remove"
+
+
+@pytest.mark.parametrize(
+    ("technology", "answer", "figure"),
+    [
+        ("docker", "yes", f"did as asked: {ALL}"),
+        ("podman", "yes", f"did as asked: {ALL}"),
+        ("lxc", "yes", f"did as asked: {ALL}"),
+        ("runc", "it depends", "did as asked: start, pause, go on, start again, remove; has no command to stop"),
+        ("gvisor", "it depends", "did as asked: start, pause, go on, start again, remove; has no command to stop"),
+        ("bubblewrap", "no", "did as asked: start, remove; has no command to pause, go on, stop, start again"),
+    ],
+)
+def test_the_life_of_a_container(technology: str, answer: str, figure: str) -> None:
+    need(technology)
+    lifetime = Lifetime()
+    pool = Pool(lifetime)
+    try:
+        assert engines.life(BoxSpec(technology=technology, name=technology), pool) == (answer, figure)
+    finally:
+        pool.close()
+        lifetime.close()
+
+
+def test_what_an_engine_does_not_do_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A box that nothing ends that takes no notice, and one whose pause does nothing."""
+    lifetime = Lifetime()
+    pool = Pool(lifetime)
+    spec = BoxSpec(technology="namespaces", name="open", weakenings=frozenset({weaken.drop("forced-stop")}))
+    try:
+        answer, figure = engines.life(spec, pool)
+        assert answer == "no" and "; did not: stop" in figure and "pause, go on" in figure
+
+        def launch(spec: BoxSpec) -> Box:
+            box = pool.launch(spec)
+            box.parts.pausing = Pausing(lambda: None, lambda: None)
+            return box
+
+        monkeypatch.setattr(engines, "_launched", lambda spec, pool: launch(spec))
+        answer, figure = engines.life(replace(spec, weakenings=frozenset()), pool)
+        assert answer == "no" and "; did not: pause" in figure
+    finally:
+        pool.close()
+        lifetime.close()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes import cgroups, making_groups
 
 INSIDE = """
 for tree in "$@"; do
@@ -31,7 +31,7 @@ def outer() -> Iterator[cgroups.Group]:
     if cgroups.mode() != "hybrid":
         pytest.skip("the trees are mounted again as a hybrid host has them")
     path = f"{cgroups.TOP}/outer-{secrets.token_hex(4)}"
-    group = cgroups.create(path, cgroups.Limits())
+    group = making_groups.create(path, cgroups.Limits())
     assert group is not None
     yield group
     cgroups.remove(path)

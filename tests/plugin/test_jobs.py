@@ -55,6 +55,16 @@ def test_the_rows_of_several_processes_are_those_of_one(tmp_path: Path) -> None:
     assert all(more > fewer for fewer, more in zip(*starts, strict=True)), "nobody helped"
 
 
+def test_helpers_measure_the_members_of_families_too(tmp_path: Path) -> None:
+    members = ("--isolation", "--box", "host", "--hypothesis-seed=7", "--isolation-only", "cap.*")
+    alone = run(tmp_path / "1", *members, "--isolation-jobs", "1")
+    several = run(tmp_path / "2", *members, "--isolation-jobs", "2")
+    assert len(_rows(alone)) >= 16
+    assert _rows(several) == _rows(alone)
+    starts = [done.report["boxes"][0]["costs"]["start_ms"]["n"] for done in (alone, several)]
+    assert starts[1] > starts[0], "nobody helped"
+
+
 def test_one_image_serves_every_guarantee_that_is_asked_for_it(tmp_path: Path) -> None:
     asked = ("--isolation", "--box", "namespaces", "--hypothesis-seed=7", "--isolation-only")
     alone = run(tmp_path / "alone", *asked, "port.layer-semantics.modes")
@@ -66,6 +76,18 @@ def test_one_image_serves_every_guarantee_that_is_asked_for_it(tmp_path: Path) -
     # The box, and one for each image.  Not to the number: what Hypothesis draws depends a little on what is imported.
     assert starts[0] == 6
     assert starts[1] <= 9, "each guarantee was tried with images of its own"
+
+
+@pytest.mark.parametrize(
+    "asked", ["port.image-config-honoured.*,port.same-image*", "env.*-not-inherited,fd.*,key.session*"]
+)
+def test_one_start_serves_every_guarantee_that_is_asked_for_a_part_of_it(tmp_path: Path, asked: str) -> None:
+    done = run(tmp_path, "--isolation", "--box", "namespaces", "--isolation-jobs", "1", "--isolation-only", asked)
+    rows = done.report["results"]
+    assert len(rows) in (4, 5)
+    assert {(row["verdict"], row["control"], row["decided"]) for row in rows} == {("holds", "fired", 5)}
+    # The box, and one for each input; a few more, for what Hypothesis draws depends a little on what is imported.
+    assert done.report["boxes"][0]["costs"]["start_ms"]["n"] <= 8
 
 
 def test_what_a_helper_that_dies_had_not_done_the_run_does(tmp_path: Path) -> None:

@@ -58,6 +58,14 @@ def test_two_boxes_on_one_network(tmp_path: Path) -> None:
     done.said("VIOLATED net.bridge-icc in a beside b", "VIOLATED net.bridge-icc in b beside a", "(4 required)")
 
 
+def test_what_a_check_brings_to_a_box_the_one_beside_it_need_not_have(tmp_path: Path) -> None:
+    """An image of the check's own: two boxes of which one is not from it have none in common."""
+    done = run(tmp_path / "run", *asked("chroot", "namespaces", only="mnt.lower-layer-bytes"))
+    assert done.code == 0, done.out
+    assert {row["verdict"] for row in couples(done).values()} == {"unsupported"}
+    assert {row["verdict"] for row in done.report["results"] if not row["sibling"]} == {"holds"}
+
+
 def test_what_one_did_not_promise_is_not_required(tmp_path: Path) -> None:
     """A bare process sees who lives in a PID namespace below its own; nobody promised otherwise."""
     done = run(tmp_path / "run", *asked("host", "namespaces", only="pid.siblings-hidden"))
@@ -123,7 +131,7 @@ def test_a_neighbour_in_the_boxs_own_namespace(pool: Pool, one: str, other: str,
     promise, test = next(found for found in built_in_checks() if found[0].id == KINDS[kind])
     sound = run_property(promise, test, box.beside(pool.box(spec)), examples=10, seed=1)
     assert (sound.violation, sound.trouble, sound.unsupported) == (None, None, None)
-    joined = replace(spec.weakened(join_sibling(kind)), extra={"sibling": box})
+    joined = replace(spec.weakened(join_sibling(kind)), started_beside=box)
     with pool.launch(joined) as neighbour:
         caught = run_property(promise, test, box.beside(neighbour), examples=10, seed=1, phases=PROVING)
     assert caught.violation is not None, (caught.trouble, caught.unsupported)

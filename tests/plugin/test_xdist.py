@@ -11,7 +11,7 @@ import pytest
 from tests.runs import Done, run
 from tests.support import need
 
-VARY = {"seconds", "evidence", "examples", "coverage"}
+VARY = {"seconds", "evidence", "examples", "decided", "coverage"}
 """What depends on the machine's pace and the run's tokens: times, and the numbers that fill a program."""
 
 

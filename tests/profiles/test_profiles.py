@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,8 @@ SOUND = {
     "container": f"docker:cgroupns=private,{LIMITS}",
     "sandbox": f"docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private,{LIMITS}",
     "vm": "qemu",
+    "pss-baseline": "cri",
+    "pss-restricted": "cri:cap_drop=ALL,allow_privilege_escalation=false,seccomp=RuntimeDefault,uid=1000,gid=1000",
     "agent": f"docker:network=none,cap_drop=ALL,security_opt=no-new-privileges,cgroupns=private,{LIMITS}",
 }
 
@@ -43,19 +46,30 @@ def test_a_sandbox_is_a_container_and_more() -> None:
     assert LISTED["container"].items() < LISTED["sandbox"].items()
 
 
-def run(directory: Path, profile: str, box: str, only: Iterable[str]) -> subprocess.CompletedProcess[str]:
+def test_restricted_is_baseline_and_more() -> None:
+    assert LISTED["pss-baseline"].items() < LISTED["pss-restricted"].items()
+
+
+def run(directory: Path, profile: str, box: str, only: Iterable[str], *more: str) -> subprocess.CompletedProcess[str]:
     argv = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--isolation", "--isolation-examples", "5"]
-    argv += ["--box", box, "--isolation-profile", profile, "--isolation-only", ",".join(only)]
+    argv += ["--box", box, "--isolation-profile", profile, "--isolation-only", ",".join(only), *more]
     return subprocess.run(argv, cwd=directory, capture_output=True, text=True, timeout=500)
 
 
 @pytest.mark.long("sound boxes")
 @pytest.mark.parametrize("profile", SOUND)
-def test_a_sound_box_passes(profile: str, tmp_path: Path) -> None:
+def test_a_sound_box_passes(profile: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     need(SOUND[profile].partition(":")[0])
-    done = run(tmp_path, profile, SOUND[profile], LISTED[profile])
+    done = run(tmp_path, profile, SOUND[profile], LISTED[profile], "--isolation-report", "json:all.json")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(LISTED[profile])} hold" in done.stdout
+    rows = json.loads((tmp_path / "all.json").read_text())["results"]
+    assert len(rows) == len(LISTED[profile])
+    if undecided := {row["guarantee"]: row["reason"] for row in rows if row["verdict"] != "holds"}:
+        # Of few examples, on a busy machine, none may come to the question: what was not asked is asked again, alone.
+        with capsys.disabled():
+            print(f"\nprofile {profile} asks again: {undecided}")
+        again = run(tmp_path, profile, SOUND[profile], undecided)
+        assert f"{len(undecided)} hold: passed" in again.stdout, (undecided, again.stdout)
 
 
 def test_a_launcher_around_a_process_can_be_an_agents_sandbox(tmp_path: Path) -> None:

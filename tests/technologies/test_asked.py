@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pytest_isolation import Box, Unavailable, Unsupported
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.options.boxes import parse
@@ -30,7 +31,7 @@ def _hostname(box: Box) -> bytes:
 
 HAS: dict[str, tuple[str, Callable[[Box], bool]]] = {
     "network": ("none", lambda box: _interfaces(box) in ([b"lo"], [])),
-    "read_only": ("true", lambda box: box.proc.mkdirat(-100, "/new").errno == EROFS),
+    "read_only": ("true", lambda box: box.proc.mkdirat(AT_FDCWD, "/new").errno == EROFS),
     "hostname": ("another", lambda box: _hostname(box) == b"another"),
     "uid": ("1234", lambda box: box.proc.getuid().value == 1234),
     "gid": ("1234", lambda box: box.proc.getgid().value == 1234),
@@ -39,12 +40,15 @@ HAS: dict[str, tuple[str, Callable[[Box], bool]]] = {
 """Limits are test_limits_asked.py's."""
 COMMAND = '"env {agent}"'
 LIMITED = {"memory": "256M", "pids": "200", "cpus": "0.5"}
-WHERE_NO_LIMIT_IS = ("host", "chroot", "command", "attach")
+WHERE_NO_LIMIT_IS = ("host", "chroot", "command", "attach", "channel")
 
 
 def _text(name: str, key: str, value: str) -> str:
-    first = {"command": f"{COMMAND},", "attach": f"pid={os.getpid()},"}.get(name, "")
-    return f"{name}:{first}{key}={value}"
+    first = {"command": f"{COMMAND},", "attach": f"pid={os.getpid()},", "channel": "sh,", "preset": "unshare,"}.get(
+        name, ""
+    )
+    written = {"nested": "bubblewrap@nspawn"}.get(name, name)
+    return f"{written}:{first}{key}={value}"
 
 
 @pytest.fixture

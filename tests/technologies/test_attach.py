@@ -16,6 +16,7 @@ import pytest
 
 from pytest_isolation import Box, BoxError, Unsupported, UsageError
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD, PTRACE
 from pytest_isolation.boxes.box import HOLDS, VIOLATED, Discrepancy
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, start_local
@@ -32,7 +33,6 @@ SAME = (
     "Seccomp_filters", "Cpus_allowed", "Mems_allowed", "SigIgn",
 )  # fmt: skip
 DRIFTING = ("State", "SigQ", "voluntary_ctxt", "nonvoluntary_ctxt", "Vm", "Rss")
-PTRACE_SEIZE = 0x4206
 
 
 @contextmanager
@@ -141,7 +141,7 @@ def test_it_is_confined_as_its_target(place: str) -> None:
         before = status(pid)
         with attached(f"attach:pid={pid}") as box:
             assert box.parts.unlike == ()
-            assert box.parts.facts["measured"]["not reproduced"] == []
+            assert box.parts.measured["not reproduced"] == []
             agent = outside_of(box)
             assert {key: status(agent)[key] for key in SAME} == {key: before[key] for key in SAME}
             for kind in ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"):
@@ -190,11 +190,11 @@ def test_it_can_only_what_its_target_can() -> None:
     with container("docker", *HARDENED) as pid, attached(f"attach:pid={pid}") as box:
         assert box.proc.getuid().value == 1000
         assert box.proc.unshare(0x1000_0000).errno == 1, "Docker's seccomp filter"
-        assert not box.proc.openat(-100, "/written", os.O_WRONLY | os.O_CREAT).ok
+        assert not box.proc.openat(AT_FDCWD, "/written", os.O_WRONLY | os.O_CREAT).ok
         box.write_file(f"{box.scratch}/mine", b"decoy")
-        box.proc.unlinkat(-100, f"{box.scratch}/mine")
+        box.proc.unlinkat(AT_FDCWD, f"{box.scratch}/mine")
         program = Program()
-        exe = program.openat(-100, "/proc/self/exe", os.O_WRONLY)
+        exe = program.openat(AT_FDCWD, "/proc/self/exe", os.O_WRONLY)
         assert box.proc.run(program)[exe].errno, "the agent's memory is sealed"
         with pytest.raises(Unsupported, match="its own program"):
             _ = box.init
@@ -258,7 +258,7 @@ def test_a_filter_that_forbids_how_it_was_laid_on() -> None:
 
 def test_what_breaks_without_the_filter_is_not_held_against_the_box() -> None:
     with container("docker") as pid, start_local() as tracer:
-        assert tracer.proc.ptrace(PTRACE_SEIZE, pid).ok
+        assert tracer.proc.ptrace(PTRACE.SEIZE, pid).ok
         with attached(f"attach:pid={pid}") as box:
             (one,) = box.parts.unlike
             assert one.invalidates == VIOLATED

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import BoxError, Unsupported
+from pytest_isolation.agent.constants import AT_FDCWD
 from tests.owners import HARDENED, Owner, attached, measured, owner, refusal
 from tests.runs import run_as_nobody
 
@@ -124,7 +125,7 @@ def test_a_user_without_any_permission(door: Door) -> None:
     )
     with door.theirs.running(*options) as name, door.theirs.left_alone(name), attached(door.text(name)) as box:
         assert box.proc.getuid().value == 65534
-        assert not box.proc.openat(-100, "/etc/new", os.O_WRONLY | os.O_CREAT).ok
+        assert not box.proc.openat(AT_FDCWD, "/etc/new", os.O_WRONLY | os.O_CREAT).ok
 
 
 @pytest.mark.long("narrow filters")

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import BoxError, BoxSpec, Unavailable, UsageError
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
 from tests.support import need
-
-CLONE_NEWUSER = 0x1000_0000
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -27,7 +26,7 @@ def test_arguments_are_passed_on(text: str, allowed: bool) -> None:
     lifetime = Lifetime()
     try:
         with technology("bubblewrap").launch(parse(text), lifetime) as box, box.spawn() as child:
-            assert child.unshare(CLONE_NEWUSER).ok is allowed
+            assert child.unshare(CLONE.NEWUSER).ok is allowed
     finally:
         lifetime.close()
 

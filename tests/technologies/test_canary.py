@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_isolation import Box, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.technologies.pool import Pool
 from tests.support import need
@@ -50,7 +51,7 @@ def test_one_that_was_killed_is_replaced(box: Box) -> None:
 def test_one_whose_number_became_somebody_elses_is_replaced(box: Box) -> None:
     with box.outside.canary() as first:
         number = first.pid
-        last = box.proc.openat(-100, "/proc/sys/kernel/ns_last_pid", os.O_WRONLY)
+        last = box.proc.openat(AT_FDCWD, "/proc/sys/kernel/ns_last_pid", os.O_WRONLY)
         assert box.proc.write(last.value, str(number - 1).encode()).ok
     with box.spawn() as stranger:
         assert stranger.pid == number

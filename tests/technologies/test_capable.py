@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -42,6 +43,27 @@ def test_what_only_makes_ready_decides_nothing(box: Box, name: str) -> None:
     capability = next(one for one in TABLE if one.name == name)
     with box.spawn() as proc, pytest.raises(Undecided, match=r"the box does not let us have .* \(.*not permitted\)"):
         capability.act(proc, 7)
+
+
+def test_who_starts_it_in_haste_does_not_give_the_capability() -> None:
+    """Nice values are inherited, and a process may go down to what it had: nobody granted it anything."""
+    if os.geteuid() != 0:
+        pytest.skip("a nice value below 0 is for root")
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    run = Lifetime()
+    pool = Pool(run)
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, -15)
+        spec = need("bubblewrap")
+        box = pool.box(spec)
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+        capability = next(one for one in TABLE if one.name == "SYS_NICE")
+        with box.spawn() as proc:
+            assert not capability.had(capability.act(proc, 1))
+    finally:
+        os.setpriority(os.PRIO_PROCESS, 0, before)
+        pool.close()
+        run.close()
 
 
 def test_the_act_itself_is_what_is_judged(box: Box) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_isolation import BoxError, BoxSpec, Unavailable, Unsupported, UsageError
 from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.options.boxes import parse, unparse
 from pytest_isolation.technologies import technology
@@ -58,7 +59,7 @@ def test_the_agents_path_may_be_named_twice(run: Lifetime) -> None:
     text = "bwrap --unshare-all --tmpfs / --proc /proc --dev /dev --ro-bind {agent} {agent} {agent}"
     with ONE.launch(spec_of(text), run) as box:
         assert box.alive
-        assert not box.proc.faccessat(-100, "/usr", os.F_OK).ok
+        assert not box.proc.faccessat(AT_FDCWD, "/usr", os.F_OK).ok
 
 
 def test_a_sandbox_that_hides_the_agent(run: Lifetime) -> None:
@@ -97,7 +98,7 @@ def test_two_commands() -> None:
 
 
 def test_no_command_is_not_available() -> None:
-    with pytest.raises(Unavailable, match="no command was given; give one: --box"):
+    with pytest.raises(Unavailable, match=r"no command was given; give one that ends in \{agent\}: --box"):
         ONE.check_available(BoxSpec(technology="command"))
 
 

@@ -12,6 +12,7 @@ import pytest
 from pytest_isolation import Box
 from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Proc
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import entries
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
@@ -23,7 +24,7 @@ from tests.support import need
 def sockets(proc: Proc) -> int:
     """How many of its descriptors are sockets."""
     names = [name for name, _ in entries(proc, "/proc/self/fd")]
-    found = [proc.statx(-100, f"/proc/self/fd/{name}") for name in names]
+    found = [proc.statx(AT_FDCWD, f"/proc/self/fd/{name}") for name in names]
     modes = [struct.unpack_from("<H", reply.data, 28)[0] for reply in found if reply.ok]
     return sum(map(stat.S_ISSOCK, modes))
 

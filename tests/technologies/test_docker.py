@@ -23,8 +23,9 @@ import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, UsageError, Volume, weaken
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups, lifetime
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import identity, launcher, mounts
@@ -37,7 +38,7 @@ REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) 
 SPEC = BoxSpec(technology="docker")
 DOCKER = Docker()
 MIB = 1 << 20
-AT_FDCWD, EPERM, EROFS, EEXIST = -100, 1, 30, 17
+EPERM, EROFS, EEXIST = 1, 30, 17
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -67,6 +68,7 @@ def started(run: lifetime.Lifetime, spec: BoxSpec = SPEC, **changes: Any) -> Ite
     def launch(asked: BoxSpec) -> Box:
         box = DOCKER.launch(asked, run)
         box.launch = launch
+        box.lifetime = run
         return box
 
     with launch(replace(spec, **changes)) as box:
@@ -331,7 +333,7 @@ def test_keywords_of_the_sdk_are_passed_on(run: lifetime.Lifetime, api: Any) -> 
         privileged="false",
     )
     with started(run, replace(asked, pids=77)) as box:
-        found = api.inspect_container(box.parts.facts["id"])
+        found = api.inspect_container(box.parts.id)
         host = found["HostConfig"]
         assert [word.removeprefix("CAP_") for word in host["CapDrop"]] == ["NET_RAW", "MKNOD"]
         assert host["Sysctls"] == {"net.ipv4.ip_forward": "0"}
@@ -364,7 +366,7 @@ def test_what_the_host_knows_of_a_box(plain: Box) -> None:
     assert (plain.parts.root / "agent").is_file()
     assert plain.parts.group is not None
     assert plain.parts.init_pid in plain.parts.group.pids()
-    assert plain.parts.facts["name"].startswith("pytest-isolation-")
+    assert plain.parts.name.startswith("pytest-isolation-")
 
 
 def test_a_volume_is_seen_on_both_sides(run: lifetime.Lifetime) -> None:
@@ -492,9 +494,9 @@ def test_a_daemon_of_this_machine_behind_a_port_is_a_plain_one(user_image: str, 
         with started(run, options(host=over_tcp), image=user_image, volumes=(Volume(target="/volume"),)) as box:
             assert box.proc.getpid().value == 1
             assert box.enter().getpid().ok
-            assert box.parts.ground is HERE
+            assert box.parts.host is LOCAL_HOST
             assert box.parts.group is not None and box.parts.volumes["/volume"].is_dir()
-            host = api.inspect_container(box.parts.facts["id"])["HostConfig"]
+            host = api.inspect_container(box.parts.id)["HostConfig"]
             assert host["CgroupParent"].startswith("/pytest-isolation/"), "it has no guard group"
         names = [name for one in api.containers(all=True) for name in one["Names"]]
         assert not [name for name in names if f"{run.run_id}-observer" in name]
@@ -600,7 +602,7 @@ def test_what_the_daemon_refuses_is_one_paragraph(run: lifetime.Lifetime, api: A
 
 def test_a_container_killed_from_outside_is_a_dead_box(run: lifetime.Lifetime, api: Any) -> None:
     with started(run) as box:
-        api.kill(box.parts.facts["id"])
+        api.kill(box.parts.id)
         assert not box.alive
 
 
@@ -612,7 +614,7 @@ def test_clean_removes_what_a_dead_run_left_and_only_that(api: Any, user_image: 
     other = api.create_container(user_image, ["/x"], name=f"bystander-{secrets.token_hex(4)}")["Id"]
     try:
         with started(made) as box:
-            name = box.parts.facts["name"]
+            name = box.parts.name
             tag = api.inspect_container(name)["Config"]["Image"]
             assert DOCKER.clean("container", name)
             assert not DOCKER.clean("container", name)
@@ -634,7 +636,7 @@ def test_a_killed_run_leaves_no_container(api: Any) -> None:
         "from pytest_isolation.boxes.lifetime import Lifetime\n"
         "from pytest_isolation.technologies.docker import Docker\n"
         "run = Lifetime(); box = Docker().launch(BoxSpec(technology='docker'), run)\n"
-        "print(box.parts.facts['name'], flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "print(box.parts.name, flush=True); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     name = done.stdout.strip()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_isolation import Box, BoxSpec, Unavailable, Unsupported, UsageError
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.image import base_image
 from pytest_isolation.options.boxes import parse
@@ -67,6 +68,7 @@ def attached(name: str, more: str = "") -> Iterator[Box]:
     try:
         with launch(parse(f"docker:container={name}{more}")) as box:
             box.launch = launch
+            box.lifetime = own
             yield box
     finally:
         own.close()
@@ -86,9 +88,9 @@ def test_a_hardened_container_is_measured_and_left_as_it_was(image: str) -> None
         before = trace(name)
         with attached(name) as box:
             assert box.proc.getuid().value == 1000
-            assert not box.proc.openat(-100, "/written", os.O_WRONLY | os.O_CREAT).ok
+            assert not box.proc.openat(AT_FDCWD, "/written", os.O_WRONLY | os.O_CREAT).ok
             box.write_file(f"{box.scratch}/mine", b"decoy")
-            assert box.proc.unlinkat(-100, f"{box.scratch}/mine").ok
+            assert box.proc.unlinkat(AT_FDCWD, f"{box.scratch}/mine").ok
             status = box.read_file("/proc/self/status").decode()
             assert status.split("CapEff:")[1].split()[0].strip("0") == ""
             assert "NoNewPrivs:\t1" in status

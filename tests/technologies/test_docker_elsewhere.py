@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
 from pytest_isolation.errors import Unsupported
@@ -70,10 +71,10 @@ def test_numbers_groups_and_paths_are_the_daemons_machines(
 ) -> None:
     limited = replace(spec, memory=64 * MIB, pids=40, cpus=0.5, volumes=(Volume(target="/volume", read_only=True),))
     with pool.launch(limited) as box:
-        assert box.parts.ground is not HERE
+        assert box.parts.host is not LOCAL_HOST
         pid, group = box.parts.init_pid, box.parts.group
         assert pid is not None and group is not None
-        told = docker_machine.run(["docker", "inspect", "-f", "{{.State.Pid}}", box.parts.facts["id"]]).text
+        told = docker_machine.run(["docker", "inspect", "-f", "{{.State.Pid}}", box.parts.id]).text
         assert int(told) == pid
         place = group.places["unified"]
         files = {name: docker_machine.box.read_file(f"{place}/{name}").decode() for name in ("memory.max", "pids.max")}
@@ -93,8 +94,8 @@ def test_a_witness_is_a_process_of_the_daemons_machine(
         assert name == canary.token
         for kind in ("pid", "mnt", "net", "ipc", "uts"):
             link = f"/proc/{canary.pid}/ns/{kind}"
-            theirs = docker_machine.box.proc.readlinkat(-100, link).data
-            assert theirs == docker_machine.box.proc.readlinkat(-100, f"/proc/1/ns/{kind}").data, kind
+            theirs = docker_machine.box.proc.readlinkat(AT_FDCWD, link).data
+            assert theirs == docker_machine.box.proc.readlinkat(AT_FDCWD, f"/proc/1/ns/{kind}").data, kind
         assert box.outside.proc.kill(canary.pid, 10).ok
         assert list(canary.signals_seen()) == [10]
 
@@ -147,9 +148,11 @@ def test_a_column(tmp_path: Path, docker_machine: DockerMachine) -> None:
     broken = {row["guarantee"] for row in rows if row["verdict"] == "violated"}
     # What Docker's bridge and capabilities leave open on this host, too.
     assert broken == {
-        "net.arp-spoof-denied", "net.bridge-icc", "net.host-services-by-gateway", "net.metadata-unreachable",
+        "net.address-spoof-denied", "net.arp-spoof-denied", "net.dhcp-spoof-denied", "net.mac-spoof-denied",
+        "net.neighbour-spoof-denied", "net.router-spoof-denied",
+        "net.bridge-icc", "net.host-services-by-gateway", "net.metadata-unreachable",
         "net.packet-socket", "net.publish-only-bound-ip", "net.raw-socket", "net.sibling-datagrams",
-        "net.uevent-hidden",
+        "net.uevent-hidden", "net.lan-unreachable", "net.beyond-lan-unreachable",
     }  # fmt: skip
 
 
@@ -166,6 +169,7 @@ PRIVILEGED = {
             # Not yet guarantees when it was written down.
             "net.firewall-denied", "net.netlink-admin-denied",
             "proc.kernel-unwritable", "proc.vm-unwritable", "proc.fs-unwritable", "proc.irq-unwritable",
+            "proc.bus-unwritable",
         },
     ),
     # A user has none of its capabilities, and the devices are root's.  mnt.fresh-proc-denied had not been written down
@@ -195,7 +199,9 @@ def measure(theirs: Owner, pool: Pool) -> Callable[..., Verdicts]:
 def test_privileged_breaks_what_was_written_down(measure: Callable[..., Verdicts], who: str) -> None:
     options, breaks = PRIVILEGED[who]
     before, now = measure(*options), measure(*options, "--privileged")
-    assert {one for one, verdict in before.items() if verdict == "violated"} <= {TODAYS_MASKS, UEVENTS}
+    # Root may write into the container's /dev, where programs may be run; no guarantee yet when this was written down.
+    known = {TODAYS_MASKS, UEVENTS, "mnt.written-files-not-run"}
+    assert {one for one, verdict in before.items() if verdict == "violated"} <= known
     assert len([verdict for verdict in before.values() if verdict == "holds"]) > 25
     assert changes(before, now) == dict.fromkeys(with_todays(breaks, before), ("holds", "violated"))
 
@@ -204,11 +210,11 @@ def test_what_a_killed_run_lent_there_is_taken_back(theirs: Owner, pool: Pool, d
     daemon = connect(docker_machine.address)
     with theirs.running(*HARDENED) as name:
         before = theirs.trace(name)
-        ground = observer.ground_of(daemon, pool.lifetime)
-        with inject.injected(int(theirs.state(name)["Pid"]), attach.TARGET, ground):
+        host = observer.host_of(daemon, pool.lifetime)
+        with inject.injected(int(theirs.state(name)["Pid"]), attach.TARGET, host):
             assert theirs.trace(name) != before
-            assert technology("docker").clean("lent", f"{name} {docker_machine.address}")
-        assert not technology("docker").clean("lent", f"{name} {docker_machine.address}")
+            assert technology("docker").clean("injected", f"{name} {docker_machine.address}")
+        assert not technology("docker").clean("injected", f"{name} {docker_machine.address}")
         assert theirs.trace(name) == before
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, UsageError
@@ -88,7 +88,7 @@ def test_a_box_is_started_and_entered_through_ssh(server: str) -> None:
         with technology("docker").launch(BoxSpec(technology="docker", options=(("host", server),)), lifetime) as box:
             assert box.proc.getpid().value == 1
             assert box.enter().getpid().ok
-            assert box.parts.ground is HERE
+            assert box.parts.host is LOCAL_HOST
             assert box.parts.group is not None
     finally:
         lifetime.close()
@@ -102,7 +102,7 @@ def test_a_running_container_is_attached_to_through_ssh(server: str) -> None:
         theirs.left_alone(name),
         attached(f"docker:host={server},container={name}") as box,
     ):
-        assert box.parts.ground is HERE
+        assert box.parts.host is LOCAL_HOST
         assert box.proc.getuid().value == 1000
         assert box.sibling.proc.getpid().value == 1
 

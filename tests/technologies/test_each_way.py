@@ -13,6 +13,7 @@ from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.called import PROXIES, Belongings
 from pytest_isolation.outside.devices import block_nodes, disk_node
 from pytest_isolation.outside.neighbour import neighbour_of_host
 from pytest_isolation.outside.network import bound, listening, sockaddr
@@ -37,6 +38,11 @@ def host(pool: Pool) -> Box:
     return pool.box(need("host"))
 
 
+def belonging(token: str, kinds: dict[str, int]) -> Belongings:
+    """Of a caller that has these descriptors open, and all the rest."""
+    return Belongings(token=token, name="XTOKEN", arguments="", kinds=tuple(kinds.items()), first=100)
+
+
 def body(id: str) -> Callable[..., None]:
     """One example of a check, with arguments of ours."""
     check: Any = CHECKS[id]
@@ -59,20 +65,26 @@ def test_each_kind_of_descriptor_is_found_under_its_number(pool: Pool, kind: str
     check = body("fd.caller-descriptors-closed")
     token = f"pytest-isolation-each-way-{kind}"
     with pytest.raises(Violation) as told:
-        check(pool.box(need("host")), kinds={kind: 70}, token=token)
+        check(pool.box(need("host")), callers=belonging(token, {kind: 70}))
     assert told.value.observed["left_open"] == f"{kind}: {told.value.observed['inside'].strip('[]')}"
-    check(pool.box(need("namespaces")), kinds={kind: 70}, token=token)
+    check(pool.box(need("namespaces")), callers=belonging(token, {kind: 70}))
 
 
 def test_a_launcher_hands_on_what_it_does_not_close(pool: Pool) -> None:
     """bwrap(1) closes nothing; with --clearenv, which our boxes have, it hands on no variable."""
     box = pool.box(need("bubblewrap"))
+    callers = belonging("pytest-isolation-bwrap", {"file": 5, "directory": 90})
     with pytest.raises(Violation):
-        body("fd.caller-descriptors-closed")(box, kinds={"file": 5, "directory": 90}, token="pytest-isolation-bwrap")
-    body("env.caller-not-inherited")(box, name="XTOKEN", token="pytest-isolation-bwrap", arguments="")
+        body("fd.caller-descriptors-closed")(box, callers=callers)
+    body("env.caller-not-inherited")(box, callers=callers)
+    body("env.proxy-not-inherited")(box, callers=callers)
     handing = pool.box(need("bubblewrap").weakened(weaken.drop("clear-env")))
-    with pytest.raises(Violation):
-        body("env.caller-not-inherited")(handing, name="XTOKEN", token="pytest-isolation-bwrap", arguments="")
+    with pytest.raises(Violation) as told:
+        body("env.caller-not-inherited")(handing, callers=callers)
+    assert told.value.observed["found"] == "['XTOKEN']", "the proxies are another guarantee's"
+    with pytest.raises(Violation) as told:
+        body("env.proxy-not-inherited")(handing, callers=callers)
+    assert told.value.observed["found"] == str([*PROXIES]), "and the variable is not a proxy"
 
 
 @pytest.mark.parametrize("place", ["/data/disk", "/dev/below/disk", "/srv/a/b/disk"])
@@ -118,7 +130,7 @@ def test_a_port_meant_for_one_address_is_asked_for_at_all_others(pool: Pool, rec
     """The hole of it: it was to be published on one address and is on every one."""
     need("docker")
     box = pool.box(parse("docker:ports=18480/tcp="))
-    number = next(place.rpartition(":")[2] for _, place in box.parts.facts["published"])
+    number = next(place.rpartition(":")[2] for _, place in box.parts.published)
     alone = bound_to_one([("18480/tcp", f"{recorded}:{number}")])
     asked: Any = body("net.publish-only-bound-ip").__globals__["_asked"]
     with box.spawn() as proc:
@@ -137,7 +149,7 @@ def test_an_address_of_the_hosts_is_published_on_as_it_is_written(pool: Pool) ->
     """127.0.0.1:8080 as `docker run -p` takes it: it was handed on as the number of a port, and refused."""
     need("docker")
     box = pool.box(parse("docker:ports=18481/tcp=127.0.0.1:18481+18482/tcp=127.0.0.1:"))
-    found = bound_to_one(box.parts.facts["published"])
+    found = bound_to_one(box.parts.published)
     assert [(one.inside, one.address) for one in found] == [(18481, "127.0.0.1"), (18482, "127.0.0.1")]
 
 
@@ -149,8 +161,8 @@ def test_a_box_with_a_port_of_the_host_has_a_sibling_and_a_control(pool: Pool, w
     need(written.partition(":")[0])
     spec = parse(written)
     box = pool.box(spec)
-    (first,) = bound_to_one(box.parts.facts["published"])
-    (beside,) = bound_to_one(box.sibling.parts.facts["published"])
+    (first,) = bound_to_one(box.parts.published)
+    (beside,) = bound_to_one(box.sibling.parts.published)
     assert (first.inside, first.address) == (beside.inside, beside.address)
     assert first.port != beside.port
     pool.box(spec.weakened(weaken.drop("seccomp")))

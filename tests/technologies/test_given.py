@@ -11,6 +11,7 @@ from pytest_isolation import weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.weakenings import NAMESPACES, Weakening
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside import handed_in
 from pytest_isolation.technologies.pool import Pool
 from tests.runs import run
 from tests.support import need
@@ -68,6 +69,17 @@ def test_what_docker_was_told(pool: Pool, tmp_path: Path) -> None:
     assert {"kind": "volume", "target": "/d", "host": str(tmp_path), "mode": "ro"}.items() <= given[0].items()
     assert targets(pool, "docker", "capability") == ["NET_RAW"]
     assert "27" in targets(pool, "docker", "group")
+
+
+def test_groups_of_a_box_with_users_of_its_own_are_by_numbers_of_its_own(pool: Pool) -> None:
+    """0 of the box is 100000 of the machine."""
+    need("podman")
+    box = pool.box(parse("podman:uidmap=0:100000:65536,gidmap=0:100000:65536,group_add=27+28"))
+    pid = box.parts.init_pid
+    assert pid is not None
+    assert handed_in.further_groups(box, pid) == {100027, 100028}
+    box.write_file("/etc/group", b"root:x:0:\nsome:x:27:root\n")
+    assert handed_in.further_groups(box, pid) == {100028}
 
 
 def test_a_published_port(pool: Pool) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_isolation import BoxError, Unsupported, UsageError
 from pytest_isolation.agent.client import Agent
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.guarantees.property import run_property
@@ -53,9 +54,9 @@ def test_unshares_0_is_no_namespace(run: Lifetime) -> None:
     with ONE.launch(parse("gvisor"), run) as box:
         for flags in (nothing, user_and_mounts):
             with box.spawn() as proc:
-                before = proc.readlinkat(-100, "/proc/self/ns/user").data
+                before = proc.readlinkat(AT_FDCWD, "/proc/self/ns/user").data
                 assert proc.unshare(flags).ok
-                assert proc.readlinkat(-100, "/proc/self/ns/user").data == before
+                assert proc.readlinkat(AT_FDCWD, "/proc/self/ns/user").data == before
         promise, check = next(one for one in built_in_checks() if one[0].id == "mnt.userns-mount-denied")
         ran = run_property(promise, check, box, examples=10, seed=1)
     assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None), "the effect decides"
@@ -95,7 +96,7 @@ def test_the_platform_is_tried(run: Lifetime, monkeypatch: pytest.MonkeyPatch) -
     """The first that starts a box; the next box does not try again."""
     monkeypatch.setattr("pytest_isolation.technologies.gvisor._platforms", lambda path: ("systrap", "ptrace"))
     with ONE.launch(parse("gvisor"), run) as box:
-        told = box.parts.facts["measured"]["platform"]
+        told = box.parts.measured["platform"]
     assert run.kept["gvisor platform"] == told
     assert run.kept["gvisor platform"] in _platforms(GVisor().path())
 

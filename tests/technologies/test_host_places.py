@@ -17,7 +17,7 @@ from pytest_isolation import weaken
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.guarantees.property import PropertyResult, run_property
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.pool import Pool
@@ -56,7 +56,7 @@ def pool() -> Iterator[Pool]:
     run.close()
 
 
-def ran(pool: Pool, spec: BoxSpec, identity: str) -> Ran:
+def ran(pool: Pool, spec: BoxSpec, identity: str) -> PropertyResult:
     promise, test = next(one for one in built_in_checks() if one[0].id == identity)
     return run_property(promise, test, pool.box(replace(spec, **promise.box)), examples=EXAMPLES, seed=1)
 
@@ -83,6 +83,12 @@ def test_a_place_of_the_host(pool: Pool, volume: str, broken: set[str]) -> None:
     assert found == broken or (volume == "/:/rootfs:ro" and found == broken | {WRITE})
 
 
+def test_what_one_guarantees_calls_left_is_not_anothers(pool: Pool) -> None:
+    """Both have one set of listeners: a connection that nobody has taken yet was made for the first."""
+    need("docker")
+    assert violated(pool, parse("docker:volumes=/root:/root"), (SOCKET, DAEMON)) == {SOCKET}
+
+
 @pytest.mark.parametrize(
     "given", ["docker:volumes=/proc:/hostproc,cap_add=SYS_PTRACE", "docker:pid_mode=host,cap_add=SYS_PTRACE"]
 )
@@ -90,6 +96,34 @@ def test_the_root_of_a_process_of_the_host(pool: Pool, given: str) -> None:
     """That of its first one may be closed, and is not asked alone."""
     need("docker")
     assert {SECRET, PROCESSES} <= violated(pool, parse(given), ASKED)
+
+
+def test_what_the_hosts_proc_shows_under_another_name(pool: Pool) -> None:
+    """Not the secrets of the host alone: its settings, its keys, its neighbours."""
+    need("docker")
+    asked = ("proc.kernel-unwritable", "net.sysctl-ro", "key.proc-keys-hidden", "pid.siblings-hidden")
+    assert violated(pool, parse("docker:volumes=/proc:/hostproc"), asked) == set(asked)
+    assert violated(pool, parse("docker:volumes=/proc/sys:/settings"), asked) == set(asked[:2])
+    assert violated(pool, parse("docker"), asked) == set()
+
+
+@pytest.mark.parametrize(("place", "broken"), [("shm", "ipc.posix-shm-isolated"), ("mqueue", "ipc.posix-mq-isolated")])
+def test_what_processes_of_the_host_share_under_another_name(pool: Pool, place: str, broken: str) -> None:
+    need("docker")
+    if not Path("/dev", place).is_mount():
+        pytest.skip(f"nothing is mounted at /dev/{place}")
+    assert violated(pool, parse(f"docker:volumes=/dev/{place}:/there"), (broken,)) == {broken}
+    assert violated(pool, parse("docker"), (broken,)) == set()
+
+
+@pytest.mark.skipif(not Path("/dev/net/tun").is_char_device(), reason="the host has no TUN devices")
+@pytest.mark.parametrize("volume", ["/dev:/hostdev", "/dev/net/tun:/tunnel", "/dev/net:/x/y"])
+def test_a_device_of_the_host_under_another_name(pool: Pool, volume: str) -> None:
+    """The filter of devices lets this one through, and no node of it is in /dev."""
+    need("docker")
+    spec = "docker:cap_drop=MKNOD,device_cgroup_rules=c 10:200 rwm"
+    assert violated(pool, parse(spec), ("dev.tun-closed",)) == set()
+    assert violated(pool, parse(f"{spec},volumes={volume}"), ("dev.tun-closed",)) == {"dev.tun-closed"}
 
 
 def test_the_memory_of_a_process_of_the_host(pool: Pool) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_isolation import Box, BoxSpec, Unsupported, Volume, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import technology
@@ -21,7 +22,7 @@ from pytest_isolation.technologies.clean import clean
 from tests.support import need
 
 LAUNCHERS = ("bubblewrap", "nspawn", "lxc", "runc", "crun")
-AT_FDCWD, EROFS = -100, 30
+EROFS = 30
 ROOT = os.geteuid() == 0
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_NICE")
 
@@ -43,6 +44,7 @@ def started(run: lifetime.Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[B
     def launch(asked: BoxSpec) -> Box:
         box = technology(asked.technology).launch(asked, run)
         box.launch = launch
+        box.lifetime = run
         return box
 
     with launch(replace(spec, **changes)) as box:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import os
 import resource
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_isolation import Box, BoxSpec
-from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes import cgroups, resources
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.boxes.weakenings import RESOURCES as FURTHER_LIMITS
+from pytest_isolation.boxes.weakenings import unlimited
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import PROVING, Ran, run_property
+from pytest_isolation.guarantees.property import PROVING, PropertyResult, run_property
 from pytest_isolation.outside import asked
+from pytest_isolation.outside.asked_resources import is_as_asked, press_disk, weights_of
+from pytest_isolation.outside.handed_in import swap_of_machine
 from pytest_isolation.technologies import inject, technology
 from pytest_isolation.technologies.pool import Pool
-from tests.owners import Owner, attached, owner
+from tests.owners import Owner, attached, owner, remove_group
 from tests.support import built_in_checks, need
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="limits are for root")
@@ -42,12 +48,12 @@ def docker() -> Iterator[Owner]:
         yield made
 
 
-def measured(id: str, box: Box) -> Ran:
+def measured(id: str, box: Box) -> PropertyResult:
     promise, test = CHECKS[id]
     return run_property(promise, test, box, examples=2, seed=1, phases=PROVING)
 
 
-def verdict(ran: Ran) -> str:
+def verdict(ran: PropertyResult) -> str:
     assert ran.trouble is None, ran.trouble
     return "violated" if ran.violation else "unsupported" if ran.unsupported else "holds"
 
@@ -128,6 +134,15 @@ def test_the_record_of_an_engine() -> None:
     assert inject.recorded({"PidsLimit": None}) == cgroups.Limits()
 
 
+def test_a_disk_that_is_gone_is_no_limit_and_is_told() -> None:
+    there = f"/dev/{os.path.basename(os.readlink(f'/sys/dev/block/{disk()}'))}"
+    record = {"BlkioDeviceReadBps": [{"Path": "/dev/gone", "Rate": 1 << 20}, {"Path": there, "Rate": 2 << 20}]}
+    found = inject.recorded_resources(record)
+    assert found[resources.READ_BYTES].split(" ")[1:] == [str(2 << 20)]
+    (note,) = inject.disks_gone(record)
+    assert "/dev/gone" in note
+
+
 def test_who_enters_a_full_box(pool: Pool) -> None:
     """The kernel never refuses to move a process into a group: a box of namespaces lets in whom it counts."""
     promise, test = CHECKS["cg.exec-at-limit"]
@@ -158,3 +173,150 @@ def test_a_refusal_by_something_else_than_the_limit_decides_nothing(pool: Pool) 
             ran = measured(id, box)
             assert verdict(ran) == "unsupported"
             assert "far below its limit" in str(ran.unsupported)
+
+
+# -- further limits: places, weights, swap, disks ------------------------------------------------------------------
+
+
+def disk() -> str:
+    """MAJOR:MINOR of the disk that the temporary directory is on."""
+    number = os.stat(tempfile.gettempdir()).st_dev
+    whole = Path(f"/sys/dev/block/{os.major(number)}:{os.minor(number)}").resolve()
+    whole = whole.parent if (whole / "partition").exists() else whole
+    return (whole / "dev").read_text().strip()
+
+
+def written_further() -> dict[str, str]:
+    """What this kernel has a file for."""
+    found = {
+        resources.PROCESSORS: "1", resources.WEIGHT: "512", resources.OOM_SCORE: "321", resources.SHM: str(8 * MIB),
+        resources.SWAP: str(96 * MIB), resources.RESERVATION: str(32 * MIB), resources.SWAPPINESS: "10",
+        resources.READ_BYTES: f"{disk()} 1048576", resources.WRITE_BYTES: f"{disk()} 1048576",
+        resources.READS: f"{disk()} 100", resources.WRITES: f"{disk()} 100", resources.DISK_WEIGHT: "300",
+    }  # fmt: skip
+    if cgroups.mode() == "v2":
+        return {name: text for name, text in found.items() if name not in (resources.SWAPPINESS, resources.DISK_WEIGHT)}
+    return found
+
+
+RESOURCES = sorted(
+    one for one in CHECKS if one.endswith("-as-asked") and one not in ("cg.parent-as-asked", "cg.mem.oom-kill-as-asked")
+)
+
+
+@pytest.fixture(scope="module")
+def limited(pool: Pool) -> Box:
+    """A box that was asked to have all further limits that this kernel has, and has them."""
+    asked = tuple(sorted(written_further().items()))
+    return pool.box(BoxSpec(technology="namespaces", memory=64 * MIB, resources=asked))
+
+
+ALONE = ("cg.mem.oom-kill-as-asked", "cg.parent-as-asked")
+"""What no box of ours is asked to have."""
+LEFT_OUT = ("cg.io.weight-as-asked",)
+"""What the engines here say that this kernel has not, and have no record of then."""
+PARENT = "/pytest-isolation-asked"
+
+
+@pytest.fixture
+def parent() -> Iterator[str]:
+    """A group that an engine makes and leaves, with those that Podman has in it for its monitors."""
+    yield PARENT
+    remove_group(PARENT)
+
+
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_an_attached_container_is_judged_by_all_that_its_record_says(name: str, parent: str) -> None:
+    place = f"/dev/{os.path.basename(os.readlink(f'/sys/dev/block/{disk()}'))}"
+    words = (
+        "--memory=64m", "--cpuset-cpus=1", "--cpu-shares=512", "--memory-swap=96m", "--memory-reservation=32m",
+        "--oom-score-adj=321", f"--device-read-bps={place}:1mb", f"--device-write-bps={place}:1mb",
+        f"--device-read-iops={place}:100", f"--device-write-iops={place}:100", f"--cgroup-parent={parent}",
+        "--shm-size=8m",
+    )  # fmt: skip
+    ids = [one for one in (*RESOURCES, *ALONE) if one not in LEFT_OUT]
+    if cgroups.mode() == "v2":
+        ids = [one for one in ids if one not in ("cg.mem.oom-kill-as-asked", "cg.mem.swappiness-as-asked")]
+    else:
+        words += ("--oom-kill-disable", "--memory-swappiness=10")
+    with owner(name) as theirs, theirs.running(*words) as box_name, attached(f"{theirs.box}{box_name}") as box:
+        assert {one: verdict(measured(one, box)) for one in ids} == dict.fromkeys(ids, "holds")
+        # What the engine has in its record, and the host has no more.
+        group = box.parts.group
+        assert group is not None
+        if group.file("cpu", "cpu.shares", "cpu.weight") == group.places.get("cpu", Path()) / "cpu.shares":
+            (group.places["cpu"] / "cpu.shares").write_text("1024")
+            (group.places["cpuset"] / "cpuset.cpus").write_text("0-1")
+            assert verdict(measured("cg.cpu.weight-as-asked", box)) == "violated"
+            assert verdict(measured("cg.cpuset.cpus-as-asked", box)) == "violated"
+
+
+@pytest.mark.parametrize("name", ["docker", "podman"])
+def test_who_asked_for_nothing_further_is_told_so(name: str) -> None:
+    with owner(name) as theirs, theirs.running() as box_name, attached(f"{theirs.box}{box_name}") as box:
+        told = {one: verdict(measured(one, box)) for one in (*RESOURCES, *ALONE)}
+        assert told == dict.fromkeys(told, "unsupported")
+
+
+def test_what_is_not_applied_is_told_of_a_box_of_ours(pool: Pool) -> None:
+    asked = tuple(sorted(written_further().items()))
+    spec = BoxSpec(technology="namespaces", memory=64 * MIB, resources=asked).weakened(*map(unlimited, FURTHER_LIMITS))
+    told = {one: verdict(measured(one, pool.box(spec))) for one in RESOURCES}
+    assert told == dict.fromkeys(RESOURCES, "violated")
+
+
+@pytest.mark.parametrize("name", [resources.READ_BYTES, resources.WRITES])
+def test_a_disk_without_a_limit_is_seen_to_have_none(name: str, pool: Pool) -> None:
+    """Pressed as if there were one: what the check compares is far from what it wants."""
+    limit = 1 << 20 if name == resources.READ_BYTES else 100
+    pace = press_disk(pool.box(BoxSpec(technology="namespaces")), name, disk(), limit)
+    assert pace is not None
+    assert pace.seconds < pace.amount / limit / 2
+
+
+def test_weights_of_version_2() -> None:
+    """https://github.com/kubernetes/kubernetes/issues/131216: 1024 shares were 39, and are 100."""
+    assert weights_of(1024) == {39, 100}
+    assert weights_of(2) == {1}
+    assert weights_of(262144) == {10000}
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        ("300", True), ("default 300", True), ("default 300 8:0 100", True), ("default 2930", True),
+        ("default 100, default 300", True), ("default 100 8:0 300", False), ("default 100", False), ("8:0 300", False),
+        ("default 3000", False),
+    ],
+)  # fmt: skip
+def test_the_weight_among_who_wants_disks(found: str, kept: bool, pool: Pool) -> None:
+    """Without BFQ, runc and crun write to io.weight of version 2 another number: 2930 for 300."""
+    box = pool.box(BoxSpec(technology="namespaces"))
+    assert is_as_asked(box, resources.DISK_WEIGHT, "300", found) is kept
+
+
+def test_a_limit_that_takes_minutes_is_not_pressed(pool: Pool) -> None:
+    box = pool.box(BoxSpec(technology="namespaces"))
+    assert press_disk(box, resources.WRITE_BYTES, disk(), 512) is None
+
+
+def test_memory_bounds_swap_as_well_on_a_machine_that_has_none(pool: Pool) -> None:
+    """As an engine leaves it where nothing can be swapped: the host's file of that has no limit."""
+    with pool.launch(BoxSpec(technology="namespaces", memory=64 * MIB)) as box:
+        if swap_of_machine(box):
+            pytest.skip("this machine has swap")
+        group = box.parts.group
+        assert group is not None
+        for file in resources.files(group, resources.SWAP):
+            file.write_text("-1" if "memory" in group.places else "max")
+        assert verdict(measured("cg.swap.bounded", box)) == "holds"
+
+
+NO_FILE = ("cg.mem.swappiness-as-asked", "cg.io.weight-as-asked") if cgroups.mode() == "v2" else ()
+"""What limited() was not asked to have."""
+
+
+@pytest.mark.parametrize("id", RESOURCES)
+def test_a_further_limit_that_was_asked_for_is_there(id: str, limited: Box) -> None:
+    ran = measured(id, limited)
+    assert verdict(ran) == ("unsupported" if id in NO_FILE else "holds"), (ran.violation, ran.unsupported)

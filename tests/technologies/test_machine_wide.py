@@ -8,7 +8,7 @@ import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.guarantees.property import PropertyResult, run_property
 from pytest_isolation.outside import machine
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
@@ -26,7 +26,7 @@ def pool() -> Iterator[Pool]:
     lifetime.close()
 
 
-def measured(pool: Pool, id: str, spec: BoxSpec) -> Ran:
+def measured(pool: Pool, id: str, spec: BoxSpec) -> PropertyResult:
     promise, test = CHECKS[id]
     return run_property(promise, test, pool.box(spec), examples=2, seed=1)
 

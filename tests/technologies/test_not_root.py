@@ -174,6 +174,23 @@ def test_a_daemon_that_lets_this_user_in_is_found_without_a_listener_of_ours() -
     assert done.rows["host", "daemon.socket-unreachable"]["verdict"] == "violated", done.out
 
 
+@pytest.mark.skipif(not ROOT, reason="another user's run is started as root")
+def test_what_a_machine_tells_of_a_daemons_box_to_root_alone_is_no_fault_of_the_check() -> None:
+    """Who is in the group docker starts containers, and may not look at their processes."""
+    need("docker")
+    daemon = os.stat("/var/run/docker.sock").st_gid
+    only = (
+        "cap.bpf-not-given", "env.secret-not-given", "vol.data-not-given", "pid.signal-in-sender-zero",
+        "life.pause-stops-started", "cg.cannot-raise-own",
+    )  # fmt: skip
+    done = as_user("--isolation", "--box=docker", *(f"--isolation-only={one}" for one in only), groups=(daemon,))
+    assert done.code == 0, done.out
+    rows = {id: done.rows["docker", id] for id in only}
+    assert [row["verdict"] for row in rows.values()] == ["unsupported"] * 4 + ["holds"] * 2
+    assert "/proc/PID/ns/user of the machine" in rows["cap.bpf-not-given"]["reason"]
+    assert [rows[id]["control"] for id in only[4:]] == ["none"] * 2
+
+
 # -- one cause takes many boxes away ---------------------------------------------------------------------------
 
 

@@ -17,8 +17,9 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.guarantees.property import PropertyResult, run_property
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.quotas import RLIMIT_NOFILE, RLIMIT_SIGPENDING
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
@@ -37,7 +38,7 @@ def pool() -> Iterator[Pool]:
     lifetime.close()
 
 
-def measured(pool: Pool, id: str, spec: BoxSpec, examples: int = 30) -> Ran:
+def measured(pool: Pool, id: str, spec: BoxSpec, examples: int = 30) -> PropertyResult:
     promise: Guarantee
     test: Callable[..., Any]
     promise, test = CHECKS[id]
@@ -69,6 +70,55 @@ def test_an_example_with_nothing_to_try_does_not_count(pool: Pool, id: str, laun
     assert ran.reasons.startswith(reason)
 
 
+NO_LOOK = "bwrap --unshare-all --uid 1 --ro-bind / / --proc /proc --dev /dev --chmod 0000 /dev {agent}"
+
+
+def test_a_dev_that_cannot_be_listed_is_not_empty(pool: Pool) -> None:
+    need("command")
+    ran = measured(pool, "dev.node-not-given", BoxSpec(technology="command", options=(("", NO_LOOK),)))
+    assert (ran.violation, ran.trouble) == (None, None)
+    assert "does not let us look into its /dev" in str(ran.unsupported)
+
+
+NEITHER = "bwrap --unshare-all --ro-bind / / --tmpfs /proc --dev /dev --tmpfs /sys {agent}"
+NO_SYS = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev --tmpfs /sys {agent}"
+
+
+@pytest.mark.parametrize(
+    ("id", "launcher", "reason"),
+    [
+        ("leak.disks", NO_SYS, "the box has no /sys"),
+        ("leak.activity", NEITHER, "the box has neither a /proc nor a /sys where its machine shows this"),
+        ("leak.interrupts-timers", NO_PROC, "the box has neither a /proc nor a /sys where its machine shows this"),
+        ("leak.terminals", NO_PROC, "the box has neither a /proc nor a /sys where its machine shows this"),
+        ("leak.locks", NO_PROC, "the box has no /proc"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_not_hidden(pool: Pool, id: str, launcher: str, reason: str) -> None:
+    need("command")
+    ran = measured(pool, id, BoxSpec(technology="command", options=(("", launcher),)), examples=3)
+    assert (ran.violation, ran.trouble) == (None, None)
+    assert reason in str(ran.unsupported)
+
+
+@pytest.mark.parametrize(
+    ("id", "resource", "most", "reason"),
+    [
+        ("dos.pipes-of-a-user", RLIMIT_NOFILE, 5, "make ready what has pipes"),
+        ("dos.descriptors-in-flight-of-a-user", RLIMIT_NOFILE, 5, "make ready what has descriptors in flight"),
+        ("dos.timers-of-a-user", RLIMIT_SIGPENDING, 0, "does not come as far as the question"),
+    ],
+)
+def test_who_could_take_nothing_was_refused_nothing(pool: Pool, id: str, resource: int, most: int, reason: str) -> None:
+    """By a limit of its own, five descriptors or no signal: the number of its user on the machine did not decide."""
+    promise, test = CHECKS[id]
+    with pool.launch(need("namespaces")) as box:
+        box.proc.prlimit64(0, resource, (most, 1024))
+        ran = run_property(promise, test, box, examples=2, seed=1)
+    assert (ran.violation, ran.trouble) == (None, None)
+    assert reason in str(ran.unsupported)
+
+
 @pytest.mark.parametrize(("shown", "violated"), [("", False), ("/var/tmp", True)])
 def test_landlock_keeps_contents_and_shows_names(pool: Pool, shown: str, violated: bool) -> None:
     """To be out of a root of one's own and read nothing there is no escape; to read one file is."""
@@ -83,8 +133,25 @@ def test_landlock_keeps_contents_and_shows_names(pool: Pool, shown: str, violate
         assert ran.notes.remarks == {"the name of a file of the host is found there; to read it is refused"}
 
 
-@pytest.mark.parametrize("id", ["cg.pids.zombies-counted", "cg.pids.enforced"])
-def test_a_limit_that_was_not_reached_was_not_kept(pool: Pool, id: str) -> None:
+def test_a_box_that_is_shown_the_hosts_root_has_one_of_its_own(pool: Pool) -> None:
+    """It reads the host's files without chroot(2), which is another guarantee; and chroot(2) leads to its root."""
+    need("command")
+    launcher = "bwrap --unshare-pid --cap-add CAP_SYS_CHROOT --ro-bind / / --proc /proc --dev /dev {agent}"
+    spec = BoxSpec(technology="command", options=(("", launcher),))
+    ran = measured(pool, "mnt.chroot-escape-blocked", spec)
+    assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
+    assert measured(pool, "mnt.host-secret-unreadable", spec).violation is not None
+
+
+@pytest.mark.parametrize(
+    ("id", "reason"),
+    [
+        ("cg.pids.zombies-counted", "the box is refused processes below its limit"),
+        ("cg.pids.enforced", "the box is refused processes below its limit"),
+        ("cg.exec-at-limit", "the box is not full: it takes no more"),
+    ],
+)
+def test_a_limit_that_was_not_reached_was_not_kept(pool: Pool, id: str, reason: str) -> None:
     """The user has fewer processes than the box: the refusal is not the box's limit."""
     need("docker")
     promise, test = CHECKS[id]
@@ -92,7 +159,7 @@ def test_a_limit_that_was_not_reached_was_not_kept(pool: Pool, id: str) -> None:
     with pool.launch(spec) as box:
         ran = run_property(promise, test, box, examples=2, seed=1)
     assert (ran.violation, ran.trouble) == (None, None)
-    assert "the box is refused processes below its limit" in str(ran.unsupported)
+    assert reason in str(ran.unsupported)
 
 
 def test_where_no_key_can_be_made_nothing_is_asked_with_one(pool: Pool) -> None:

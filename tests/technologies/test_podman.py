@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.image import Entry, Image, base_image
 from pytest_isolation.errors import ProcLost
@@ -66,6 +67,7 @@ def started(run: lifetime.Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[B
     def launch(asked: BoxSpec) -> Box:
         box = technology("podman").launch(asked, run)
         box.launch = launch
+        box.lifetime = run
         return box
 
     with launch(replace(spec, **changes)) as box:
@@ -220,7 +222,7 @@ def test_a_users_image(run: lifetime.Lifetime, spec: BoxSpec) -> None:
     Engine().command("import", "--quiet", "-", tag, given=base_image().to_tar())
     try:
         with started(run, spec, image=tag, read_only=True) as box:
-            assert box.proc.faccessat(-100, "/agent", os.F_OK).ok, "not the image that was asked for"
+            assert box.proc.faccessat(AT_FDCWD, "/agent", os.F_OK).ok, "not the image that was asked for"
         with pytest.raises(BoxError, match="somebody else's"):
             Engine().remove("image", tag)
     finally:
@@ -232,7 +234,7 @@ def test_what_a_killed_run_left_is_removed(spec: BoxSpec) -> None:
         "import time; from pytest_isolation import BoxSpec; from pytest_isolation.boxes.lifetime import Lifetime\n"
         "from pytest_isolation.technologies import technology\n"
         "box = technology('podman').launch(BoxSpec(technology='podman'), Lifetime())\n"
-        "print(box.parts.facts['name'], flush=True); time.sleep(600)"
+        "print(box.parts.name, flush=True); time.sleep(600)"
     )
     import sys
 

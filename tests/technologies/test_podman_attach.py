@@ -10,6 +10,7 @@ import pytest
 
 from pytest_isolation import Unsupported, UsageError
 from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
@@ -31,16 +32,16 @@ def test_a_hardened_container_is_measured_and_left_as_it_was(theirs: Owner) -> N
     with theirs.running(*HARDENED) as name, theirs.left_alone(name), attached(theirs.box + name) as box:
         assert box.proc.getuid().value == 1000
         assert box.spec.attached
-        assert not box.proc.openat(-100, "/written", os.O_WRONLY | os.O_CREAT).ok
+        assert not box.proc.openat(AT_FDCWD, "/written", os.O_WRONLY | os.O_CREAT).ok
         box.write_file(f"{box.scratch}/mine", b"decoy")
-        assert box.proc.unlinkat(-100, f"{box.scratch}/mine").ok
+        assert box.proc.unlinkat(AT_FDCWD, f"{box.scratch}/mine").ok
         status = box.read_file("/proc/self/status").decode()
         assert status.split("CapEff:")[1].split()[0].strip("0") == ""
         assert "NoNewPrivs:\t1" in status
         assert "Seccomp:\t2" in status
         assert box.enter().getuid().value == 1000
         mounted = Path(f"/proc/{box.parts.init_pid}/mountinfo").read_text()
-        assert agent_binary().name not in mounted, "what was lent is taken away as soon as the agent runs"
+        assert agent_binary().name not in mounted, "what was injected is taken away as soon as the agent runs"
         with pytest.raises(Unsupported, match="its own program"):
             _ = box.init
 
@@ -55,8 +56,8 @@ def test_what_a_killed_run_lent_is_taken_back(theirs: Owner, options: tuple[str,
         assert lent_by_a_killed_run(theirs.state(name)["Pid"], attach.TARGET) == (
             inject.SPARE if options else attach.TARGET
         )
-        assert technology("podman").clean("lent", handle)
-        assert not technology("podman").clean("lent", handle)
+        assert technology("podman").clean("injected", handle)
+        assert not technology("podman").clean("injected", handle)
 
 
 def test_its_facts_are_what_its_owner_asked_for(theirs: Owner) -> None:

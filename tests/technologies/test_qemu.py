@@ -126,13 +126,13 @@ def test_without_qemu_or_a_kernel_it_says_what_to_install(monkeypatch: pytest.Mo
 
 def test_kvm_is_tried_and_the_reason_is_kept(spec: BoxSpec, lifetime: Lifetime) -> None:
     with technology("qemu").launch(replace(spec, options=()), lifetime) as box:
-        on_kvm = box.parts.facts["measured"]["accel"] == "kvm"
-        assert on_kvm == (not box.parts.facts["notes"]), "a fall back to TCG is noted, and only that"
+        on_kvm = box.parts.measured["accel"] == "kvm"
+        assert on_kvm == (not box.parts.notes), "a fall back to TCG is noted, and only that"
     if not on_kvm:
         asked = replace(spec, options=(("accel", "kvm"),))
         with pytest.raises(Unavailable, match="accel=kvm: "):
             technology("qemu").launch(asked, lifetime)
-        assert accel.no_kvm() or "no guest boots on it" in str(box.parts.facts["notes"])
+        assert accel.no_kvm() or "no guest boots on it" in str(box.parts.notes)
 
 
 def test_a_killed_run_leaves_no_machine(spec: BoxSpec) -> None:

@@ -69,7 +69,7 @@ def test_limits_that_lxc_cannot_be_told(run: Lifetime, monkeypatch: pytest.Monke
             assert file is not None
             assert file.read_text().strip() == str(64 * MIB if name == "memory" else 20)
         assert box.parts.init_pid in group.pids()
-        assert any("sets no limits" in note for note in box.parts.facts["notes"]) == (cgroups.mode() != "v2")
+        assert any("sets no limits" in note for note in box.parts.notes) == (cgroups.mode() != "v2")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, Volume, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups, lifetime
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
@@ -21,7 +22,7 @@ from pytest_isolation.technologies.clean import clean
 from tests.support import need
 
 MIB = 1 << 20
-AT_FDCWD, EROFS = -100, 30
+EROFS = 30
 ROOT = os.geteuid() == 0
 as_root = pytest.mark.skipif(not ROOT, reason="control groups are for root here")
 
@@ -43,6 +44,7 @@ def started(run: lifetime.Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[B
     def launch(asked: BoxSpec) -> Box:
         box = technology(asked.technology).launch(asked, run)
         box.launch = launch
+        box.lifetime = run
         return box
 
     with launch(replace(spec, **changes)) as box:
@@ -293,7 +295,7 @@ def test_a_killed_run_is_cleaned(spec: BoxSpec) -> None:
     if (child := os.fork()) == 0:
         made = lifetime.Lifetime()
         box = technology(spec.technology).launch(spec, made)
-        os.write(writer, f"{made.directory} {box.parts.facts['id']} {box.parts.init_pid}".encode())
+        os.write(writer, f"{made.directory} {box.parts.id} {box.parts.init_pid}".encode())
         os.kill(os.getpid(), 9)
     os.close(writer)
     place, identity, _ = os.read(reader, 1000).decode().split()

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.guarantees.property import Ran, run_property
+from pytest_isolation.guarantees.property import PropertyResult, run_property
 from pytest_isolation.options.config import RunConfig
-from pytest_isolation.suite.boxes import Chosen
+from pytest_isolation.suite.boxes import BoxCandidate
 from pytest_isolation.suite.cell import measure
 from pytest_isolation.suite.controls import Controls
 from pytest_isolation.suite.judge import Judge
@@ -41,7 +42,7 @@ def pool() -> Iterator[Pool]:
     lifetime.close()
 
 
-def ran(pool: Pool, test: Callable[..., Any], examples: int = 10) -> Ran:
+def ran(pool: Pool, test: Callable[..., Any], examples: int = 10) -> PropertyResult:
     return run_property(promise, test, pool.box(BoxSpec(technology="host")), examples=examples, seed=1)
 
 
@@ -49,7 +50,7 @@ def ran(pool: Pool, test: Callable[..., Any], examples: int = 10) -> Ran:
 @given(number=st.integers(0, 9))
 def refused_preparation(box: Box, number: int) -> None:
     promise.held("refused")
-    promise.prepared(box.proc.mkdirat(-100, NOWHERE), "a directory of our own")
+    promise.prepared(box.proc.mkdirat(AT_FDCWD, NOWHERE), "a directory of our own")
     promise.require(True)
 
 
@@ -84,7 +85,7 @@ def test_a_row_says_how_many_were_decided(pool: Pool, tmp_path: Any) -> None:
     @promise
     @given(number=st.integers(0, 9))
     def some(box: Box, number: int) -> None:
-        reply = box.proc.faccessat(-100, "/" if number < 3 else NOWHERE, 0)
+        reply = box.proc.faccessat(AT_FDCWD, "/" if number < 3 else NOWHERE, 0)
         promise.require(True, reply)
         promise.tried(reply)
 
@@ -97,7 +98,7 @@ def test_a_row_says_how_many_were_decided(pool: Pool, tmp_path: Any) -> None:
         pool=pool,
         controls=Controls(pool, tmp_path, 1),
         seed=1,
-        judged=lambda key, verdict, control: judge.judged(key, verdict, control, promise, Chosen(cell.spec)),
+        judged=lambda key, verdict, control: judge.judged(key, verdict, control, promise, BoxCandidate(cell.spec)),
     )
     assert (row.examples, row.decided) == (10, 3)
     assert row.undecided == "the call does not come as far as the question (faccessat: No such file or directory)"
@@ -108,7 +109,7 @@ def test_one_call_of_several_is_enough(pool: Pool) -> None:
     @promise
     @given(number=st.integers(0, 9))
     def several(box: Box, number: int) -> None:
-        told = [box.proc.faccessat(-100, path, 0) for path in (NOWHERE, "/")]
+        told = [box.proc.faccessat(AT_FDCWD, path, 0) for path in (NOWHERE, "/")]
         promise.tried(*told)
         promise.require(True, *told)
 
@@ -122,7 +123,7 @@ def test_the_witness_comes_first(pool: Pool) -> None:
     @promise
     @given(number=st.integers(0, 9))
     def seen(box: Box, number: int) -> None:
-        promise.tried(box.proc.faccessat(-100, NOWHERE, 0))
+        promise.tried(box.proc.faccessat(AT_FDCWD, NOWHERE, 0))
         promise.require(number < 5)
 
     assert ran(pool, seen).violation is not None

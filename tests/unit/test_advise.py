@@ -199,3 +199,17 @@ def test_a_mistake(words: list[str], said: str, capsys: pytest.CaptureFixture[st
 def test_a_key_that_no_such_box_has_is_not_kept() -> None:
     with pytest.raises(UsageError, match=r"--keep 'netwrok': .*; did you mean 'network'"):
         changes(BoxSpec(technology="docker"), ["netwrok"])
+
+
+def test_what_is_taken_out_has_words_in_every_syntax() -> None:
+    """Braces of Kubernetes' own are no place for a value."""
+    for name, keys in table()["without"].items():
+        for key in keys:
+            if key == "network":
+                continue
+            first = changes(BoxSpec(technology=name, options=((key, "VALUE"),)))[0]
+            assert set(first.words) == set(keys[key]), (name, key)
+            for text in first.words.values():
+                assert "{}" not in text and "{{" not in text and text.count("{") == text.count("}")
+    (privileged, *_) = changes(BoxSpec(technology="docker", options=(("privileged", "true"),)))
+    assert privileged.words["kubernetes"] == "without securityContext: {privileged: true}"

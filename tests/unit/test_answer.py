@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.severity import Severity
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
 from pytest_isolation.report import answer, cells, markdown, terminal
@@ -36,7 +37,7 @@ def made(signs: Mapping[str, str], given: tuple[GivenRow, ...] | None = None, na
         replace(known, id=f"pid.{id}", severity=Severity(id.rstrip("0123456789")), consequence=f"does {id}")
         for id in signs
     )
-    rows = tuple(replace(MARKS[sign], box=name, guarantee=f"pid.{id}", door="start") for id, sign in signs.items())
+    rows = tuple(replace(MARKS[sign], box=name, guarantee=f"pid.{id}", door=Door.START) for id, sign in signs.items())
     return replace(RUN, boxes=(replace(DOCKER, name=name, given=given),), guarantees=promises, results=rows, notes=())
 
 
@@ -184,7 +185,9 @@ def test_counts_leave_out_what_cannot_be_asked() -> None:
 
 def test_a_guarantee_holds_where_both_doors_do() -> None:
     run = made({"host1": N})
-    entered = replace(run.results[0], door="exec", verdict=Verdict.VIOLATED, required_by=None, outcome=Outcome.XFAILED)
+    entered = replace(
+        run.results[0], door=Door.EXEC, verdict=Verdict.VIOLATED, required_by=None, outcome=Outcome.XFAILED
+    )
     both = replace(run, results=(*run.results, entered))
     assert answer.counts(cells.matrix(both)).total == ("0/1",)
     (told,) = answer.answers(both)

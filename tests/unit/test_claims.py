@@ -11,6 +11,7 @@ import pytest
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakening, grant, share
+from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees import claims, data, severity
 from pytest_isolation.guarantees.conditions import agrees
@@ -249,7 +250,12 @@ def test_the_fact_is_told_by_who_has_a_claim_that_rests_on_it() -> None:
         for one in (*found.defences.values(), *found.guarantees.values())
         if "cgroup" in one.when
     }
-    assert resting == {"docker", "podman", "namespaces"}  # tests/technologies/test_limits_asked.py: each tells it
+    assert resting == {
+        "cri",
+        "docker",
+        "podman",
+        "namespaces",
+    }  # tests/technologies/test_limits_asked.py: each tells it
     assert technology("namespaces").facts(BoxSpec(technology="namespaces"))["cgroup"] == cgroups.mode()
 
 
@@ -263,7 +269,7 @@ def test_the_fact_is_told_by_who_has_a_claim_that_rests_on_it() -> None:
         ("cg.mem.enforced", BoxSpec(technology="docker", memory=1 << 26), {}, Claim.PROMISED),
         ("cg.mem.enforced", BoxSpec(technology="docker"), {}, Claim.DISCLAIMED),
         ("cg.ns-root", BoxSpec(technology="lxc"), {}, Claim.PROMISED),
-        ("cg.ns-root", BoxSpec(technology="lxc", door="exec"), {}, Claim.DISCLAIMED),
+        ("cg.ns-root", BoxSpec(technology="lxc", door=Door.EXEC), {}, Claim.DISCLAIMED),
         ("pid.signal-out-refused", BoxSpec(technology="qemu"), {"accel": "kvm"}, Claim.PROMISED),
         ("pid.signal-out-refused", BoxSpec(technology="qemu"), {"accel": "tcg"}, Claim.DISCLAIMED),
         ("pid.signal-out-refused", BoxSpec(technology="chroot"), {}, Claim.DISCLAIMED),

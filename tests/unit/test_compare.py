@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import cli
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Outcome, Verdict
 from pytest_isolation.report import compare, sarif
-from pytest_isolation.report.run import Cost, ResultRow, Run
+from pytest_isolation.report.further import Cost
+from pytest_isolation.report.run import ResultRow, Run
 from tests.unit.test_formats import VALIDATOR
 
 RUN = Run.from_json(json.loads((Path(__file__).parents[1] / "data" / "run.json").read_text()))
@@ -76,10 +78,10 @@ def test_what_is_weaker_has_its_proof_and_its_remedy() -> None:
 
 
 def test_doors_that_agree_are_one_change() -> None:
-    both = [*of(Verdict.HOLDS), *of(Verdict.HOLDS, door="exec")]
-    worse = [*of(Verdict.VIOLATED), *of(Verdict.VIOLATED, door="exec")]
+    both = [*of(Verdict.HOLDS), *of(Verdict.HOLDS, door=Door.EXEC)]
+    worse = [*of(Verdict.VIOLATED), *of(Verdict.VIOLATED, door=Door.EXEC)]
     assert [one.place for one in compare.compare(made(both), made(worse)).changes] == ["docker"]
-    one = [*of(Verdict.HOLDS), *of(Verdict.VIOLATED, door="exec")]
+    one = [*of(Verdict.HOLDS), *of(Verdict.VIOLATED, door=Door.EXEC)]
     assert [one.place for one in compare.compare(made(both), made(one)).changes] == ["docker@exec"]
 
 

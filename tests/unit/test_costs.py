@@ -11,7 +11,8 @@ import pytest
 
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report import costs, renderer, summary, terminal
-from pytest_isolation.report.run import Cost, Growth, Run
+from pytest_isolation.report.further import Cost, Growth
+from pytest_isolation.report.run import Run
 from pytest_isolation.suite.costs import host
 from tests.unit.test_options import resolved
 from tests.unit.test_report import RUN, VALIDATOR

@@ -16,6 +16,7 @@ from pytest_isolation.inception import contained
 from pytest_isolation.suite import collect
 from pytest_isolation.suite.collect import built_in_guarantees, check_files
 from pytest_isolation.technologies.attach import likeness
+from tests.support import built_in_checks
 
 GOOD: dict[str, Any] = {"title": "keys", "order": 1, "attached": True, "parity": {"session keyring": ["key.*"]}}
 ROOT = Path(__file__).parents[2]
@@ -110,3 +111,8 @@ def test_a_record_is_a_value() -> None:
     assert made("key", GOOD) == Domain(
         name="key", title="keys", order=1, attached=True, parity={"session keyring": ("key.*",)}
     )
+
+
+def test_nothing_is_taken_of_a_machine_for_a_box_that_is_not_ours_unless_its_owner_says_so() -> None:
+    """What everybody's number is used up by a check, the neighbours of the owner's box have not, for a moment."""
+    assert [promise.id for promise, _ in built_in_checks() if promise.domain == "dos" and not promise.intrusive] == []

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes.box import BoxHandle
-from pytest_isolation.boxes.ground import Here
+from pytest_isolation.boxes.host import LocalHost
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies.ending import MOST, Ending
@@ -55,12 +55,12 @@ def test_what_resists_is_told_with_its_box(where: str) -> None:
     def resist() -> None:
         raise OSError("the daemon\nwas stopped")
 
-    ending.end(_box(resist, **({} if where == "here" else {"ground": Here()})))
+    ending.end(_box(resist, **({} if where == "here" else {"host": LocalHost()})))
     ending.wait()
     assert told == ["namespaces: the daemon was stopped"]
 
 
 def test_on_another_machine_a_box_is_ended_at_once() -> None:
     by: list[threading.Thread] = []
-    Ending([].append).end(_box(lambda: by.append(threading.current_thread()), ground=Here()))
+    Ending([].append).end(_box(lambda: by.append(threading.current_thread()), host=LocalHost()))
     assert by == [threading.current_thread()]

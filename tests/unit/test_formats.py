@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from pytest_isolation import cli
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.severity import Severity
 from pytest_isolation.guarantees.verdicts import Outcome, Verdict
 from pytest_isolation.report import FORMATS, badge, cells, github, gitlab, renderer, sarif, summary, svg
@@ -96,10 +97,10 @@ def test_a_fingerprint_is_of_the_place_and_the_guarantee_alone() -> None:
 
 def test_both_doors_that_break_it_are_one_result() -> None:
     row = next(row for row in RUN.results if row.verdict is Verdict.VIOLATED)
-    both = replace(RUN, results=(row, replace(row, door="exec")))
+    both = replace(RUN, results=(row, replace(row, door=Door.EXEC)))
     assert len(results(both)) == 1
     held = replace(row, verdict=Verdict.HOLDS, outcome=Outcome.PASSED)
-    (one,) = results(replace(RUN, results=(held, replace(row, door="exec"))))
+    (one,) = results(replace(RUN, results=(held, replace(row, door=Door.EXEC))))
     assert one["locations"][0]["logicalLocations"][0]["name"] == f"{row.box}@exec"
 
 

@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.roads import ASPECTS as ROAD_ASPECTS
+from pytest_isolation.boxes.roads import TREE, Arrival, losses
 from pytest_isolation.boxes.unpack import expected, observed, unpack
-from pytest_isolation.boxes.weakenings import LOSSES, lossy
-from pytest_isolation.outside.carried import TREE
+from pytest_isolation.boxes.weakenings import LOSSES, ROAD_LOSSES, ROADS, lossy
 from pytest_isolation.strategies import AFTER_2262, BEFORE_1970, SINCE_1970, images
 
 QUICK = settings(
@@ -99,7 +100,27 @@ def test_a_lossy_tree_can_be_made(aspect: str, tmp_path: Path) -> None:
 
 
 def test_every_loss_is_of_the_tree_or_of_the_configuration() -> None:
-    assert set(LOSSES) == {*ASPECTS, "names", "environment", "identity", "workdir"}
+    assert set(LOSSES) == {*ASPECTS, "names", "environment", "identity", "workdir", *ROAD_LOSSES}
+
+
+@pytest.mark.parametrize("loss", [loss for loss in ROAD_LOSSES if not loss.endswith("-identity")])
+def test_a_loss_on_a_road_is_of_that_road_and_aspect_alone(loss: str) -> None:
+    road, _, aspect = loss.partition("-")
+
+    @QUICK
+    @given(image=images(capable=True))
+    def lost(image: Image) -> None:
+        holes = frozenset({lossy(loss)})
+        sent, arrived = expected(image.below(TREE)), expected(image.handed_on(road, holes).below(TREE))
+        told = {one for one in ROAD_ASPECTS if any(losses(one, sent, Arrival(arrived)))}
+        # Of a name that is another, links are other links; an attribute may be a capability; a link's copy is full.
+        allowed = {"names": {"links"}, "xattrs": {"capabilities"}, "links": {"names", "holes"}}
+        assert aspect in told or (aspect == "links" and "names" in told)
+        assert told <= {aspect} | allowed.get(aspect, set())
+        assert all(image.handed_on(other, holes) == image for other in ROADS if other != road)
+        assert image.carried(holes) == image
+
+    lost()
 
 
 def test_a_name_folded_onto_a_file_takes_what_was_below_it() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from pytest_isolation import guarantee, weaken
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees import severity
 from pytest_isolation.suite.jobs import Jobs, is_long
 from pytest_isolation.suite.plan import Cell
@@ -24,7 +25,7 @@ CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", fun
 
 
 def told(box: str) -> Measured:
-    return Measured(told=Told(closed=Closed(box=box, door="start", reason="it was not there")))
+    return Measured(told=Told(closed=Closed(box=box, door=Door.START, reason="it was not there")))
 
 
 FOUND = told("host")

@@ -6,9 +6,11 @@ from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 
-from pytest_isolation.outside import leaks
+from pytest_isolation.errors import Undecided
+from pytest_isolation.outside import answering, leaks
+from pytest_isolation.outside.answering import Count
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.leaks import Count, Shown
+from pytest_isolation.outside.leaks import Shown
 
 
 def test_a_number_is_found_again_when_another_line_is_gone() -> None:
@@ -59,11 +61,71 @@ COUNT = Count("x", "things", "counts things", _nothing, 1, 2, 0.1, units=(1, 4))
     ],
 )
 def test_a_number_answers_that_goes_up_and_down_by_as_many(looks: list[int], answers: bool) -> None:
-    assert bool(leaks._answering([_said(one) for one in looks], 100, COUNT)) is answers
+    assert bool(answering._answering([_said(one) for one in looks], 100, COUNT)) is answers
 
 
 def test_another_number_that_moves_as_far_is_not_the_machines() -> None:
     host, own = ([_said(first + more) for more in (0, 100, 0)] for first in (1000, 5000))
     at = ("f", (b"", 0, 0))
-    assert leaks._alike(host, host, at, 10)
-    assert not leaks._alike(own, host, at, 10)
+    assert answering._alike(host, host, at, 10)
+    assert not answering._alike(own, host, at, 10)
+
+
+HOST = [_said(one) for one in (1000, 1100, 1000)]
+
+
+@pytest.mark.parametrize(
+    ("inside", "answers"),
+    [
+        ((1000, 1100, 1000), True),
+        ((1002, 1103, 1001), True),
+        ((1000, 1000, 1000), False),  # it stands, and its machine's moved
+        ((5000, 5000, 5000), False),
+        ((5000, 5100, 5000), False),  # another's
+        ((0, 0, 0), False),
+    ],
+)
+def test_a_number_of_the_box_is_told_from_its_machines(inside: tuple[int, ...], answers: bool) -> None:
+    same, there = answering.told_apart([_said(one) for one in inside], HOST, 100, COUNT)
+    assert (bool(same), bool(there)) == (answers, True)
+
+
+def test_the_machines_number_that_others_moved_is_no_sign_that_the_box_has_another() -> None:
+    """On a busy machine: between a look of the machine's and the box's somebody took 40 more."""
+    with pytest.raises(Undecided, match="others took and gave back"):
+        answering.told_apart([_said(one) for one in (1000, 1140, 1000)], HOST, 100, COUNT)
+
+
+def test_what_the_box_reads_has_to_have_answered_on_its_machine() -> None:
+    """On a busy machine the file that the box reads as well may not answer, and another may, which it has not."""
+    host = [one | {"g": {(b"", 0, 0): 7}} for one in HOST]
+    with pytest.raises(Undecided, match="did not move on its machine"):
+        answering.told_apart([{"g": {(b"", 0, 0): 7}}] * 3, host, 100, COUNT)
+    assert answering.told_apart([{}] * 3, host, 100, COUNT)[0] == {}
+
+
+def test_a_file_is_asked_of_which_a_number_answers_by_about_as_many() -> None:
+    busy = [_said(one) for one in (1000, 1130, 980)]
+    assert not answering._answering(busy, 100, COUNT)
+    assert answering._answering(busy, 100, COUNT, answering.ABOUT)
+
+
+def _other(n: int) -> dict[str, dict[leaks.Place, int]]:
+    return {"other": {(b"", 0, 0): n}}
+
+
+def test_that_a_box_has_no_number_of_its_machines_is_seen_twice() -> None:
+    """On a busy machine something else may go up and down by as many, once, and the number that counts is lost."""
+    lost = [_said(one) | _other(two) for one, two in ((1000, 500), (1030, 600), (990, 500))]
+    blind = ([_other(one) for one in (7, 7, 7)], lost)
+    found = [_said(one) | _other(500) for one in (1000, 1100, 1000)]
+    seeing = (found, found)
+    assert answering.settled([blind], 100, COUNT) == ({}, {})
+    without = ([{}, {}, {}], lost)
+    assert answering.settled([without], 100, COUNT) == ({}, {})
+    same, there = answering.settled([without, seeing], 100, COUNT)
+    assert same and there
+    same, there = answering.settled([without, without], 100, COUNT)
+    assert not same and [name for name, _ in there] == ["other"]
+    same, _ = answering.settled([blind, seeing], 100, COUNT)
+    assert same

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -307,3 +308,16 @@ def test_a_register_somebody_else_could_write_is_not_used(place: Path) -> None:
     path.chmod(0o777)
     with pytest.raises(BoxError, match="Remove it, or set TMPDIR"):
         clean()
+
+
+def test_whoever_hands_a_box_a_way_to_start_others_hands_it_its_register() -> None:
+    """Without it a witness writes nothing down, and what a killed run has left is in no register."""
+    top = Path(__file__).parents[2]
+    without = []
+    for file in (*top.glob("tests/**/*.py"), *top.glob("pytest_isolation/**/*.py")):
+        text = file.read_text(encoding="utf-8")
+        for found in re.finditer(r"^( *)(\w+)\.launch = .*$", text, re.M):
+            near = text[found.start() : found.end() + 200].splitlines()[:2]
+            if f"{found[2]}.lifetime = " not in "".join(near):
+                without.append(f"{file.relative_to(top)}: {found[0].strip()}")
+    assert not without, "set .lifetime in the next line"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
@@ -16,6 +18,8 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, grant, share
 from pytest_isolation.technologies import bubblewrap, cgroup, chroot, gvisor, names, nspawn, qemu
 from pytest_isolation.technologies import technology as called
+from pytest_isolation.technologies.building import Building
+from pytest_isolation.technologies.cri import holes as cri
 from pytest_isolation.technologies.docker import holes as docker
 from pytest_isolation.technologies.lxc import holes as lxc
 from pytest_isolation.technologies.namespaces import holes as namespaces
@@ -29,6 +33,7 @@ TABLES: Mapping[str, tuple[Opens, Any]] = {
     "cgroup": (cgroup.OPENS, cgroup.Plan),
     "chroot": (chroot.OPENS, None),
     "crun": (runtime.OPENS, bundle.Plan),
+    "cri": (cri.OPENS, cri.Plan),
     "docker": (docker.OPENS, docker.Plan),
     "gvisor": (gvisor.OPENS, bundle.Plan),
     "lxc": (lxc.OPENS, lxc.Plan),
@@ -59,17 +64,24 @@ def read(name: str) -> Iterator[str]:
         for statement in module.body:
             if isinstance(statement, ast.AnnAssign) and getattr(statement.target, "id", "") == "OPENS":
                 continue
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-                    yield node.attr
-                elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-                    yield node.id
+            yield from loads(statement)
+
+
+def loads(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            yield node.attr
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            yield node.id
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_what_a_table_changes_is_read_by_the_start(name: str) -> None:
     opens, plan = TABLES[name]
     known, loaded = {one.name for one in fields(plan)} if plan is not None else set(), set(read(name))
+    for method, function in inspect.getmembers(Building, inspect.isfunction):
+        if method in loaded:  # what it asks of Building, Building asks for it
+            loaded |= set(loads(ast.parse(textwrap.dedent(inspect.getsource(function)))))
     for hole, opener in opens.items():
         assert opener.edits or opener.by, hole
         assert set(opener.fields) <= known, hole

@@ -14,6 +14,7 @@ import pytest
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import UsageError
 from pytest_isolation.options import OPTIONS
+from pytest_isolation.options.boxes import parse, unparse
 from pytest_isolation.options.config import RunConfig, from_options
 from pytest_isolation.technologies import names
 
@@ -64,6 +65,19 @@ def test_enabled(tmp_path: Path, option: str) -> None:
     assert not resolved(tmp_path, "--box", "host").enabled
 
 
+def test_a_preset_is_called_as_it_is(tmp_path: Path) -> None:
+    asked = resolved(tmp_path, "--box", "preset:firejail", "--box", "preset:proot", "--box", "mine=preset:unshare")
+    assert [box.name for box in asked.boxes] == ["firejail", "proot", "mine"]
+    assert [unparse(box) for box in asked.boxes] == ["preset:firejail", "preset:proot", "mine=preset:unshare"]
+
+
+@pytest.mark.parametrize("text", ["docker", "command:nice", "channel:sh", "preset:none-of-them", "preset=preset:proot"])
+def test_no_other_value_names_a_box(text: str) -> None:
+    spec = parse(text)
+    assert spec.name == spec.technology
+    assert parse(unparse(spec)) == spec
+
+
 def test_only() -> None:
     asked = RunConfig(only=("pid.*", "*.leak-*"))
     assert [asked.wants(one) for one in ("pid.x", "net.leak-out", "net.x")] == [True, True, False]
@@ -78,6 +92,7 @@ def test_only() -> None:
     [
         (["--box", "dockr"], "did you mean 'docker'?"),
         (["--box", "host", "--box", "host"], "two boxes are called 'host'"),
+        (["--box", "preset:proot", "--box", "preset:proot"], "two boxes are called 'proot'"),
         (["--isolation-only", "pid.*,,"], "an element is empty"),
         (["--isolation-report", "r.json"], "as in json:report.json"),
         (["--isolation-report", "xml:r.xml"], "expected one of badge, github, gitlab, html, json, md, sarif, svg"),
@@ -168,7 +183,7 @@ def test_project_mistake(tmp_path: Path, text: str, told: str) -> None:
 
 
 HEAVY = (
-    "hypothesis", "docker", "pyroute2", "qemu", "tarfile", "tomllib", "pytest_isolation.boxes", "ruamel", "crossplane",
+    "hypothesis", "docker", "pyroute2", "qemu", "tarfile", "tomllib", "pytest_isolation.boxes", "yaml", "crossplane",
     "tree_sitter", "dulwich", "jsonschema", "jinja2",
 )  # fmt: skip
 
@@ -197,6 +212,7 @@ def test_every_option_of_the_contract_has_help() -> None:
         "--isolation-ask", "--isolation-expect", "--isolation-examples", "--isolation-prove", "--isolation-list",
         "--isolation-host", "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--isolation-jobs",
         "--isolation-costs", "--isolation-costs-boxes", "--isolation-versions", "--isolation-since",
+        "--isolation-depth", "--isolation-why", "--isolation-forget", "--isolation-flow", "--isolation-flow-seconds",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())
 

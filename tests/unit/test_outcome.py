@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees import expect, profiles
 from pytest_isolation.guarantees.claims import Resolved
@@ -76,7 +77,7 @@ def test_a_baseline(claim: Claim) -> None:
     assert (known.outcome, known.known, known.note) == (Outcome.PASSED, True, "known, in known.toml: wanted")
     for new in (
         judged(Verdict.VIOLATED, claimed(claim), OTHER, baseline=BASELINE),
-        judged(Verdict.VIOLATED, claimed(claim), door="exec", baseline=BASELINE),
+        judged(Verdict.VIOLATED, claimed(claim), door=Door.EXEC, baseline=BASELINE),
         judged(Verdict.VIOLATED, claimed(claim), sibling="podman", baseline=BASELINE),
     ):
         assert (new.outcome, new.known) == (Outcome.FAILED, False)
@@ -166,7 +167,7 @@ def test_a_built_in_profile(name: str) -> None:
 
 
 def test_the_profiles_there_are() -> None:
-    assert profiles.names() == ("agent", "container", "sandbox", "vm")
+    assert profiles.names() == ("agent", "container", "pss-baseline", "pss-restricted", "sandbox", "vm")
 
 
 def test_a_profile_of_the_users(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import share
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees import severity
-from pytest_isolation.guarantees.guarantee import EXAMPLES, guarantee
+from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee, guarantee
 from pytest_isolation.options.config import RunConfig
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.plan import Cell, cells, meets_a_sibling, pairs
@@ -25,7 +26,7 @@ PROMISE = guarantee(
     severity=severity.host("signals processes of the host"),
     falsified_by=share("pid"),
 )
-DOCKER, HOST = BoxSpec(technology="docker", door="both"), BoxSpec(technology="host")
+DOCKER, HOST = BoxSpec(technology="docker", door=Door.BOTH), BoxSpec(technology="host")
 
 
 def alone(box: Any) -> None:
@@ -36,8 +37,8 @@ def beside(box: Any) -> None:
     box.sibling.spawn()
 
 
-def planned(*boxes: BoxSpec, test: Any = alone, **asked: Any) -> list[str]:
-    return [str(cell) for cell in cells(PROMISE, test, boxes, RunConfig(boxes=boxes, **asked))]
+def planned(*boxes: BoxSpec, test: Any = alone, promise: Guarantee = PROMISE, **asked: Any) -> list[str]:
+    return [str(cell) for cell in cells(promise, test, boxes, RunConfig(boxes=boxes, **asked))]
 
 
 def test_both_doors() -> None:
@@ -53,14 +54,20 @@ def test_one_door_is_one_cell() -> None:
         assert (str(cell), cell.spec.door, cell.again) == ("docker", door, False)
 
 
+def test_nobody_enters_a_box_whose_start_or_end_is_the_question() -> None:
+    for door in Door:
+        told = planned(replace(DOCKER, door=door), promise=replace(PROMISE, id="life.exit-status-kept"))
+        assert told == ["docker"]
+
+
 def test_a_full_run_wants_both_doors_where_there_are_two() -> None:
     doors = {one.spec.name: one.spec.door for one in choose(RunConfig())}
     assert {name: doors[name] for name in ("host", "chroot", "qemu", "nspawn")} == dict.fromkeys(
         ("host", "chroot", "qemu", "nspawn"), "start"
     )
     assert {doors[name] for name in ("docker", "podman", "runc", "crun", "gvisor", "lxc", "namespaces")} == {"both"}
-    attached = BoxSpec(technology="docker", door="both", options=(("container", "web"),))
-    assert choose(RunConfig(boxes=(attached,)))[0].spec.door == "start"
+    attached = BoxSpec(technology="docker", door=Door.BOTH, options=(("container", "web"),))
+    assert choose(RunConfig(boxes=(attached,)))[0].spec.door == Door.START
 
 
 def test_pairs_are_for_checks_that_ask_for_a_sibling() -> None:
@@ -113,5 +120,5 @@ def test_how_many_examples(kind: Any, asked: int | None) -> None:
 
 
 def test_holes_are_opened_behind_the_first_door() -> None:
-    namespaces = BoxSpec(technology="namespaces", door="both")
+    namespaces = BoxSpec(technology="namespaces", door=Door.BOTH)
     assert planned(namespaces, prove=True) == ["namespaces", "namespaces@exec", "namespaces~share-pid"]

@@ -110,3 +110,14 @@ def test_a_mistake_is_one_sentence(arguments: tuple[str, ...], said: str, capsys
     err = capsys.readouterr().err
     assert err.startswith(f"pytest-isolation redact: {said}")
     assert err.count("\n") == 1
+
+
+def test_where_a_report_goes_is_taken_out() -> None:
+    """As --isolation-report has it, the format before the path; what is behind :// is no path."""
+    text = json.dumps(redacted({"notes": ["json:/home/me/r.json", "https://docs.docker.com/engine"]}))
+    assert "/home/me" not in text and "https://docs.docker.com/engine" in text
+
+
+def test_an_account_that_host_support_names_is_taken_out() -> None:
+    found = redacted({"support": [{"feature": "ids.delegated", "cause": "deploy", "errno": None}]}, ("deploy",))
+    assert found["support"] == [{"feature": "ids.delegated", "cause": "redacted-name-1", "errno": None}]

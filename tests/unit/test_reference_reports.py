@@ -12,6 +12,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pytest_isolation.report import nested, read
+
 SCHEMA = json.loads((files("pytest_isolation.report") / "schema.json").read_text())
 ROOT = Path(__file__).parents[2]
 REPORTS = sorted((ROOT / "reports").glob("*.json"))
@@ -87,3 +89,38 @@ def test_the_page_of_a_technology_quotes_its_report(report: str, box: str) -> No
     found = Counter(row["verdict"] for row in load(report)["results"] if row["box"] == box)
     quoted = re.search(r"\b(\d+) hold", text), re.search(r"\b(\d+) (?:is|are) violated", text)
     assert [int(one[1]) for one in quoted if one] == [found["holds"], found["violated"]], text[:200]
+
+
+def test_the_page_of_sandboxes_quotes_its_report() -> None:
+    page = (ROOT / "docs" / "sandboxes.md").read_text()
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line[:1] == "|"]
+    boxes = next(row[1:] for row in cells if row[0] == "domain")
+    said = {
+        re.sub(r"`(\w+)` \((\d+)\)", r"\1 \2", row[0]): row[1:]
+        for row in cells
+        if re.fullmatch(r"`\w+` \(\d+\)", row[0])
+    }
+    rows = load("agent-sandboxes")["results"]
+    ids = {row["guarantee"] for row in rows}
+    domains = Counter(one.partition(".")[0] for one in ids)
+    held = Counter((row["guarantee"].partition(".")[0], row["box"], row["verdict"]) for row in rows)
+    assert said == {
+        f"{domain} {number}": [
+            f"{held[domain, box, 'holds']} of {held[domain, box, 'holds'] + held[domain, box, 'violated']}"
+            for box in boxes
+        ]
+        for domain, number in domains.items()
+    }
+    assert len(rows) == len(ids) * len(boxes)
+
+
+def test_the_page_of_boxes_in_boxes_quotes_its_reports() -> None:
+    """How many the two keep, the pair keeps, were lost, and cannot be asked: of each pair."""
+    page = (ROOT / "docs" / "technologies" / "nested.md").read_text()
+    line = r"^\| `([\w-]+)`(?:, rootless)? " + r"\| (\d+) " * 4 + r"\|$"
+    said = {name: tuple(map(int, row)) for name, *row in re.findall(line, page, re.MULTILINE)}
+    reports = [read.report(ROOT / "reports" / f"{name}.json") for name in ("boxes-in-boxes", "more-boxes-in-boxes")]
+    found = [one for report in reports for one in nested.told(report)]
+    lost = {one.box: sum(len(some.guarantees) for some in one.lost) for one in found}
+    assert said == {one.box: (one.expected, one.kept, lost[one.box], len(one.unasked)) for one in found}
+    assert len(said) == 6

@@ -13,6 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Control, Outcome, Verdict
 from pytest_isolation.report import FORMATS, cells, markdown, pairs, renderer, summary, terminal
 from pytest_isolation.report.run import Contribution, ResultRow, Run, Section, SupportRow, TechnologyRow
@@ -372,7 +373,7 @@ GOOD = replace(
 
 
 def test_doors_that_agree_are_one_sign() -> None:
-    run = replace(RUN, results=(GOOD, replace(GOOD, door="exec")))
+    run = replace(RUN, results=(GOOD, replace(GOOD, door=Door.EXEC)))
     shown = cells.matrix(run)
     assert shown.columns == (GOOD.box,)
     assert shown.sign(GOOD.guarantee, GOOD.box) is cells.HOLDS
@@ -385,7 +386,7 @@ def test_doors_that_agree_are_one_sign() -> None:
 
 @pytest.mark.parametrize(("start", "entered"), [(GOOD, BAD), (BAD, GOOD)], ids=["exec violates", "start violates"])
 def test_doors_that_differ_are_shown(start: ResultRow, entered: ResultRow) -> None:
-    run = replace(RUN, results=(start, replace(entered, door="exec")))
+    run = replace(RUN, results=(start, replace(entered, door=Door.EXEC)))
     shown = cells.matrix(run)
     words = f"{cells.sign_of(start).word}/{cells.sign_of(entered).word}"
     assert shown.sign(BAD.guarantee, BAD.box).word == words
@@ -403,9 +404,9 @@ def test_doors_that_differ_are_shown(start: ResultRow, entered: ResultRow) -> No
 
 def test_a_violation_through_both_doors_is_the_boxs() -> None:
     accepted = next(rows[0] for rows in summary.accepted(RUN))
-    run = replace(RUN, results=(accepted, replace(accepted, door="exec")))
+    run = replace(RUN, results=(accepted, replace(accepted, door=Door.EXEC)))
     assert f"  {accepted.guarantee}: {accepted.box}\n" in terminal.render(run, verbose=True)
-    required = replace(RUN, results=(BAD, replace(BAD, door="exec")))
+    required = replace(RUN, results=(BAD, replace(BAD, door=Door.EXEC)))
     for text in (terminal.render(required), markdown.render(required)):
         assert f"{BAD.box}@" not in text
     assert terminal.render(required).count("VIOLATED " + BAD.guarantee) == 1

@@ -23,6 +23,22 @@ def test_every_guarantee_has_one() -> None:
     assert {one.severity for one in told.values()} == set(Severity), "a severity that no guarantee has"
 
 
+def test_what_takes_somebody_else_is_no_way_out() -> None:
+    """Who gives a directory to be written to gave what is written: it reaches the host when somebody there uses it."""
+    to_write = [one for one in PROMISES if (given := one.box.get("volumes")) and not any(v.read_only for v in given)]
+    assert len(to_write) >= 4
+    assert not [one.id for one in to_write if one.consequence.severity in (Severity.HOST, Severity.NEIGHBOUR)]
+
+
+def test_a_limit_is_no_layer_of_the_kernels() -> None:
+    told = {one.id: one.consequence.severity for one in PROMISES}
+    for limit in ("restart-same-limits", "restart-same-group"):
+        assert told[f"life.{limit}"] is Severity.USE
+    for layer in ("rlimit", "processors", "disk"):
+        assert told[f"start.{layer}-fails-closed"] is Severity.USE
+    assert told["start.filter-fails-closed"] is Severity.SURFACE
+
+
 def test_a_phrase_says_one_thing_of_one_guarantee() -> None:
     """Two guarantees in one list with the same words could not be told apart."""
     first_of: dict[str, str] = {}

@@ -9,6 +9,7 @@ import pytest
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies.base import start_box
 
@@ -46,5 +47,5 @@ def test_a_failure_undoes_what_was_done(fails_in: str) -> None:
         return BoxHandle(refuse() if fails_in == "the start" else cast(Agent, _Agent()), enter=refuse)
 
     with pytest.raises(BoxError, match=f"{fails_in} failed"):
-        start_box(BoxSpec(technology="namespaces", door="exec"), start)
+        start_box(BoxSpec(technology="namespaces", door=Door.EXEC), start)
     assert ended == ["first"]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Claim, Control, How, Key, Oracle, Outcome, Verdict
 from pytest_isolation.report.rows import Row
 from pytest_isolation.report.run import Evidence, ResultRow
@@ -26,7 +27,7 @@ from pytest_isolation.suite.told import (
 ROW = ResultRow(
     box="docker",
     guarantee="pid.siblings-hidden",
-    door="exec",
+    door=Door.EXEC,
     sibling="podman",
     verdict=Verdict.VIOLATED,
     how=How.REFUSED,
@@ -47,7 +48,7 @@ ROW = ResultRow(
 )
 SAID = [
     Told(row=ROW),
-    Told(closed=Closed(box="lxc", door="start", reason="none here", remedy="install it")),
+    Told(closed=Closed(box="lxc", door=Door.START, reason="none here", remedy="install it")),
     Told(proof=Proof(box="runc", guarantee="pid.x", state=Control.NONE, reason=None)),
     Measured(told=Told(row=ROW), facts={"docker": {"version": "29"}}),
     Process(planned=(ROW.key,), known=("a",), starts={"docker": (1.5,)}, notes={"docker": ("n",)}),

@@ -7,13 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Verdict
 from pytest_isolation.report import renderer, terminal, trade
-from pytest_isolation.report.run import BoxRow, Cost, Run
+from pytest_isolation.report.further import Cost
+from pytest_isolation.report.run import BoxRow, Run
 from pytest_isolation.report.trade import DEPENDS, NO, UNMEASURED, YES, Probed
 from tests.unit.test_report import RUN, VALIDATOR
 
-ROW = next(row for row in RUN.results if row.sibling is None and row.door == "start" and row.verdict is Verdict.HOLDS)
+ROW = next(
+    row for row in RUN.results if row.sibling is None and row.door == Door.START and row.verdict is Verdict.HOLDS
+)
 
 
 def box(name: str, technology: str, **costs: float) -> BoxRow:

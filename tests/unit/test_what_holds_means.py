@@ -10,10 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from pytest_isolation.agent import constants
 from pytest_isolation.guarantees.guarantee import Guarantee
 from tests.support import built_in_checks
 
 PAGE = Path(__file__).parents[2] / "docs/what-holds-means.md"
+OUTSIDE = Path(__file__).parents[2] / "pytest_isolation/outside"
+PATH = re.compile(r"/[a-z*.]")
 ROWS = dict(re.findall(r"^\| `([a-z]+\.[a-z0-9.-]+)` (\|.*)\|$", PAGE.read_text(), re.M))
 SHARED = set(re.findall(r"^\| `([A-Z_0-9]+)` \|", PAGE.read_text(), re.M))
 """Lists that several checks import: named once."""
@@ -60,11 +63,44 @@ def test_what_is_named_once_is_imported() -> None:
     assert imported >= SHARED, f"{PAGE.name}: no check has a list {', '.join(sorted(SHARED - imported))}"
 
 
+def test_the_witnesses_lists_of_paths_are_named() -> None:
+    """In the table of the page: the list, and the file that it is in."""
+    rows = [line.split("|")[1:3] for line in PAGE.read_text().splitlines() if line.startswith("| ")]
+    unnamed = []
+    for file in sorted(OUTSIDE.rglob("*.py")):
+        place = file.relative_to(OUTSIDE).as_posix()
+        named = "".join(lists for files, lists in rows if place in files.strip().split(", "))
+        unnamed += [f"{place}: {one}" for one in with_a_path(ast.parse(file.read_text())) if f"`{one}`" not in named]
+    assert not unnamed, f"{PAGE.name}: say in its second table what these are: {', '.join(unnamed)}"
+
+
+def test_a_list_with_a_path_is_found() -> None:
+    tree = ast.parse(
+        "SOME = ('/etc',)\nMORE: T = {'/a': 1}\nONE = '/etc'\nNONE = ('a',)\nMADE = tuple(f'/b/{x}' for x in y)"
+    )
+    assert with_a_path(tree) == ["SOME", "MORE", "MADE"]
+
+
+def with_a_path(tree: ast.Module) -> list[str]:
+    """Names that a file gives to a collection with a path in it."""
+    found = []
+    for node in tree.body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or isinstance(node.value, ast.Constant | None):
+            continue
+        target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+        words = [one.value for one in ast.walk(node.value) if isinstance(one, ast.Constant)]
+        if isinstance(target, ast.Name) and target.id.isupper() and not target.id.startswith("_"):
+            found += [target.id] if any(isinstance(one, str) and PATH.match(one) for one in words) else []
+    return found
+
+
 def lists(check: Path) -> list[str]:
     """The names that a check's file gives to a tuple, list, set, mapping or range of its own, or imports for one."""
     found = []
     for node in ast.parse(check.read_text()).body:
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pytest_isolation"):
+            if node.module == constants.__name__:
+                continue  # names of numbers, not things that are tried
             there = import_module(node.module or "")
             names = [one.name for one in node.names if one.name.isupper()]
             found += [name for name in names if _is_list(getattr(there, name))]
@@ -101,7 +137,9 @@ def looped(tree: ast.AST) -> list[str]:
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, Collection) and not isinstance(value, str | bytes)
+    return isinstance(value, Collection) and not isinstance(
+        value, str | bytes | int
+    )  # a flag of an IntFlag is one, too
 
 
 def _several(value: ast.expr) -> bool:

@@ -34,4 +34,5 @@ class Calls(Generic[T]):
     def _call(self, name: str, *args: Value) -> T: ...
 
     @abstractmethod
-    def syscall(self, nr: int, *args: Value) -> T: ...
+    def syscall(self, nr: int, *args: Value) -> T:
+        """Any system call by its number, syscalls(2), with up to six arguments."""

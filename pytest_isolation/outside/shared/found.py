@@ -69,7 +69,7 @@ def shared(box: Box) -> list[Shared]:
 class _Look:
     def __init__(self, box: Box) -> None:
         self.box, self.parts = box, box.parts
-        self.ground = box.parts.ground
+        self.host = box.parts.host
         self.proc = f"/proc/{self.parts.init_pid}" if self.parts.init_pid and self.parts.shares_kernel else None
         self.seen_by_host = False
         self.hosts = self._hosts_table()
@@ -85,7 +85,7 @@ class _Look:
 
     def _hosts_table(self) -> list[Mount]:
         try:
-            return parse(self.ground.path("/proc/self/mountinfo").read_text(errors="replace", encoding="utf-8"))
+            return parse(self.host.path("/proc/self/mountinfo").read_text(errors="replace", encoding="utf-8"))
         except OSError:
             return []
 
@@ -93,7 +93,7 @@ class _Look:
         """As the host tells it, which a box cannot bend; else as the box's own kernel tells it."""
         if self.proc is not None:
             try:
-                text = self.ground.path(f"{self.proc}/mountinfo").read_text(errors="replace", encoding="utf-8")
+                text = self.host.path(f"{self.proc}/mountinfo").read_text(errors="replace", encoding="utf-8")
             except OSError:
                 pass
             else:
@@ -111,7 +111,7 @@ class _Look:
         path = str(self.parts.root) if self.parts.root is not None else None
         if path is None and self.proc is not None:
             try:
-                path = str(self.ground.path(f"{self.proc}/root").readlink())
+                path = str(self.host.path(f"{self.proc}/root").readlink())
             except OSError:
                 return
         if path is not None and not path.startswith("/proc/"):
@@ -147,7 +147,7 @@ class _Look:
         """By the host's path, and by what lies there."""
         assert one.host is not None
         try:
-            mode = self.ground.path(one.host).stat().st_mode
+            mode = self.host.path(one.host).stat().st_mode
         except OSError:
             mode = stat.S_IFDIR
         if stat.S_ISSOCK(mode):
@@ -188,12 +188,10 @@ class _Look:
             return
         hosts = {mount.number for mount in self.hosts} - mounts
         for fd in self._open():
-            place = self.ground.path(f"{self.proc}/fd/{fd}")
+            place = self.host.path(f"{self.proc}/fd/{fd}")
             try:
                 mode, host = place.stat().st_mode, str(place.readlink())
-                told = self.ground.path(f"{self.proc}/fdinfo/{fd}").read_text(
-                    encoding="utf-8", errors="surrogateescape"
-                )
+                told = self.host.path(f"{self.proc}/fdinfo/{fd}").read_text(encoding="utf-8", errors="surrogateescape")
             except OSError:
                 continue
             about = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
@@ -209,7 +207,7 @@ class _Look:
 
     def _open(self) -> list[int]:
         try:
-            names = [path.name for path in self.ground.path(f"{self.proc}/fd").iterdir()]
+            names = [path.name for path in self.host.path(f"{self.proc}/fd").iterdir()]
         except OSError:
             return []
         # The first three are the caller's own: where its output goes.
@@ -221,7 +219,7 @@ class _Look:
         said = []
         read_only = {volume.target: volume.read_only for volume in self.box.spec.volumes}
         handed = {target: (str(host), read_only.get(target, False)) for target, host in self.parts.volumes.items()}
-        handed |= self.parts.facts.get("handed", {})
+        handed |= self.parts.mounted
         for target, (host, refuses_writes) in handed.items():
             if target not in known:
                 said.append(self._classified(Shared("volume", target, host, refuses_writes)))

@@ -20,6 +20,8 @@ USUAL = "/sys/fs/cgroup"
 
 @dataclass(frozen=True, slots=True)
 class Tree:
+    """A mount of control groups that a box has."""
+
     target: str
     """Where the box has it."""
     host: str | None
@@ -37,7 +39,7 @@ def trees(box: Box) -> list[Tree]:
     """What the box's mount table has, and the usual places: a tree may be there though no table shows it."""
     found = [Tree(one.target, one.host) for one in shared(box) if one.fstype in CGROUPS]
     known = {tree.target for tree in found}
-    usual = [USUAL, *(f"{USUAL}/{controller}" for controller in sorted(hierarchies()))]
+    usual = [USUAL, *(f"{USUAL}/{controller}" for controller in sorted(hierarchies(box.parts.host)))]
     return found + [Tree(target, None) for target in usual if target not in known]
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.boxes.ground import HERE, remove_directory
+from pytest_isolation.boxes.host import LOCAL_HOST, remove_directory
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.network import Socket, reached, sockaddr_un
 
@@ -40,6 +40,7 @@ class Mark:
 
     @property
     def readable(self) -> str:
+        """A file that everybody may read, with `secret` in it."""
         return str(self.directory / "secret")
 
     @property
@@ -49,10 +50,13 @@ class Mark:
 
     @property
     def socket(self) -> str:
+        """The path of the socket that listen() makes."""
         return str(self.directory / "s")
 
 
 class Marks(Sequence[Mark]):
+    """The marks that could be planted on the host of one box, in order of their places."""
+
     def __init__(self, box: Box) -> None:
         self._box = box
         self._undo = ExitStack()
@@ -70,10 +74,10 @@ class Marks(Sequence[Mark]):
 
     def _plant(self, place: str) -> Mark | None:
         """None where this user, or the file system, has no room for it."""
-        ground, lifetime = self._box.parts.ground, self._box.lifetime
-        directory = ground.path(place, f"pytest-isolation-mark-{secrets.token_hex(6)}")
+        host, lifetime = self._box.parts.host, self._box.lifetime
+        directory = host.path(place, f"pytest-isolation-mark-{secrets.token_hex(6)}")
         if lifetime is not None:
-            ground.register_directory(lifetime, directory)
+            host.register_directory(lifetime, directory)
         try:
             directory.mkdir(0o700)
         except OSError:
@@ -83,22 +87,24 @@ class Marks(Sequence[Mark]):
         try:
             directory.chmod(0o755)
             for path, data, mode in ((mark.readable, mark.secret, 0o644), (mark.writable, BEFORE, 0o666)):
-                ground.path(path).write_bytes(data)
-                ground.path(path).chmod(mode)
+                host.path(path).write_bytes(data)
+                host.path(path).chmod(mode)
         except OSError:
             return None
         return mark
 
     @property
     def places(self) -> set[str]:
+        """The directories that hold one."""
         return {mark.place for mark in self._made}
 
     def listen(self) -> None:
-        """Have every mark's socket listen; those that this user cannot have are left out."""
+        """Have every mark's socket listen, from now on; those that this user cannot have are left out."""
         if self._listening and next(iter(self._listening.values())).proc.alive:
+            self.knocked_at()  # what another guarantee's calls have left there
             return
         for mark in self._made:
-            path = self._box.parts.ground.path(mark.socket)
+            path = self._box.parts.host.path(mark.socket)
             path.unlink(missing_ok=True)
             made = _listener(self._box, mark.socket)
             if made is not None:
@@ -106,23 +112,26 @@ class Marks(Sequence[Mark]):
                 self._listening[mark.socket] = made
 
     def knocked_at(self) -> str | None:
-        """The socket at which somebody has arrived since the last look."""
-        return next((path for path, by in self._listening.items() if reached(by)), None)
+        """The first socket at which somebody has arrived since the last look; all of them have been looked at."""
+        return next(iter([path for path, by in self._listening.items() if _emptied(by)]), None)
 
     @property
     def sockets(self) -> list[str]:
+        """The paths of those that listen."""
         return list(self._listening)
 
     def changed(self) -> str | None:
-        """The host's file that is not as it was; it is put back."""
+        """The first of the host's files that is not as it was; all are put back."""
+        found = []
         for mark in self._made:
-            path = self._box.parts.ground.path(mark.writable)
+            path = self._box.parts.host.path(mark.writable)
             if path.read_bytes() != BEFORE:
                 path.write_bytes(BEFORE)
-                return mark.writable
-        return None
+                found.append(mark.writable)
+        return next(iter(found), None)
 
     def close(self) -> None:
+        """Remove all marks, and what listens there."""
         self._undo.close()
 
 
@@ -142,7 +151,7 @@ def marks(box: Box) -> Marks:
 def places(box: Box) -> list[str]:
     """Where marks are tried, links followed, each directory once."""
     found: dict[tuple[int, int], str] = {}
-    home = [str(Path.home())] if box.parts.ground is HERE else []
+    home = [str(Path.home())] if box.parts.host is LOCAL_HOST else []
     for place in (*PLANTED, *home):
         with suppress(OSError):
             told = box.outside.path(place).stat()
@@ -163,6 +172,14 @@ def _listener(box: Box, path: str) -> Socket | None:
             proc.close(replies[fd].value)
         return None
     return Socket(proc, replies[fd].value, address)
+
+
+def _emptied(by: Socket) -> bool:
+    """Whether somebody has arrived there; nobody waits any more."""
+    arrived = False
+    while reached(by):
+        arrived = True
+    return arrived
 
 
 def _remove(directory: Path) -> None:

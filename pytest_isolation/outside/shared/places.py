@@ -14,6 +14,8 @@ from pathlib import PurePosixPath
 
 @dataclass(frozen=True, slots=True)
 class Place:
+    """A path of a host that belongs to its system: no box needs it."""
+
     path: str
     why: str
     """What whoever has it can do, or learn."""

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Program, Reply
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import Step
-from pytest_isolation.agent.shortcuts import AT_FDCWD, read
+from pytest_isolation.agent.shortcuts import read
+from pytest_isolation.door import Door
 from pytest_isolation.outside.network import sockaddr_un
 from pytest_isolation.outside.processes import canary_for
 from pytest_isolation.outside.shared.found import Shared, shared
@@ -70,7 +72,7 @@ def _by_processes(box: Box, given: Iterable[Shared]) -> Iterator[str]:
 
 def _by(box: Box, one: Shared, host: str) -> Iterator[Road]:
     if one.fd is not None:
-        if one.directory and one.host is not None and box.spec.door == "start":
+        if one.directory and one.host is not None and box.spec.door == Door.START:
             yield Road(os.path.relpath(host, one.host), host, one.fd)
     elif one.host is not None:
         rest = below(host, one.host)
@@ -189,7 +191,7 @@ def the_hosts(box: Box, besides: set[str]) -> list[Road]:
 def own_file(box: Box) -> tuple[bool, Reply]:
     """Whether the box reads a file of which we know the contents, its agent's: a receipt without a file to be made."""
     wanted = agent_binary().read_bytes()[:4096]
-    told = [str(box.parts.facts.get("agent", "/agent")), "/proc/self/exe", "/init"]
+    told = [box.parts.agent_path, "/proc/self/exe", "/init"]
     reply = read(box.proc, told[0], 4096)
     for path in told[1:]:
         if reply.data == wanted:

@@ -19,6 +19,8 @@ window on the host's files all the same: a network's, FUSE, virtiofs, 9p, an ove
 
 @dataclass(frozen=True, slots=True)
 class Mount:
+    """A line of /proc/PID/mountinfo, proc(5)."""
+
     number: int
     device: str
     """MAJOR:MINOR as the kernel has it for the file system."""
@@ -70,6 +72,7 @@ def below(path: str, above: str) -> str | None:
 
 
 def join(point: str, rest: str) -> str:
+    """The path of `rest`, "" or one that begins with /, below `point`."""
     return (point.rstrip("/") + rest) or "/"
 
 

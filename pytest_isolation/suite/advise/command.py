@@ -8,21 +8,23 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
+from pytest_isolation.guarantees.verdicts import Verdict
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.guarantees.guarantee import Guarantee
-    from pytest_isolation.guarantees.verdicts import Verdict
     from pytest_isolation.options.config import RunConfig
     from pytest_isolation.report.advice import Advice, Step
-    from pytest_isolation.suite.advise.search import Found, Tried
+    from pytest_isolation.suite.advise.search import ChangeResult, Found
     from pytest_isolation.suite.measure import Check
 
 HELP = "find the fewest keywords that mend what a box breaks, by starting such boxes and measuring them"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of `pytest-isolation advise`."""
     parser.add_argument("--box", required=True, metavar="SPEC", help="as pytest's --box: docker:pid_mode=host")
     parser.add_argument(
         "--isolation-only",
@@ -111,7 +113,7 @@ def advise(
     before = measure([spec], checks, options=options)
     if not before.boxes[0].available:
         raise Unavailable(f"{spec.name} cannot be started: {before.boxes[0].reason}", before.boxes[0].remedy or "")
-    broken = [row.guarantee for row in before.results if row.verdict == "violated"]
+    broken = [row.guarantee for row in before.results if row.verdict is Verdict.VIOLATED]
     possible = possible if broken else ()
     tell(f"{len(broken)} violated; {len(possible)} changes to try")
     advised = search(spec, possible, broken, measure=_meter(checks, options, tell), apply=applied)
@@ -124,14 +126,14 @@ def advise(
         return Advice(spec.name, text, text, tuple(broken), (), (), others, before)
     tell(f"measuring all of it: {unparse(result)}")
     after = measure([result], checks, options=options)
-    held = {row.guarantee for row in after.results if row.verdict == "holds"}
+    held = {row.guarantee for row in after.results if row.verdict is Verdict.HOLDS}
     mended = tuple(id for id in broken if id in held)
     return Advice(
         spec.name, text, unparse(result), tuple(broken), steps, mended, others, before, compare(before, after)
     )
 
 
-def _step(tried: Tried) -> Step:
+def _step(tried: ChangeResult) -> Step:
     from pytest_isolation.report.advice import Step
 
     one = tried.change

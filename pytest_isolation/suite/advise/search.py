@@ -23,7 +23,7 @@ Apply = Callable[["BoxSpec", Sequence["Change"]], "BoxSpec | None"]
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class ChangeResult:
     """One change by itself."""
 
     change: Change
@@ -37,7 +37,7 @@ class Tried:
 class Advised:
     """The smallest set that mends what can be mended, before it was measured as a whole."""
 
-    tried: tuple[Tried, ...]
+    tried: tuple[ChangeResult, ...]
     chosen: tuple[Change, ...]
     """In the order they were tried; empty: nothing mends anything."""
     mends: tuple[str, ...]
@@ -74,13 +74,13 @@ def search(
     return Advised(tried, ordered, tuple(id for id in broken if id in bought))
 
 
-def _tried(change: Change, found: Found, broken: Sequence[str]) -> Tried:
+def _tried(change: Change, found: Found, broken: Sequence[str]) -> ChangeResult:
     if isinstance(found, str):
-        return Tried(change, reason=found)
-    return Tried(change, tuple(id for id in broken if found.get(id) is Verdict.HOLDS))
+        return ChangeResult(change, reason=found)
+    return ChangeResult(change, tuple(id for id in broken if found.get(id) is Verdict.HOLDS))
 
 
-def _left(broken: Sequence[str], tried: Sequence[Tried]) -> list[str]:
+def _left(broken: Sequence[str], tried: Sequence[ChangeResult]) -> list[str]:
     return [id for id in broken if not any(id in one.mends for one in tried)]
 
 
@@ -118,7 +118,7 @@ def _held(
     return () if isinstance(found, str) else tuple(id for id in ids if found.get(id) is Verdict.HOLDS)
 
 
-def smallest(tried: Sequence[Tried], wanted: set[str]) -> tuple[Tried, ...]:
+def smallest(tried: Sequence[ChangeResult], wanted: set[str]) -> tuple[ChangeResult, ...]:
     """The fewest that mend all of `wanted` that any of them mends; of those, the cheapest, then the first."""
     wanted = {id for one in tried for id in one.mends} & wanted
     useful = {one: set(one.mends) & wanted for one in tried if set(one.mends) & wanted}
@@ -130,12 +130,12 @@ def smallest(tried: Sequence[Tried], wanted: set[str]) -> tuple[Tried, ...]:
             for other in useful
         ):
             del useful[one]
-    best: tuple[Tried, ...] | None = None
+    best: tuple[ChangeResult, ...] | None = None
 
-    def rank(held: tuple[Tried, ...]) -> tuple[int, int]:
+    def rank(held: tuple[ChangeResult, ...]) -> tuple[int, int]:
         return len(held), sum(one.change.cost for one in held)
 
-    def extend(held: tuple[Tried, ...], left: set[str]) -> None:
+    def extend(held: tuple[ChangeResult, ...], left: set[str]) -> None:
         nonlocal best
         if best is not None and rank(held) >= rank(best):
             return

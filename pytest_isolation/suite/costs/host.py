@@ -66,7 +66,7 @@ def of_box(came: Iterable[Known], box: Box) -> set[Known]:
     """
     parents: dict[int, int] = {}
     found: dict[int, Known] = {}
-    names = [str(box.parts.facts[key]) for key in ("id", "name") if box.parts.facts.get(key)]
+    names = [name for name in (box.parts.id, box.parts.name) if name]
     members = (box.parts.group.pids() if box.parts.group is not None else set()) | {box.parts.init_pid}
     ours: set[int] = set()
     for pid, started in came:
@@ -145,14 +145,14 @@ class Disk:
 
 def disk(box: Box, lifetime: Lifetime, before: int) -> Disk:
     """`before`: what the run's own directory took before the box was started."""
-    files = [Path(one) for one in box.parts.facts.get("image files", ())]
+    files = box.parts.image_files
     grown = max(0, room(lifetime.directory) - before)
     if box.spec.technology in ("host", "cgroup"):
         none = "it has no root of its own: it is a process on the host's"
         return Disk(none, none, none)
     layers = overlay(box)
     if layers is not None:
-        own = [layers.upper, *layers.records(str(box.parts.facts.get("id", "")))]
+        own = [layers.upper, *layers.records(box.parts.id)]
         return Disk(room(*layers.lower), room(layers.upper), room(*own) + grown)
     if files:
         return Disk(room(*files), "its root is in the memory of the machine", grown)

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.agent.memory import At, In, Step
-from pytest_isolation.agent.shortcuts import AT_EMPTY_PATH, AT_FDCWD, must
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.outside.box import Box
 
@@ -54,6 +55,7 @@ class Loop:
     """Raises BoxError where the operation is refused: a refusal is quick, and no figure."""
 
     def seconds(self, rounds: int, body: Body | None = None) -> float:
+        """How long `rounds` rounds of `body`, else of its own, take in one program; the round trip is in it."""
         program = Program()
         first = Step(len(program))
         (body or self.body)(program)
@@ -194,7 +196,7 @@ def _fork_exec(box: Box, undo: ExitStack) -> Loop:
     returned: the program in the child, no program in the parent, which fails there and waits.
     """
     worker = undo.enter_context(box.spawn())
-    agent = str(box.parts.facts.get("agent", "/agent")) if box.parts.root != Path("/") else os.fspath(agent_binary())
+    agent = box.parts.agent_path if box.parts.root != Path("/") else os.fspath(agent_binary())
     fd = must(worker.openat(AT_FDCWD, agent, os.O_RDONLY), f"the program {agent}").value
     must(worker.dup3(fd, SPARE), "its descriptor")
     for number, one in enumerate(_nothing(worker)):
@@ -203,7 +205,7 @@ def _fork_exec(box: Box, undo: ExitStack) -> Loop:
 
     def body(program: Program) -> None:
         child = program._call("clone", SIGCHLD, 0, 0, 0, 0)
-        program.execveat(child + SPARE, "", ["agent"], [], AT_EMPTY_PATH)
+        program.execveat(child + SPARE, "", ["agent"], [], AT.EMPTY_PATH)
         program.wait4(child)
 
     def check() -> None:
@@ -233,7 +235,7 @@ def _try_once(worker: Proc) -> None:
     """In a child with a channel of its own: a child that could not execute it would answer in its parent's place."""
     with worker.spawn() as child:
         try:
-            reply = child.execveat(SPARE, "", ["agent"], [], AT_EMPTY_PATH)
+            reply = child.execveat(SPARE, "", ["agent"], [], AT.EMPTY_PATH)
         except BoxError:
             return  # it has become the program
         raise Unsupported(f"execveat of the agent: {errno.errorcode.get(reply.errno, reply.errno)}")

@@ -1,7 +1,8 @@
 """What each box of a run costs, measured when its rows are: nothing else of the run is working then.
 
 A box has BUDGET_S seconds, spent in this order: what it costs its programs, its starts one by one, and several of it at
-a time.  What there is no time left for says so in place of its figure.
+a time; where more of it at a time are asked for than USUAL, MORE_S longer for each.  What there is no time left for
+says so in place of its figure.
 """
 
 from __future__ import annotations
@@ -17,20 +18,23 @@ from pathlib import Path
 
 import psutil
 
-from pytest_isolation.boxes.ground import HERE
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.outside.box import Box
 from pytest_isolation.report.costs import KEYS
-from pytest_isolation.report.run import Cost, Growth
+from pytest_isolation.report.further import Cost, Growth
 from pytest_isolation.report.trade import Probed
-from pytest_isolation.suite.costs import host, inside, probes
+from pytest_isolation.suite.costs import engines, host, inside, probes
 from pytest_isolation.technologies.pool import Pool
 
 BUDGET_S = 25.0
 STARTS_S, GROWTH_S = 12.0, 20.0
 """By when the starts, and the box of boxes, must have begun their last one."""
+USUAL, MORE_S = 10, 2.0
+"""Boxes at a time that fit in the above; seconds for each further one that is asked for."""
 SAMPLES = 9
 STARTS = 7
 FEWEST = 2
@@ -43,7 +47,11 @@ ENDINGS = 3
 
 ATTACHED = "its owner started it: to start and end it is not ours to try"
 ELSEWHERE = "it runs on another machine, whose processes are not to be seen from here"
-NO_TIME = f"a box has {BUDGET_S:g} s for its costs, and they were over"
+
+
+def budget_s(boxes: int) -> float:
+    """Seconds for the costs of one box, of which at most `boxes` stand at a time."""
+    return BUDGET_S + MORE_S * max(0, boxes - USUAL)
 
 
 @dataclass(slots=True)
@@ -68,6 +76,7 @@ class Measured:
             )
 
     def lack(self, why: str, *keys: str) -> None:
+        """Why the figures of `keys` are missing; those that are there stay."""
         for key in keys:
             if key not in self.costs:
                 self.lacking.setdefault(key, why)
@@ -103,7 +112,7 @@ def measure(
     try:
         with pool.launch(BoxSpec(technology="host", name="bare")) as bare:
             for spec in specs:
-                tell(f"measuring what {spec.name} costs, {BUDGET_S:g} s at most")
+                tell(f"measuring what {spec.name} costs, {budget_s(boxes):g} s at most")
                 into.boxes[spec.name] = _Costs(spec, pool, lifetime, bare, boxes).found(into.probed)
             _try(specs, pool, lifetime, into.probed, versions)
     finally:
@@ -125,18 +134,19 @@ def _try(
             probed.append(
                 probes.tried("versions", spec.name, lambda spec=spec: probes.versions(versions, spec, pool))  # type: ignore[misc]
             )
-        if spec.technology == "docker":
-            probed.append(probes.tried("engine", spec.name, lambda spec=spec: probes.engine(spec, pool)))  # type: ignore[misc]
+        if spec.technology in engines.ENGINES:
+            probed.append(probes.tried("engine", spec.name, lambda spec=spec: engines.life(spec, pool)))  # type: ignore[misc]
         if spec.technology == "qemu":
             probed.append(probes.tried("file", spec.name, lambda spec=spec: probes.file(spec, lifetime)))  # type: ignore[misc]
 
 
 class _Costs:
     def __init__(self, spec: BoxSpec, pool: Pool, lifetime: Lifetime, bare: Box, boxes: int) -> None:
-        self.spec = replace(spec, door="start") if spec.door == "both" else spec
+        self.spec = replace(spec, door=Door.START) if spec.door == Door.BOTH else spec
         self.pool, self.lifetime, self.bare, self.boxes = pool, lifetime, bare, boxes
         self.began = time.monotonic()
         self.measured = Measured()
+        self.no_time = f"a box has {budget_s(boxes):g} s for its costs, and they were over"
 
     def found(self, probed: list[Probed]) -> Measured:
         try:
@@ -149,7 +159,7 @@ class _Costs:
                     self.measured.add("first_start_ms", [(time.perf_counter() - began) * 1e3])
                 probed.append(probes.tried("kernel", self.spec.name, lambda: probes.kernel(box)))
                 self._inside(box)
-                here = box.parts.ground is HERE
+                here = box.parts.host is LOCAL_HOST
             if self.spec.attached:
                 self.measured.lack(ATTACHED, *KEYS)
             else:
@@ -157,7 +167,7 @@ class _Costs:
                 self._growth(here)
         except (IsolationError, OSError, psutil.Error) as error:
             self.measured.lack(" ".join(str(error).split()) or type(error).__name__, *KEYS)
-        self.measured.lack(NO_TIME, *KEYS)
+        self.measured.lack(self.no_time, *KEYS)
         return self.measured
 
     def _spent(self, seconds: float) -> bool:
@@ -263,8 +273,8 @@ class _Costs:
         try:
             for step in (one for one in STEPS if one <= self.boxes):
                 while len(boxes) < step and not stopped:
-                    if self._spent(GROWTH_S):
-                        stopped = NO_TIME
+                    if self._spent(GROWTH_S + budget_s(self.boxes) - BUDGET_S):
+                        stopped = self.no_time
                     elif psutil.virtual_memory().available < SPARE:
                         stopped = f"{SPARE >> 30} GiB of this host's memory are to be left"
                     else:

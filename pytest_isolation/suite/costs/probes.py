@@ -18,6 +18,7 @@ from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.door import Door
 from pytest_isolation.errors import BoxError, IsolationError
 from pytest_isolation.outside.box import Box
 from pytest_isolation.report.trade import DEPENDS, NO, UNMEASURED, YES, Probed
@@ -104,7 +105,7 @@ def versions(pair: tuple[Path, Path], spec: BoxSpec, pool: Pool) -> tuple[str, s
         boxes, said = [], []
         for number, one in enumerate(pair):
             tree = Image((Entry(path=os.fsencode(pair[0].name), kind="file", mode=0o755, data=one.read_bytes()),))
-            given = replace(spec, image=tree, door="start", name=f"{spec.name}-{number}")
+            given = replace(spec, image=tree, door=Door.START, name=f"{spec.name}-{number}")
             boxes.append(undo.enter_context(pool.launch(given)))
         for box in boxes:
             done = box.run([f"/{pair[0].name}", "--help"], timeout=TRY_S)
@@ -128,40 +129,7 @@ def _listen_all(procs: list[Proc]) -> str:
     return ""
 
 
-# -- the life of a container, and of a machine -----------------------------------------
-
-
-def engine(spec: BoxSpec, pool: Pool) -> tuple[str, str]:
-    """Docker: what its daemon says of a container that it pauses, lets go on, stops and removes."""
-    from docker.errors import NotFound
-
-    from pytest_isolation.technologies.docker.daemon import connect, explained
-
-    api = connect(spec.option("host")).api
-    box = pool.launch(replace(spec, door="start"))
-    id, seen = str(box.parts.facts["id"]), []
-
-    def status() -> str:
-        try:
-            return str(api.inspect_container(id)["State"]["Status"])
-        except NotFound:
-            return "removed"
-
-    try:
-        with explained(f"the life of {spec.id}"):
-            seen.append(status())
-            api.pause(id)
-            seen.append(status())
-            api.unpause(id)
-            seen.append(status())
-            api.stop(id, timeout=0)
-            seen.append(status())
-    finally:
-        box.close()
-    seen.append(status())
-    expected = [("running",), ("paused",), ("running",), ("exited", "removing", "removed"), ("removed",)]
-    kept = all(word in words for word, words in zip(seen, expected, strict=True))
-    return YES if kept else NO, f"asked to pause, go on, stop and remove it: {', '.join(seen)}"
+# -- the life of a machine -----------------------------------------------------------
 
 
 def file(spec: BoxSpec, lifetime: Lifetime) -> tuple[str, str]:

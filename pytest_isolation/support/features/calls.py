@@ -6,8 +6,8 @@ import errno
 import os
 import struct
 
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.support import programs
 from pytest_isolation.support.feature import feature, lockdown, parameter, sysctl
 from pytest_isolation.support.trial import Absent, Refused, Trial, Untried, check, need

@@ -7,8 +7,8 @@ import struct
 import time
 
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.errors import BoxError
 from pytest_isolation.support.disks import O_TMPFILE, loop_device
 from pytest_isolation.support.feature import Switch, feature, parameter

@@ -6,8 +6,8 @@ import errno
 import os
 import struct
 
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In, OutBuffer
-from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.support.disks import SIZE, loop_device
 from pytest_isolation.support.feature import feature, sysctl
 from pytest_isolation.support.features.namespaces import USER_SWITCHES

@@ -10,6 +10,7 @@ import struct
 from dataclasses import replace
 
 from pytest_isolation.agent import shortcuts
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.support.feature import Switch, feature, sysctl
 from pytest_isolation.support.trial import (
     NEWCGROUP,
@@ -46,8 +47,8 @@ def _limit(name: str, *, all_: bool = False) -> tuple[Switch, ...]:
 
 def _differs(t: Trial, kind: str) -> None:
     """The process has left the namespace its parent is in."""
-    parent = need(t.kernel.root.readlinkat(shortcuts.AT_FDCWD, f"/proc/self/ns/{kind}")).data
-    own = need(t.proc.readlinkat(shortcuts.AT_FDCWD, f"/proc/self/ns/{kind}")).data
+    parent = need(t.kernel.root.readlinkat(AT_FDCWD, f"/proc/self/ns/{kind}")).data
+    own = need(t.proc.readlinkat(AT_FDCWD, f"/proc/self/ns/{kind}")).data
     check(own != parent, f"/proc/self/ns/{kind} is still the parent's")
 
 
@@ -222,7 +223,7 @@ def _helper(t: Trial, name: str) -> None:
     path = shutil.which(name)
     if path is None:
         raise Absent(f"{name} is not installed", "install the package uidmap (Fedora: shadow-utils)")
-    owner, mode = struct.unpack_from("<20xI4xH", need(t.proc.statx(shortcuts.AT_FDCWD, path)).data)
+    owner, mode = struct.unpack_from("<20xI4xH", need(t.proc.statx(AT_FDCWD, path)).data)
     capable = t.proc.lgetxattr(path, "security.capability").ok
     if not (mode & 0o4000 and owner == 0) and not capable:
         raise Absent(f"{path} is neither setuid root nor has file capabilities", f"chmod u+s {path}")

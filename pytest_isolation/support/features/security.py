@@ -8,14 +8,14 @@ import struct
 
 from pytest_isolation.agent import numbers, shortcuts
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import AT_FDCWD, PR
 from pytest_isolation.agent.memory import In, OutBuffer, Step
-from pytest_isolation.agent.shortcuts import AT_FDCWD
 from pytest_isolation.errors import BoxError
 from pytest_isolation.support import programs
 from pytest_isolation.support.feature import feature, parameter, sysctl
 from pytest_isolation.support.trial import NEWUSER, NOBODY, Absent, Trial, check, need
 
-PR_SET_NO_NEW_PRIVS, PR_SET_SECUREBITS, SECBIT_NOROOT = 38, 28, 1
+SECBIT_NOROOT = 1
 VFS_CAP_EFFECTIVE_2, CAP_SYS_CHROOT = 0x02000001, 18  # linux/capability.h
 ALLOW, ERRNO, KILL_THREAD, TRAP, LOG, NOTIFY = 0x7FFF0000, 0x00050000, 0, 0x00030000, 0x7FFC0000, 0x7FC00000
 
@@ -26,7 +26,7 @@ def install(proc: Proc, call: int, action: int, flags: int = 0) -> int:
         struct.pack("<HBBI", *line)
         for line in ((0x20, 0, 0, 0), (0x15, 0, 1, call), (0x06, 0, 0, action), (0x06, 0, 0, ALLOW))
     )
-    need(proc.prctl(PR_SET_NO_NEW_PRIVS, 1))
+    need(proc.prctl(PR.SET_NO_NEW_PRIVS, 1))
     program = Program()
     header = program.place(In(struct.pack("<HxxxxxxQ", 4, 0)))
     program.store(header, program.place(In(filter_)), offset=8)
@@ -35,6 +35,7 @@ def install(proc: Proc, call: int, action: int, flags: int = 0) -> int:
 
 
 def number(t: Trial, name: str) -> int:
+    """Of a system call on the kernel's architecture."""
     return numbers.number(name, t.proc.agent.machine)
 
 
@@ -99,7 +100,7 @@ def seccomp_notify(t: Trial) -> None:
 @feature("sec.no-new-privs", "a process that exec can never make more powerful", since="3.5")
 def no_new_privileges(t: Trial) -> None:
     """prctl(PR_SET_NO_NEW_PRIVS), and read it back"""
-    need(t.proc.prctl(PR_SET_NO_NEW_PRIVS, 1))
+    need(t.proc.prctl(PR.SET_NO_NEW_PRIVS, 1))
     check(need(t.proc.prctl(39)).value == 1, "it did not stay")
 
 
@@ -149,7 +150,7 @@ def _give_up_capabilities(t: Trial, child: Proc) -> None:
         need(child.setresgid(NOBODY, NOBODY, NOBODY))
         need(child.setresuid(NOBODY, NOBODY, NOBODY))
         return
-    need(child.prctl(PR_SET_SECUREBITS, SECBIT_NOROOT))
+    need(child.prctl(PR.SET_SECUREBITS, SECBIT_NOROOT))
     need(child._call("capset", In(struct.pack("<Ii", 0x20080522, 0)), In(bytes(24))))
 
 
@@ -167,9 +168,9 @@ def landlock(t: Trial) -> str:
         raise Absent(f"landlock is not among the active security modules ({_active(t)})")
     version = need(asked).value
     rules = need(t.proc.landlock_create_ruleset(struct.pack("<Q", 1 << 3))).value  # READ_DIR
-    need(t.proc.prctl(PR_SET_NO_NEW_PRIVS, 1))
+    need(t.proc.prctl(PR.SET_NO_NEW_PRIVS, 1))
     need(t.proc._call("landlock_restrict_self", rules, 0))
-    check(not t.proc.openat(-100, "/", 0o200000).ok, "/ can still be listed")
+    check(not t.proc.openat(AT_FDCWD, "/", 0o200000).ok, "/ can still be listed")
     return f"ABI {version}"
 
 

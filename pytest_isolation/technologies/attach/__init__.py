@@ -28,12 +28,13 @@ __all__ = ["Attach"]
 
 
 ABOUT_NEIGHBOURS = (
-    "mnt.writes-not-shared",
-    "net.arp-spoof-denied",
+    "ipc.sibling-*",
+    "mnt.*-not-shared",
+    "net.*-spoof-denied",
     "net.bridge-icc",
-    "net.sibling-abstract-unix",
-    "net.sibling-datagrams",
+    "net.sibling-*",
     "pid.siblings-hidden",
+    "secret.*-unread-by-siblings",
 )
 NEIGHBOURS = Discrepancy(
     "the box beside it is a plain one: what its real neighbours share with it is recorded nowhere",
@@ -48,6 +49,8 @@ DOOR = Discrepancy(
 
 
 class Attach:
+    """A running box of somebody else's, by the number of a process in it: docs/technologies/attach.md."""
+
     name = "attach"
     start_ms = 50
     doors = ("exec",)
@@ -84,7 +87,7 @@ class Attach:
             unlike=joining.unlike,
             unseen=(likeness.UNSEEN, DOOR),
             beside=(NEIGHBOURS,),
-            facts={"measured": joining.facts()},
+            measured=joining.facts(),
         )
 
     def clean(self, kind: str, handle: str) -> bool:

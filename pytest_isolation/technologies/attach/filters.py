@@ -15,23 +15,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.constants import PTRACE, PTRACE_O, W
 from pytest_isolation.agent.memory import In, OutBuffer, Struct
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Program
+    from pytest_isolation.agent.memory import Step
 
-PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 17, 0x4206, 0x4207
-PTRACE_SECCOMP_GET_FILTER, PTRACE_SECCOMP_GET_METADATA = 0x420C, 0x420D
-PTRACE_O_SUSPEND_SECCOMP = 1 << 21
 SECCOMP_SET_MODE_FILTER, FILTER_FLAG_LOG = 1, 2
 BPF_RET_K, BPF_RET_A = 0x06, 0x16
 ASKING = {0x7FC0_0000: "asks a supervisor (SECCOMP_RET_USER_NOTIF)", 0x7FF0_0000: "asks a tracer (SECCOMP_RET_TRACE)"}
 """Actions that somebody outside answers: for a process of ours nobody does, and the call fails with ENOSYS."""
 INSTRUCTIONS_MAX = 4096
 STOP_S = 2.0
-WNOHANG, WALL = 1, 0x4000_0000
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +50,19 @@ def read(pid: int) -> list[Filter]:
     """The filters of `pid`, in the order they were installed.  Raises BoxError with what the kernel refused."""
     with start_local() as tracer:
         proc = tracer.proc
-        _must(proc.ptrace(PTRACE_SEIZE, pid).errno == 0, "ptrace refused to seize it: it has another tracer")
+        _must(proc.ptrace(PTRACE.SEIZE, pid).errno == 0, "ptrace refused to seize it: it has another tracer")
         try:
-            _must(proc.ptrace(PTRACE_INTERRUPT, pid).ok, "ptrace could not stop it")
+            _must(proc.ptrace(PTRACE.INTERRUPT, pid).ok, "ptrace could not stop it")
             _wait_for_stop(proc, pid)
             return list(_filters(proc, pid))
         finally:
             # Had it failed: the tracer ends with this block, and what it traced runs on (ptrace(2), PTRACE_DETACH).
-            proc.ptrace(PTRACE_DETACH, pid)
+            proc.ptrace(PTRACE.DETACH, pid)
 
 
 def _wait_for_stop(proc: Proc, pid: int) -> None:
     deadline = time.monotonic() + STOP_S
-    while not (reply := proc.wait4(pid, WNOHANG | WALL)).value:
+    while not (reply := proc.wait4(pid, W.NOHANG | W.ALL)).value:
         _must(time.monotonic() < deadline, f"it did not stop within {STOP_S:g} s")
         time.sleep(0.0005)
     _must(reply.ok and reply.outs[0][0] == 0x7F, "it ended")
@@ -72,10 +70,10 @@ def _wait_for_stop(proc: Proc, pid: int) -> None:
 
 def _filters(proc: Proc, pid: int) -> Iterator[Filter]:
     index = 0
-    while (size := proc.ptrace(PTRACE_SECCOMP_GET_FILTER, pid, index)).ok:
-        code = proc.ptrace(PTRACE_SECCOMP_GET_FILTER, pid, index, OutBuffer(8 * min(size.value, INSTRUCTIONS_MAX)))
+    while (size := proc.ptrace(PTRACE.SECCOMP_GET_FILTER, pid, index)).ok:
+        code = proc.ptrace(PTRACE.SECCOMP_GET_FILTER, pid, index, OutBuffer(8 * min(size.value, INSTRUCTIONS_MAX)))
         _must(code.ok, f"ptrace did not give a filter: {code}")
-        metadata = proc.ptrace(PTRACE_SECCOMP_GET_METADATA, pid, 16, OutBuffer(16, data=struct.pack("<QQ", index, 0)))
+        metadata = proc.ptrace(PTRACE.SECCOMP_GET_METADATA, pid, 16, OutBuffer(16, data=struct.pack("<QQ", index, 0)))
         yield Filter(code.data, struct.unpack("<QQ", metadata.data)[1] if metadata.ok else 0)
         index += 1
     _must(index > 0, f"the kernel does not give it to us: {size}")
@@ -85,18 +83,18 @@ def _filters(proc: Proc, pid: int) -> Iterator[Filter]:
 def suspended(pid: int) -> Iterator[None]:
     """While the block lasts, filters that `pid`, a process of ours, lays on itself do nothing yet.  Raises BoxError."""
     with start_local() as tracer:
-        seized = tracer.proc.ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_SUSPEND_SECCOMP)
+        seized = tracer.proc.ptrace(PTRACE.SEIZE, pid, 0, PTRACE_O.SUSPEND_SECCOMP)
         _must(seized.ok, f"the kernel does not suspend filters: {seized}")
         yield
-        _must(tracer.proc.ptrace(PTRACE_INTERRUPT, pid).ok, "ptrace could not stop our own process")
+        _must(tracer.proc.ptrace(PTRACE.INTERRUPT, pid).ok, "ptrace could not stop our own process")
         _wait_for_stop(tracer.proc, pid)
-        _must(tracer.proc.ptrace(PTRACE_DETACH, pid).ok, "ptrace could not let our own process go")
+        _must(tracer.proc.ptrace(PTRACE.DETACH, pid).ok, "ptrace could not let our own process go")
 
 
-def lay_on(program: Program, one: Filter) -> None:
-    """Have the process that runs `program` install it (struct sock_fprog)."""
+def lay_on(program: Program, one: Filter) -> Step:
+    """Have the process that runs `program` install it (struct sock_fprog); its answer says whether it did."""
     size = struct.pack("<H6x", len(one.code) // 8)
-    program.seccomp(SECCOMP_SET_MODE_FILTER, one.flags & FILTER_FLAG_LOG, Struct((size, In(one.code))))
+    return program.seccomp(SECCOMP_SET_MODE_FILTER, one.flags & FILTER_FLAG_LOG, Struct((size, In(one.code))))
 
 
 def _must(true: bool, otherwise: str) -> None:

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.constants import AT_FDCWD, KEYCTL, PR
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.box import HOLDS, Discrepancy
-from pytest_isolation.boxes.caller import JOIN_SESSION_KEYRING
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import inject, launcher
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pytest_isolation.technologies.attach.target import Target
 
 # prctl(2)
-PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_SECUREBITS, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 4, 24, 28, 38, 47
 AMBIENT_RAISE, AMBIENT_CLEAR_ALL = 2, 4
 SECBIT_NO_SETUID_FIXUP = 4
 LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
@@ -110,7 +109,7 @@ class Joining:
         self.undo.callback(local.close)
         pidfd = self._enter_namespaces(local.proc)
         # It must not be read, nor may a descriptor of the host be taken from it, by what already is in the box.
-        must(local.proc.prctl(PR_SET_DUMPABLE, 0), "closing our process to others")
+        must(local.proc.prctl(PR.SET_DUMPABLE, 0), "closing our process to others")
         child = local.proc.spawn()
         pid = child.pid  # our own process made it: it is the host's number
         self.undo.callback(child.end)
@@ -174,10 +173,10 @@ class Joining:
         """Ids are the host's numbers, so they are set before the user namespace is entered, which keeps them."""
         theirs = self._theirs
         # An anonymous one: ours may hold keys of the host's (session-keyring(7)).  No keys in the kernel: none to hide.
-        child.keyctl(JOIN_SESSION_KEYRING, 0)
+        child.keyctl(KEYCTL.JOIN_SESSION_KEYRING, 0)
         child.umask(int(theirs["umask"], 8))
         child.personality(int(theirs["personality"], 16))
-        must(child.prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP), "keeping capabilities")
+        must(child.prctl(PR.SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP), "keeping capabilities")
         uid, gid = ([int(one) for one in theirs[f"{word} ids"][:3]] for word in ("user", "group"))
         must(child.setgroups([int(one) for one in theirs["groups"]]), "its groups")
         must(child.setresgid(*gid), f"its group ids {gid}")
@@ -189,7 +188,7 @@ class Joining:
         must(child.capset(everything, everything, everything), "keeping capabilities")
         program = Program()
         for one in _numbers(everything):
-            program.prctl(PR_CAP_AMBIENT, AMBIENT_RAISE, one)
+            program.prctl(PR.CAP_AMBIENT, AMBIENT_RAISE, one)
         child.run(program)
 
     # -- what confines it ----------------------------------------------------------------
@@ -198,18 +197,18 @@ class Joining:
         """Down to what the target has.  In one program: nothing of the box's sees a state between."""
         theirs, found = self._theirs, self._filters or []
         program = Program()
-        program.prctl(PR_SET_SECUREBITS, 0)
-        program.prctl(PR_CAP_AMBIENT, AMBIENT_CLEAR_ALL)
+        program.prctl(PR.SET_SECUREBITS, 0)
+        program.prctl(PR.CAP_AMBIENT, AMBIENT_CLEAR_ALL)
         for one in range(int(LAST_CAPABILITY.read_text(encoding="utf-8", errors="surrogateescape")) + 1):
             if not theirs["CapBnd"] >> one & 1:
-                program.prctl(PR_CAPBSET_DROP, one)
+                program.prctl(PR.CAPBSET_DROP, one)
         if theirs["no_new_privs"] == "1":
-            program.prctl(PR_SET_NO_NEW_PRIVS, 1)
+            program.prctl(PR.SET_NO_NEW_PRIVS, 1)
         for each in found:
             filters.lay_on(program, each)
         program.capset(theirs["CapEff"], theirs["CapPrm"], theirs["CapInh"])
         for one in _numbers(theirs["CapAmb"]):
-            program.prctl(PR_CAP_AMBIENT, AMBIENT_RAISE, one)
+            program.prctl(PR.CAP_AMBIENT, AMBIENT_RAISE, one)
         if found:
             with filters.suspended(pid):
                 proc.run(program)

@@ -35,6 +35,8 @@ def namespaces(pid: int) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Target:
+    """The process by which a box is attached to."""
+
     pid: int
     start: int
     """Tells it from a later process of the same number."""
@@ -43,10 +45,12 @@ class Target:
 
     @property
     def place(self) -> Path:
+        """Of the process in /proc."""
         return Path(f"/proc/{self.pid}")
 
     @property
     def name(self) -> str:
+        """Of its program, at most 15 characters."""
         return self.status["Name"]
 
     def own_namespaces(self) -> set[str]:
@@ -55,6 +59,7 @@ class Target:
         return {kind for kind, name in self.namespaces.items() if ours.get(kind) != name}
 
     def is_still_there(self) -> bool:
+        """Whether the number is still this process's."""
         return started(self.pid) == self.start
 
     def groups(self) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.box import BoxHandle
-from pytest_isolation.boxes.ground import remove_directory
+from pytest_isolation.boxes.host import remove_directory
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.box import Box
@@ -19,7 +19,9 @@ from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.docker import attach, image, limits, observer, settings
 from pytest_isolation.technologies.docker import daemon as daemons
 from pytest_isolation.technologies.docker.holes import OPENS
+from pytest_isolation.technologies.docker.lacking import WORDS
 from pytest_isolation.technologies.docker.start import Start
+from pytest_isolation.technologies.limiting import BY_ULIMIT
 from pytest_isolation.technologies.opens import openable
 from pytest_isolation.technologies.ports import started_with_ports
 
@@ -33,7 +35,11 @@ __all__ = ["Docker"]
 
 
 class Docker:
+    """Containers of a Docker daemon, on this machine or another."""
+
     name = "docker"
+    lacking = WORDS
+    limits_known = BY_ULIMIT
     start_ms = 500
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {
@@ -47,6 +53,7 @@ class Docker:
         return openable(OPENS)
 
     def meant(self, spec: BoxSpec) -> BoxSpec:
+        """`spec` with limits in the fields that every box has.  Raises UsageError."""
         return limits.meant(spec)
 
     def check_available(self, spec: BoxSpec) -> None:
@@ -86,31 +93,18 @@ class Docker:
         make = attach.Attached if spec.attached else Start
         start = make(daemons.connect(spec.option("host")), spec, lifetime, undo)
         with neighbours.or_unsupported(spec), daemons.explained(f"starting {spec.id}"):
-            agent = start.run()
-        return BoxHandle(
-            agent=agent,
-            ground=start.ground,
-            init_pid=start.pid if start.shares_kernel else None,
-            shares_kernel=start.shares_kernel,
-            group=start.group,
-            root=start.root,
-            volumes=start.volumes,
-            enter=start.enter,
-            asked=start.asked,
-            address=start.address,
-            facts=start.facts,
-        )
+            return start.run()
 
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `volume`, by the names registered before they were made; nothing without our label.
 
-        `lent`: the agent's mount in a container of somebody else's.  `directory`: a witness', on the daemon's machine.
+        `injected`: the agent's mount in somebody else's container.  `directory`: a witness', on the daemon's machine.
         """
         name, _, host = handle.partition(" ")
         daemon = daemons.connect(host or None)
         daemon.check_answers()
         with daemons.explained(f"removing the {kind} {name}"):
-            if kind == "lent":
+            if kind == "injected":
                 return attach.eject(daemon, name)
             if kind == "directory":
                 with observer.once(daemon) as there:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.ground import HERE, Ground
+from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.neighbourhood import Neighbourhood
 from pytest_isolation.errors import ProcLost, Unavailable
-from pytest_isolation.technologies import inject, neighbours
+from pytest_isolation.technologies import inject, inspected, neighbours
 from pytest_isolation.technologies.docker import observer, stream
 from pytest_isolation.technologies.docker.daemon import Daemon, explained, mounts_of
 from pytest_isolation.technologies.identity import kernel
-from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,7 +69,7 @@ def facts(daemon: Daemon, name: str) -> dict[str, Any]:
     }
 
 
-def neighbourhood(daemon: Daemon, found: Mapping[str, Any]) -> neighbours.Neighbourhood:
+def neighbourhood(daemon: Daemon, found: Mapping[str, Any]) -> Neighbourhood:
     """What the neighbours of a container share with it; the others that run are asked for, and nothing else."""
     from docker.errors import NotFound
 
@@ -82,69 +82,71 @@ def neighbourhood(daemon: Daemon, found: Mapping[str, Any]) -> neighbours.Neighb
 
 
 class Attached:
-    """Has what a Start has: `pid`, `group`, `root`, `volumes`, `address`, `facts`, run() and enter()."""
+    """One container of somebody else's."""
 
     def __init__(self, daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.daemon, self.spec, self.lifetime, self.undo = daemon, spec, lifetime, undo
         self.name = str(spec.option("container"))
         self.id = ""
-        self.shares_kernel = True
         self.pid: int | None = None
-        self.group: cgroups.Group | None = None
-        self.root: Path | None = None
-        self.address: str | None = None
-        self.ground: Ground = HERE
-        self.volumes: dict[str, Path] = {}
-        self.asked: cgroups.Limits | None = None
-        self.facts: dict[str, Any] = {}
+        self.host: Host = LOCAL_HOST
 
-    def run(self) -> Agent:
+    def run(self) -> BoxHandle:
         """Raises Unavailable, Unsupported, BoxError."""
         inject.check_as_it_is(self.spec)
         found = find(self.daemon, self.name)
         self.id, self.pid = found["Id"], int(found["State"]["Pid"])
-        self.asked = inject.recorded(found["HostConfig"])
-        self.ground = observer.ground_of(self.daemon, self.lifetime)
-        groups = cgroups.places_of(self.pid, self.id, self.ground)
-        if self.ground is HERE:
+        self.host = observer.host_of(self.daemon, self.lifetime)
+        groups = cgroups.places_of(self.pid, self.id, self.host)
+        if self.host is LOCAL_HOST:
             inject.check_may_inject(groups is not None)
-        self.group = cgroups.group_at(groups, self.ground) if groups else None
-        self.facts = {"id": self.id, "name": self.name, "handed": mounts_of(found), "published": published(found)}
-        self.facts["neighbourhood"] = neighbourhood(self.daemon, found)
-        networks = ((found.get("NetworkSettings") or {}).get("Networks") or {}).values()
-        self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
-        merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
-        root = self.ground.path(merged) if merged else None
-        self.root = root if root is not None and root.is_dir() else None
+        around = neighbourhood(self.daemon, found)
         agent = self.enter()
         self.undo.callback(agent.close)
-        self.shares_kernel = shares_kernel(agent, self.ground)
-        return agent
+        shared = shares_kernel(agent, self.host)
+        return BoxHandle(
+            agent=agent,
+            host=self.host,
+            init_pid=self.pid if shared else None,
+            shares_kernel=shared,
+            group=cgroups.group_at(groups, self.host) if groups else None,
+            root=inspected.merged_root(found, self.host),
+            enter=self.enter,
+            asked=inject.recorded(found["HostConfig"]),
+            resources=inject.recorded_resources(found["HostConfig"], self.host),
+            notes=inject.disks_gone(found["HostConfig"], self.host),
+            address=inspected.address_of(found),
+            id=self.id,
+            name=self.name,
+            published=inspected.published(found),
+            mounted=mounts_of(found),
+            neighbourhood=around,
+        )
 
     def enter(self) -> Agent:
-        """As `docker exec` does, of the agent where it is lent to."""
+        """As `docker exec` does, of the agent where it is injected."""
         assert self.pid is not None
-        self.lifetime.register("docker:lent", f"{self.id} {self.daemon.host or ''}".strip())
-        with inject.injected(self.pid, TARGET, self.ground) as path, explained(f"an exec in {self.name}"):
+        self.lifetime.register("docker:injected", f"{self.id} {self.daemon.host or ''}".strip())
+        with inject.injected(self.pid, TARGET, self.host) as path, explained(f"an exec in {self.name}"):
             made = self.daemon.api.exec_create(self.id, [path], stdin=True, stdout=True, stderr=True)
             channel = stream.channel(self.daemon.api.exec_start(made["Id"], socket=True))
             return stream.hello(channel, self.name)
 
 
-def shares_kernel(agent: Agent, ground: Ground) -> bool:
+def shares_kernel(agent: Agent, host: Host) -> bool:
     """Whether the container's kernel is its machine's.  A filter that refuses the question, or kills, is that one's."""
     try:
-        with ground.start() as outside, agent.proc.spawn() as child:
+        with host.start() as outside, agent.proc.spawn() as child:
             return kernel(child) in (kernel(outside.proc), ("", ""))
     except ProcLost:
         return True
 
 
 def eject(daemon: Daemon, identity: str) -> bool:
-    """Undo the lending of a killed run; returns whether there was something to undo."""
+    """Undo the injection of a killed run; returns whether there was something to undo."""
     try:
         found = find(daemon, identity)
     except Unavailable:
         return False
-    with observer.once(daemon) as ground:
-        return inject.eject(int(found["State"]["Pid"]), TARGET, ground)
+    with observer.once(daemon) as host:
+        return inject.eject(int(found["State"]["Pid"]), TARGET, host)

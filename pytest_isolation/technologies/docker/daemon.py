@@ -43,6 +43,7 @@ class Daemon:
 
     @cached_property
     def info(self) -> Mapping[str, Any]:
+        """As `docker info` has it, asked once.  Raises Unavailable."""
         with explained("asking the Docker daemon what it is"):
             return dict(self.api.info())
 
@@ -57,6 +58,7 @@ class Daemon:
             raise unreachable(error, self.where) from None
 
     def check_runtime(self, runtime: str | None) -> None:
+        """Raises Unavailable, with those it has, for one that it has not."""
         known = sorted(self.info.get("Runtimes") or ())
         if runtime is not None and runtime not in known:
             raise Unavailable(

@@ -10,7 +10,9 @@ from pytest_isolation.boxes.weakenings import (
     CONFIGURATION_LOSSES,
     IMAGE_LOSSES,
     LIMITS,
+    ROAD_LOSSES,
     drop,
+    hand_in,
     join_sibling,
     lossy,
     share,
@@ -19,7 +21,9 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.capabilities import FILTERED, bounding, granted
 from pytest_isolation.technologies.handed import HAND_INS, handed_in
-from pytest_isolation.technologies.opens import Opener, Opens, adds, as_root, by, each, sets
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
+from pytest_isolation.technologies.opens import Opener, Opens, adds, as_root, by, each, folded, sets
 
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 GRANTED = (
@@ -53,6 +57,8 @@ class Plan:
     """A port is published on the address that was named."""
     enters_as_user: bool = True
     """Whoever the container was told to run as."""
+    pauses_whole: bool = True
+    """All its processes stop when it is paused."""
     propagates: bool = False
     hands_in: bool = False
     """A file or a socket of this machine."""
@@ -75,14 +81,21 @@ OPENS: Opens = {
     drop("masks"): sets("masks", False),
     drop("read-only"): sets("read_only", False),
     drop("init"): sets("first", False),
+    drop("reaper"): by(folded),
     drop("bound-address"): sets("binds_addresses", False),
     drop("exec-user"): sets("enters_as_user", False),
     drop("private-root"): sets("own_root", False),
+    drop("pause"): sets("pauses_whole", False),
+    drop("fails-closed"): by(in_vain),
+    drop("process-limits"): by(limits_asked),
     # Opened from the host's side, by a mount the daemon is not asked for.
     drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),
     drop("propagation"): sets("propagates", True).where(as_root),
     **each(IMAGE_LOSSES, lossy, by(Image.carried)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
+    **each(ROAD_LOSSES, lossy, by(Image.handed_on)),
+    hand_in("group"): adds("added", ("group_add", str(launcher.HANDED_GROUP))),
+    hand_in("variable"): by(launcher.handed_variables),
     **{
         hole: opener & sets("hands_in", True) if hole in HAND_INS else opener
         for hole, opener in handed_in(EXPOSED).items()

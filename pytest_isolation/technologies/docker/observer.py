@@ -1,4 +1,4 @@
-"""The ground of a daemon's boxes: this machine, or the daemon's own, seen through an observer box on it.
+"""The host of a daemon's boxes: this machine, or the daemon's own, seen through an observer box on it.
 
 The observer is a container with the namespaces of the daemon's machine and every capability the daemon will give; its
 agent joins the mounts of what started it, the daemon's shim.  What it does is then done by a process of that machine.
@@ -13,13 +13,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.ground import HERE, Elsewhere, Ground
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
+from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemoteHost
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, Unsupported
 from pytest_isolation.technologies.docker import image, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
-from pytest_isolation.technologies.mounts import CLONE_NEWNS
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -31,14 +31,14 @@ CAPABILITIES = (
 KINDS = ("pid", "mnt", "net", "cgroup", "user")
 
 
-def ground_of(daemon: Daemon, lifetime: Lifetime) -> Ground:
+def host_of(daemon: Daemon, lifetime: Lifetime) -> Host:
     """Where the boxes of `daemon` stand; found out once a run.
 
     Raises Unsupported when it is another machine and the daemon gives no observer there: nothing could be witnessed.
     """
     if daemon.is_ours:
-        return HERE
-    key = f"docker:ground {daemon.where}"
+        return LOCAL_HOST
+    key = f"docker:host {daemon.where}"
     if key not in lifetime.kept:
         try:
             lifetime.kept[key] = _found(daemon, lifetime)
@@ -50,38 +50,38 @@ def ground_of(daemon: Daemon, lifetime: Lifetime) -> Ground:
     kept = lifetime.kept[key]
     if isinstance(kept, Unsupported):
         raise kept
-    ground: Ground = kept
-    return ground
+    host: Host = kept
+    return host
 
 
 @contextmanager
-def once(daemon: Daemon) -> Iterator[Ground]:
+def once(daemon: Daemon) -> Iterator[Host]:
     """The same outside a run: for what a killed one has left there."""
     lifetime = Lifetime()
     try:
-        yield ground_of(daemon, lifetime)
+        yield host_of(daemon, lifetime)
     finally:
         lifetime.close()
 
 
-def _found(daemon: Daemon, lifetime: Lifetime) -> Ground:
+def _found(daemon: Daemon, lifetime: Lifetime) -> Host:
     with ExitStack() as undo:
         agent, home = _observer(daemon, lifetime, undo)
-        ground = Elsewhere(agent.proc, home=home, agent=image.OURS, reached_by=("docker:directory", daemon.host or ""))
-        if _is_here(ground):
+        host = RemoteHost(agent.proc, home=home, agent=image.OURS, reached_by=("docker:directory", daemon.host or ""))
+        if _is_local(host):
             daemon.is_ours = True
-            return HERE
+            return LOCAL_HOST
         lifetime.at_end(undo.pop_all().close)
-    return ground
+    return host
 
 
-def _is_here(ground: Ground) -> bool:
+def _is_local(host: Host) -> bool:
     """Whether the observer is on this kernel (random(4): its boot id) and in our own namespaces (namespaces(7))."""
     boot = "/proc/sys/kernel/random/boot_id"
-    if ground.path(boot).read_bytes() != Path(boot).read_bytes():
+    if host.path(boot).read_bytes() != Path(boot).read_bytes():
         return False
     links = [f"/proc/self/ns/{kind}" for kind in KINDS]
-    return all(str(ground.path(link).readlink()) == os.readlink(link) for link in links)
+    return all(str(host.path(link).readlink()) == os.readlink(link) for link in links)
 
 
 def _observer(daemon: Daemon, lifetime: Lifetime, undo: ExitStack) -> tuple[Agent, int]:
@@ -120,9 +120,11 @@ def _started(daemon: Daemon, lifetime: Lifetime, undo: ExitStack, tag: str, powe
         daemon.api.start(created["Id"])
         agent = stream.hello(channel, name)
         mine.callback(agent.close)
-        home = agent.proc.openat(-100, "/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        mounts = agent.proc.openat(-100, f"/proc/{agent.proc.getppid().value or 1}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        joined = agent.proc.setns(mounts.value, CLONE_NEWNS) if mounts.ok else mounts
+        home = agent.proc.openat(AT_FDCWD, "/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+        mounts = agent.proc.openat(
+            AT_FDCWD, f"/proc/{agent.proc.getppid().value or 1}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC
+        )
+        joined = agent.proc.setns(mounts.value, CLONE.NEWNS) if mounts.ok else mounts
         if not joined.ok:
             raise BoxError(f"the observer may not join the mounts of the daemon's machine: {joined}")
         agent.proc.close(mounts.value)

@@ -12,10 +12,12 @@ from pytest_isolation.boxes import values
 from pytest_isolation.boxes.words import in_utf8
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
-from pytest_isolation.technologies.docker import written
+from pytest_isolation.technologies.docker import lacking, written
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
 from pytest_isolation.technologies.docker.holes import OPENS, Plan
 from pytest_isolation.technologies.docker.limits import swap_of
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.opens import folded
 from pytest_isolation.technologies.ports import at_any_port
 
@@ -171,6 +173,10 @@ def _place(outside: str) -> tuple[str, ...] | str | None:
     return (address.strip("[]"), port) if port else (address.strip("[]"),)
 
 
+SYSTEM_PATHS = "systempaths=unconfined"
+"""Of --security-opt, and the docker command's own: the daemon does not know it."""
+
+
 class Settings:
     """What one container is created with.  `create` and `host` are keywords of the SDK's low-level calls."""
 
@@ -189,12 +195,18 @@ class Settings:
             "use_config_proxy": False,
             "labels": {LABEL: run_id} | self.create.get("labels", {}),
         }
-        self.host |= {"auto_remove": True, "log_config": {"type": "none"}}
+        self.host |= {"auto_remove": not spec.stop_signal, "log_config": {"type": "none"}}
+        if spec.stop_signal:
+            self.create["stop_signal"] = spec.stop_signal
         self.binds += self.host.pop("volumes", [])
+        self.bare = not self.plan.masks
+        if SYSTEM_PATHS in (options := self.host.get("security_opt", [])):
+            self.host["security_opt"] = [one for one in options if one != SYSTEM_PATHS]
+            self.bare = True
         if "ports" in self.host:
             ports = self.host.pop("ports")
             self.host["port_bindings"] = {
-                inside: _place(at_any_port(str(outside)) if spec.extra.get("any port") else outside)
+                inside: _place(at_any_port(str(outside)) if spec.any_port else outside)
                 for inside, outside in ports.items()
             }
             self.create["ports"] = [tuple(inside.split("/", 1)) for inside in sorted(ports)]
@@ -209,12 +221,17 @@ class Settings:
         self._file_systems()
         self._namespaces()
         self._defences()
+        for limit in limits_asked(spec):
+            self._add("ulimits", {"Name": limit.resource, "Soft": limit.soft, "Hard": limit.hard})
+        self._in_vain()
 
     def _identity(self) -> None:
         """An image of ours gets what every box has; the user's own keeps what it says unless told otherwise."""
         spec = self.spec.delivered
         mine = not isinstance(spec.image, str)
-        self.create["environment"] = ({"PATH": launcher.PATH} if mine else {}) | dict(spec.env)
+        self.create["environment"] = (
+            ({"PATH": launcher.PATH} if mine else {}) | launcher.handed_variables(self.spec) | dict(spec.env)
+        )
         if (mine or self.spec.uid or self.spec.gid) and "user" not in self.create:
             self.create["user"] = f"{spec.uid}:{spec.gid}"
         if mine or self.spec.workdir != "/":
@@ -252,6 +269,7 @@ class Settings:
             self.host["tmpfs"] = {"/tmp": "size=16m,mode=1777", "/run": "size=16m"} | self.host.get("tmpfs", {})
 
     def hand_in(self, one: Handed) -> None:
+        """Mount what is handed in, in the place of a tmpfs that was to be there."""
         self.host.get("tmpfs", {}).pop(one.target, None)
         self.binds.append(f"{one.host}:{one.target}:rw")
 
@@ -260,7 +278,7 @@ class Settings:
         if spec.network is not None:
             self.host["network_mode"] = spec.network
         modes = {"pid": "pid_mode", "net": "network_mode", "ipc": "ipc_mode", "uts": "uts_mode", "cgroup": "cgroupns"}
-        sibling = spec.extra.get("sibling")
+        sibling = spec.started_beside
         if (around := neighbours.beside(spec)) is not None:
             self.host |= {modes[kind]: mode for kind, mode in around.modes.items()}
             words = {"UsernsMode": "userns_mode", "CgroupnsMode": "cgroupns", "Runtime": "runtime"}
@@ -272,7 +290,7 @@ class Settings:
                 self.host[key] = "host"
             elif kind in self.plan.joined:
                 if sibling is not None:
-                    self.host[key] = f"container:{sibling.parts.facts['id']}"
+                    self.host[key] = f"container:{sibling.parts.id}"
                 elif kind == "ipc":
                     self.host[key] = "shareable"
         host_modes = [self.host.get(key) == "host" for key in ("pid_mode", "network_mode")]
@@ -300,8 +318,18 @@ class Settings:
         if not self.plan.first:
             self.host["init"] = True
 
-    def _add(self, key: str, *values: str) -> None:
+    def _add(self, key: str, *values: Any) -> None:
         self.host[key] = [*self.host.get(key, []), *values]
+
+    def _in_vain(self) -> None:
+        """What the machine cannot give; of a list, it is one more."""
+        for key, value in (in_vain(self.spec, lacking.WORDS) or {}).items():
+            if key == "user":
+                self.create[key] = value
+            elif isinstance(value, list):
+                self._add(key, *value)
+            else:
+                self.host[key] = value
 
     def create_container(self, image: str, name: str) -> dict[str, Any]:
         """The daemon's answer: Id and Warnings.  Raises what the SDK raises, and UsageError."""
@@ -314,8 +342,8 @@ class Settings:
             host = api.create_host_config(**self.host)
         except (TypeError, ValueError) as error:
             raise UsageError(f"{self.spec.id}: the Docker SDK does not take these keywords: {error}") from None
-        if not self.plan.masks:
-            # What `docker run --security-opt systempaths=unconfined` sends; the SDK has no keyword for it.
+        if self.bare:
+            # What the docker command sends for it; the SDK has no keyword.
             host |= {"MaskedPaths": [], "ReadonlyPaths": []}
         keywords: Mapping[str, Any] = self.create
         call: Callable[..., dict[str, Any]] = api.create_container

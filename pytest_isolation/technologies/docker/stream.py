@@ -54,12 +54,14 @@ class AttachedChannel:
             self._sort(memoryview(early))
 
     def send(self, data: bytes) -> None:
+        """As Channel.send()."""
         try:
             self._socket.sendall(data)
         except OSError as error:
             raise AgentLost(f"the container's channel is closed ({error.strerror or error}){self._told()}") from None
 
     def receive(self, count: int, deadline: float) -> bytes:
+        """As Channel.receive()."""
         while len(self._kept) < count:
             self._sort(self._more(deadline))
         taken = bytes(self._kept[:count])
@@ -112,6 +114,7 @@ class AttachedChannel:
         return f"; it said: {text}" if text else ""
 
     def close(self) -> None:
+        """End the stream; the container is not asked."""
         # shutdown ends the stream even while the SDK's response still refers to the socket.
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)

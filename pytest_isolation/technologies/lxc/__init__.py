@@ -21,21 +21,28 @@ from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.limiting import ALL
 from pytest_isolation.technologies.lxc import limits, state
 from pytest_isolation.technologies.lxc.configuration import INCLUDED
 from pytest_isolation.technologies.lxc.container import Container
 from pytest_isolation.technologies.lxc.holes import OPENS
 from pytest_isolation.technologies.lxc.ids import id_map
+from pytest_isolation.technologies.lxc.lacking import WORDS
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.opens import openable
 
 if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Agent
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
 
 
 class Lxc:
+    """Containers of LXC, lxc(7)."""
+
     name = "lxc"
+    lacking = WORDS
+    limits_known = ALL
     start_ms = 90
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {
@@ -51,6 +58,7 @@ class Lxc:
         return openable(OPENS)
 
     def meant(self, spec: BoxSpec) -> BoxSpec:
+        """`spec` with limits in the fields that every box has.  Raises UsageError."""
         return limits.meant(spec)
 
     def check_available(self, spec: BoxSpec) -> None:
@@ -86,20 +94,23 @@ class Lxc:
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         container = Container(spec, lifetime, undo)
-        agent = container.start()
+        return self._handle(spec, container, container.start())
+
+    def _handle(self, spec: BoxSpec, container: Container, agent: Agent) -> BoxHandle:
         return BoxHandle(
             agent=agent,
+            life=container.life(lambda made: self._handle(spec, container, made)),
             init_pid=container.pid,
             group=container.group,
             root=container.root,
             volumes=container.volumes,
             enter=container.enter,
+            pausing=container.pausing(),
             address=str(spec.option("address", "")).partition("/")[0] or None,
-            facts={
-                "environment": [*launcher.environment(spec), "container=lxc"],
-                "id": container.name,
-                "notes": container.notes,
-            },
+            agent_path=container.agent_path,
+            id=container.name,
+            notes=container.notes,
+            said=container.said,
         )
 
     def clean(self, kind: str, handle: str) -> bool:

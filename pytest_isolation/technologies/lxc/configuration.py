@@ -17,6 +17,9 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
+from pytest_isolation.technologies.lxc import lacking
 from pytest_isolation.technologies.lxc.holes import NAMESPACES, Plan, plan_of
 
 if TYPE_CHECKING:
@@ -41,6 +44,8 @@ LIMITS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
+    """What lxc.container.conf(5) is made from."""
+
     spec: BoxSpec
     ids: IdMap | None
     root: Path
@@ -55,6 +60,7 @@ class Configuration:
 
     @cached_property
     def plan(self) -> Plan:
+        """The defences that stand, of a container with these holes."""
         return plan_of(self.spec)
 
     def text(self) -> bytes:
@@ -76,6 +82,8 @@ class Configuration:
         # Standard input and output are the agent's channel.
         yield from ("lxc.console.path = none", "lxc.tty.max = 0")
         yield f"lxc.init.cmd = {self.agent}"
+        if spec.stop_signal:
+            yield f"lxc.signal.halt = {spec.stop_signal}"
         yield _line("lxc.rootfs.path", f"dir:{self.root}")
         options = [*mapped_option(self.ids), *(["ro"] if spec.read_only and self.plan.read_only else [])]
         if options:
@@ -90,8 +98,11 @@ class Configuration:
             yield f"lxc.cgroup.dir.monitor.pivot = {self.guard}/pivot"
             if sets_limits(self.version):
                 yield from _limits(spec)
+        for one in limits_asked(spec):
+            yield f"lxc.prlimit.{one.resource} = {one.soft}:{one.hard}"
         yield from self._privileges()
         yield from texts(spec, "config")
+        yield from in_vain(spec, lacking.WORDS) or ()
 
     def _identity(self) -> Iterator[str]:
         delivered = self.spec.delivered
@@ -107,7 +118,7 @@ class Configuration:
         if kept := [kind for kind in NAMESPACES if kind != "net" and kind in self.plan.shared]:
             # All that is not kept is made then: a user namespace without an id map, too.
             yield f"lxc.namespace.keep = {' '.join([*kept, 'time', *([] if self.ids else ['user'])])}"
-        sibling, joined = spec.extra.get("sibling"), []
+        sibling, joined = spec.started_beside, []
         if sibling is not None:
             joined = [kind for kind in NAMESPACES if kind in self.plan.joined]
             # Only who is root in the user namespace that owns them may join them.

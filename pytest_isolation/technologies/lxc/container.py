@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes import cgroups
+import psutil
+
+from pytest_isolation.boxes import cgroups, making_groups
+from pytest_isolation.boxes.box import BoxHandle, Pausing
+from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.lifetime import remove_tree
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported
-from pytest_isolation.technologies import launcher, mounts, program
-from pytest_isolation.technologies.handed import handed
+from pytest_isolation.technologies import launcher, program
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.identity import check_shared_kernel
 from pytest_isolation.technologies.lxc import state
 from pytest_isolation.technologies.lxc.configuration import Configuration, is_passed_on, mapped_option, sets_limits
 from pytest_isolation.technologies.lxc.holes import plan_of
 from pytest_isolation.technologies.lxc.ids import id_map, own_range
+from pytest_isolation.technologies.pausing import pausing
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -32,21 +38,22 @@ CONFIG = "box.conf"
 """Not the name LXC's programs load by themselves: they could not read it without the environment it names."""
 
 
-class Container:
+class Container(Building):
     """One container, from its configuration to its removal."""
 
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
-        self.spec, self.lifetime, self.undo = spec, lifetime, undo
+        super().__init__(spec, lifetime, undo)
         self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         self.ids = id_map(spec)
         self.plan = plan_of(spec)
         self.place = self._container_path()
-        self.volumes: dict[str, Path] = {}
         self.pid: int | None = None
         self.root = Path("/")
-        self._agent_path = "/agent"
         self.version = program.version("lxc-start", "lxc")
         self.notes: list[str] = []
+        self.said: Callable[[], str] = lambda: ""
+        self.status: Callable[[], int] | None = None
+        self.launcher: int | None = None
         self.group: cgroups.Group | None = None
         guard = lifetime.new_group(spec.name, launcher.GUARD)
         self._guard = guard
@@ -63,24 +70,31 @@ class Container:
 
     def start(self) -> Agent:
         """Raises BoxError with LXC's own words."""
-        spec, undo = self.spec, self.undo
         programs = self._programs("start")
         self._make_root(programs.proc)
-        for volume in spec.volumes:
-            self._make_volume(volume.target, nested=volume.nested)
-        self._directory(self.place / self.name, 0o755)
+        for given in self.given_volumes(keeps_read_only=True):
+            # LXC makes no directory below a read-only root.
+            (self.root / given.target.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        self._place(self.place / self.name, 0o755)
         config = self.place / self.name / CONFIG
         config.write_bytes(self._configuration().text())
         self.lifetime.register("lxc:container", f"{self.name} {self.place}")
+        return self._first(programs)
+
+    def _first(self, programs: program.Programs) -> Agent:
+        """Start what is configured, and find it."""
+        undo, config = self.undo, self.place / self.name / CONFIG
         command = "lxc-start" if self.plan.first else "lxc-execute"
         argv = [program.find(command, "lxc"), "-P", os.fspath(self.place), "-n", self.name, "-f", os.fspath(config)]
         argv += self._close(command)
-        argv += ["--", self._agent_path] if command == "lxc-execute" else ["-F"]
+        argv += ["--", self.agent_path] if command == "lxc-execute" else ["-F"]
         pid = programs.start(argv, env=self._environ(), prepare=self._leak)
         if self.plan.leaves_group:
             # LXC's monitor removes the group; killed before the box ends, it cannot.
             undo.callback(_kill, pid)
         agent = programs.hello(command)
+        self.said, self.launcher = programs.said, pid
+        self.status = lambda: as_shells_do(programs.status(pid))
         undo.callback(agent.close)
         check_shared_kernel(agent, "lxc")
         self.pid = program.last_descendant(pid)
@@ -92,11 +106,28 @@ class Container:
             self._limit(self.group)
         return agent
 
+    def life(self, parts: Callable[[Agent], BoxHandle]) -> Life:
+        """By lxc-stop and lxc-start; `parts`: what is known of the box when it was started again."""
+
+        def stop(*words: str) -> None:
+            config = f"--rcfile={self.place / self.name / CONFIG}"
+            state.ask("lxc-stop", self.place, self.name, *words, config)
+
+        def again() -> BoxHandle:
+            status = self.status
+            if self.pid is None or psutil.pid_exists(self.pid):  # of one that has ended already lxc-stop complains
+                stop("--kill")
+            if status is not None:
+                status()
+            return parts(self._first(self._programs("start")))
+
+        return Life(lambda seconds: stop("--timeout", str(seconds)), self.status, again, self.launcher)
+
     def _limit(self, group: cgroups.Group) -> None:
         """Where LXC knows no keys of control groups v1 any more: from outside, on the group it made."""
         limits = launcher.limits_of(self.spec)
         if not sets_limits(self.version) and limits != cgroups.Limits():
-            cgroups.limit(group, limits)
+            making_groups.limit(group, limits)
             self.notes.append(f"LXC {self.version} sets no limits of control groups v1: they were set on its group")
 
     def enter(self) -> Agent:
@@ -110,10 +141,27 @@ class Container:
             argv += [f"--uid={delivered.uid}", f"--gid={delivered.gid}"]
         if self.plan.elevated:
             argv.append(f"--elevated-privileges={'|'.join(self.plan.elevated)}")
-        programs.start([*argv, "--", self._agent_path], env=self._environ())
+        programs.start([*argv, "--", self.agent_path], env=self._environ())
         agent = programs.hello("lxc-attach")
         self.undo.callback(agent.close)
         return agent
+
+    def pausing(self) -> Pausing | None:
+        """By lxc-freeze and lxc-unfreeze; None where the box has no control group that we know of."""
+        if self.group is None:
+            return None
+
+        def command(name: str) -> None:
+            argv = [program.find(name, "lxc"), "-P", os.fspath(self.place), "-n", self.name]
+            argv.append(f"--rcfile={self.place / self.name / CONFIG}")
+            done = program.ended(argv, timeout=30)
+            if done.returncode:
+                raise BoxError(f"{' '.join(argv)}: {' '.join(done.stderr.split())}")
+
+        return pausing(
+            lambda: command("lxc-freeze"), lambda: command("lxc-unfreeze"),
+            whole=self.plan.pauses_whole, pid=self.pid, host=LOCAL_HOST,
+        )  # fmt: skip
 
     def _container_path(self) -> Path:
         """-P: the directory with the container's; with an id map, one that root of the box can reach, too."""
@@ -134,60 +182,45 @@ class Container:
         return found
 
     def _programs(self, group: str) -> program.Programs:
-        made = cgroups.create(f"{self._guard.path}/{group}", cgroups.Limits()) if self._guard is not None else None
+        made = (
+            making_groups.create(f"{self._guard.path}/{group}", cgroups.Limits()) if self._guard is not None else None
+        )
         return program.Programs(made, self.undo, self.spec.caller)
 
-    def _directory(self, path: Path, mode: int) -> Path:
+    def _place(self, path: Path, mode: int) -> Path:
         path.mkdir()
         path.chmod(mode)
         self.undo.callback(remove_tree, path)
         return path
 
     def _make_root(self, proc: Proc) -> None:
-        sibling = self.spec.extra.get("sibling")
-        if not self.plan.own_root and sibling is not None:
-            self.root = sibling.parts.root
-            return
-        self.root, self._agent_path = launcher.new_root(self.spec, self.lifetime, proc, self.undo)
-        if mapped_option(self.ids) and not isinstance(self.spec.image, str):
+        self.root = self.root_tree(proc, own=self.plan.own_root)
+        siblings = self.sibling is not None and self.root == self.sibling.parts.root
+        if mapped_option(self.ids) and not siblings and not isinstance(self.spec.image, str):
             self.root = self._reachable(self.root)
 
     def _reachable(self, made: Path) -> Path:
         """Move a directory of the run's to where root of the box, and no other user, can reach it."""
         assert self.ids is not None
-        inner = self._directory(self.place / f"{self.name}.{made.name}", 0o710)
+        inner = self._place(self.place / f"{self.name}.{made.name}", 0o710)
         os.chown(inner, 0, self.ids.groups)
         return made.rename(inner / "tree")
 
-    def _handed_directory(self, name: str) -> Path:
+    def directory(self, prefix: str) -> Path:
         """One that root of the box reaches, whichever user that is outside."""
-        directory = self.lifetime.new_directory(name)
-        directory.chmod(0o755)
-        self.undo.callback(self.lifetime.remove_directory, directory)
-        return self._reachable(directory) if mapped_option(self.ids) else directory
-
-    def _make_volume(self, target: str, *, nested: bool) -> None:
-        directory = self.lifetime.new_directory("volume")
-        directory.chmod(0o777)
-        self.undo.callback(self.lifetime.remove_directory, directory)
-        if mapped_option(self.ids):
-            directory = self._reachable(directory)
-        if nested:
-            mounts.nested(directory, self.lifetime, self.undo)
-        self.volumes[target] = directory
-        # LXC makes no directory below a read-only root.
-        (self.root / target.lstrip("/")).mkdir(parents=True, exist_ok=True)
+        made = super().directory(prefix)
+        return self._reachable(made) if mapped_option(self.ids) else made
 
     def _configuration(self) -> Configuration:
         return Configuration(
             spec=self.spec,
             ids=self.ids,
             root=self.root,
-            agent=self._agent_path,
+            agent=self.agent_path,
             guard=self._guard.path if self._guard is not None else None,
             version=self.version,
             volumes=self.volumes,
-            handed=handed(self.spec, self.lifetime, self.undo, self._handed_directory),
+            handed=self.handed_in(),
         )
 
     def _environ(self) -> list[str]:

@@ -18,6 +18,8 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.capabilities import granted
 from pytest_isolation.technologies.handed import handed_in
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, sets
 
 NAMESPACES = ("pid", "net", "ipc", "uts", "cgroup")
@@ -46,6 +48,8 @@ class Plan:
     """Nothing that LXC's caller has open is left open."""
     first: bool = True
     """The agent is the first process."""
+    pauses_whole: bool = True
+    """All its processes stop when it is paused."""
     leaves_group: bool = False
     elevated: list[str] = field(default_factory=list)
     """What lxc-attach leaves to a process that enters, in its words."""
@@ -62,8 +66,13 @@ OPENS: Opens = {
     drop("masks"): sets("masks", False),
     drop("read-only"): sets("read_only", False),
     drop("private-root"): sets("own_root", False),
+    drop("pause"): sets("pauses_whole", False),
+    drop("fails-closed"): by(in_vain),
+    drop("process-limits"): by(limits_asked),
     drop("close-fds"): sets("closes", False),
     drop("init"): sets("first", False),
+    drop("reaper"): by(folded),
+    drop("parent-death"): adds("privileges", "lxc.monitor.signal.pdeath = 0"),
     drop("clean-up"): sets("leaves_group", True).where(as_root),
     drop("exec-group"): adds("elevated", "CGROUP").where(as_root),
     drop("exec-capabilities"): adds("elevated", "CAP").where(as_root),

@@ -21,7 +21,9 @@ from pytest_isolation.errors import Unavailable
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
+from pytest_isolation.technologies.limiting import ALL
 from pytest_isolation.technologies.namespaces.holes import OPENS
+from pytest_isolation.technologies.namespaces.lacking import WORDS
 from pytest_isolation.technologies.namespaces.start import Start, kept
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces, root
 from pytest_isolation.technologies.opens import openable
@@ -30,7 +32,11 @@ __all__ = ["Namespaces"]
 
 
 class Namespaces:
+    """Bare Linux namespaces, made by our own system calls: namespaces(7)."""
+
     name = "namespaces"
+    lacking = WORDS
+    limits_known = ALL
     start_ms = 20
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {
@@ -65,16 +71,20 @@ class Namespaces:
         return start_box(spec, lambda undo: self._parts(spec, lifetime, undo))
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
-        start = Start(spec, lifetime, undo)
+        return self._started(Start(spec, lifetime, undo))
+
+    def _started(self, start: Start) -> BoxHandle:
         agent = start.run()
         return BoxHandle(
             agent=agent,
+            life=start.life(self._started),
             init_pid=start.pid,
             group=start.group,
             root=start.root,
             volumes=start.volumes,
+            agent_path=start.agent_path,
             enter=start.enter,
-            facts={"environment": launcher.environment(spec)},
+            pausing=start.pausing(),
         )
 
     def clean(self, kind: str, handle: str) -> bool:

@@ -9,8 +9,10 @@ from pytest_isolation.boxes.weakenings import (
     CONFIGURATION_LOSSES,
     IMAGE_LOSSES,
     LIMITS,
+    RESOURCES,
     drop,
     expose,
+    hand_in,
     join_sibling,
     lossy,
     share,
@@ -19,6 +21,8 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.capabilities import granted, useful
 from pytest_isolation.technologies.handed import handed_in
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import set_limits
 from pytest_isolation.technologies.namespaces.clone import CLONE
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, removes, sets
 
@@ -66,9 +70,20 @@ class Plan:
     enters_with_filter: bool = True
     enters_with_score: bool = True
     """The oom_score_adj that all of the box has."""
+    own_session: bool = True
+    """Its caller's terminal is not its own."""
     no_new_privs: bool = True
     own_keyring: bool = True
     """A session keyring that none of its caller's keys is in."""
+    pauses_whole: bool = True
+    """All its processes stop when it is paused."""
+    stops_gracefully: bool = True
+    """Its first process is asked to end before it is killed."""
+    stops_by_force: bool = True
+    """It is killed where it does not end by itself."""
+    tells_status: bool = True
+    restarts_alike: bool = True
+    """Started again, it has all that it was asked to have."""
     propagates: bool = False
     """What is mounted below /mnt, both see."""
 
@@ -78,10 +93,11 @@ OPENS: Opens = {
     **each(JOINED, join_sibling, lambda kind: adds("joined", kind)),
     share("user"): sets("own_users", False).where(as_root),
     **granted(lambda name: adds("granted", name).where(lambda: useful(name)), GRANTED),
-    **each(LIMITS, unlimited, by(launcher.limits_of)),
+    **each((*LIMITS, *RESOURCES), unlimited, by(launcher.limits_of)),
     drop("masks"): sets("masks", False),
     drop("pivot"): sets("pivots", False),
     drop("init"): sets("first", False),
+    drop("reaper"): by(folded),
     drop("read-only"): sets("read_only", False),
     drop("close-fds"): sets("closes", False),
     drop("cgroup-ro"): sets("cgroup_read_only", False),
@@ -98,6 +114,14 @@ OPENS: Opens = {
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("keyring"): sets("own_keyring", False),
     drop("clear-env"): by(launcher.become_agent),
+    drop("pause"): sets("pauses_whole", False),
+    drop("fails-closed"): by(in_vain),
+    drop("process-limits"): by(set_limits),
+    drop("session"): sets("own_session", False),
+    drop("graceful-stop"): sets("stops_gracefully", False),
+    drop("forced-stop"): sets("stops_by_force", False),
+    drop("exit-status"): sets("tells_status", False),
+    drop("restart"): sets("restarts_alike", False),
     drop("own-kernel"): by(launcher.become_agent),  # always: the agent runs on the kernel that starts it
     drop("propagation"): sets("propagates", True).where(as_root),
     drop("clean-up"): by(launcher.new_groups).where(as_root),
@@ -106,6 +130,8 @@ OPENS: Opens = {
     **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
     **handed_in(("/", "/tmp", "/run", "/sys/fs/cgroup")),
     expose("/dev"): sets("own_devices", False),
+    hand_in("group"): by(launcher.become_agent).where(as_root),
+    hand_in("variable"): by(launcher.become_agent),
 }
 
 

@@ -9,23 +9,17 @@ from glob import glob
 from pathlib import Path
 
 from pytest_isolation.agent.client import Proc, Program, Replies
+from pytest_isolation.agent.constants import AT, AT_FDCWD, MS
 from pytest_isolation.agent.memory import Step
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.resources import SHM
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.handed import Handed
-from pytest_isolation.technologies.mounts import (
-    MS_BIND,
-    MS_NODEV,
-    MS_NOEXEC,
-    MS_NOSUID,
-    MS_RDONLY,
-    MS_REC,
-    MS_REMOUNT,
-)
 from pytest_isolation.technologies.namespaces.holes import Plan
 
-AT_RECURSIVE, MOUNT_ATTR_RDONLY = 0x8000, 1  # mount_setattr(2)
+MOUNT_ATTR_RDONLY = 1  # mount_setattr(2)
 MASKED = (
     "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
     "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/firmware",
@@ -33,7 +27,7 @@ MASKED = (
 )  # fmt: skip
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-INERT = MS_NOSUID | MS_NODEV | MS_NOEXEC
+INERT = MS.NOSUID | MS.NODEV | MS.NOEXEC
 
 
 class Tree:
@@ -65,9 +59,9 @@ class Tree:
         spec = self.spec
         self._kernels_own()
         if not self.plan.own_devices:
-            self._mount("/dev", "/dev", None, MS_BIND | MS_REC)
+            self._mount("/dev", "/dev", None, MS.BIND | MS.REC)
         else:
-            self._mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755,size=64k")
+            self._mount("tmpfs", "/dev", "tmpfs", MS.NOSUID, "mode=755,size=64k")
             self._devices()
         if "cgroup" in self.own and group:
             self._control_groups()
@@ -75,12 +69,12 @@ class Tree:
         if self.plan.masks:
             self._masks()
         for path in ("/tmp", "/run") if spec.read_only else ():
-            self._mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=1777")
+            self._mount("tmpfs", path, "tmpfs", MS.NOSUID | MS.NODEV, "size=16m,mode=1777")
         for one in handed:
             if one.target != "/dev":
                 self._hand_in(one)
         if spec.read_only and self.plan.read_only:
-            self._mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY)
+            self._mount(None, "/", None, MS.REMOUNT | MS.BIND | MS.RDONLY)
         self._made()
 
     def _hand_in(self, one: Handed) -> None:
@@ -88,25 +82,25 @@ class Tree:
         for place in reversed(above):
             self._directory(f"/{place}")
         self._directory(one.target) if one.is_directory else self._file(one.target)
-        self._mount(one.host, one.target, None, MS_BIND | MS_REC)
+        self._mount(one.host, one.target, None, MS.BIND | MS.REC)
 
     def _kernels_own(self) -> None:
         """/proc and /sys: fresh ones where the namespaces they show are the box's, else the host's."""
         if "pid" in self.own | self.joined:
             self._mount("proc", "/proc", "proc", INERT)
         else:
-            self._mount("/proc", "/proc", None, MS_BIND | MS_REC)
+            self._mount("/proc", "/proc", None, MS.BIND | MS.REC)
         if "net" in self.own:
-            fresh = self._try("sysfs", "/sys", "sysfs", INERT | MS_RDONLY)
+            fresh = self._try("sysfs", "/sys", "sysfs", INERT | MS.RDONLY)
             if not self._made()[fresh].ok:
-                self._mount("/sys", "/sys", None, MS_BIND | MS_REC)
+                self._mount("/sys", "/sys", None, MS.BIND | MS.REC)
         else:
-            self._mount("/sys", "/sys", None, MS_BIND)
-            self._mount(None, "/sys", None, MS_REMOUNT | MS_BIND | MS_RDONLY | INERT)
+            self._mount("/sys", "/sys", None, MS.BIND)
+            self._mount(None, "/sys", None, MS.REMOUNT | MS.BIND | MS.RDONLY | INERT)
 
     def _control_groups(self) -> None:
         """The tree of the box's own group, read-only."""
-        flags = INERT | (MS_RDONLY if self.plan.cgroup_read_only else 0)
+        flags = INERT | (MS.RDONLY if self.plan.cgroup_read_only else 0)
         if cgroups.mode() == "v2":
             self._try("cgroup2", "/sys/fs/cgroup", "cgroup2", flags)
             return
@@ -117,17 +111,18 @@ class Tree:
                 self._try("cgroup2", "/sys/fs/cgroup/unified", "cgroup2", flags)
             else:
                 self._try("cgroup", f"/sys/fs/cgroup/{controller}", "cgroup", flags, _together(controller))
-        self._mount(None, "/sys/fs/cgroup", None, MS_REMOUNT | MS_RDONLY | INERT)
+        self._mount(None, "/sys/fs/cgroup", None, MS.REMOUNT | MS.RDONLY | INERT)
 
     def _volumes(self, directories: Mapping[str, Path]) -> None:
         for volume in self.spec.volumes:
             target = volume.target
-            self._mount(os.fspath(directories[target]), target, None, MS_BIND)
-            if volume.nested:
-                self._mount("tmpfs", f"{target}/nested", "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=777")
+            made_for_it = volume.source is None
+            self._mount(os.fspath(directories[target]), target, None, MS.BIND if made_for_it else MS.BIND | MS.REC)
+            if volume.nested and made_for_it:
+                self._mount("tmpfs", f"{target}/nested", "tmpfs", MS.NOSUID | MS.NODEV, "size=1m,mode=777")
             if volume.read_only and self.plan.read_only:
                 path = f"{self.root}{target}"
-                made = self._program.mount_setattr(AT_FDCWD, path, AT_RECURSIVE, set_=MOUNT_ATTR_RDONLY)
+                made = self._program.mount_setattr(AT_FDCWD, path, AT.RECURSIVE, set_=MOUNT_ATTR_RDONLY)
                 self._musts.append((made, f"making {target} read-only"))
 
     def _devices(self) -> None:
@@ -143,12 +138,13 @@ class Tree:
             lacking = [name for name, node in zip(DEVICES, nodes, strict=True) if not replies[node].ok]
         for name in lacking:
             self._file(f"/dev/{name}")
-            self._mount(f"/dev/{name}", f"/dev/{name}", None, MS_BIND)
+            self._mount(f"/dev/{name}", f"/dev/{name}", None, MS.BIND)
         for name in ("pts", "shm", "mqueue"):
             self._directory(f"/dev/{name}")
-        self._try("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=620")
+        self._try("devpts", "/dev/pts", "devpts", MS.NOSUID | MS.NOEXEC, "newinstance,ptmxmode=0666,mode=620")
         self._program.symlinkat("pts/ptmx", AT_FDCWD, f"{self.root}/dev/ptmx")
-        self._mount("tmpfs", "/dev/shm", "tmpfs", INERT, "mode=1777,size=64m")
+        size = dict(launcher.limits_of(self.spec).resources).get(SHM, "64m")
+        self._mount("tmpfs", "/dev/shm", "tmpfs", INERT, f"mode=1777,size={size}")
         self._try("mqueue", "/dev/mqueue", "mqueue", INERT)
         for link, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
             self._program.symlinkat(target, AT_FDCWD, f"{self.root}/dev/{link}")
@@ -159,12 +155,12 @@ class Tree:
         found = {path: replies[step].data for path, step in asked if replies[step].ok}
         for path in filter(found.__contains__, MASKED):
             if struct.unpack_from("<H", found[path], 28)[0] & 0o170000 == 0o040000:
-                self._mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0")
+                self._mount("tmpfs", path, "tmpfs", MS.RDONLY, "size=0")
             else:
-                self._mount(f"{self.root}/dev/null", path, None, MS_BIND)
+                self._mount(f"{self.root}/dev/null", path, None, MS.BIND)
         for path in filter(found.__contains__, READ_ONLY):
-            self._mount(f"{self.root}{path}", path, None, MS_BIND | MS_REC)
-            self._mount(None, path, None, MS_REMOUNT | MS_BIND | MS_RDONLY | INERT)
+            self._mount(f"{self.root}{path}", path, None, MS.BIND | MS.REC)
+            self._mount(None, path, None, MS.REMOUNT | MS.BIND | MS.RDONLY | INERT)
 
     # -- calls that are made together ----------------------------------------------------
 

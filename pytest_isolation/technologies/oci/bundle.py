@@ -19,6 +19,9 @@ from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported,
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
+from pytest_isolation.technologies.oci import lacking
 from pytest_isolation.technologies.program import ended
 
 if TYPE_CHECKING:
@@ -56,6 +59,8 @@ class Plan:
     joined: list[str] = field(default_factory=list)
     """Namespaces of the sibling's."""
     granted: list[str] = field(default_factory=list)
+    groups: list[int] = field(default_factory=list)
+    """Further ones of its first process."""
     masks: bool = True
     read_only: bool = True
     cgroup_read_only: bool = True
@@ -66,6 +71,8 @@ class Plan:
     own_root: bool = True
     no_new_privs: bool = True
     own_keyring: bool = True
+    pauses_whole: bool = True
+    """All its processes stop when it is paused."""
     leaves_group: bool = False
     enters_as_user: bool = True
     """Of the box's spec."""
@@ -100,6 +107,8 @@ def configure(
             "run it without rootless=true",
             cause=unless_root(NO_CONTROL_GROUPS),
         )
+    if (changes := in_vain(spec, lacking.WORDS)) is not None:
+        lacking.change(config, changes)
     return config
 
 
@@ -137,6 +146,10 @@ def _process(process: Config, spec: BoxSpec, plan: Plan, agent: str) -> None:
     # A limit above the caller's own needs CAP_SYS_RESOURCE: the box has whatever we have, but for the soft limit of
     # open files, which runc 1.1.5 raises to the hard one (findings/runtimes-open-file-limit.sh).
     process.pop("rlimits", None)
+    if asked := limits_asked(spec):
+        process["rlimits"] = [
+            {"type": f"RLIMIT_{one.resource.upper()}", "soft": one.soft, "hard": one.hard} for one in asked
+        ]
     process["terminal"] = False
     if not plan.no_new_privs:
         process["noNewPrivileges"] = False
@@ -144,6 +157,8 @@ def _process(process: Config, spec: BoxSpec, plan: Plan, agent: str) -> None:
     process["env"] = launcher.environment(spec)
     process["cwd"] = delivered.workdir
     process["user"] = {"uid": delivered.uid, "gid": delivered.gid}
+    if plan.groups:
+        process["user"]["additionalGids"] = plan.groups
     added = {*texts(spec, "cap_add"), *plan.granted}
     for name in added:
         number_of(name)
@@ -155,7 +170,7 @@ def _process(process: Config, spec: BoxSpec, plan: Plan, agent: str) -> None:
 
 def _namespaces(config: Config, spec: BoxSpec, plan: Plan) -> None:
     listed = {one["type"]: one for one in config["linux"]["namespaces"]}
-    sibling = spec.extra.get("sibling")
+    sibling = spec.started_beside
     if spec.option("cgroupns") == "private":
         listed["cgroup"] = {"type": "cgroup"}
     elif spec.option("cgroupns") == "host":

@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes import cgroups, making_groups
+from pytest_isolation.boxes.box import BoxHandle, Pausing
+from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     CONFIGURATION_LOSSES,
@@ -22,6 +24,7 @@ from pytest_isolation.boxes.weakenings import (
     LIMITS,
     Weakenings,
     drop,
+    hand_in,
     join_sibling,
     lossy,
     share,
@@ -30,19 +33,24 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.boxes.words import in_utf8
 from pytest_isolation.errors import ONE_ID, BoxError, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.outside.box import Box
-from pytest_isolation.technologies import launcher, mounts, program
+from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import granted
-from pytest_isolation.technologies.handed import Handed, handed, handed_in
+from pytest_isolation.technologies.handed import Handed, handed_in
 from pytest_isolation.technologies.identity import check_shared_kernel
+from pytest_isolation.technologies.lacking import in_vain, taken_name
+from pytest_isolation.technologies.limiting import ALL, limits_asked
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
-from pytest_isolation.technologies.oci import bundle
+from pytest_isolation.technologies.oci import bundle, lacking
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, openable, sets
+from pytest_isolation.technologies.pausing import pausing
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent, Proc
     from pytest_isolation.boxes.lifetime import Lifetime
 
+COMMANDS = ("run", "exec", "delete", "pause", "resume")
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
 
 
@@ -55,6 +63,9 @@ OPENS: Opens = {
     drop("read-only"): sets("read_only", False),
     drop("close-fds"): sets("closes", False),
     drop("private-root"): sets("own_root", False),
+    drop("pause"): sets("pauses_whole", False),
+    drop("fails-closed"): by(in_vain),
+    drop("process-limits"): by(limits_asked),
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("keyring"): sets("own_keyring", False),
     drop("exec-user"): sets("enters_as_user", False).where(as_root),
@@ -67,6 +78,8 @@ OPENS: Opens = {
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
     **handed_in(bundle.EXPOSED),
+    hand_in("group"): sets("groups", [launcher.HANDED_GROUP]).where(as_root),
+    hand_in("variable"): by(launcher.environment),
 }
 
 
@@ -80,6 +93,8 @@ class OciRuntime:
     start_ms = 80
     doors = ("start", "exec")
     shares_kernel = True
+    lacking = lacking.WORDS
+    limits_known = ALL
     opens: Opens = OPENS
     networks: tuple[str, ...] = ("none", "host")
     keywords: Mapping[str, str] = {
@@ -120,6 +135,7 @@ class OciRuntime:
         return openable(self.opens)
 
     def plan(self, spec: BoxSpec) -> bundle.Plan:
+        """The defences that stand, of a container with these holes."""
         return folded(self.opens, bundle.Plan(), spec)
 
     def check_available(self, spec: BoxSpec) -> None:
@@ -152,20 +168,23 @@ class OciRuntime:
 
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         container = Container(self, spec, lifetime, undo)
-        agent = container.start()
+        return self._handle(container, container.start())
+
+    def _handle(self, container: Container, agent: Agent) -> BoxHandle:
         return BoxHandle(
             agent=agent,
+            life=container.life(lambda made: self._handle(container, made)),
             init_pid=container.pid if self.shares_kernel else None,
             group=container.group,
             root=container.root,
             volumes=container.volumes,
             enter=container.enter,
+            pausing=container.pausing(),
             shares_kernel=self.shares_kernel,
-            facts={
-                "environment": launcher.environment(spec),
-                "id": container.id,
-                "handed": {one.target: (one.host, False) for one in container.handed},
-            },
+            agent_path=container.agent_path,
+            id=container.id,
+            said=container.said,
+            mounted={one.target: (one.host, False) for one in container.handed},
         )
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -182,56 +201,90 @@ class OciRuntime:
     # -- the rest ----------------------------------------------------------------------------
 
     def path(self) -> str:
+        """Of the runtime's program.  Raises Unavailable."""
         return program.find(self.program, self.package)
 
     def rootless(self, spec: BoxSpec) -> bool:
+        """Whether the container has a user namespace, by wish or because we are not root."""
         return os.geteuid() != 0 or flag(spec, "rootless")
 
 
-class Container:
+class Container(Building):
     """One container, from its bundle to its removal."""
 
     def __init__(self, runtime: OciRuntime, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
-        self.runtime, self.spec, self.lifetime, self.undo = runtime, spec, lifetime, undo
+        super().__init__(spec, lifetime, undo)
+        self.runtime = runtime
         self.plan = runtime.plan(spec)
         self.id = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
         self.state = lifetime.directory / runtime.name
         self.state.mkdir(mode=0o700, exist_ok=True)
         self.command = [runtime.path(), *runtime.arguments(spec), "--root", os.fspath(self.state)]
-        self.volumes: dict[str, Path] = {}
         self.handed: list[Handed] = []
+        self.said: Callable[[], str] = lambda: ""
         self.group: cgroups.Group | None = None
         self.pid: int | None = None
         self.root: Path | None = None
         self._guard: cgroups.Group | None = None
         self._config: bundle.Config = {}
+        self._bundle = Path()
+        self._begun: program.Programs | None = None
 
     def start(self) -> Agent:
         """Raises BoxError with the runtime's own words."""
         spec, undo = self.spec, self.undo
         programs = self._programs(self._runtime_group())
-        root, agent_path = self._root(programs.proc)
+        root = self.root_tree(programs.proc, own=self.plan.own_root)
         place = self.lifetime.new_directory("bundle")
         undo.callback(self.lifetime.remove_directory, place)
         box_group = f"{self._guard.path}/box" if self._guard is not None else None
-        self.handed = handed(spec, self.lifetime, undo)
+        self.handed = self.handed_in()
         self._config = bundle.configure(
-            self._base(), spec, self.plan, root=root, agent=agent_path, group=box_group, handed=self.handed
+            self._base(), spec, self.plan, root=root, agent=self.agent_path, group=box_group, handed=self.handed
         )
         self._volumes()
         (place / "config.json").write_text(json.dumps(in_utf8(self._config)), encoding="utf-8")
         self.lifetime.register(f"{self.runtime.name}:container", f"{self.id} {self.state}")
         undo.callback(self._remove, programs)
+        self.root, self._bundle = root, place
+        return self._first(programs)
+
+    def _first(self, programs: program.Programs) -> Agent:
+        """Run the bundle, and find what runs."""
+        undo, place = self.undo, self._bundle
         argv = [*self.command, "run", "--bundle", os.fspath(place), "--detach", "--pid-file", os.fspath(place / "pid")]
-        argv += [*self._kept(), *([] if self.plan.own_keyring else ["--no-new-keyring"]), self.id]
+        argv += [
+            *self._kept(),
+            *([] if self.plan.own_keyring else ["--no-new-keyring"]),
+            taken_name(self.spec) or self.id,
+        ]
         self._run(programs, argv, channel=True)
         agent = programs.hello(self.runtime.program)
         undo.callback(agent.close)
         self.pid = int((place / "pid").read_text(encoding="utf-8", errors="surrogateescape"))
         self._check(agent)
-        self.root = root
-        self.group = _found(box_group)
+        self.said, self._begun = programs.said, programs
+        self.group = _found(f"{self._guard.path}/box" if self._guard is not None else None)
         return agent
+
+    def life(self, parts: Callable[[Agent], BoxHandle]) -> Life:
+        """Its runtime has no stop of its own, and leaves the first process to whoever called it, as to a shim.
+
+        `parts`: what is known of the box when its bundle was run again.
+        """
+
+        def status() -> int:
+            assert self._begun is not None and self.pid is not None
+            return as_shells_do(self._begun.status(self.pid))
+
+        def again() -> BoxHandle:
+            assert self._begun is not None and self.pid is not None
+            self._begun.end(self.pid)
+            self._run(self._begun, [*self.command, "delete", "--force", self.id])
+            return parts(self._first(self._programs(self._runtime_group())))
+
+        # What gVisor leaves is its sandbox, not the first process.
+        return Life(None, status if self.runtime.shares_kernel else None, again)
 
     def enter(self) -> Agent:
         """As the runtime's `exec` does."""
@@ -253,10 +306,24 @@ class Container:
         self.undo.callback(agent.close)
         return agent
 
+    def pausing(self) -> Pausing | None:
+        """By the runtime's own commands; None where it may make no control groups, which it needs for it."""
+        if self._guard is None and self.runtime.shares_kernel:
+            return None
+
+        def command(name: str) -> None:
+            programs = self._programs(self._runtime_group())
+            self._run(programs, [*self.command, name, self.id])
+
+        return pausing(
+            lambda: command("pause"), lambda: command("resume"),
+            whole=self.plan.pauses_whole, pid=self.pid, host=LOCAL_HOST,
+        )  # fmt: skip
+
     def _run(self, programs: program.Programs, argv: list[str], *, channel: bool = False) -> None:
         code = programs.run(argv, env=environ(), channel=channel, prepare=self._prepare)
         if code:
-            what = f"{self.runtime.program} {next(word for word in argv if word in ('run', 'exec', 'delete'))}"
+            what = f"{self.runtime.program} {next(word for word in argv if word in COMMANDS)}"
             raise BoxError(f"{self.spec.id}: {what} ended with {code}{programs.because()}")
 
     def _prepare(self, child: Proc) -> Sequence[int]:
@@ -286,7 +353,7 @@ class Container:
             if self._guard is None:
                 return None
             self.undo.callback(self._guard.kill if self.plan.leaves_group else self._guard.remove)
-        return cgroups.create(f"{self._guard.path}/runtime", cgroups.Limits())
+        return making_groups.create(f"{self._guard.path}/runtime", cgroups.Limits())
 
     def _programs(self, group: cgroups.Group | None) -> program.Programs:
         return program.Programs(group, self.undo, self.spec.caller)
@@ -298,31 +365,12 @@ class Container:
         found: bundle.Config = self.lifetime.kept[key]
         return found
 
-    def _root(self, proc: Proc) -> tuple[Path, str]:
-        sibling = self.spec.extra.get("sibling")
-        if not self.plan.own_root and sibling is not None:
-            return sibling.parts.root, "/agent"
-        return launcher.new_root(self.spec, self.lifetime, proc, self.undo)
-
     def _volumes(self) -> None:
-        spec = self.spec
-        for volume in spec.volumes:
-            directory = self._directory("volume")
-            if volume.nested:
-                mounts.nested(directory, self.lifetime, self.undo)
-            self.volumes[volume.target] = directory
-            writable = not (volume.read_only and self.plan.read_only)
-            bundle.bind(self._config, directory, volume.target, "rw" if writable else "ro", "rprivate")
+        for given in self.given_volumes(keeps_read_only=self.plan.read_only):
+            bundle.bind(self._config, given.directory, given.target, given.mode, "rprivate")
         if self.plan.propagates:
-            shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
-            bundle.bind(self._config, shared, "/mnt", "rw", "rshared")
+            bundle.bind(self._config, self.propagating(), "/mnt", "rw", "rshared")
             self._config["linux"]["rootfsPropagation"] = "shared"
-
-    def _directory(self, prefix: str) -> Path:
-        directory = self.lifetime.new_directory(prefix)
-        directory.chmod(0o777)
-        self.undo.callback(self.lifetime.remove_directory, directory)
-        return directory
 
     def _kept(self) -> list[str]:
         return [] if self.plan.closes else ["--preserve-fds", "1"]

@@ -15,10 +15,12 @@ from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import inject, neighbours
 from pytest_isolation.technologies.base import quota, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.docker.limits import check_swap
+from pytest_isolation.technologies.limiting import BY_ULIMIT
 from pytest_isolation.technologies.opens import openable
 from pytest_isolation.technologies.podman import arguments, attach
 from pytest_isolation.technologies.podman.engine import Engine, engine_for
 from pytest_isolation.technologies.podman.holes import OPENS
+from pytest_isolation.technologies.podman.lacking import WORDS
 from pytest_isolation.technologies.podman.start import Start
 from pytest_isolation.technologies.ports import started_with_ports
 
@@ -32,7 +34,11 @@ __all__ = ["Podman"]
 
 
 class Podman:
+    """Containers of Podman, with root or without."""
+
     name = "podman"
+    lacking = WORDS
+    limits_known = BY_ULIMIT
     start_ms = 400
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {
@@ -47,6 +53,7 @@ class Podman:
         return openable(OPENS)
 
     def meant(self, spec: BoxSpec) -> BoxSpec:
+        """`spec` with limits in the fields that every box has.  Raises UsageError."""
         spec = quota(spec)
         check_swap(spec, "memory_swap")
         return spec
@@ -79,25 +86,14 @@ class Podman:
         make = attach.Attached if spec.attached else Start
         start = make(engine_for(spec), spec, lifetime, undo)
         with neighbours.or_unsupported(spec):
-            agent = start.run()
-        return BoxHandle(
-            agent=agent,
-            init_pid=start.pid,
-            group=start.group,
-            root=start.root,
-            volumes=start.volumes,
-            enter=start.enter,
-            asked=start.asked,
-            address=start.address,
-            facts=start.facts,
-        )
+            return start.run()
 
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `pause`, as the engine registered them: a name, and whose Podman it was.
 
-        `lent`: the agent's mount in a container of somebody else's.
+        `injected`: the agent's mount in a container of somebody else's.
         """
         name, _, user = handle.partition(" ")
-        if kind == "lent":
+        if kind == "injected":
             return attach.eject(Engine.of(user or None), name)
         return Engine.of(user or None).remove(kind, name)

@@ -11,7 +11,10 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.docker.limits import swap_of
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.opens import folded
+from pytest_isolation.technologies.podman import lacking
 from pytest_isolation.technologies.podman.engine import LABEL, Engine
 from pytest_isolation.technologies.podman.holes import OPENS, Plan
 from pytest_isolation.technologies.ports import podmans_at_any_port
@@ -80,13 +83,16 @@ def _options(engine: Engine) -> dict[str, bool]:
 
 def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]:
     """Of `podman run`, before the image; without mounts of directories, which the start makes."""
-    found = ["--interactive", "--rm", "--pull", "never", "--log-driver", "none", "--name", name]
+    found = ["--interactive", "--pull", "never", "--log-driver", "none", "--name", name]
+    found += ["--stop-signal", spec.stop_signal] if spec.stop_signal else ["--rm"]
     found += ["--label", f"{LABEL}={run_id}", "--entrypoint", json.dumps([agent])]
     plan = folded(OPENS, Plan(), spec)
     found += _identity(spec) + _limits(spec) + _file_systems(spec, plan) + _namespaces(spec, plan)
     for one in spec.publish:
         found += ["--publish", f"{one.address if plan.binds_addresses else '0.0.0.0'}::{one.inside}/tcp"]
-    return found + plan.options + own(spec)
+    for limit in limits_asked(spec):
+        found += ["--ulimit", f"{limit.resource}={limit.soft}:{limit.hard}"]
+    return found + plan.options + own(spec) + (in_vain(spec, lacking.WORDS) or [])
 
 
 def opted(spec: BoxSpec, engine: Engine | None = None) -> dict[str, bool]:
@@ -107,7 +113,7 @@ def own(spec: BoxSpec) -> list[str]:
     found = []
     for key, _ in spec.options:
         if key not in CHOOSING and key != "memory_swap":
-            free = key == "publish" and spec.extra.get("any port")
+            free = key == "publish" and spec.any_port
             words = [podmans_at_any_port(text) if free else text for text in texts(spec, key)]
             found += [f"--{key.replace('_', '-')}={text}" for text in words]
     return found
@@ -151,7 +157,7 @@ def _file_systems(spec: BoxSpec, plan: Plan) -> list[str]:
 
 def _namespaces(spec: BoxSpec, plan: Plan) -> list[str]:
     options = {"pid": "--pid", "net": "--network", "ipc": "--ipc", "uts": "--uts", "cgroup": "--cgroupns"}
-    sibling = spec.extra.get("sibling")
+    sibling = spec.started_beside
     modes = {"--network": spec.network} if spec.network is not None else {}
     if (around := neighbours.beside(spec)) is not None:
         modes |= {options[kind]: mode for kind, mode in around.modes.items()}
@@ -164,7 +170,7 @@ def _namespaces(spec: BoxSpec, plan: Plan) -> list[str]:
             modes[option] = "host"
         elif kind in plan.joined:
             if sibling is not None:
-                modes[option] = f"container:{sibling.parts.facts['id']}"
+                modes[option] = f"container:{sibling.parts.id}"
             elif kind == "ipc":
                 modes[option] = "shareable"
     found = [word for option, mode in modes.items() for word in (option, mode)]

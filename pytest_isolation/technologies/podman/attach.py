@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.neighbourhood import Neighbourhood
 from pytest_isolation.errors import BoxError, Unavailable
-from pytest_isolation.technologies import inject, launcher, neighbours
+from pytest_isolation.technologies import inject, inspected, launcher, neighbours
 from pytest_isolation.technologies.podman import door
-from pytest_isolation.technologies.ports import published
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -80,7 +80,7 @@ def _unless_private(mode: str | None) -> str | None:
     return None if mode in (None, "", "private", "shareable") else mode
 
 
-def neighbourhood(engine: Engine, found: dict[str, Any]) -> neighbours.Neighbourhood:
+def neighbourhood(engine: Engine, found: dict[str, Any]) -> Neighbourhood:
     """What the neighbours of a container share with it; the others that run are asked for, and nothing else."""
     ids = [one for one in engine.command("ps", "--quiet", "--no-trunc").split() if one != found["Id"]]
     others = []
@@ -91,48 +91,47 @@ def neighbourhood(engine: Engine, found: dict[str, Any]) -> neighbours.Neighbour
 
 
 class Attached:
-    """Has what a Start has: `pid`, `group`, `root`, `volumes`, `address`, `facts`, `undo`, run() and enter()."""
+    """One container of somebody else's."""
 
     def __init__(self, engine: Engine, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         self.engine, self.spec, self.lifetime, self.undo = engine, spec, lifetime, undo
         self.name = str(spec.option("container"))
         self.id = ""
         self.pid = 0
-        self.group: cgroups.Group | None = None
-        self.root: Path | None = None
-        self.address: str | None = None
-        self.volumes: dict[str, Path] = {}
-        self.asked: cgroups.Limits | None = None
-        self.facts: dict[str, Any] = {}
         self._guard: cgroups.Group | None = None
 
-    def run(self) -> Agent:
+    def run(self) -> BoxHandle:
         """Raises Unavailable, Unsupported, BoxError."""
         inject.check_as_it_is(self.spec)
         found = find(self.engine, self.name)
         self.id, self.pid = found["Id"], int(found["State"]["Pid"])
-        self.asked = inject.recorded(found["HostConfig"])
         self.engine.keep_quiet(self.lifetime)
         # Rootless on v1 it has no group of its own.
         groups = cgroups.places_of(self.pid, self.id)
         inject.check_may_inject(Path(f"/proc/{self.pid}").exists())
-        self.group = cgroups.group_at(groups) if groups else None
-        self.facts = {"id": self.id, "name": self.name, "published": published(found)}
-        self.facts["neighbourhood"] = neighbourhood(self.engine, found)
-        settings = found.get("NetworkSettings") or {}
-        networks = [settings, *(settings.get("Networks") or {}).values()]
-        self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
-        merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
-        if merged and not self.engine.rootless and os.access(merged, os.R_OK | os.X_OK):
-            self.root = Path(merged)
+        around = neighbourhood(self.engine, found)
         self._guard = self.lifetime.new_group(self.spec.name, launcher.GUARD)
         if self._guard is not None:
             self.undo.callback(self._guard.remove)
-        return self.enter()
+        return BoxHandle(
+            agent=self.enter(),
+            init_pid=self.pid,
+            group=cgroups.group_at(groups) if groups else None,
+            root=None if self.engine.rootless else inspected.merged_root(found),
+            enter=self.enter,
+            asked=inject.recorded(found["HostConfig"]),
+            resources=inject.recorded_resources(found["HostConfig"]),
+            notes=inject.disks_gone(found["HostConfig"]),
+            address=inspected.address_of(found),
+            id=self.id,
+            name=self.name,
+            published=inspected.published(found),
+            neighbourhood=around,
+        )
 
     def enter(self) -> Agent:
-        """As `podman exec` does, of the agent where it is lent to."""
-        self.lifetime.register("podman:lent", self.engine.handle(self.id))
+        """As `podman exec` does, of the agent where it is injected."""
+        self.lifetime.register("podman:injected", self.engine.handle(self.id))
         with inject.injected(self.pid, TARGET) as path:
             try:
                 return door.enter(self.engine, self.id, path, self._guard, self.undo)
@@ -141,7 +140,7 @@ class Attached:
 
 
 def eject(engine: Engine, identity: str) -> bool:
-    """Undo the lending of a killed run; returns whether there was something to undo."""
+    """Undo the injection of a killed run; returns whether there was something to undo."""
     try:
         found = find(engine, identity)
     except Unavailable:

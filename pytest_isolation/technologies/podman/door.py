@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes import cgroups, making_groups
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.technologies import program
 
@@ -22,7 +22,9 @@ def group_for_a_command(guard: cgroups.Group | None) -> cgroups.Group | None:
 
     One each: what ends with an exec must not end the container's own.
     """
-    return None if guard is None else cgroups.create(f"{guard.path}/podman-{secrets.token_hex(2)}", cgroups.Limits())
+    return (
+        None if guard is None else making_groups.create(f"{guard.path}/podman-{secrets.token_hex(2)}", cgroups.Limits())
+    )
 
 
 def enter(

@@ -70,6 +70,7 @@ class Engine:
 
     @property
     def uid(self) -> int:
+        """The user whose containers they are."""
         return os.geteuid() if self.account is None else self.account.uid
 
     @property
@@ -82,10 +83,12 @@ class Engine:
 
     @property
     def rootless(self) -> bool:
+        """Whether that is not root."""
         return self.uid != 0
 
     @property
     def path(self) -> str:
+        """Of the program.  Raises Unavailable."""
         return program.find("podman", "podman")
 
     def environ(self) -> dict[str, str]:
@@ -100,6 +103,7 @@ class Engine:
 
     @property
     def home(self) -> str:
+        """That user's home directory."""
         return os.path.expanduser("~") if self.account is None else self.account.home
 
     def opens_loopback(self, network: str | None) -> bool:

@@ -10,6 +10,7 @@ from pytest_isolation.boxes.weakenings import (
     CONFIGURATION_LOSSES,
     IMAGE_LOSSES,
     LIMITS,
+    ROAD_LOSSES,
     drop,
     expose,
     join_sibling,
@@ -20,6 +21,8 @@ from pytest_isolation.boxes.weakenings import (
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.capabilities import FILTERED, granted, useful
 from pytest_isolation.technologies.handed import handed_in
+from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.opens import Opener, Opens, adds, as_root, by, each, removes, sets
 
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
@@ -43,6 +46,8 @@ class Plan:
     cgroup_read_only: bool = True
     binds_addresses: bool = True
     """A port is published on the address that was named."""
+    pauses_whole: bool = True
+    """All its processes stop when it is paused."""
     propagates: bool = False
     entering: list[str] = field(default_factory=list)
     """Words of podman-exec(1)."""
@@ -63,11 +68,15 @@ OPENS: Opens = {
     drop("read-only"): sets("read_only", False),
     drop("bound-address"): sets("binds_addresses", False),
     drop("private-root"): sets("own_root", False),
+    drop("pause"): sets("pauses_whole", False),
+    drop("fails-closed"): by(in_vain),
+    drop("process-limits"): by(limits_asked),
     # Opened from the host's side, by a mount that Podman is not asked for.
     drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),
     drop("propagation"): sets("propagates", True).where(as_root),
     **each(IMAGE_LOSSES, lossy, by(Image.carried)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
+    **each(ROAD_LOSSES, lossy, by(Image.handed_on)),
     **{
         hole: opener & removes("fresh", "/tmp") if hole == expose("/tmp") else opener
         for hole, opener in handed_in(EXPOSED).items()

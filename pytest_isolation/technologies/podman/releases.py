@@ -60,9 +60,11 @@ def firewall_driver(places: tuple[str, ...] | None = None) -> str:
 
 
 def version(info: Mapping[str, Any]) -> str:
+    """Of `podman info`: "4.3.1"."""
     return str(info["version"]["Version"])
 
 
 def major(info: Mapping[str, Any]) -> int:
+    """Of `podman info`: 4; 0 where it is no number."""
     found = re.match(r"\d+", version(info))
     return int(found[0]) if found else 0

@@ -6,30 +6,35 @@ import hashlib
 import json
 import os
 import secrets
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.image import Image, base_image
-from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unsupported, unless_root
-from pytest_isolation.technologies import launcher, mounts, program
-from pytest_isolation.technologies.handed import handed
+from pytest_isolation.boxes.life import Life
+from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unavailable, Unsupported, unless_root
+from pytest_isolation.technologies import inject, inspected, launcher, mounts, program, sources
+from pytest_isolation.technologies.base import texts
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.identity import check_runtime
 from pytest_isolation.technologies.opens import folded
+from pytest_isolation.technologies.pausing import pausing
 from pytest_isolation.technologies.podman import door
 from pytest_isolation.technologies.podman.arguments import arguments, own
 from pytest_isolation.technologies.podman.engine import LABEL
 from pytest_isolation.technologies.podman.holes import OPENS, Plan
-from pytest_isolation.technologies.ports import published
+from pytest_isolation.technologies.roads.podman import PodmanRoads, roads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import ExitStack
 
     from pytest_isolation.agent.client import Agent, Proc
     from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.roads import Arrival
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.technologies.podman.engine import Engine
 
@@ -45,30 +50,28 @@ FEW_IDS = Cause(
 )
 
 
-class Start:
-    """`pid`, `group`, `root`, `volumes`, `asked`, `address` and `facts` are for the box's BoxHandle, after run()."""
+class Start(Building):
+    """One container of ours."""
 
     def __init__(self, engine: Engine, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
-        self.engine, self.spec, self.lifetime, self.undo = engine, spec, lifetime, undo
+        super().__init__(spec, lifetime, undo)
+        self.engine = engine
         self.plan = folded(OPENS, Plan(), spec)
         self.name = f"pytest-isolation-{lifetime.run_id}-{secrets.token_hex(4)}"
-        self.pid: int | None = None
-        self.group: cgroups.Group | None = None
-        self.root: Path | None = None
-        self.address: str | None = None
-        self.volumes: dict[str, Path] = {}
-        self.asked: cgroups.Limits | None = None
-        """The spec says so."""
-        self.facts: dict[str, Any] = {}
         self._theirs = isinstance(spec.image, str)
-        self._agent = THEIRS if self._theirs else OURS
+        self.agent_path = THEIRS if self._theirs else OURS
         self._guard: cgroups.Group | None = None
+        self._launcher: int | None = None
+        self._roads: PodmanRoads | None = None
+        self._ends = ExitStack()
+        """What a road has opened."""
 
-    def run(self) -> Agent:
+    def run(self) -> BoxHandle:
         """Raises Unavailable, Unsupported, BoxError with Podman's own words."""
         spec, engine, undo = self.spec, self.engine, self.undo
         self._check_limits()
         self._check_identity()
+        sources.check("podman", "volume", texts(spec, "volume"), os.path.exists, self._has_volume)
         engine.keep_quiet(self.lifetime)
         tag = spec.image if isinstance(spec.image, str) else self._image()
         runtime, note = engine.runtime(spec)
@@ -76,18 +79,23 @@ class Start:
         programs = program.Programs(door.group_for_a_command(self._guards()), undo, spec.caller)
         self.lifetime.register("podman:container", engine.handle(self.name))
         undo.callback(engine.remove, "container", self.name)
+        undo.push(self._ends)
         options = [*engine.ulimits()]
-        options += arguments(spec, name=self.name, agent=self._agent, run_id=self.lifetime.run_id)
+        options += arguments(spec, name=self.name, agent=self.agent_path, run_id=self.lifetime.run_id)
         if self._guard is not None and not engine.rootless:
             options += ["--cgroup-parent", f"/{self._guard.path}"]
         options += [*self._mounts(), tag]
         self._start(programs, [engine.path, *engine.global_arguments(), "--runtime", runtime], options, elsewhere)
         agent = programs.hello("podman run")
         undo.callback(agent.close)
-        self._look(agent)
-        if note:
-            self.facts["notes"] = [note]
-        return agent
+        return self._look(agent, programs, [note] if note else [])
+
+    def _has_volume(self, name: str) -> bool:
+        try:
+            self.engine.command("volume", "exists", name)
+        except BoxError:
+            return False
+        return True
 
     def _elsewhere(self) -> Callable[[Proc], Sequence[int]]:
         """A child that leaves the user's directory: conmon writes a file `oom` into the one it is started in."""
@@ -110,17 +118,47 @@ class Start:
         """`podman run`; in two steps where the user has options: a path in them counts from his directory."""
         environ = self.engine.environ_words()
         if not own(self.spec):
-            programs.start([*podman, "run", *options], env=environ, prepare=elsewhere)
+            self._launcher = programs.start([*podman, "run", *options], env=environ, prepare=elsewhere)
             return
         if programs.run([*podman, "create", *options], env=environ, prepare=self.engine.become_account):
             raise BoxError(f"podman create did not make the container{programs.because()}")
         attached = [*podman, "start", "--attach", "--interactive", self.name]
-        programs.start(attached, env=environ, prepare=elsewhere)
+        self._launcher = programs.start(attached, env=environ, prepare=elsewhere)
+
+    def _send(self, road: str, image: Image) -> Arrival:
+        """By this Podman, in a store of its own that goes with the box."""
+        if self.engine.rootless:
+            raise Unavailable("what arrives is read by root, and this Podman is a user's", "measure Podman of root")
+        if self._roads is None:
+            self._roads = self._ends.enter_context(roads(self.lifetime, self.spec.weakenings))
+        return self._roads.send(road, image.handed_on(road, self.spec.weakenings))
+
+    def _life(self) -> Life:
+        """By podman stop, podman wait and podman start; nothing where Podman removes what has ended."""
+        if not self.spec.stop_signal:
+            return Life(launcher=self._launcher)
+        engine = self.engine
+
+        def again() -> BoxHandle:
+            engine.command("stop", "--time", "0", self.name)
+            programs = program.Programs(door.group_for_a_command(self._guards()), self.undo, self.spec.caller)
+            attached = [engine.path, *engine.global_arguments(), "start", "--attach", "--interactive", self.name]
+            programs.start(attached, env=engine.environ_words(), prepare=self._elsewhere())
+            agent = programs.hello("podman start")
+            self.undo.callback(agent.close)
+            return self._look(agent, programs, [])
+
+        return Life(
+            lambda seconds: engine.command("stop", "--time", str(seconds), self.name),
+            lambda: int(engine.command("wait", self.name)),
+            again,
+            self._launcher,
+        )
 
     def enter(self) -> Agent:
         """As `podman exec` does."""
         words = self.plan.entering
-        return door.enter(self.engine, self.name, self._agent, self._guards(), self.undo, self.spec.caller, words)
+        return door.enter(self.engine, self.name, self.agent_path, self._guards(), self.undo, self.spec.caller, words)
 
     # -- what it needs before --------------------------------------------------------------
 
@@ -185,55 +223,31 @@ class Start:
             raise Unsupported("the image has owners beyond the ids that this user has in /etc/subuid", cause=FEW_IDS)
 
     def _mounts(self) -> list[str]:
-        spec = self.spec
         found: list[str] = []
-        for volume in spec.volumes:
-            directory = self._directory("volume")
-            if volume.nested:
-                mounts.nested(directory, self.lifetime, self.undo)
-            self.volumes[volume.target] = directory
-            mode = "ro" if volume.read_only and self.plan.read_only else "rw"
-            found += ["--volume", f"{directory}:{volume.target}:{mode}"]
-        for one in handed(spec, self.lifetime, self.undo, self._directory):
+        for given in self.given_volumes(keeps_read_only=self.plan.read_only):
+            found += ["--volume", f"{given.directory}:{given.target}:{given.mode}"]
+        for one in self.handed_in():
             found += ["--volume", f"{one.host}:{one.target}:rw"]
         if self.plan.propagates:
-            shared = mounts.shared(self._directory("shared"), self.lifetime, self.undo)
-            found += ["--volume", f"{shared}:/mnt:rshared"]
-        if not self.plan.own_root:
-            found += self._shared_root()
+            found += ["--volume", f"{self.propagating()}:/mnt:rshared"]
+        for target, directory in self.shared_directories().items() if not self.plan.own_root else ():
+            found += ["--volume", f"{directory}:{target}:rw"]
         if self._theirs:
-            binary = self._directory("agent") / "agent"
-            binary.write_bytes(agent_binary().read_bytes())
-            binary.chmod(0o755)
-            found += ["--volume", f"{binary}:{self._agent}:ro"]
+            found += ["--volume", f"{self.agent_file()}:{self.agent_path}:ro"]
         return found
 
-    def _shared_root(self) -> list[str]:
-        sibling = self.spec.extra.get("sibling")
-        if sibling is not None:
-            shared = Path(sibling.parts.facts["shared root"])
-        else:
-            shared = self._directory("root")
-            for name in mounts.SHARED:
-                (shared / name).mkdir()
-                (shared / name).chmod(0o1777)
-        self.facts["shared root"] = os.fspath(shared)
-        return [word for name in mounts.SHARED for word in ("--volume", f"{shared / name}:/{name}:rw")]
-
-    def _directory(self, prefix: str) -> Path:
+    def directory(self, prefix: str) -> Path:
+        """Raises Unsupported where the engine is another user's, who cannot reach it."""
         if self.engine.account is not None:
             raise Unsupported(
                 f"{self.engine.account.name} would have to mount a directory of this run, which is for its own user; "
                 "run pytest as that user to measure this"
             )
-        directory = self.lifetime.new_directory(prefix)
-        directory.chmod(0o777)
-        self.undo.callback(self.lifetime.remove_directory, directory)
-        return directory
+        return super().directory(prefix)
 
     # -- what became of it -----------------------------------------------------------------
 
-    def _look(self, agent: Agent) -> None:
+    def _look(self, agent: Agent, programs: program.Programs, notes: list[str]) -> BoxHandle:
         """What the host sees of the container, and whether its runtime is the one that was named."""
         (found,) = json.loads(self.engine.command("container", "inspect", self.name))
         asked, _ = self.engine.runtime(self.spec)
@@ -241,20 +255,39 @@ class Start:
         if Path(used).name != Path(asked).name:
             raise BoxError(f"{self.spec.id}: the runtime {asked} was asked for, and Podman used {used}")
         check_runtime(agent, Path(used).name, used if "/" in used else self.engine.program_of(used), same_host=True)
-        self.facts |= {"id": found["Id"], "name": self.name, "published": published(found)}
-        if not self._theirs:
-            self.facts["environment"] = launcher.environment(self.spec)
-        self.pid = int(found["State"]["Pid"])
-        if not self.pid or not Path(f"/proc/{self.pid}").exists():
-            raise BoxError(f"{self.spec.id}: Podman says that its first process is {self.pid}, which is not there")
-        settings = found.get("NetworkSettings") or {}
-        networks = [settings, *(settings.get("Networks") or {}).values()]
-        self.address = next((one["IPAddress"] for one in networks if one.get("IPAddress")), None)
-        places = cgroups.places_of(self.pid, found["Id"])
-        # Rootless on v1 it has no group of its own, and stays where Podman was started.
-        self.group = cgroups.group_at(places) if places else self._guard
-        merged = ((found.get("GraphDriver") or {}).get("Data") or {}).get("MergedDir")
-        if merged and not self.engine.rootless and os.access(merged, os.R_OK | os.X_OK):
-            self.root = Path(merged)
+        pid = int(found["State"]["Pid"])
+        if not pid or not Path(f"/proc/{pid}").exists():
+            raise BoxError(f"{self.spec.id}: Podman says that its first process is {pid}, which is not there")
+        places = cgroups.places_of(pid, found["Id"])
         if not self.plan.cgroup_read_only:
-            mounts.make_cgroups_writable(self.pid)
+            mounts.make_cgroups_writable(pid)
+        return BoxHandle(
+            agent=agent,
+            init_pid=pid,
+            # Rootless on v1 it has no group of its own, and stays where Podman was started.
+            group=cgroups.group_at(places) if places else self._guard,
+            root=None if self.engine.rootless else inspected.merged_root(found),
+            volumes=self.volumes,
+            enter=self.enter,
+            # Without a group of its own, as rootless on v1, Podman refuses to.
+            pausing=pausing(
+                lambda: self.engine.command("pause", self.name),
+                lambda: self.engine.command("unpause", self.name),
+                whole=self.plan.pauses_whole,
+                pid=pid,
+                host=LOCAL_HOST,
+            )
+            if places
+            else None,
+            agent_path=self.agent_path,
+            resources=inject.recorded_resources(found["HostConfig"] | {"CgroupParent": ""}),
+            address=inspected.address_of(found),
+            id=found["Id"],
+            name=self.name,
+            life=self._life(),
+            send=self._send,
+            published=inspected.published(found),
+            shared_root=self.shared_root,
+            notes=notes,
+            said=programs.said,
+        )

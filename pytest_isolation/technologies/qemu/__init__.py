@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.box import BoxHandle, Pausing
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
@@ -19,6 +19,7 @@ from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
+from pytest_isolation.technologies.lacking import Words, in_vain
 from pytest_isolation.technologies.opens import Opens, by, each, openable
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, binary
@@ -44,12 +45,25 @@ CHOICES = {"accel": ("auto", "kvm", "tcg"), "machine": ("q35", "microvm")}
 OPENS: Opens = {
     **each(("memory", "cpu"), unlimited, by(launcher.limits_of)),
     drop("clean-up"): by(launcher.new_groups),
+    drop("fails-closed"): by(in_vain),
     **guest.OPENS,
 }
 
 
+LACKING: Words[tuple[str, ...]] = {
+    "filter": lambda one: ("-sandbox", f"on,{one.name}=deny"),
+    "user": lambda one: ("-runas", one.name),
+    "device": lambda one: ("-drive", f"file=/dev/{one.name},format=raw,if=none,id={one.name}"),
+    "network": lambda one: ("-netdev", f"bridge,id={one.name},br={one.name}"),
+}
+"""Of QEMU's own process, but for the device and the network."""
+
+
 class Qemu:
+    """A virtual machine of QEMU, with this host's kernel or another."""
+
     name = "qemu"
+    lacking = LACKING
     start_ms = 4000
     doors = ("start",)
     keywords: Mapping[str, str] = {
@@ -96,8 +110,9 @@ class Qemu:
         )
         if spec.network == "user":
             machine = replace(machine, modules=network.MODULES, devices=network.DEVICES)
+        asked = in_vain(spec, LACKING) or ()
         chosen, note = accel.choose(spec.option("accel", "auto"), machine, lifetime)
-        return replace(machine, accel=chosen), [note] if note else []
+        return replace(machine, accel=chosen, devices=(*machine.devices, *asked)), [note] if note else []
 
     def _parts(
         self, spec: BoxSpec, machine: Machine, notes: list[str], lifetime: Lifetime, undo: ExitStack
@@ -108,15 +123,16 @@ class Qemu:
         undo.callback(vm.close)
         agent = guest.become_box(vm, spec)
         undo.callback(agent.close)
-        facts: dict[str, Any] = {
-            "measured": {"accel": "kvm" if vm.monitor.kvm() else "tcg"},
-            "environment": launcher.environment(spec),
-            "notes": notes,
-            "image files": (machine.kernel.path,),
-        }
-        if group is not None and group.has("memory"):
-            facts["memory_overhead"] = group.memory_bytes()
-        return BoxHandle(agent=agent, group=group, shares_kernel=False, facts=facts)
+        return BoxHandle(
+            agent=agent,
+            group=group,
+            shares_kernel=False,
+            pausing=Pausing(lambda: vm.monitor.ask("stop"), lambda: vm.monitor.ask("cont")),
+            image_files=(machine.kernel.path,),
+            memory_overhead=group.memory_bytes() if group is not None and group.has("memory") else None,
+            notes=notes,
+            measured={"accel": "kvm" if vm.monitor.kvm() else "tcg"},
+        )
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

@@ -36,6 +36,7 @@ class Console:
         return not self._kept
 
     def said(self, words: str) -> bool:
+        """Whether these words are in what is kept of it."""
         with self._lock:
             return words.encode() in self._kept
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Agent, Proc, Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must, write
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE, MS
+from pytest_isolation.agent.shortcuts import must, write
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.unpack import unpack
@@ -25,14 +26,14 @@ if TYPE_CHECKING:
     from pytest_isolation.technologies.qemu.machine import Machine
     from pytest_isolation.technologies.qemu.vm import Vm
 
-MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_MOVE = 1, 2, 4, 8, 32, 4096, 8192
-CLONE_NEWCGROUP = 0x0200_0000
 NEW, GROUPS = "/box", "/groups"
 """Of the initramfs: the box's root to be, and the guest's control groups while limits are set."""
 
 
 @dataclass(slots=True)
 class Plan:
+    """What is left out of a box on purpose."""
+
     read_only: bool = True
 
 
@@ -67,11 +68,11 @@ def become_box(vm: Vm, spec: BoxSpec) -> Agent:
     if spec.network == "user":
         network.configure(proc)
     must(proc.chdir(NEW), "the new root")
-    must(proc.mount(".", "/", None, MS_MOVE), "the new root")
+    must(proc.mount(".", "/", None, MS.MOVE), "the new root")
     must(proc.chroot("."), "the new root")
     must(proc.chdir("/"), "the new root")
     if spec.read_only and folded(OPENS, Plan(), spec).read_only:
-        must(proc.mount(None, "/", None, MS_REMOUNT | MS_BIND | MS_RDONLY), "making the root read-only")
+        must(proc.mount(None, "/", None, MS.REMOUNT | MS.BIND | MS.RDONLY), "making the root read-only")
     return _become(vm, spec, vm.descriptor)
 
 
@@ -93,12 +94,12 @@ def _limits(proc: Proc, spec: BoxSpec) -> None:
             must(write(proc, f"{GROUPS}/cgroup.subtree_control", f"+{controller}".encode()), doing)
             must(write(proc, f"{GROUPS}/box/{controller}.max", str(value).encode()), doing)
     must(write(proc, f"{GROUPS}/box/cgroup.procs", b"0"), "joining the box's control group")
-    must(proc.unshare(CLONE_NEWCGROUP), "a control group namespace")
+    must(proc.unshare(CLONE.NEWCGROUP), "a control group namespace")
     must(proc.umount2(GROUPS, 2), "control groups")
 
 
 def _mounts(proc: Proc, spec: BoxSpec) -> None:
-    usual = MS_NOSUID | MS_NODEV | MS_NOEXEC
+    usual = MS.NOSUID | MS.NODEV | MS.NOEXEC
 
     def mount(kind: str, target: str, flags: int, data: str | None = None) -> None:
         must(proc.mount(kind, f"{NEW}{target}", kind, flags, data), f"mounting {target}")
@@ -107,17 +108,17 @@ def _mounts(proc: Proc, spec: BoxSpec) -> None:
     mount("sysfs", "/sys", usual)
     mount("cgroup2", "/sys/fs/cgroup", usual)
     must(
-        proc.mount(None, f"{NEW}/sys/fs/cgroup", None, MS_REMOUNT | MS_BIND | MS_RDONLY | usual),
+        proc.mount(None, f"{NEW}/sys/fs/cgroup", None, MS.REMOUNT | MS.BIND | MS.RDONLY | usual),
         "control groups read-only",
     )
-    mount("devtmpfs", "/dev", MS_NOSUID)
+    mount("devtmpfs", "/dev", MS.NOSUID)
     for name in ("pts", "shm", "mqueue"):
         proc.mkdirat(AT_FDCWD, f"{NEW}/dev/{name}", 0o755)
-    mount("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "ptmxmode=0666,mode=620")
-    mount("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777")
+    mount("devpts", "/dev/pts", MS.NOSUID | MS.NOEXEC, "ptmxmode=0666,mode=620")
+    mount("tmpfs", "/dev/shm", MS.NOSUID | MS.NODEV | MS.NOEXEC, "mode=1777")
     if spec.read_only:
         for path in ("/tmp", "/run"):
-            mount("tmpfs", path, MS_NOSUID | MS_NODEV, "mode=1777")
+            mount("tmpfs", path, MS.NOSUID | MS.NODEV, "mode=1777")
 
 
 def _become(vm: Vm, spec: BoxSpec, port: int) -> Agent:

@@ -19,8 +19,6 @@ from pathlib import Path
 
 from pytest_isolation.errors import Unavailable
 
-NOT_FOUND = Path("/lib/modules/none")
-
 
 @dataclass(frozen=True)
 class Modules:
@@ -110,6 +108,7 @@ def _module_files(directory: Path) -> Iterator[Path]:
 
 
 def plain(name: str) -> str:
+    """As the kernel writes the name of a module: with underscores."""
     return name.replace("-", "_")
 
 

@@ -58,10 +58,12 @@ class Monitor:
         return [str(event["event"]) for event in self._events.clear()]
 
     def quit(self) -> None:
+        """End the machine at once; it may have ended before it answers."""
         with suppress(BoxError):  # the answer and the end race
             self.ask("quit")
 
     def close(self) -> None:
+        """Leave the monitor; the machine goes on."""
         if self._loop is None:
             self._socket.close()
             return

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies.qemu.snapshot import Snapshot, save
 from pytest_isolation.technologies.qemu.vm import boot

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies.qemu.vm import Vm, boot

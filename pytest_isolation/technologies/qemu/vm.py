@@ -19,7 +19,8 @@ import psutil
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.channel import FdChannel, over_socket
 from pytest_isolation.agent.client import Agent, Program, Reply
-from pytest_isolation.agent.shortcuts import AT_FDCWD, must
+from pytest_isolation.agent.constants import AT_FDCWD, PR
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import started
@@ -43,7 +44,7 @@ PORT = "/dev/vport0p1"
 BOOT_TIMEOUT_S = 120.0
 HALTED = "-- System halted"
 """What the kernel's unpacker says before it stops for ever (arch/x86/boot/compressed/error.c)."""
-EEXIST, PR_SET_THP_DISABLE = 17, 41
+EEXIST = 17
 
 
 class BootError(BoxError):
@@ -199,10 +200,11 @@ class _Boot:
         self.undo.callback(self.lifetime.remove_directory, directory)
         (directory / "initramfs").write_bytes(self._initramfs())
         state = os.open(snapshot.file, os.O_RDONLY) if snapshot is not None else None
-        inherited = (*fds.values(), *([state] if state is not None else []), *self.caller.open)
+        inherited = (*fds.values(), *([state] if state is not None else []), *self.caller.handed)
         line = command(self.machine, os.fspath(directory / "initramfs"), fds, state)
         local = start_local(pass_fds=inherited)
         self.undo.callback(local.close)
+        self.caller.bring(local.proc)
         if state is not None:
             os.close(state)
         child = local.proc.spawn()
@@ -212,7 +214,7 @@ class _Boot:
             group.add(child.pid)
         for fd in inherited:
             local.proc.close(fd)  # or the end of QEMU would close nothing
-        child.prctl(PR_SET_THP_DISABLE, 1)  # a page the guest touches costs the host a page, not 2 MiB
+        child.prctl(PR.SET_THP_DISABLE, 1)  # a page the guest touches costs the host a page, not 2 MiB
         null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
         # Its errors go where the console goes: both say why there is no agent.
         stdio = (null, null, fds["console"])

@@ -1,0 +1,115 @@
+"""What the box may do to its own network, it may not do to the host's."""
+
+import secrets
+import socket
+import struct
+from dataclasses import dataclass
+
+from pytest_isolation import Box, Guarantee, family, severity, weaken
+from pytest_isolation.outside import tracked
+from pytest_isolation.outside.lan import Lan, lan_to_change
+from pytest_isolation.outside.links import SIOCGIFMTU, SIOCGIFNAME, SIOCSIFMTU, request
+from pytest_isolation.outside.netlink import (
+    ACK,
+    CREATE,
+    DUMP,
+    NETLINK_ROUTE,
+    NO_SOCKET,
+    REQUEST,
+    ask,
+    attribute,
+    message,
+)
+
+
+@dataclass(frozen=True)
+class Part:
+    slug: str
+    what: str
+    phrase: str
+    distinct: str
+
+
+ADMIN = (
+    Part(
+        "links", "gives an interface of the host's an address, a name in words, a neighbour or another size of packets",
+        "changes the host's network interfaces", "a box that may configure its own network is not to reach the host's",
+    ),
+    Part(
+        "routes", "gives the host a route", "changes where the host's packets go",
+        "who sets routes reads the traffic: the interfaces stay as they are",
+    ),
+    Part(
+        "firewall", "makes a table in the host's firewall", "writes rules of the host's firewall",
+        "the filters of the host and of every box on it: `net.firewall-denied` is of the box's own network",
+    ),
+)  # fmt: skip
+
+kept = family(
+    "net.hosts-{entry.slug}-kept",
+    over=ADMIN,
+    claim="no message or ioctl(2) from inside {entry.what}",
+    sources=("man:rtnetlink(7)", "man:netdevice(7)", "man:network_namespaces(7)", "man:nft(8)"),
+    severity=lambda entry: severity.host(entry.phrase),
+    falsified_by=(weaken.share("net"), weaken.grant("NET_ADMIN")),
+    kind="per-window",
+    needs_root=True,
+    distinct="{entry.distinct}",
+)
+ADDRESS, ALIAS, NEIGHBOUR, ROUTE = 20, 16, 28, 24
+"""RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE; what lists them is RTM_GET*, two further."""
+
+
+@kept
+def test_host_network_stays(box: Box, promise: Guarantee, entry: Part) -> None:
+    """All of it is of a link of ours, with addresses that nobody has, and ends with the link."""
+    with lan_to_change(box) as lan:
+        _asked(box, promise, entry, lan)
+
+
+def _asked(box: Box, promise: Guarantee, entry: Part, lan: Lan) -> None:
+    if entry.slug == "firewall":
+        name = f"pti{secrets.token_hex(6)}".encode()
+        with box.outside.process() as host, box.spawn() as proc:
+            tracked.need_tables(host.proc)
+            opened, sent = tracked.make_table(proc, name)
+            promise.tried(opened, vain=NO_SOCKET)
+            promise.require(name not in tracked.tables(box.outside.proc), sent, table=name.decode())
+        return
+    _is_ours_or_nobodys(box, promise, lan)
+    # Of 198.18.0.0/15, which no network routes (RFC 2544), and there of no LAN of ours.
+    token = bytes([198, 19, 255, 1 + secrets.randbelow(250)])
+    if entry.slug == "routes":
+        # To one address, by our own link: struct rtmsg, RTA_DST, RTA_OIF.
+        body = struct.pack("<BBBBBBBBI", socket.AF_INET, 32, 0, 0, 254, 4, 253, 1, 0)
+        body += attribute(1, token) + attribute(4, struct.pack("<i", lan.index))
+        _given(box, promise, lan, ROUTE, socket.AF_INET, body, token)
+        return
+    body = struct.pack("<BBBBI", socket.AF_INET, 32, 0, 0, lan.index) + attribute(2, token)
+    _given(box, promise, lan, ADDRESS, socket.AF_INET, body, token)
+    body = struct.pack("<BxxxiHBB", socket.AF_INET, lan.index, 0x80, 0, 0) + attribute(1, token)
+    _given(box, promise, lan, NEIGHBOUR, socket.AF_INET, body + attribute(2, lan.hardware), token)
+    words = secrets.token_hex(8).encode()
+    body = struct.pack("<BxHiII", 0, 0, 0, 0, 0) + attribute(3, lan.name.encode() + b"\0") + attribute(20, words)
+    _given(box, promise, lan, ALIAS, 0, body, words)
+    before = request(lan.local, SIOCGIFMTU, lan.name).data
+    told = request(box.proc, SIOCSIFMTU, lan.name, struct.pack("<i", 1300 + secrets.randbelow(100)))
+    after = request(lan.local, SIOCGIFMTU, lan.name).data
+    promise.require(before == after, told, changed="the size of packets", interface=lan.name)
+
+
+def _is_ours_or_nobodys(box: Box, promise: Guarantee, lan: Lan) -> None:
+    """In the box the number of our link names that link, or nothing."""
+    told = request(box.proc, SIOCGIFNAME, "", struct.pack("<i", lan.index))
+    name = told.data[:16].rstrip(b"\0").decode(errors="replace")
+    if name not in ("", lan.name):
+        promise.undecided(f"an interface of the box has the number of ours: {name}")
+
+
+def _given(box: Box, promise: Guarantee, lan: Lan, kind: int, family: int, body: bytes, token: bytes) -> None:
+    listing = message(kind + 2, REQUEST | DUMP, struct.pack("<B23x", family))
+    if token in ask(lan.local, NETLINK_ROUTE, listing):
+        promise.undecided("what was drawn is in the host's list already, of another run")
+    answer = ask(box.proc, NETLINK_ROUTE, message(kind, REQUEST | ACK | CREATE, body))
+    promise.tried(answer.opened, vain=NO_SOCKET)
+    promise.require(token not in ask(lan.local, NETLINK_ROUTE, listing), str(answer), changed=kind, interface=lan.name)

@@ -1,0 +1,1 @@
+"""Rows of a report asked by hand: with tools that share no code with this plugin (dev/by-hand)."""

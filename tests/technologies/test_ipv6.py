@@ -1,0 +1,36 @@
+"""An IPv6 address is asked for once it can be used."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import pytest
+
+from pytest_isolation.agent.shortcuts import must
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.outside.ipv6 import addresses, settled
+from pytest_isolation.outside.lan import NEWLINK
+from pytest_isolation.outside.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, request
+from pytest_isolation.outside.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a link is for root")
+def test_what_a_link_gives_itself_is_waited_for() -> None:
+    with start_local() as one:
+        proc = one.proc
+        must(proc.unshare(CLONE_NEWNET), "a network of its own")
+        ends = struct.pack("<BxHiII", 0, 0, 0, 0, 0), *(attribute(3, f"end{number}\0".encode()) for number in (1, 2))
+        kind = attribute(1, b"veth\0") + attribute(2, attribute(1, ends[0] + ends[2]))  # IFLA_INFO_KIND, IFLA_INFO_DATA
+        body = ends[0] + ends[1] + attribute(18, kind)
+        answer = ask(proc, NETLINK_ROUTE, message(NEWLINK, REQUEST | ACK | CREATE | EXCL, body))
+        if answer.errno:
+            pytest.skip(f"no pair of links: {answer}")
+        for name in ("end1", "end2"):
+            must(request(proc, SIOCSIFFLAGS, name, struct.pack("<H", IFF_UP)), "a link that is up")
+        if not addresses(proc):
+            pytest.skip("this kernel has no IPv6")
+        assert any(one.is_coming for one in addresses(proc))
+        assert not settled(proc, seconds=0.0)
+        assert settled(proc)
+        assert [one.text[:5] for one in addresses(proc)] == ["fe80:", "fe80:"]
