@@ -107,8 +107,8 @@ def compare(
     Boxes are paired by name; where each run has a single one, those two.  Guarantees are paired by what they are called
     today; `renamed`: an earlier id -> today's, instead of the committed table.
     """
-    before, old_ids = _today(before, renamed)
-    after, new_ids = _today(after, renamed)
+    before, old_ids = today(before, renamed)
+    after, new_ids = today(after, renamed)
     pairs = paired(before, after, names or {})
     ours = {_renamed(row, pairs): row for row in before.results}
     theirs = {row.key: row for row in after.results}
@@ -149,8 +149,11 @@ WORST_FIRST = (Verdict.VIOLATED, Verdict.VACUOUS, Verdict.INCONCLUSIVE, Verdict.
 """Of several rows that were merged into one."""
 
 
-def _today(run: Run, renamed: Mapping[str, str] | None) -> tuple[Run, Mapping[str, str]]:
-    """`run` with today's ids, and those that it had instead of them; of rows that were merged the worst."""
+def today(run: Run, renamed: Mapping[str, str] | None = None) -> tuple[Run, Mapping[str, str]]:
+    """`run` with today's ids, and those that it had instead of them; of rows that were merged the worst.
+
+    `renamed`: an earlier id -> today's, instead of the committed table.
+    """
     had = {row.id: id for row in run.guarantees if (id := current(row.id, renamed)) != row.id}
     had |= {row.guarantee: id for row in run.results if (id := current(row.guarantee, renamed)) != row.guarantee}
     if not had:

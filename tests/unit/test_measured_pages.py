@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import sys
+import tomllib
+from collections import Counter
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,6 +22,7 @@ def command(name: str) -> ModuleType:
     spec = importlib.util.spec_from_loader(loader.name, loader)
     assert spec is not None
     made = importlib.util.module_from_spec(spec)
+    sys.modules[loader.name] = made  # where a dataclass looks for its own module
     loader.exec_module(made)
     return made
 
@@ -41,3 +47,59 @@ def test_the_tables_of_flows_are_of_the_committed_report() -> None:
     wrote = command("document-flow")
     before = wrote.PAGE.read_text(encoding="utf-8")
     assert wrote.page() == before, "run dev/document-flow"
+
+
+@pytest.fixture(scope="module")
+def comparison() -> ModuleType:
+    """Once: it reads all reports."""
+    return command("document-comparison")
+
+
+def test_the_page_that_compares_is_of_the_committed_reports(comparison: ModuleType) -> None:
+    assert comparison.page() == comparison.PAGE.read_text(encoding="utf-8"), "run dev/document-comparison"
+
+
+def cells(page: str, first: str) -> list[list[str]]:
+    """The table whose head begins so."""
+    found: list[list[str]] = []
+    for line in page.partition(f"\n| {first} |")[2].partition("\n\n")[0].splitlines():
+        found.append([cell.strip() for cell in line.strip("|").split("|")])
+    return found
+
+
+def test_the_page_that_compares_counts_what_the_reports_say() -> None:
+    """Counted here once more: a sandbox by domain, and an engine as a whole."""
+    page = (ROOT / "docs" / "comparison.md").read_text(encoding="utf-8")
+    head, _, *rows = cells(page, "box")
+    shown = {row[0]: dict(zip(head, row[1:], strict=True)) for row in rows}
+    for report, box in (("agent-sandboxes", "firejail"), ("more-sandboxes", "schroot")):
+        results = json.loads((ROOT / "reports" / f"{report}.json").read_text(encoding="utf-8"))["results"]
+        told = Counter((row["guarantee"].partition(".")[0], row["verdict"]) for row in results if row["box"] == box)
+        for domain in {row["guarantee"].partition(".")[0] for row in results}:
+            held, broken = told[domain, "holds"], told[domain, "violated"]
+            column = next(name for name in head if name.startswith(f"{domain} ("))
+            assert shown[f"preset:{box}"][column] == (f"{held}/{held + broken}" if held + broken else "-")
+    head, _, *rows = cells(page, "domain")
+    whole = dict(zip(head, next(row for row in rows if row[0] == "**all**")[1:], strict=True))
+    for box in ("docker", "runc", "lxc"):
+        results = json.loads((ROOT / "reports" / f"depth-{box}.json").read_text(encoding="utf-8"))["results"]
+        verdicts = Counter(row["verdict"] for row in results)
+        assert whole[box] == f"**{verdicts['holds']}/{verdicts['holds'] + verdicts['violated']}**"
+
+
+def test_what_is_compared_has_a_purpose_and_no_recipe(comparison: ModuleType) -> None:
+    told = tomllib.loads(comparison.PURPOSES.read_text(encoding="utf-8"))
+    assert all(set(one) == {"purpose", "not", "source"} and all(one.values()) for one in told.values())
+    technologies = {one.box.technology for one in comparison.everything()} - {*comparison.SANDBOXES, comparison.NESTED}
+    assert technologies <= set(told)
+    page = comparison.PAGE.read_text(encoding="utf-8")
+    calls = {
+        call
+        for one in comparison.everything()
+        for row in one.rows.values()
+        for evidence in row.evidence
+        for call in (*evidence.proving, *evidence.example.values())
+        if "(" in call
+    }
+    assert calls
+    assert [call for call in calls if call in page] == []
