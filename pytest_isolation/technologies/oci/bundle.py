@@ -19,6 +19,7 @@ from pytest_isolation.errors import NO_CONTROL_GROUPS, Unavailable, Unsupported,
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.capabilities import number_of
+from pytest_isolation.technologies.container import ContainerPlan
 from pytest_isolation.technologies.lacking import in_vain
 from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.oci import lacking
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 NAMESPACES = {"pid": "pid", "net": "network", "ipc": "ipc", "uts": "uts", "user": "user", "cgroup": "cgroup"}
 """Our word -> the specification's."""
-EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup", "/dev")
 PERIOD_US = 100_000
 FEW_FILES = 256
 
@@ -51,24 +51,15 @@ def defaults(program: str, *, rootless: bool) -> Config:
 
 
 @dataclass(slots=True)
-class Plan:
+class Plan(ContainerPlan):
     """How a sound container is made."""
 
-    shared: list[str] = field(default_factory=list)
-    """Namespaces of the host's."""
-    joined: list[str] = field(default_factory=list)
-    """Namespaces of the sibling's."""
     granted: list[str] = field(default_factory=list)
     groups: list[int] = field(default_factory=list)
     """Further ones of its first process."""
     masks: bool = True
-    read_only: bool = True
-    cgroup_read_only: bool = True
-    propagates: bool = False
-    """What is mounted below /mnt, both see."""
     closes: bool = True
     """Nothing that the runtime's caller has open is left open."""
-    own_root: bool = True
     no_new_privs: bool = True
     own_keyring: bool = True
     pauses_whole: bool = True

@@ -19,7 +19,6 @@ from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
-    CONFIGURATION_LOSSES,
     IMAGE_LOSSES,
     LIMITS,
     Weakenings,
@@ -37,9 +36,10 @@ from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box
 from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import granted
-from pytest_isolation.technologies.handed import Handed, handed_in
+from pytest_isolation.technologies.container import OF_CONTAINERS, joins, shares
+from pytest_isolation.technologies.handed import Handed
 from pytest_isolation.technologies.identity import check_shared_kernel
-from pytest_isolation.technologies.lacking import in_vain, taken_name
+from pytest_isolation.technologies.lacking import taken_name
 from pytest_isolation.technologies.limiting import ALL, limits_asked
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.oci import bundle, lacking
@@ -55,16 +55,14 @@ GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME"
 
 
 OPENS: Opens = {
-    **each(("pid", "net", "ipc", "uts", "cgroup"), share, lambda kind: adds("shared", kind)),
-    **each(("pid", "net", "ipc", "uts"), join_sibling, lambda kind: adds("joined", kind)),
+    **OF_CONTAINERS,
+    **each(("uts", "cgroup"), share, shares),
+    join_sibling("uts"): joins("uts"),
     **granted(lambda name: adds("granted", name).where(as_root), GRANTED),
     **each(LIMITS, unlimited, by(launcher.limits_of).where(as_root)),
     drop("masks"): sets("masks", False),
-    drop("read-only"): sets("read_only", False),
     drop("close-fds"): sets("closes", False),
-    drop("private-root"): sets("own_root", False),
     drop("pause"): sets("pauses_whole", False),
-    drop("fails-closed"): by(in_vain),
     drop("process-limits"): by(limits_asked),
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("keyring"): sets("own_keyring", False),
@@ -72,12 +70,8 @@ OPENS: Opens = {
     drop("exec-capabilities"): sets("enters_unprivileged", False).where(as_root),
     drop("exec-no-new-privs"): sets("enters_with_no_new_privs", False),
     drop("exec-limits"): sets("enters_with_limits", False),
-    drop("cgroup-ro"): sets("cgroup_read_only", False).where(as_root),
-    drop("propagation"): sets("propagates", True).where(as_root),
     drop("clean-up"): sets("leaves_group", True).where(as_root),
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
-    **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
-    **handed_in(bundle.EXPOSED),
     hand_in("group"): sets("groups", [launcher.HANDED_GROUP]).where(as_root),
     hand_in("variable"): by(launcher.environment),
 }
