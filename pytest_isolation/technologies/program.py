@@ -13,8 +13,8 @@ import signal
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,19 @@ from pytest_isolation.agent.constants import AT_FDCWD, PR, W
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.cgroups import Group
+from pytest_isolation.boxes.lifetime import Lifetime, started
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.telling import telling
 
-__all__ = ["Programs", "children", "ended", "find", "last_descendant", "version"]
+__all__ = ["WITH_US", "Programs", "children", "ended", "find", "last_descendant", "serving", "version"]
 
+WITH_US = ("setpriv", "--pdeathsig", "KILL")
+"""Before a program's words: it ends when we do, however we end."""
 PATIENCE_S = 1.0
+ENDING_S = 20
+"""How long a daemon has to end when it is asked to."""
 KEPT = 4096
 """Bytes of a program's standard error that an error may show."""
 
@@ -59,6 +64,25 @@ def ended(argv: Sequence[str], *, timeout: float, **how: Any) -> subprocess.Comp
         timeout=timeout,
         **how,
     )
+
+
+@contextmanager
+def serving(argv: Sequence[str], log: Path, lifetime: Lifetime) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that runs for as long as the block, and no longer than we do; what it says is in `log`."""
+    with log.open("wb") as written:
+        process = subprocess.Popen(
+            [*WITH_US, *argv], stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT
+        )
+    lifetime.register("process", f"{process.pid}:{started(process.pid)}")
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=ENDING_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def version(program: str, package: str) -> str:

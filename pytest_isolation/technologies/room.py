@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
 from pytest_isolation.boxes.lifetime import Lifetime, started
@@ -32,6 +32,7 @@ class Room:
     def __init__(self, lifetime: Lifetime, holder: int) -> None:
         self._lifetime = lifetime
         self._holder = holder
+        self._enter = ("nsenter", f"--mount=/proc/{holder}/ns/mnt")
 
     def path(self, name: str) -> Path:
         """A file of the directory, as this process reaches it."""
@@ -48,7 +49,7 @@ class Room:
         """The same of a program that is given an image.  Raises Refused when it fails, BoxError when it hangs."""
         try:
             done = program.ended(
-                [*self._enter(), *argv],
+                [*program.WITH_US, *self._enter, *argv],
                 timeout=TIMEOUT_S,
                 env={**os.environ, **self._environment(), "LC_ALL": "C.UTF-8"},
             )
@@ -58,33 +59,13 @@ class Room:
             raise Refused(" ".join(done.stderr.split())[-8000:] or f"exit status {done.returncode}")
         return str(done.stdout)
 
-    @contextmanager
-    def running(self, argv: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-        """A program that runs for as long as the block, and no longer than we do."""
-        with log.open("wb") as written:
-            process = subprocess.Popen(
-                [*self._enter(), *argv],
-                stdin=subprocess.DEVNULL,
-                stdout=written,
-                stderr=subprocess.STDOUT,
-            )
-        self._lifetime.register("process", f"{process.pid}:{started(process.pid)}")
-        try:
-            yield process
-        finally:
-            process.terminate()
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+    def running(self, argv: Sequence[str], log: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+        """A program that runs for as long as the block: program.serving()."""
+        return program.serving([*self._enter, *argv], log, self._lifetime)
 
     def seen(self, path: Path | str) -> bytes:
         """A path in the room's mount namespace, as this process reaches it."""
         return os.fsencode(f"/proc/{self._holder}/root{path}")
-
-    def _enter(self) -> list[str]:
-        return ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--mount=/proc/{self._holder}/ns/mnt"]
 
     def _environment(self) -> Mapping[str, str]:
         return {"TMPDIR": str(self.directory)}
@@ -103,7 +84,7 @@ def room() -> Iterator[Room]:
         hold = f'mount --bind "$1" {Room.directory} && echo made && exec sleep infinity'
         shell = ["sh", "-c", hold, "sh", os.fspath(directory)]
         holder = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--propagation", "private", *shell],
+            [*program.WITH_US, "unshare", "--mount", "--propagation", "private", *shell],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
         )

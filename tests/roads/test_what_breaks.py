@@ -23,6 +23,7 @@ from pytest_isolation.suite.roads import measure as measuring
 from pytest_isolation.suite.roads.measure import Measured, drawn, measure
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
 from pytest_isolation.technologies.roads.docker import DockerRoads
+from pytest_isolation.technologies.roads.engine import Place
 from pytest_isolation.technologies.room import Refused
 from tests.support import need
 
@@ -60,7 +61,7 @@ def _broken(docker: DockerRoads, folder: Path, script: str) -> None:
 
 def test_a_build_that_is_refused_leaves_no_image(docker: DockerRoads, life: Lifetime, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="nobody-of-this-name"):
-        docker._build(TREE, tmp_path, "COPY --chown=nobody-of-this-name")
+        docker._build(TREE, Place(tmp_path, tmp_path), "COPY --chown=nobody-of-this-name")
     assert _left(life) == []
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from pytest_isolation.boxes.lifetime import Lifetime, started
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies import program
 
@@ -33,24 +33,10 @@ def registry(lifetime: Lifetime, directory: Path) -> Iterator[str]:
         "http": {"addr": address},
     }
     (directory / "config.yml").write_text(json.dumps(settings), encoding="utf-8")  # any JSON is YAML
-    with (directory / "log").open("wb") as log:
-        process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", command, "serve", str(directory / "config.yml")],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    lifetime.register("process", f"{process.pid}:{started(process.pid)}")
-    try:
-        _wait(address, process, directory / "log")
+    log = directory / "log"
+    with program.serving([command, "serve", str(directory / "config.yml")], log, lifetime) as process:
+        _wait(address, process, log)
         yield address
-    finally:
-        process.terminate()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _wait(address: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -7,62 +7,51 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.roads import Arrival
 from pytest_isolation.technologies import program
-from pytest_isolation.technologies.docker.daemon import LABEL
+from pytest_isolation.technologies.roads.engine import SAID, Place, Sender, Way, in_room
 from pytest_isolation.technologies.roads.podman import STORE
 from pytest_isolation.technologies.roads.registry import registry
 from pytest_isolation.technologies.roads.source import TREE, Packed, arrived, make, pack
 from pytest_isolation.technologies.room import Refused, Room, room
 
-Way = Callable[[Image, str], Arrival]
 TRANSPORTS = ("dir", "oci-archive", "docker-archive", "containers-storage", "docker")
 """Those of containers-transports(5) that need no daemon, and no store of OSTree."""
 
 
-class _Tool:
+class _Tool(Sender):
     """A program in a room, and roads of it."""
 
     name: str
 
     def __init__(self, where: Room, lifetime: Lifetime) -> None:
-        self._room, self._lifetime = where, lifetime
-        self._ways: Mapping[str, tuple[str, Way]] = {}
+        super().__init__(partial(in_room, where), lifetime)
+        self._room = where
 
-    @property
-    def roads(self) -> Mapping[str, str]:
-        """As Roads.roads."""
-        return {road: words for road, (words, _) in self._ways.items()}
-
-    def send(self, road: str, image: Image) -> Arrival:
-        """As Roads.send."""
-        at = f"road-{secrets.token_hex(4)}"
-        self._room.path(at).mkdir()
+    def _offer(self, *words: str) -> str:
+        """`words`: from the program's name."""
         try:
-            return self._ways[road][1](image, at)
+            return self._room.offer(words)
         except Refused as error:
-            return Arrival({}, refused=str(error)[-600:])
+            raise Refused(str(error)[-SAID:]) from None
 
-    def _packed(self, image: Image, at: str) -> Packed:
-        return pack(self._room.path(at), image, "pytest-isolation-road:v", labels={LABEL: self._lifetime.run_id})
+    def _packed(self, image: Image, at: Place) -> Packed:
+        return pack(at.here, image, "pytest-isolation-road:v", labels=self._labels)
 
-    def _inside(self, at: str, name: str) -> str:
-        return str(self._room.directory / at / name)
-
-    def _unpacked(self, at: str, name: str, identity: str | None = None) -> Arrival:
+    def _unpacked(self, at: Place, name: str, identity: str | None = None) -> Arrival:
         """What is in the layout `name`, whose version is `v`."""
-        self._room.offer(["umoci", "raw", "unpack", "--image", f"{self._inside(at, name)}:v", self._inside(at, "root")])
-        tree = arrived(os.fsencode(self._room.path(at) / "root"))
+        self._offer("umoci", "raw", "unpack", "--image", f"{at.there / name}:v", str(at.there / "root"))
+        tree = arrived(os.fsencode(at.here / "root"))
         if identity is None:
             return Arrival(tree)
-        return Arrival(tree, identity=(identity, _configuration(self._room.path(at) / name)))
+        return Arrival(tree, identity=(identity, _configuration(at.here / name)))
 
 
 def _configuration(layout: Path) -> str:
@@ -86,29 +75,29 @@ class SkopeoRoads(_Tool):
         words = f"skopeo copy oci: {transport}:, and back"
         return words, lambda image, at: self._by(image, at, transport)
 
-    def _by(self, image: Image, at: str, transport: str) -> Arrival:
+    def _by(self, image: Image, at: Place, transport: str) -> Arrival:
         packed = self._packed(image, at)
         if transport == "docker":
-            with registry(self._lifetime, self._room.path(at) / "registry") as address:
+            with registry(self._lifetime, at.here / "registry") as address:
                 return self._there_and_back(at, f"docker://{address}/road:v", packed)
-        place = self._inside(at, "between")
+        place = str(at.there / "between")
         if transport == "containers-storage":
             store = "overlay@{root}+{runroot}".format(
                 **{key: self._room.directory / name for key, name in STORE.items()}
             )
-            place = f"[{store}]localhost/pytest-isolation-road:{at}"
+            place = f"[{store}]localhost/pytest-isolation-road:{at.here.name}"
         elif transport == "docker-archive":
             place += ":pytest-isolation-road:v"
         return self._there_and_back(at, f"{transport}:{place}", packed)
 
-    def _there_and_back(self, at: str, place: str, packed: Packed) -> Arrival:
+    def _there_and_back(self, at: Place, place: str, packed: Packed) -> Arrival:
         plain = ("--src-tls-verify=false", "--dest-tls-verify=false") if place.startswith("docker://") else ()
-        self._copy(*plain[1:], f"oci:{self._inside(at, 'layout')}:v", place)
-        self._copy(*plain[:1], place, f"oci:{self._inside(at, 'back')}:v")
+        self._copy(*plain[1:], f"oci:{at.there / 'layout'}:v", place)
+        self._copy(*plain[:1], place, f"oci:{at.there / 'back'}:v")
         return self._unpacked(at, "back", packed.identity)
 
     def _copy(self, *words: str) -> None:
-        self._room.offer(["skopeo", "--insecure-policy", "copy", "--quiet", *words])
+        self._offer("skopeo", "--insecure-policy", "copy", "--quiet", *words)
 
 
 class BuildahRoads(_Tool):
@@ -128,30 +117,29 @@ class BuildahRoads(_Tool):
             "add": ("buildah add archive.tar, commit", lambda image, at: self._put(image, at, "add")),
         }
 
-    def _push(self, image: Image, at: str) -> Arrival:
+    def _push(self, image: Image, at: Place) -> Arrival:
         packed = self._packed(image, at)
-        name = self._run("pull", "--quiet", f"oci:{self._inside(at, 'layout')}:v").split()[-1]
-        self._run("push", "--quiet", name, f"oci:{self._inside(at, 'made')}:v")
+        name = self._run("pull", "--quiet", f"oci:{at.there / 'layout'}:v").split()[-1]
+        self._run("push", "--quiet", name, f"oci:{at.there / 'made'}:v")
         return self._unpacked(at, "made", packed.identity)
 
-    def _commit(self, image: Image, at: str) -> Arrival:
+    def _commit(self, image: Image, at: Place) -> Arrival:
         with self._container() as name:
             make(self._room.seen(self._step("mount", name).strip()), image)
             return self._committed(name, at)
 
-    def _put(self, image: Image, at: str, verb: str) -> Arrival:
-        source = self._room.path(at) / "source"
-        source.mkdir()
+    def _put(self, image: Image, at: Place, verb: str) -> Arrival:
+        source = at.directory("source")
         if verb == "add":
-            (source / TREE).write_bytes(image.below(TREE.encode()).to_tar())
+            (source.here / TREE).write_bytes(image.below(TREE.encode()).to_tar())
         else:
-            make(os.fsencode(source), image)
+            make(os.fsencode(source.here), image)
         with self._container() as name:
-            self._run(verb, "--quiet", name, self._inside(at, f"source/{TREE}"), f"/{TREE}{'/' * (verb == 'add')}")
+            self._run(verb, "--quiet", name, str(source.there / TREE), f"/{TREE}{'/' * (verb == 'add')}")
             return self._committed(name, at)
 
-    def _committed(self, name: str, at: str) -> Arrival:
-        self._run("commit", "--quiet", name, f"oci:{self._inside(at, 'made')}:v")
+    def _committed(self, name: str, at: Place) -> Arrival:
+        self._run("commit", "--quiet", name, f"oci:{at.there / 'made'}:v")
         return self._unpacked(at, "made")
 
     @contextmanager
@@ -167,7 +155,7 @@ class BuildahRoads(_Tool):
         return self._room.run([*self._buildah, *words])
 
     def _run(self, *words: str) -> str:
-        return self._room.offer([*self._buildah, *words])
+        return self._offer(*self._buildah, *words)
 
 
 @contextmanager
