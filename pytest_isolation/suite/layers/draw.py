@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 from pytest_isolation.boxes.image import Entry
 from pytest_isolation.boxes.layers.model import OPAQUE, WHITEOUT, Layer, Layers
 from pytest_isolation.boxes.layers.specification import Applied, Node
 from pytest_isolation.strategies import byte_names, xattrs
+from pytest_isolation.suite import drawing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -183,19 +183,4 @@ def sequences(draw: st.DrawFn) -> Layers:
 
 def drawn(count: int, start: int) -> list[Layers]:
     """At most `count` different sequences, the same for the same `start`, which is any whole number."""
-    found: dict[Layers, None] = {}
-
-    @seed(start)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(sequences())
-    def keep(sequence: Layers) -> None:
-        found[sequence] = None
-
-    keep()
-    return list(found)
+    return drawing.drawn(sequences(), count, start)

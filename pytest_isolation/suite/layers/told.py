@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -137,11 +136,6 @@ def _difference(one: Difference) -> dict[str, Any]:
     if one.aspect == "refused":
         told["said"] = str(one.found)
     return told | ({"silent": one.silent} if one.silent else {})
-
-
-def json_text(document: Any) -> str:
-    """One line for a case's layer and for each engine: a file that can be read and compared line by line."""
-    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
 
 
 # -- tables ---------------------------------------------------------------------------------

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
+
+from pytest_isolation.suite import over_engines
 
 if TYPE_CHECKING:
     from pytest_isolation.suite.roads.measure import Measured
@@ -17,82 +18,43 @@ HELP = "what of a tree survives save and load, push and pull, export, commit, bu
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of the command."""
-    parser.add_argument(
-        "--engine",
-        action="append",
-        default=[],
-        metavar="NAME",
-        help="docker, podman, buildah, skopeo; repeatable; default: all",
-    )
-    parser.add_argument(
-        "--count", type=int, default=COUNT, metavar="N", help=f"trees that are drawn (default: {COUNT})"
-    )
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="which are drawn (default: 0)")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument("-o", type=Path, dest="output", metavar="FILE", help="write to FILE instead of to the terminal")
+    over_engines.add_drawing(parser, engines="docker, podman, buildah, skopeo", drawn="trees", count=COUNT)
+    over_engines.add_output(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     """0 when a road was travelled; 2, with one sentence, on a mistake or where no engine is here; 130, with what is
     known until then, when it was interrupted (SIGINT, SIGTERM, SIGHUP).
     """
-    from pytest_isolation.errors import IsolationError
-    from pytest_isolation.suite.interrupts import ended_by_signals
-    from pytest_isolation.suite.output import check_writable
-    from pytest_isolation.technologies.clean import clean
-
-    try:
-        with ended_by_signals():
-            names = _names(given.engine)
-            _check_count(given.count)
-            check_writable(given.output)
-            clean()  # what one that was killed left
-            return _measured(given, names)
-    except (IsolationError, OSError) as error:
-        print(f"pytest-isolation roads: {error}", file=sys.stderr)
-        return 2
+    return over_engines.run("roads", given.output, partial(_asked, given), partial(_measured, given))
 
 
-def _measured(given: argparse.Namespace, names: list[str]) -> int:
-    from pytest_isolation.suite.interrupts import INTERRUPTED
+def _asked(given: argparse.Namespace) -> tuple[list[str], int]:
+    """The engines, and how many trees."""
+    from pytest_isolation.suite.roads.measure import engines
+
+    names = over_engines.names_of(given.engine, engines())
+    return names, over_engines.count_of(given.count, usual=COUNT, most=MOST)
+
+
+def _measured(given: argparse.Namespace, asked: tuple[list[str], int]) -> int:
     from pytest_isolation.suite.output import write
     from pytest_isolation.suite.roads import told
     from pytest_isolation.suite.roads.measure import drawn, kept, measure
-    from pytest_isolation.technologies.clean import clean
 
+    names, count = asked
+    seed = given.seed or 0
     found: dict[str, Measured] = {}
-    trees = drawn(given.count, given.seed)
+    trees = drawn(count, seed)
     interrupted = False
     try:
-        measure(names, trees, tell=_tell, into=found)
+        measure(names, trees, tell=partial(over_engines.tell, "roads"), into=found)
     except KeyboardInterrupt:
         interrupted = True
-        _tell(f"interrupted: {', '.join(found) or 'no engine'} of {', '.join(names)} is told of")
-    document = told.as_json(found, len(trees), given.seed, interrupted=interrupted)
-    write(given.output, told.json_text(document) if given.format == "json" else told.text(found, len(trees)))
+        over_engines.tell_interrupted("roads", found, names)
+    document = told.as_json(found, len(trees), seed, interrupted=interrupted)
+    text = over_engines.json_text(document) if given.format == "json" else told.text(found, len(trees))
+    write(given.output, text)
     if interrupted:
-        clean()  # what resisted, or was made while the signal came
-        return INTERRUPTED
+        return over_engines.left()
     return 0 if kept(found) else 2
-
-
-def _check_count(count: int) -> None:
-    from pytest_isolation.errors import UsageError
-
-    if not 0 < count <= MOST:
-        raise UsageError(f"--count {count}: expected a whole number from 1 to {MOST}, for example {COUNT}")
-
-
-def _names(given: list[str]) -> list[str]:
-    from pytest_isolation.errors import UsageError
-    from pytest_isolation.suite.roads.measure import engines
-
-    known = list(engines())
-    for name in given:
-        if name not in known:
-            raise UsageError(f"--engine {name}: expected one of {', '.join(known)}")
-    return list(dict.fromkeys(given)) or known
-
-
-def _tell(said: str) -> None:
-    print(f"pytest-isolation roads: {said}", file=sys.stderr, flush=True)

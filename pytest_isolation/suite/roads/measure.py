@@ -7,14 +7,13 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, Phase, given, seed, settings
-
 from pytest_isolation.boxes.image import Image, TreeView
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.roads import ASPECTS, TREE, Arrival, Loss, Roads, losses, together
 from pytest_isolation.boxes.unpack import expected
 from pytest_isolation.errors import BoxError, Lacking
 from pytest_isolation.strategies import images
+from pytest_isolation.suite import drawing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,22 +69,7 @@ class Measured:
 
 def drawn(count: int, start: int) -> list[Image]:
     """At most `count` trees, the same for the same `start`."""
-    found: dict[Image, None] = {}
-
-    @seed(start)
-    @settings(
-        max_examples=count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(images(capable=True))
-    def keep(image: Image) -> None:
-        found[image] = None
-
-    keep()
-    return list(found)
+    return drawing.drawn(images(capable=True), count, start)
 
 
 def measure(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -115,8 +114,3 @@ def _cell(kept: Any) -> str:
     if kept is None:
         return "-"
     return "" if kept == "kept" else f"{kept['first']['in_words']}".replace("|", "\\|")
-
-
-def json_text(document: Any) -> str:
-    """One that can be read and compared line by line."""
-    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
