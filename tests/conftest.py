@@ -1,4 +1,4 @@
-"""What is shared by tests of different folders: which of the long ones run, and a machine that takes long to start."""
+"""What tests of different folders share: which long ones run, boxes, a machine that starts slowly."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.machines import DockerMachine, start, suite
 from pytest_isolation.suite.collect import checks_directory
+from pytest_isolation.technologies.pool import Pool
 from tests.shares import SHARES, Long, drawn, expected, seed_of_commit, share_of
 from tests.support import REQUIRED
 
@@ -113,6 +114,41 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return together(nodeid.partition("::")[0])
 
     return Together(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+# -- boxes -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run() -> Iterator[Lifetime]:
+    """The register of a test's own run."""
+    made = Lifetime()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def lifetime() -> Iterator[Lifetime]:
+    """The register of a run that all tests of the file are of."""
+    made = Lifetime()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def pool(lifetime: Lifetime) -> Iterator[Pool]:
+    """Boxes that all tests of the file share: equal ones are one."""
+    made = Pool(lifetime)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def own_pool(run: Lifetime) -> Iterator[Pool]:
+    """Boxes of a test's own."""
+    made = Pool(run)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

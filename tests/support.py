@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.guarantees.family import checks_of
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check
+from pytest_isolation.outside.box import Box
 from pytest_isolation.suite.collect import check_files, load_check
 from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.pool import Pool
 
 REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) - {""}
 """Technologies whose absence is a failure: CI names those it installed."""
@@ -46,6 +53,26 @@ def need(name: str) -> BoxSpec:
             raise
         pytest.skip(str(error))
     return spec
+
+
+@contextmanager
+def started(lifetime: Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[Box]:
+    """A box of `spec` with these `changes`, whose siblings are started as it was."""
+
+    def launch(asked: BoxSpec) -> Box:
+        box = technology(asked.technology).launch(asked, lifetime)
+        box.launch, box.lifetime = launch, lifetime
+        return box
+
+    with launch(replace(spec, **changes)) as box:
+        yield box
+
+
+@contextmanager
+def new_pool() -> Iterator[Pool]:
+    """Boxes that are gone after the block; the fixtures of conftest.py keep theirs until a test, or its file, ends."""
+    with closing(Lifetime()) as run, closing(Pool(run)) as pool:
+        yield pool
 
 
 def built_in_checks() -> list[tuple[Guarantee, Check]]:

@@ -6,12 +6,11 @@ CI opens each on some of them, another part each time.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import names, technology
@@ -110,15 +109,6 @@ CELLS = [
     for promise, test in CHECKS
     if promise.falsified_by <= technology(name).weakenings()
 ]
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.mark.parametrize(("promise", "test", "name"), CELLS)

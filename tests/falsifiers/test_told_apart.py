@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.guarantee import EXAMPLES
 from pytest_isolation.technologies.pool import Pool
 from tests.kills import load, spec_of, twins, verdict, witnesses
@@ -22,15 +19,6 @@ CELLS = [
 ]
 TRIES = 3
 """Of what is broken there: on a busy machine a packet is lost, or an interface of others comes and goes meanwhile."""
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.mark.parametrize(("column", "ids"), CELLS)

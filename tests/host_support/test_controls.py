@@ -77,11 +77,9 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def lifetime() -> Iterator[Lifetime]:
+def lifetime(lifetime: Lifetime) -> Lifetime:
     need_vm()
-    made = Lifetime()
-    yield made
-    made.close()
+    return lifetime
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,11 +29,9 @@ from tests.runs import Done, run, run_as_nobody
 
 
 @pytest.fixture(scope="module")
-def lifetime() -> Iterator[Lifetime]:
+def lifetime(lifetime: Lifetime) -> Lifetime:
     need_vm()
-    made = Lifetime()
-    yield made
-    made.close()
+    return lifetime
 
 
 @pytest.mark.long("kernels")

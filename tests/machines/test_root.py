@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -31,13 +30,6 @@ WANTED = ("cg.pids.enforced", "mnt.no-leak-out", "pid.host-processes-hidden")
 def groups(pid: int) -> list[Path]:
     """What is left of the control groups of the run of a process, on every hierarchy."""
     return [path for place in set(cgroups.hierarchies().values()) for path in (place / cgroups.TOP).glob(f"*-{pid}")]
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def test_another_suite_is_told(run: Lifetime) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -15,8 +14,8 @@ from pytest_isolation.options.config import RunConfig
 from pytest_isolation.report.json import render
 from pytest_isolation.suite.measure import measure
 from pytest_isolation.technologies import technology
+from tests.support import REQUIRED
 
-REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) - {""}
 ASKED = "pid.signal-out-refused"
 
 

@@ -15,14 +15,12 @@ import pytest
 
 from pytest_isolation import Box, weaken
 from pytest_isolation.boxes.box import Pausing
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError
 from pytest_isolation.report.costs import KEYS
 from pytest_isolation.suite.costs import engines, probes
-from pytest_isolation.technologies.pool import Pool
 from tests.runs import run
-from tests.support import need
+from tests.support import need, new_pool
 
 WHAT = ("--isolation", "--box", "namespaces", "--isolation-only", "pid.init-is-one,mnt.mount-denied")
 INSIDE = {"call_us", "open_read_us", "page_fault_us", "loopback_us", "fork_exec_us", "compute_ns"}
@@ -83,17 +81,12 @@ def program(place: Path, version: str) -> Path:
 def test_two_versions_of_a_program(tmp_path: Path) -> None:
     """At one path of the bare host the second takes the first one's place; in two boxes both are there."""
     old, new = (program(tmp_path, version) for version in ("1.2", "3.4"))
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
-        bare = probes.versions_on_the_host((old, new), pool, lifetime)
+    with new_pool() as pool:
+        bare = probes.versions_on_the_host((old, new), pool, pool.lifetime)
         boxed = probes.versions((old, new), BoxSpec(technology="namespaces"), pool)
         rooted = probes.versions((old, new), BoxSpec(technology="chroot"), pool)
         with pytest.raises(BoxError, match=r"both programs say 1.2; expected two versions"):
             probes.versions((old, old), BoxSpec(technology="namespaces"), pool)
-    finally:
-        pool.close()
-        lifetime.close()
     assert bare == ("no", "1.2 at one path is gone when 3.4 is installed there, and of one port: EADDRINUSE")
     assert boxed == ("yes", "1.2 and 3.4 at one path and one port")
     assert rooted == ("it depends", "1.2 and 3.4 at one path, but not at one port: EADDRINUSE")
@@ -115,21 +108,14 @@ ALL = "start, pause, go on, stop, start again, remove"
 )
 def test_the_life_of_a_container(technology: str, answer: str, figure: str) -> None:
     need(technology)
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
+    with new_pool() as pool:
         assert engines.life(BoxSpec(technology=technology, name=technology), pool) == (answer, figure)
-    finally:
-        pool.close()
-        lifetime.close()
 
 
 def test_what_an_engine_does_not_do_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """A box that nothing ends that takes no notice, and one whose pause does nothing."""
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
     spec = BoxSpec(technology="namespaces", name="open", weakenings=frozenset({weaken.drop("forced-stop")}))
-    try:
+    with new_pool() as pool:
         answer, figure = engines.life(spec, pool)
         assert answer == "no" and "; did not: stop" in figure and "pause, go on" in figure
 
@@ -141,6 +127,3 @@ def test_what_an_engine_does_not_do_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
         monkeypatch.setattr(engines, "_launched", lambda spec, pool: launch(spec))
         answer, figure = engines.life(replace(spec, weakenings=frozenset()), pool)
         assert answer == "no" and "; did not: pause" in figure
-    finally:
-        pool.close()
-        lifetime.close()

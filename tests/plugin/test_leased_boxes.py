@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, run_property
@@ -54,53 +52,49 @@ def breaks_on_a_clean_box_too(box: Box, number: int) -> None:
 
 
 @pytest.fixture
-def pool() -> Iterator[Pool]:
+def own_pool(own_pool: Pool) -> Pool:
     need("namespaces")
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
+    return own_pool
 
 
-def test_equal_boxes_are_one_and_a_silent_check_gets_its_own(pool: Pool, tmp_path: Path) -> None:
-    controls = Controls(pool, tmp_path, seed=1)
+def test_equal_boxes_are_one_and_a_silent_check_gets_its_own(own_pool: Pool, tmp_path: Path) -> None:
+    controls = Controls(own_pool, tmp_path, seed=1)
     fired = Control(State.FIRED, "namespaces")
     assert controls.of(first, breaks, "namespaces") == fired
     assert controls.of(second, breaks_on_a_clean_box, "namespaces") == fired
-    assert len(pool.starts["control-namespaces"]) == 1
+    assert len(own_pool.starts["control-namespaces"]) == 1
     assert controls.of(third, breaks_on_a_clean_box_too, "namespaces") == fired
-    assert len(pool.starts["control-namespaces"]) == 2
+    assert len(own_pool.starts["control-namespaces"]) == 2
 
 
-def test_a_box_that_has_ended_or_was_in_trouble_is_lent_to_nobody(pool: Pool) -> None:
+def test_a_box_that_has_ended_or_was_in_trouble_is_lent_to_nobody(own_pool: Pool) -> None:
     spec = BoxSpec(technology="namespaces", name="leased")
-    with pool.leased(spec) as (box, used):
+    with own_pool.leased(spec) as (box, used):
         assert not used
     box.close()
-    with pool.leased(spec) as (other, used):
+    with own_pool.leased(spec) as (other, used):
         assert (other.alive, used) == (True, False)
-    with pytest.raises(ZeroDivisionError), pool.leased(spec):
+    with pytest.raises(ZeroDivisionError), own_pool.leased(spec):
         raise ZeroDivisionError
-    with pool.leased(spec) as (_, used):
+    with own_pool.leased(spec) as (_, used):
         assert not used
 
 
-def test_few_are_kept(pool: Pool) -> None:
+def test_few_are_kept(own_pool: Pool) -> None:
     specs = [
         BoxSpec(technology="namespaces", name="leased", hostname=f"box-{number}") for number in range(MOST_LEASED + 1)
     ]
     for spec in specs:
-        with pool.leased(spec):
+        with own_pool.leased(spec):
             pass
-    with pool.leased(specs[0]) as (_, used):
+    with own_pool.leased(specs[0]) as (_, used):
         assert not used
-    with pool.leased(specs[-1]) as (_, used):
+    with own_pool.leased(specs[-1]) as (_, used):
         assert used
 
 
-def test_a_control_is_over_with_its_first_violation(pool: Pool) -> None:
-    box = pool.box(BoxSpec(technology="namespaces"))
+def test_a_control_is_over_with_its_first_violation(own_pool: Pool) -> None:
+    box = own_pool.box(BoxSpec(technology="namespaces"))
     once = run_property(first, breaks, box, examples=10, seed=1, phases=PROVING, confirm=False)
     assert (once.examples, str(once.violation)) == (1, "a claim: broken")
     assert once.arguments == {"number": "0"}

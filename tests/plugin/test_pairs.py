@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.weakenings import join_sibling
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.technologies.pool import Pool
@@ -113,15 +111,6 @@ JOINING = [
 ]
 """(box, a technology whose box can join its namespaces)"""
 KINDS = {"net": "net.bridge-icc", "pid": "pid.siblings-hidden"}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.mark.parametrize("kind", list(KINDS))

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees import profiles
 from pytest_isolation.guarantees.claims import resolve
@@ -99,15 +98,6 @@ def opened_by(promise: Guarantee) -> str | None:
     """The quickest technology that can open what must break this promise."""
     able = [name for name in names() if promise.falsified_by <= technology(name).weakenings()]
     return min(able, key=lambda name: technology(name).start_ms, default=None)
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.fixture(scope="module")

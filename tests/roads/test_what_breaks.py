@@ -31,23 +31,16 @@ TREE = together(drawn(1, 0))
 
 
 @pytest.fixture
-def life() -> Iterator[Lifetime]:
-    lifetime = Lifetime()
-    yield lifetime
-    lifetime.close()
-
-
-@pytest.fixture
-def docker(life: Lifetime) -> Iterator[DockerRoads]:
+def docker(run: Lifetime) -> Iterator[DockerRoads]:
     need("docker")
     if os.geteuid():
         pytest.skip("what arrives is read by root")
-    yield DockerRoads(connect(None), life)
-    assert _left(life) == []
+    yield DockerRoads(connect(None), run)
+    assert _left(run) == []
 
 
-def _left(life: Lifetime) -> list[str]:
-    found = connect(None).api.images(all=True, filters={"label": f"{LABEL}={life.run_id}"})
+def _left(run: Lifetime) -> list[str]:
+    found = connect(None).api.images(all=True, filters={"label": f"{LABEL}={run.run_id}"})
     return [image["Id"] for image in found]
 
 
@@ -59,15 +52,15 @@ def _broken(docker: DockerRoads, folder: Path, script: str) -> None:
     docker._docker[0] = str(path)
 
 
-def test_a_build_that_is_refused_leaves_no_image(docker: DockerRoads, life: Lifetime, tmp_path: Path) -> None:
+def test_a_build_that_is_refused_leaves_no_image(docker: DockerRoads, run: Lifetime, tmp_path: Path) -> None:
     with pytest.raises(Refused, match="nobody-of-this-name"):
         docker._build(TREE, Place(tmp_path, tmp_path), "COPY --chown=nobody-of-this-name")
-    assert _left(life) == []
+    assert _left(run) == []
 
 
-def test_a_build_leaves_no_image(docker: DockerRoads, life: Lifetime) -> None:
+def test_a_build_leaves_no_image(docker: DockerRoads, run: Lifetime) -> None:
     assert docker.send("build", TREE).tree
-    assert _left(life) == []
+    assert _left(run) == []
 
 
 def test_a_daemon_that_is_gone_refuses_nothing(docker: DockerRoads) -> None:

@@ -12,11 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import run_property
-from pytest_isolation.technologies.pool import Pool
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, new_pool
 
 KILLED = """
 import os, signal, sys
@@ -67,17 +65,12 @@ def test_the_next_run_ends_a_box_that_is_paused(name: str, tmp_path: Path) -> No
 @PAUSED
 def test_a_box_that_is_closed_while_it_is_paused_ends(name: str) -> None:
     spec = _need(name)
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
+    with new_pool() as pool:
         box = pool.launch(spec)
         pid = box.parts.init_pid
         with box.paused():
             box.close()
         assert pid is not None and _ended(pid)
-    finally:
-        pool.close()
-        lifetime.close()
 
 
 @pytest.mark.long(seconds=12)
@@ -85,16 +78,10 @@ def test_a_box_that_takes_its_time_to_go_on_goes_on() -> None:
     """As on a busy machine: no verdict depends on speed."""
     spec = _need("namespaces")
     promise, test = next(one for one in built_in_checks() if one[0].id == "life.pause-stops-started")
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
-        with pool.launch(spec) as box:
-            assert box.parts.pausing is not None
-            later = threading.Timer(11, box.parts.pausing.resume)
-            box.parts.pausing.resume = later.start
-            ran = run_property(promise, test, box, examples=1, seed=1)
-            later.join()
-    finally:
-        pool.close()
-        lifetime.close()
+    with new_pool() as pool, pool.launch(spec) as box:
+        assert box.parts.pausing is not None
+        later = threading.Timer(11, box.parts.pausing.resume)
+        box.parts.pausing.resume = later.start
+        ran = run_property(promise, test, box, examples=1, seed=1)
+        later.join()
     assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)

@@ -6,7 +6,7 @@ Every technology by every keyword that all boxes have.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -49,13 +49,6 @@ def _text(name: str, key: str, value: str) -> str:
     )
     written = {"nested": "bubblewrap@nspawn"}.get(name, name)
     return f"{written}:{first}{key}={value}"
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("key", HAS)

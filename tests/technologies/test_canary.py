@@ -10,7 +10,6 @@ import pytest
 
 from pytest_isolation import Box, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.technologies.pool import Pool
 from tests.support import need
 
@@ -18,17 +17,15 @@ SIGUSR1, SIGUSR2, SIGKILL = 10, 12, 9
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
+def box(own_pool: Pool) -> Iterator[Box]:
     """With the two holes by which a process in it can choose the number of the next one."""
     spec = need("namespaces")
     if os.geteuid() != 0:
         pytest.skip("/proc/sys/kernel/ns_last_pid is written by root")
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    with pool.launch(replace(spec, weakenings=frozenset({weaken.grant("SYS_ADMIN"), weaken.drop("masks")}))) as made:
+    with own_pool.launch(
+        replace(spec, weakenings=frozenset({weaken.grant("SYS_ADMIN"), weaken.drop("masks")}))
+    ) as made:
         yield made
-    pool.close()
-    lifetime.close()
 
 
 def test_it_has_forgotten_what_an_earlier_example_did(box: Box) -> None:

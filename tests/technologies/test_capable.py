@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 
 import pytest
 
 from pytest_isolation import Box
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.capable import REFUSALS, TABLE
@@ -25,17 +23,13 @@ NEEDED = {
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+def box(pool: Pool, tmp_path_factory: pytest.TempPathFactory) -> Box:
     """Docker's, whose filter refuses just those calls"""
     need("docker")
     filtered = tmp_path_factory.mktemp("filter") / "profile.json"
     refused = [{"names": [*NEEDED], "action": "SCMP_ACT_ERRNO", "errnoRet": 1}]
     filtered.write_text(json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": refused}))
-    run = Lifetime()
-    pool = Pool(run)
-    yield pool.box(parse(f"docker:security_opt=seccomp={filtered}"))
-    pool.close()
-    run.close()
+    return pool.box(parse(f"docker:security_opt=seccomp={filtered}"))
 
 
 @pytest.mark.parametrize("name", [one for names in NEEDED.values() for one in names])
@@ -45,25 +39,21 @@ def test_what_only_makes_ready_decides_nothing(box: Box, name: str) -> None:
         capability.act(proc, 7)
 
 
-def test_who_starts_it_in_haste_does_not_give_the_capability() -> None:
+def test_who_starts_it_in_haste_does_not_give_the_capability(own_pool: Pool) -> None:
     """Nice values are inherited, and a process may go down to what it had: nobody granted it anything."""
     if os.geteuid() != 0:
         pytest.skip("a nice value below 0 is for root")
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    run = Lifetime()
-    pool = Pool(run)
     try:
         os.setpriority(os.PRIO_PROCESS, 0, -15)
         spec = need("bubblewrap")
-        box = pool.box(spec)
+        box = own_pool.box(spec)
         os.setpriority(os.PRIO_PROCESS, 0, before)
         capability = next(one for one in TABLE if one.name == "SYS_NICE")
         with box.spawn() as proc:
             assert not capability.had(capability.act(proc, 1))
     finally:
         os.setpriority(os.PRIO_PROCESS, 0, before)
-        pool.close()
-        run.close()
 
 
 def test_the_act_itself_is_what_is_judged(box: Box) -> None:

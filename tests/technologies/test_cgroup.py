@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +19,6 @@ from tests.support import built_in_checks, need
 
 ONE = technology("cgroup")
 MIB = 1 << 20
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 @pytest.fixture

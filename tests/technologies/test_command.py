@@ -6,7 +6,6 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +24,6 @@ ONE = technology("command")
 
 def spec_of(text: str) -> BoxSpec:
     return BoxSpec(technology="command", options=(("", text),))
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def test_the_text_of_a_box() -> None:

@@ -14,7 +14,6 @@ from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import entries
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.pool import Pool
@@ -30,16 +29,12 @@ def sockets(proc: Proc) -> int:
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
+def box(own_pool: Pool) -> Iterator[Box]:
     spec = need("docker")
     if os.geteuid() != 0:
         pytest.skip("a descriptor of a container's process is taken by root")
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    with pool.launch(spec) as made:
+    with own_pool.launch(spec) as made:
         yield made
-    pool.close()
-    lifetime.close()
 
 
 def test_a_container_is_spoken_to_past_the_daemon(box: Box) -> None:

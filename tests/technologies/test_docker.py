@@ -14,7 +14,7 @@ import tarfile
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ import pytest
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, UsageError, Volume, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.boxes import cgroups, lifetime
+from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import identity, launcher, mounts
@@ -33,8 +34,8 @@ from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.docker import Docker, image
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
+from tests.support import REQUIRED, started
 
-REQUIRED = frozenset(os.environ.get("PYTEST_ISOLATION_REQUIRE", "").split(",")) - {""}
 SPEC = BoxSpec(technology="docker")
 DOCKER = Docker()
 MIB = 1 << 20
@@ -52,32 +53,13 @@ def _daemon() -> None:
 
 
 @pytest.fixture(scope="module")
-def run() -> Iterator[lifetime.Lifetime]:
-    made = lifetime.Lifetime()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def api() -> Any:
     return connect(None).api
 
 
-@contextmanager
-def started(run: lifetime.Lifetime, spec: BoxSpec = SPEC, **changes: Any) -> Iterator[Box]:
-    def launch(asked: BoxSpec) -> Box:
-        box = DOCKER.launch(asked, run)
-        box.launch = launch
-        box.lifetime = run
-        return box
-
-    with launch(replace(spec, **changes)) as box:
-        yield box
-
-
 @pytest.fixture(scope="module")
-def plain(run: lifetime.Lifetime) -> Iterator[Box]:
-    with started(run) as box:
+def plain(lifetime: Lifetime) -> Iterator[Box]:
+    with started(lifetime, SPEC) as box:
         yield box
 
 
@@ -104,30 +86,30 @@ def mounts_of(box: Box) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("kind", ["pid", "net", "ipc", "uts"])
-def test_share_gives_the_hosts_namespace(run: lifetime.Lifetime, plain: Box, kind: str) -> None:
+def test_share_gives_the_hosts_namespace(lifetime: Lifetime, plain: Box, kind: str) -> None:
     assert namespace(plain.parts.init_pid, kind) != namespace(os.getpid(), kind)
-    with started(run, SPEC.weakened(weaken.share(kind))) as box:
+    with started(lifetime, SPEC.weakened(weaken.share(kind))) as box:
         assert namespace(box.parts.init_pid, kind) == namespace(os.getpid(), kind)
 
 
-def test_share_cgroup_gives_the_hosts_namespace(run: lifetime.Lifetime) -> None:
-    with started(run, options(cgroupns="private")) as box:
+def test_share_cgroup_gives_the_hosts_namespace(lifetime: Lifetime) -> None:
+    with started(lifetime, options(cgroupns="private")) as box:
         assert namespace(box.parts.init_pid, "cgroup") != namespace(os.getpid(), "cgroup")
-    with started(run, options(cgroupns="private").weakened(weaken.share("cgroup"))) as box:
+    with started(lifetime, options(cgroupns="private").weakened(weaken.share("cgroup"))) as box:
         assert namespace(box.parts.init_pid, "cgroup") == namespace(os.getpid(), "cgroup")
 
 
 @pytest.mark.parametrize("hole", [weaken.share("user"), weaken.drop("userns-map")], ids=str)
-def test_root_in_the_box_is_root_outside(run: lifetime.Lifetime, hole: Weakening) -> None:
-    with started(run, SPEC.weakened(hole)) as box:
+def test_root_in_the_box_is_root_outside(lifetime: Lifetime, hole: Weakening) -> None:
+    with started(lifetime, SPEC.weakened(hole)) as box:
         assert namespace(box.parts.init_pid, "user") == namespace(os.getpid(), "user")
         assert os.stat(f"/proc/{box.parts.init_pid}").st_uid == 0
 
 
 @pytest.mark.parametrize("kind", ["pid", "net", "ipc"])
-def test_join_sibling_gives_both_one_namespace(run: lifetime.Lifetime, plain: Box, kind: str) -> None:
+def test_join_sibling_gives_both_one_namespace(lifetime: Lifetime, plain: Box, kind: str) -> None:
     assert namespace(plain.sibling.parts.init_pid, kind) != namespace(plain.parts.init_pid, kind)
-    with started(run, SPEC.weakened(weaken.join_sibling(kind))) as box:
+    with started(lifetime, SPEC.weakened(weaken.join_sibling(kind))) as box:
         assert namespace(box.sibling.parts.init_pid, kind) == namespace(box.parts.init_pid, kind)
         assert namespace(box.parts.init_pid, kind) != namespace(os.getpid(), kind)
 
@@ -152,21 +134,21 @@ def limits_of(box: Box) -> dict[str, int]:
 ASKED = replace(SPEC, memory=64 * MIB, pids=40, cpus=0.5)
 
 
-def test_limits_are_applied(run: lifetime.Lifetime) -> None:
-    with started(run, ASKED) as box:
+def test_limits_are_applied(lifetime: Lifetime) -> None:
+    with started(lifetime, ASKED) as box:
         assert limits_of(box) == {"memory": 64 * MIB, "pids": 40, "cpu": 50_000}
 
 
 @pytest.mark.parametrize("what", ["memory", "pids", "cpu"])
-def test_unlimited_leaves_one_limit_out(run: lifetime.Lifetime, what: str) -> None:
-    with started(run, ASKED.weakened(weaken.unlimited(what))) as box:
+def test_unlimited_leaves_one_limit_out(lifetime: Lifetime, what: str) -> None:
+    with started(lifetime, ASKED.weakened(weaken.unlimited(what))) as box:
         found, wanted = limits_of(box), {"memory": 64 * MIB, "pids": 40, "cpu": 50_000}
         assert {key for key in wanted if found[key] != wanted[key]} == {what}
 
 
 @pytest.mark.parametrize("hole", [None, weaken.unlimited("pids"), weaken.share("pid")], ids=str)
-def test_every_box_lies_under_the_guard(run: lifetime.Lifetime, hole: Weakening | None) -> None:
-    with started(run, SPEC.weakened(*filter(None, [hole]))) as box:
+def test_every_box_lies_under_the_guard(lifetime: Lifetime, hole: Weakening | None) -> None:
+    with started(lifetime, SPEC.weakened(*filter(None, [hole]))) as box:
         group = box.parts.group
         assert group is not None
         file = group.file("pids", "pids.max", "pids.max")
@@ -178,29 +160,29 @@ def test_every_box_lies_under_the_guard(run: lifetime.Lifetime, hole: Weakening 
 
 
 @pytest.mark.parametrize("hole", sorted(h for h in DOCKER.weakenings() if h.kind == "grant"), ids=str)
-def test_grant_gives_the_capability(run: lifetime.Lifetime, hole: Weakening) -> None:
+def test_grant_gives_the_capability(lifetime: Lifetime, hole: Weakening) -> None:
     """Also one that Docker gives by default (NET_RAW), where the user's own options took it away."""
     bit = 1 << number_of(hole.what)
     bare = options(cap_drop=("ALL",))
-    with started(run, bare) as box:
+    with started(lifetime, bare) as box:
         assert not int(status(box, "CapEff"), 16) & bit
-    with started(run, bare.weakened(hole)) as box:
+    with started(lifetime, bare.weakened(hole)) as box:
         assert int(status(box, "CapEff"), 16) & bit
 
 
-def test_granted_sys_admin_can_mount(run: lifetime.Lifetime, plain: Box) -> None:
+def test_granted_sys_admin_can_mount(lifetime: Lifetime, plain: Box) -> None:
     assert plain.proc.mount("tmpfs", "/srv", "tmpfs", 0).errno == EPERM
-    with started(run, SPEC.weakened(weaken.grant("SYS_ADMIN"))) as box:
+    with started(lifetime, SPEC.weakened(weaken.grant("SYS_ADMIN"))) as box:
         assert box.proc.mount("tmpfs", "/srv", "tmpfs", 0).ok
 
 
 @pytest.mark.parametrize("path", ["/", "/tmp", "/run"])
-def test_expose_shows_the_hosts_files(run: lifetime.Lifetime, plain: Box, path: str) -> None:
+def test_expose_shows_the_hosts_files(lifetime: Lifetime, plain: Box, path: str) -> None:
     marker = Path("/tmp" if path == "/" else path) / f"pytest-isolation-marker-{secrets.token_hex(8)}"
     try:
         marker.write_text("outside")
         assert not [road for road in plain.outside.roads(marker) if plain.proc.faccessat(AT_FDCWD, road, os.F_OK).ok]
-        with started(run, SPEC.weakened(weaken.expose(path))) as box:
+        with started(lifetime, SPEC.weakened(weaken.expose(path))) as box:
             seen = next(road for road in box.outside.roads(marker) if box.proc.faccessat(AT_FDCWD, road, os.F_OK).ok)
             assert seen == str(marker) or not seen.startswith("/host")
             assert box.read_file(seen) == b"outside"
@@ -210,55 +192,55 @@ def test_expose_shows_the_hosts_files(run: lifetime.Lifetime, plain: Box, path: 
         marker.unlink()
 
 
-def test_expose_dev_shows_the_hosts_devices(run: lifetime.Lifetime, plain: Box) -> None:
+def test_expose_dev_shows_the_hosts_devices(lifetime: Lifetime, plain: Box) -> None:
     before = set(os.listdir("/dev"))
     strange = next(name for name in sorted(before) if not plain.proc.faccessat(AT_FDCWD, f"/dev/{name}", os.F_OK).ok)
-    with started(run, SPEC.weakened(weaken.expose("/dev"))) as box:
+    with started(lifetime, SPEC.weakened(weaken.expose("/dev"))) as box:
         assert box.proc.faccessat(AT_FDCWD, f"/dev/{strange}", os.F_OK).ok
     assert set(os.listdir("/dev")) == before
 
 
-def test_expose_cgroups_shows_the_hosts_tree(run: lifetime.Lifetime, plain: Box) -> None:
+def test_expose_cgroups_shows_the_hosts_tree(lifetime: Lifetime, plain: Box) -> None:
     assert plain.parts.group is not None
     place = next(iter(plain.parts.group.places.values())).parent
     assert not [road for road in plain.outside.roads(place) if plain.proc.faccessat(AT_FDCWD, road, os.F_OK).ok]
-    with started(run, SPEC.weakened(weaken.expose("/sys/fs/cgroup"))) as box:
+    with started(lifetime, SPEC.weakened(weaken.expose("/sys/fs/cgroup"))) as box:
         assert [road for road in box.outside.roads(place) if box.proc.faccessat(AT_FDCWD, road, os.W_OK).ok]
 
 
-def test_drop_seccomp_leaves_the_filter_out(run: lifetime.Lifetime, plain: Box) -> None:
+def test_drop_seccomp_leaves_the_filter_out(lifetime: Lifetime, plain: Box) -> None:
     assert status(plain, "Seccomp") == "2"
-    with started(run, SPEC.weakened(weaken.drop("seccomp"))) as box:
+    with started(lifetime, SPEC.weakened(weaken.drop("seccomp"))) as box:
         assert status(box, "Seccomp") == "0"
         # keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING): not in the default profile.
         assert plain.proc.keyctl(0, -3, 0).errno == EPERM
         assert box.proc.keyctl(0, -3, 1).errno != EPERM
 
 
-def test_drop_masks_shows_what_is_masked(run: lifetime.Lifetime, plain: Box) -> None:
+def test_drop_masks_shows_what_is_masked(lifetime: Lifetime, plain: Box) -> None:
     masked = {path for path in ("/proc/kcore", "/proc/sys", "/sys/firmware") if os.path.exists(path)}
     assert masked <= set(mounts_of(plain))
-    with started(run, SPEC.weakened(weaken.drop("masks"))) as box:
+    with started(lifetime, SPEC.weakened(weaken.drop("masks"))) as box:
         assert not masked & set(mounts_of(box))
 
 
-def test_drop_read_only_makes_root_and_volumes_writable(run: lifetime.Lifetime) -> None:
+def test_drop_read_only_makes_root_and_volumes_writable(lifetime: Lifetime) -> None:
     asked = replace(SPEC, read_only=True, volumes=(Volume(target="/data", read_only=True),))
     paths = ("/file", "/data/file")
 
     def errors(box: Box) -> list[int]:
         return [box.proc.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY, 0o600).errno for path in paths]
 
-    with started(run, asked) as box:
+    with started(lifetime, asked) as box:
         assert errors(box) == [EROFS, EROFS]
         assert box.proc.openat(AT_FDCWD, "/tmp/file", os.O_CREAT | os.O_WRONLY, 0o600).ok
-    with started(run, asked.weakened(weaken.drop("read-only"))) as box:
+    with started(lifetime, asked.weakened(weaken.drop("read-only"))) as box:
         assert errors(box) == [0, 0]
 
 
-def test_drop_init_puts_another_process_first(run: lifetime.Lifetime, plain: Box) -> None:
+def test_drop_init_puts_another_process_first(lifetime: Lifetime, plain: Box) -> None:
     assert plain.proc.getpid().value == 1
-    with started(run, SPEC.weakened(weaken.drop("init"))) as box:
+    with started(lifetime, SPEC.weakened(weaken.drop("init"))) as box:
         assert box.proc.getpid().value > 1
         assert (
             f"NSpid:\t{box.parts.init_pid}\t{box.proc.getpid().value}\n"
@@ -266,33 +248,33 @@ def test_drop_init_puts_another_process_first(run: lifetime.Lifetime, plain: Box
         )
 
 
-def test_drop_private_root_shares_directories(run: lifetime.Lifetime, plain: Box) -> None:
+def test_drop_private_root_shares_directories(lifetime: Lifetime, plain: Box) -> None:
     for box, shared in ((plain, False), (None, True)):
         if box is not None:
             box.write_file("/tmp/mine", b"mine")
             assert not box.sibling.proc.faccessat(AT_FDCWD, "/tmp/mine", os.F_OK).ok
             box.proc.unlinkat(AT_FDCWD, "/tmp/mine")
             continue
-        with started(run, SPEC.weakened(weaken.drop("private-root"))) as weak:
+        with started(lifetime, SPEC.weakened(weaken.drop("private-root"))) as weak:
             for name in mounts.SHARED:
                 weak.write_file(f"/{name}/mine", b"mine")
                 assert weak.sibling.proc.faccessat(AT_FDCWD, f"/{name}/mine", os.F_OK).ok is shared
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="opened by a mount on the host, which is for root")
-def test_drop_cgroup_ro_makes_the_tree_writable(run: lifetime.Lifetime, plain: Box) -> None:
+def test_drop_cgroup_ro_makes_the_tree_writable(lifetime: Lifetime, plain: Box) -> None:
     path = "/sys/fs/cgroup/made" if cgroups.mode() == "v2" else "/sys/fs/cgroup/pids/made"
     assert plain.proc.mkdirat(AT_FDCWD, path, 0o755).errno == EROFS
-    with started(run, SPEC.weakened(weaken.drop("cgroup-ro"))) as box:
+    with started(lifetime, SPEC.weakened(weaken.drop("cgroup-ro"))) as box:
         assert box.proc.mkdirat(AT_FDCWD, path, 0o755).ok
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="opened by a mount on the host, which is for root")
-def test_drop_propagation_lets_a_mount_out(run: lifetime.Lifetime) -> None:
+def test_drop_propagation_lets_a_mount_out(lifetime: Lifetime) -> None:
     token = f"pytest-isolation-{secrets.token_hex(6)}"
 
     def seen(*holes: Weakening) -> bool:
-        with started(run, SPEC.weakened(weaken.grant("SYS_ADMIN"), *holes)) as box:
+        with started(lifetime, SPEC.weakened(weaken.grant("SYS_ADMIN"), *holes)) as box:
             assert box.proc.mkdirat(AT_FDCWD, "/mnt/out", 0o755).ok
             assert box.proc.mount(token, "/mnt/out", "tmpfs", 0).ok
             return token in Path("/proc/self/mountinfo").read_text()
@@ -302,7 +284,7 @@ def test_drop_propagation_lets_a_mount_out(run: lifetime.Lifetime) -> None:
     assert token not in Path("/proc/self/mountinfo").read_text()
 
 
-def test_lossy_loses_configuration(run: lifetime.Lifetime) -> None:
+def test_lossy_loses_configuration(lifetime: Lifetime) -> None:
     asked = replace(SPEC, env=(("TOKEN", "value"),), uid=1000, gid=1000, workdir="/tmp")
 
     def seen(box: Box) -> tuple[bool, int, bytes]:
@@ -310,17 +292,17 @@ def test_lossy_loses_configuration(run: lifetime.Lifetime) -> None:
         working = os.readlink(f"/proc/{box.parts.init_pid}/cwd")
         return b"TOKEN=value" in environ, box.proc.getuid().value, os.fsencode(working)
 
-    with started(run, asked) as box:
+    with started(lifetime, asked) as box:
         assert seen(box) == (True, 1000, b"/tmp")
     lost = [weaken.lossy(aspect) for aspect in ("environment", "identity", "workdir")]
-    with started(run, asked.weakened(*lost)) as box:
+    with started(lifetime, asked.weakened(*lost)) as box:
         assert seen(box) == (False, 0, b"/")
 
 
 # -- what a box is ---------------------------------------------------------------------
 
 
-def test_keywords_of_the_sdk_are_passed_on(run: lifetime.Lifetime, api: Any) -> None:
+def test_keywords_of_the_sdk_are_passed_on(lifetime: Lifetime, api: Any) -> None:
     asked = options(
         cap_drop=("NET_RAW", "MKNOD"),
         sysctls="net.ipv4.ip_forward=0",
@@ -332,7 +314,7 @@ def test_keywords_of_the_sdk_are_passed_on(run: lifetime.Lifetime, api: Any) -> 
         oom_score_adj="500",
         privileged="false",
     )
-    with started(run, replace(asked, pids=77)) as box:
+    with started(lifetime, replace(asked, pids=77)) as box:
         found = api.inspect_container(box.parts.id)
         host = found["HostConfig"]
         assert [word.removeprefix("CAP_") for word in host["CapDrop"]] == ["NET_RAW", "MKNOD"]
@@ -341,20 +323,20 @@ def test_keywords_of_the_sdk_are_passed_on(run: lifetime.Lifetime, api: Any) -> 
         assert (host["ShmSize"], host["PidsLimit"], host["OomScoreAdj"]) == (MIB, 77, 500)
         assert host["Tmpfs"] == {"/srv": "size=1m"}
         assert host["ExtraHosts"] == ["other:10.1.2.3"]
-        assert found["Config"]["Labels"] == {"a": "b", LABEL: run.run_id}
+        assert found["Config"]["Labels"] == {"a": "b", LABEL: lifetime.run_id}
         assert host["LogConfig"]["Type"] == "none"
         assert host["AutoRemove"] is True
 
 
-def test_the_network_is_the_one_asked_for(run: lifetime.Lifetime, plain: Box) -> None:
+def test_the_network_is_the_one_asked_for(lifetime: Lifetime, plain: Box) -> None:
     assert plain.parts.address is not None
-    with started(run, network="none") as box:
+    with started(lifetime, SPEC, network="none") as box:
         assert box.parts.address is None
         assert os.listdir(f"/proc/{box.parts.init_pid}/root/sys/class/net") == ["lo"]
 
 
-def test_hostname_identity_and_working_directory(run: lifetime.Lifetime) -> None:
-    with started(run, hostname="named", uid=12, gid=34, workdir="/var") as box:
+def test_hostname_identity_and_working_directory(lifetime: Lifetime) -> None:
+    with started(lifetime, SPEC, hostname="named", uid=12, gid=34, workdir="/var") as box:
         assert box.proc.uname().data.split(b"\0")[0] == b"Linux"
         assert b"named" in box.proc.uname().data
         assert (box.proc.getuid().value, box.proc.getgid().value) == (12, 34)
@@ -369,9 +351,9 @@ def test_what_the_host_knows_of_a_box(plain: Box) -> None:
     assert plain.parts.name.startswith("pytest-isolation-")
 
 
-def test_a_volume_is_seen_on_both_sides(run: lifetime.Lifetime) -> None:
+def test_a_volume_is_seen_on_both_sides(lifetime: Lifetime) -> None:
     asked = (Volume(target="/data"), Volume(target="/shown", nested=os.geteuid() == 0))
-    with started(run, volumes=asked) as box:
+    with started(lifetime, SPEC, volumes=asked) as box:
         (box.parts.volumes["/data"] / "file").write_text("both")
         assert box.read_file("/data/file") == b"both"
         if os.geteuid() == 0:
@@ -414,8 +396,8 @@ def user_image(api: Any) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("read_only", [False, True])
-def test_the_users_image(run: lifetime.Lifetime, user_image: str, read_only: bool) -> None:
-    with started(run, image=user_image, read_only=read_only) as box:
+def test_the_users_image(lifetime: Lifetime, user_image: str, read_only: bool) -> None:
+    with started(lifetime, SPEC, image=user_image, read_only=read_only) as box:
         assert box.read_file("/etc/theirs") == b"theirs"
         assert box.proc.getuid().value == 77
         assert os.readlink(f"/proc/{box.parts.init_pid}/cwd") == "/work"
@@ -433,10 +415,10 @@ def test_the_image_is_made_once_and_removed_with_the_run(api: Any) -> None:
         label = {"label": f"{LABEL}={made.run_id}"}
         return [tag for image in api.images(filters=label) for tag in image["RepoTags"]]
 
-    made = lifetime.Lifetime()
+    made = Lifetime()
     try:
         for _ in range(2):
-            with started(made):
+            with started(made, SPEC):
                 assert len(ours()) == 1
     finally:
         made.close()
@@ -489,7 +471,7 @@ def over_tcp() -> Iterator[str]:
 
 def test_a_daemon_of_this_machine_behind_a_port_is_a_plain_one(user_image: str, over_tcp: str, api: Any) -> None:
     """An observer box tells that its kernel and its namespaces are these; nothing of it is left."""
-    run = lifetime.Lifetime()
+    run = Lifetime()
     try:
         with started(run, options(host=over_tcp), image=user_image, volumes=(Volume(target="/volume"),)) as box:
             assert box.proc.getpid().value == 1
@@ -567,17 +549,17 @@ def test_an_unknown_runtime() -> None:
         DOCKER.check_available(options(runtime="no-such"))
 
 
-def ours_of(api: Any, run: lifetime.Lifetime) -> list[Any]:
-    return list(api.containers(all=True, filters={"label": f"{LABEL}={run.run_id}"}))
+def ours_of(api: Any, lifetime: Lifetime) -> list[Any]:
+    return list(api.containers(all=True, filters={"label": f"{LABEL}={lifetime.run_id}"}))
 
 
-def groups_of(run: lifetime.Lifetime) -> set[str]:
+def groups_of(lifetime: Lifetime) -> set[str]:
     """The groups of the run's boxes.  Other runs make and remove theirs meanwhile: os.walk passes those over."""
     return {
         os.path.join(place, name)
         for tree in set(cgroups.hierarchies().values())
         for place, names, _ in os.walk(tree)
-        if os.path.basename(place).startswith(run.run_id)
+        if os.path.basename(place).startswith(lifetime.run_id)
         for name in names
     }
 
@@ -591,17 +573,17 @@ def groups_of(run: lifetime.Lifetime) -> set[str]:
     ],
     ids=["network", "device", "workdir"],
 )
-def test_what_the_daemon_refuses_is_one_paragraph(run: lifetime.Lifetime, api: Any, asked: BoxSpec, said: str) -> None:
-    before = groups_of(run)
+def test_what_the_daemon_refuses_is_one_paragraph(lifetime: Lifetime, api: Any, asked: BoxSpec, said: str) -> None:
+    before = groups_of(lifetime)
     with pytest.raises(BoxError, match=said) as caught:
-        DOCKER.launch(asked, run)
+        DOCKER.launch(asked, lifetime)
     assert "\n" not in str(caught.value)
-    assert not ours_of(api, run) or all("created" not in one["Status"].lower() for one in ours_of(api, run))
-    assert groups_of(run) == before
+    assert not ours_of(api, lifetime) or all("created" not in one["Status"].lower() for one in ours_of(api, lifetime))
+    assert groups_of(lifetime) == before
 
 
-def test_a_container_killed_from_outside_is_a_dead_box(run: lifetime.Lifetime, api: Any) -> None:
-    with started(run) as box:
+def test_a_container_killed_from_outside_is_a_dead_box(lifetime: Lifetime, api: Any) -> None:
+    with started(lifetime, SPEC) as box:
         api.kill(box.parts.id)
         assert not box.alive
 
@@ -610,10 +592,10 @@ def test_a_container_killed_from_outside_is_a_dead_box(run: lifetime.Lifetime, a
 
 
 def test_clean_removes_what_a_dead_run_left_and_only_that(api: Any, user_image: str) -> None:
-    made = lifetime.Lifetime()
+    made = Lifetime()
     other = api.create_container(user_image, ["/x"], name=f"bystander-{secrets.token_hex(4)}")["Id"]
     try:
-        with started(made) as box:
+        with started(made, SPEC) as box:
             name = box.parts.name
             tag = api.inspect_container(name)["Config"]["Image"]
             assert DOCKER.clean("container", name)
@@ -651,14 +633,14 @@ def test_a_killed_run_leaves_no_container(api: Any) -> None:
 # -- is the runtime named the runtime used? --------------------------------------------------
 
 
-def test_gvisor_is_gvisor(run: lifetime.Lifetime) -> None:
+def test_gvisor_is_gvisor(lifetime: Lifetime) -> None:
     """With a daemon that has it: dev/test starts one so."""
     asked = options(runtime="runsc")
     if "runsc" not in connect(None).info["Runtimes"]:
         with pytest.raises(Unavailable, match="has no runtime 'runsc'; it has "):
             DOCKER.check_available(asked)
         return
-    with started(run, asked) as box:
+    with started(lifetime, asked) as box:
         assert not box.parts.shares_kernel
         assert identity.kernel(box.proc)[0] != os.uname().release
         assert box.enter().getpid().ok
@@ -682,7 +664,7 @@ def test_the_usual_runtimes_share_the_kernel() -> None:
 
 
 @pytest.fixture(scope="module")
-def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lifetime.Lifetime]]:
+def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Lifetime]]:
     """The address of a daemon of our own whose runsc is runc and whose crun says that it is runc, and a run."""
     if os.geteuid() != 0 or not shutil.which("dockerd"):
         pytest.skip("a daemon of our own takes root and dockerd")
@@ -707,7 +689,7 @@ def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, lifeti
         while not _answers(f"unix://{place}/socket"):
             assert daemon.poll() is None and time.monotonic() < until, (place / "log").read_text()[-2000:]
             time.sleep(0.1)
-        made = lifetime.Lifetime()
+        made = Lifetime()
         yield f"unix://{place}/socket", made
         made.close()  # while the daemon still answers
         connect(f"unix://{place}/socket").api.close()
@@ -724,7 +706,7 @@ def _answers(address: str) -> bool:
     return True
 
 
-def test_a_runtime_called_runsc_that_is_runc(liar: tuple[str, lifetime.Lifetime]) -> None:
+def test_a_runtime_called_runsc_that_is_runc(liar: tuple[str, Lifetime]) -> None:
     """It even says that it is runsc: the kernel inside does not."""
     with pytest.raises(
         BoxError, match=f"runtime runsc should be gVisor, and inside is this host's kernel, {os.uname().release}"
@@ -732,12 +714,12 @@ def test_a_runtime_called_runsc_that_is_runc(liar: tuple[str, lifetime.Lifetime]
         DOCKER.launch(replace(options(runtime="runsc", host=liar[0]), network="none"), liar[1])
 
 
-def test_a_runtime_called_crun_that_is_runc(liar: tuple[str, lifetime.Lifetime]) -> None:
+def test_a_runtime_called_crun_that_is_runc(liar: tuple[str, Lifetime]) -> None:
     with pytest.raises(BoxError, match=r"runtime crun should be crun, and /.*/crun says that it is 'runc version "):
         DOCKER.launch(replace(options(runtime="crun", host=liar[0]), network="none"), liar[1])
 
 
-def test_a_runtime_of_its_name(liar: tuple[str, lifetime.Lifetime]) -> None:
+def test_a_runtime_of_its_name(liar: tuple[str, Lifetime]) -> None:
     with started(liar[1], replace(options(runtime="runc", host=liar[0]), network="none")) as box:
         assert box.proc.getpid().value == 1
 

@@ -40,7 +40,7 @@ from tests.owners import (
     with_todays,
 )
 from tests.runs import run
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, new_pool
 
 pytestmark = pytest.mark.long("docker elsewhere")
 
@@ -56,11 +56,8 @@ def spec(docker_machine: DockerMachine) -> BoxSpec:
 
 @pytest.fixture(scope="module")
 def pool(docker_machine: DockerMachine) -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
+    with new_pool() as made:
+        yield made
     left = docker_machine.run(["docker", "ps", "-aq"]).text + docker_machine.run(["docker", "volume", "ls", "-q"]).text
     left += docker_machine.run(["docker", "images", "-q"]).text
     assert left == "", "containers, volumes or images were left on the daemon"

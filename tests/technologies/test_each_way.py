@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
 from pytest_isolation import Box, Violation, weaken
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.called import PROXIES, Belongings
@@ -22,15 +21,6 @@ from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: test for promise, test in built_in_checks()}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.fixture

@@ -5,13 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
 
 import pytest
 
 from pytest_isolation.agent.client import Agent, Program
 from pytest_isolation.agent.numbers import number
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.technologies.attach import filters
 from pytest_isolation.technologies.namespaces.clone import CLONE
@@ -19,15 +17,6 @@ from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks() if promise.domain == "exec"}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CLONE if kind != "user"])

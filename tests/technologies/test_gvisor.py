@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,13 +27,6 @@ ONE = technology("gvisor")
 @pytest.fixture(autouse=True)
 def _there() -> None:
     need("gvisor")
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def test_the_kernel_inside_is_its_own(run: Lifetime) -> None:

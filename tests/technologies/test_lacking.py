@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
 
 from pytest_isolation import Unsupported
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec, Unobtainable
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import BoxError
@@ -24,15 +22,6 @@ HERE = [layer for name, layer in WORDS if name == "namespaces"]
 def asked(name: str, layer: str) -> BoxSpec:
     number = {"rlimit": 1 << 40, "processors": 9000}.get(layer, 77)
     return BoxSpec(technology=name, lacking=Unobtainable(layer=layer, name="nxlayer", number=number))
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.mark.parametrize("layer", HERE)

@@ -12,13 +12,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Undecided
 from pytest_isolation.guarantees.property import PropertyResult, run_property
@@ -28,7 +26,7 @@ from pytest_isolation.outside.lan import Frame, _route, lan_of_host
 from pytest_isolation.outside.netlink import NETLINK_ROUTE, heard, subscribed
 from pytest_isolation.outside.patience import LONG_DATAGRAM_S
 from pytest_isolation.technologies.pool import Pool
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, new_pool
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a link of the host's is for root")
 MAKES_ONE = """
@@ -43,12 +41,8 @@ time.sleep(300)
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    yield pool.box(need("host"))
-    pool.close()
-    lifetime.close()
+def box(own_pool: Pool) -> Box:
+    return own_pool.box(need("host"))
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
@@ -131,16 +125,11 @@ def test_a_route_of_another_run_is_not_of_the_box(box: Box, monkeypatch: pytest.
     for address in ("203.0.113.6", "198.19.255.6"):
         assert _route(lan.local, address, 32, index=lan.index)
     promise, test = next(one for one in built_in_checks() if one[0].id == "net.hosts-routes-kept")
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
+    with new_pool() as pool:
         apart = pool.box(need("namespaces"))
         lan_of_host(apart)
         monkeypatch.setattr("secrets.randbelow", lambda below: 5)
         ran = run_property(promise, test, apart, examples=1, seed=1)
-    finally:
-        pool.close()
-        lifetime.close()
     assert ran.violation is None
     assert "of another run" in ran.reasons
 
@@ -176,15 +165,10 @@ def test_who_may_join_no_group_is_not_asked_whether_it_hears_one() -> None:
     need("command")
     launcher = "unshare --net sh -c 'echo 0 > /proc/sys/net/ipv4/igmp_max_memberships; exec \"$@\"' - {agent}"
     test: Any = next(test for promise, test in built_in_checks() if promise.id == "net.lan-broadcasts-unheard")
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
+    with new_pool() as pool:
         box = pool.box(BoxSpec(technology="command", options=(("", launcher),)))
         with pytest.raises(Undecided, match="the box joins no group on any of its interfaces"):
             test.hypothesis.inner_test(box, to="group")
-    finally:
-        pool.close()
-        lifetime.close()
 
 
 @pytest.mark.parametrize("id", ["net.hosts-firewall-kept", "net.firewall-denied"])
@@ -198,13 +182,8 @@ def test_a_table_that_the_host_cannot_make_is_refused_to_nobody(id: str, monkeyp
 
 def _measured(id: str, spec: BoxSpec) -> PropertyResult:
     promise, test = next(one for one in built_in_checks() if one[0].id == id)
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
+    with new_pool() as pool:
         return run_property(promise, test, pool.box(spec), examples=3, seed=1)
-    finally:
-        pool.close()
-        lifetime.close()
 
 
 def test_what_a_full_socket_has_lost_was_not_kept_from_it(box: Box) -> None:
@@ -222,12 +201,9 @@ def test_what_a_full_socket_has_lost_was_not_kept_from_it(box: Box) -> None:
 
 
 def test_nothing_is_left_when_its_box_ends() -> None:
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    name = lan_of_host(pool.box(need("host"))).name
-    assert Path(f"/sys/class/net/{name}").exists()
-    pool.close()
-    lifetime.close()
+    with new_pool() as pool:
+        name = lan_of_host(pool.box(need("host"))).name
+        assert Path(f"/sys/class/net/{name}").exists()
     assert not Path(f"/sys/class/net/{name}").exists()
 
 

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from pytest_isolation import Unsupported
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import BoxError
@@ -21,15 +20,6 @@ from pytest_isolation.outside.ends import ASPECTS, restarted, stopped
 from pytest_isolation.technologies.pool import Pool
 
 SPEC = BoxSpec(technology="namespaces", stop_signal="SIGTERM")
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 def status_of(box: Box, number: int) -> int:

@@ -13,7 +13,6 @@ import pytest
 
 from pytest_isolation import Box, BoxSpec
 from pytest_isolation.boxes import cgroups, resources
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import RESOURCES as FURTHER_LIMITS
 from pytest_isolation.boxes.weakenings import unlimited
@@ -31,15 +30,6 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="limits are for root")
 CHECKS: dict[str, tuple[Guarantee, Callable[..., Any]]] = {one.id: (one, test) for one, test in built_in_checks()}
 ASKED = {"memory": "cg.mem.as-asked", "pids": "cg.pids.as-asked", "cpus": "cg.cpu.as-asked"}
 LIMITS: dict[str, Any] = {"memory": 64 * MIB, "pids": 32, "cpus": 0.3}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.fixture(scope="module")

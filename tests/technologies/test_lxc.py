@@ -6,8 +6,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.lxc import ids
+from tests import support
 from tests.runs import run_as_nobody
 from tests.support import guarantee_called, need
 
@@ -40,23 +40,8 @@ def _there() -> None:
     need("lxc")
 
 
-@pytest.fixture(scope="module")
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
-
-
-@contextmanager
-def started(run: Lifetime, spec: BoxSpec | str, *holes: Weakening) -> Iterator[Box]:
-    def launch(asked: BoxSpec) -> Box:
-        box = ONE.launch(asked, run)
-        box.launch = launch
-        box.lifetime = run
-        return box
-
-    with launch((parse(spec) if isinstance(spec, str) else spec).weakened(*holes)) as box:
-        yield box
+def started(lifetime: Lifetime, spec: BoxSpec | str, *holes: Weakening) -> AbstractContextManager[Box]:
+    return support.started(lifetime, (parse(spec) if isinstance(spec, str) else spec).weakened(*holes))
 
 
 def namespace(pid: int | str | None, kind: str) -> str:
@@ -83,8 +68,8 @@ def test_conformance_with_an_id_map(case: conformance.Case) -> None:
 # -- ids -----------------------------------------------------------------------------------
 
 
-def test_privileged_is_root(run: Lifetime) -> None:
-    with started(run, "lxc") as box:
+def test_privileged_is_root(lifetime: Lifetime) -> None:
+    with started(lifetime, "lxc") as box:
         assert namespace(box.parts.init_pid, "user") == namespace("self", "user")
     facts = ONE.facts(parse("lxc"))
     assert (facts["own_users"], facts["idmap"]) == (False, None)
@@ -94,10 +79,10 @@ def test_privileged_is_root(run: Lifetime) -> None:
 
 
 @pytest.mark.parametrize("text", [MAPPED, f"{MAPPED},idmap=700000:1000"])
-def test_an_id_map(run: Lifetime, text: str) -> None:
+def test_an_id_map(lifetime: Lifetime, text: str) -> None:
     facts = ONE.facts(parse(text))
     base, _, size = facts["idmap"].partition(":")
-    with started(run, text) as box:
+    with started(lifetime, text) as box:
         pid = box.parts.init_pid
         assert namespace(pid, "user") != namespace("self", "user")
         for kind in "ug":
@@ -139,16 +124,16 @@ def test_ids_beyond_the_map() -> None:
 
 @pytest.mark.parametrize("text", ["lxc", MAPPED])
 @pytest.mark.parametrize("kind", NAMESPACES)
-def test_one_namespace_is_shared_and_no_other(run: Lifetime, text: str, kind: str) -> None:
-    with started(run, text, weaken.share(kind)) as box:
+def test_one_namespace_is_shared_and_no_other(lifetime: Lifetime, text: str, kind: str) -> None:
+    with started(lifetime, text, weaken.share(kind)) as box:
         same = {one for one in NAMESPACES if namespace(box.parts.init_pid, one) == namespace("self", one)}
         assert same == {kind}
 
 
 @pytest.mark.parametrize("text", ["lxc", MAPPED])
 @pytest.mark.parametrize("kind", ["pid", "net", "ipc", "uts"])
-def test_join_sibling(run: Lifetime, text: str, kind: str) -> None:
-    with started(run, text, weaken.join_sibling(kind)) as box:
+def test_join_sibling(lifetime: Lifetime, text: str, kind: str) -> None:
+    with started(lifetime, text, weaken.join_sibling(kind)) as box:
         one, other = box.parts.init_pid, box.sibling.parts.init_pid
         assert {name for name in NAMESPACES if namespace(one, name) == namespace(other, name)} == {kind}
         assert namespace(one, kind) != namespace("self", kind)
@@ -157,8 +142,8 @@ def test_join_sibling(run: Lifetime, text: str, kind: str) -> None:
 # -- what is taken away ------------------------------------------------------------------------
 
 
-def test_the_defaults_are_those_of_the_templates(run: Lifetime) -> None:
-    with started(run, "lxc") as box:
+def test_the_defaults_are_those_of_the_templates(lifetime: Lifetime) -> None:
+    with started(lifetime, "lxc") as box:
         pid = box.parts.init_pid
         found = int(status(pid, "CapEff"), 16)
         for name in ("MAC_ADMIN", "MAC_OVERRIDE", "SYS_TIME", "SYS_MODULE", "SYS_RAWIO"):
@@ -167,47 +152,47 @@ def test_the_defaults_are_those_of_the_templates(run: Lifetime) -> None:
         assert status(pid, "Seccomp") == "2"
 
 
-def test_capabilities(run: Lifetime) -> None:
-    with started(run, "lxc:cap_drop=SYS_ADMIN+CAP_KILL") as box:
+def test_capabilities(lifetime: Lifetime) -> None:
+    with started(lifetime, "lxc:cap_drop=SYS_ADMIN+CAP_KILL") as box:
         found = int(status(box.parts.init_pid, "CapEff"), 16)
         assert not found >> number_of("SYS_ADMIN") & 1
         assert not found >> number_of("KILL") & 1
-    with started(run, "lxc", weaken.grant("SYS_TIME")) as box:
+    with started(lifetime, "lxc", weaken.grant("SYS_TIME")) as box:
         found = int(status(box.parts.init_pid, "CapEff"), 16)
         assert found >> number_of("SYS_TIME") & 1
         assert not found >> number_of("SYS_MODULE") & 1, "only what was granted comes back"
 
 
-def test_further_lines(run: Lifetime) -> None:
-    with started(run, "lxc:config=lxc.no_new_privs=1+") as box:
+def test_further_lines(lifetime: Lifetime) -> None:
+    with started(lifetime, "lxc:config=lxc.no_new_privs=1+") as box:
         assert status(box.parts.init_pid, "NoNewPrivs") == "1"
 
 
-def test_the_filter_can_be_left_out(run: Lifetime) -> None:
-    with started(run, "lxc", weaken.drop("seccomp")) as box:
+def test_the_filter_can_be_left_out(lifetime: Lifetime) -> None:
+    with started(lifetime, "lxc", weaken.drop("seccomp")) as box:
         assert status(box.parts.init_pid, "Seccomp") == "0"
 
 
-def test_the_masks_can_be_left_out(run: Lifetime) -> None:
+def test_the_masks_can_be_left_out(lifetime: Lifetime) -> None:
     def errno(box: Box) -> int:
         return box.proc.openat(AT_FDCWD, "/proc/sys/kernel/hostname", os.O_WRONLY).errno
 
-    with started(run, "lxc") as box:
+    with started(lifetime, "lxc") as box:
         assert errno(box) == EROFS
-    with started(run, "lxc", weaken.drop("masks")) as box:
+    with started(lifetime, "lxc", weaken.drop("masks")) as box:
         assert errno(box) == 0
 
 
-def test_the_device_list_can_be_left_out(run: Lifetime) -> None:
+def test_the_device_list_can_be_left_out(lifetime: Lifetime) -> None:
     """A node can be made by all; the kernel log's, 1:11, is not on the list of those that open."""
 
     def errno(box: Box) -> int:
         box.proc.mknodat(AT_FDCWD, "/tmp/node", S_IFCHR | 0o600, os.makedev(1, 11))
         return box.proc.openat(AT_FDCWD, "/tmp/node", os.O_RDONLY).errno
 
-    with started(run, "lxc") as box:
+    with started(lifetime, "lxc") as box:
         assert errno(box) == EPERM
-    with started(run, "lxc", weaken.drop("devices")) as box:
+    with started(lifetime, "lxc", weaken.drop("devices")) as box:
         assert errno(box) == 0
 
 
@@ -215,7 +200,7 @@ def test_the_device_list_can_be_left_out(run: Lifetime) -> None:
 
 
 @pytest.mark.parametrize("text", ["lxc", MAPPED])
-def test_limits_are_lxcs(run: Lifetime, text: str) -> None:
+def test_limits_are_lxcs(lifetime: Lifetime, text: str) -> None:
     spec = replace(parse(text), memory=64 << 20, pids=40, cpus=0.5)
     files = {
         "memory": ("memory.limit_in_bytes", "memory.max"),
@@ -229,51 +214,51 @@ def test_limits_are_lxcs(run: Lifetime, text: str) -> None:
         places = {name: box.parts.group.file(name, *names) for name, names in files.items()}
         return {name: place.read_text().split()[0] for name, place in places.items() if place is not None}
 
-    with started(run, spec) as box:
+    with started(lifetime, spec) as box:
         assert found(box) == wanted
     for what in wanted:
-        with started(run, spec, weaken.unlimited(what)) as box:
+        with started(lifetime, spec, weaken.unlimited(what)) as box:
             assert {name for name, value in found(box).items() if value != wanted[name]} == {what}
 
 
-def test_volumes_with_an_id_map(run: Lifetime) -> None:
+def test_volumes_with_an_id_map(lifetime: Lifetime) -> None:
     spec = replace(parse(MAPPED), volumes=(Volume(target="/data", read_only=True), Volume(target="/srv/a b")))
-    with started(run, spec) as box:
+    with started(lifetime, spec) as box:
         box.write_file("/srv/a b/file", b"data")
         file = box.parts.volumes["/srv/a b"] / "file"
         assert (file.read_bytes(), file.stat().st_uid) == (b"data", 0)
         assert box.proc.openat(AT_FDCWD, "/data/file", os.O_CREAT | os.O_WRONLY, 0o600).errno == EROFS
 
 
-def test_a_directory_whose_name_ends_in_a_blank(run: Lifetime) -> None:
+def test_a_directory_whose_name_ends_in_a_blank(lifetime: Lifetime) -> None:
     image = Image((Entry(path=b"'odd ", kind="dir", mode=0o755),))
-    with started(run, replace(parse("lxc"), image=image, workdir="/'odd ")) as box:
+    with started(lifetime, replace(parse("lxc"), image=image, workdir="/'odd ")) as box:
         assert box.proc.getcwd().data.rstrip(b"\0") == b"/'odd "
 
 
 @pytest.mark.parametrize("end", ["\n", "\r"], ids=["line feed", "carriage return"])
-def test_what_no_line_can_say(run: Lifetime, end: str) -> None:
+def test_what_no_line_can_say(lifetime: Lifetime, end: str) -> None:
     with pytest.raises(Unsupported, match=r"line by line.*lxc.init.cwd"):
-        ONE.launch(replace(parse("lxc"), workdir=f"/{end}lxc.net.0.type = none"), run)
+        ONE.launch(replace(parse("lxc"), workdir=f"/{end}lxc.net.0.type = none"), lifetime)
 
 
 @pytest.mark.parametrize(("text", "deep"), [("lxc", False), (MAPPED, True)])
-def test_how_deep_a_read_only_volume_is(run: Lifetime, text: str, deep: bool) -> None:
+def test_how_deep_a_read_only_volume_is(lifetime: Lifetime, text: str, deep: bool) -> None:
     """The `ro` of fstab is of one mount; an id map is set on all below, and the flag with it."""
     spec = replace(parse(text), volumes=(Volume(target="/data", read_only=True, nested=True),))
-    with started(run, spec) as box:
+    with started(lifetime, spec) as box:
         below = box.proc.openat(AT_FDCWD, "/data/nested/file", os.O_CREAT | os.O_WRONLY, 0o600)
         assert below.errno == (EROFS if deep else 0)
 
 
-def test_values_a_configuration_cannot_spell(run: Lifetime) -> None:
+def test_values_a_configuration_cannot_spell(lifetime: Lifetime) -> None:
     values = (("ONE", " both ends "), ("TWO", '"quoted"'), ("THREE", "two\nlines"), ("FOUR", ""), ("FIVE", "a=b #c"))
-    with started(run, replace(parse("lxc"), env=values)) as box:
+    with started(lifetime, replace(parse("lxc"), env=values)) as box:
         found = Path(f"/proc/{box.parts.init_pid}/environ").read_bytes().split(b"\0")
         assert {f"{name}={value}".encode() for name, value in values} <= set(found)
 
 
-def test_a_bridge_of_the_host(run: Lifetime) -> None:
+def test_a_bridge_of_the_host(lifetime: Lifetime) -> None:
     bridge = f"pti{os.getpid() % 100000:05d}"
     with pytest.raises(Unavailable, match=f"bridge={bridge}: the host has no such bridge"):
         ONE.check_available(parse(f"lxc:network=veth,bridge={bridge}"))
@@ -281,7 +266,7 @@ def test_a_bridge_of_the_host(run: Lifetime) -> None:
     if made.returncode:
         pytest.skip(f"no bridge can be made here: {made.stderr.strip()}")
     try:
-        with started(run, f"lxc:network=veth,bridge={bridge},address=192.0.2.7/24") as box:
+        with started(lifetime, f"lxc:network=veth,bridge={bridge},address=192.0.2.7/24") as box:
             assert box.parts.address == "192.0.2.7"
             assert len(list(Path("/sys/class/net", bridge, "brif").iterdir())) == 1
             lines = Path(f"/proc/{box.parts.init_pid}/net/dev").read_text().splitlines()[2:]
@@ -295,8 +280,8 @@ def test_a_bridge_of_the_host(run: Lifetime) -> None:
 
 
 @pytest.mark.parametrize("text", ["lxc", MAPPED, "lxc:cap_drop=SYS_ADMIN+"])
-def test_who_comes_by_exec_has_no_more(run: Lifetime, text: str) -> None:
-    with started(run, text) as box:
+def test_who_comes_by_exec_has_no_more(lifetime: Lifetime, text: str) -> None:
+    with started(lifetime, text) as box:
         entered = box.enter()
         for key in ("Uid", "Gid", "CapEff", "CapBnd", "Seccomp", "NoNewPrivs"):
             assert told(entered, key) == told(box.proc, key), key
@@ -305,15 +290,15 @@ def test_who_comes_by_exec_has_no_more(run: Lifetime, text: str) -> None:
         }
 
 
-def test_exec_as_the_boxs_user(run: Lifetime) -> None:
-    with started(run, replace(parse("lxc"), uid=1234, gid=4321)) as box:
+def test_exec_as_the_boxs_user(lifetime: Lifetime) -> None:
+    with started(lifetime, replace(parse("lxc"), uid=1234, gid=4321)) as box:
         entered = box.enter()
         assert (entered.getuid().value, entered.getgid().value) == (1234, 4321)
 
 
-def test_exec_without_the_group(run: Lifetime) -> None:
+def test_exec_without_the_group(lifetime: Lifetime) -> None:
     for hole, joined in ((), 1), ((weaken.drop("exec-group"),), 0):
-        with started(run, "lxc", *hole) as box:
+        with started(lifetime, "lxc", *hole) as box:
             assert box.parts.group is not None
             before = box.parts.group.tasks()
             box.enter()
@@ -338,10 +323,10 @@ def test_what_lxc_leaves_is_put_away(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["lxc", MAPPED])
-def test_a_container_that_still_runs_is_stopped_by_name_and_path(run: Lifetime, text: str) -> None:
-    with started(run, text) as box, started(run, text) as bystander:
+def test_a_container_that_still_runs_is_stopped_by_name_and_path(lifetime: Lifetime, text: str) -> None:
+    with started(lifetime, text) as box, started(lifetime, text) as bystander:
         name = box.parts.id
-        place = next(path for path in run.kept.values() if (path / name).is_dir())
+        place = next(path for path in lifetime.kept.values() if (path / name).is_dir())
         assert not ONE.clean("container", f"{name} {place / 'elsewhere'}")
         assert not ONE.clean("container", f"{name}x {place}")
         assert box.alive
@@ -369,11 +354,11 @@ def test_a_value_that_is_none(text: str, message: str) -> None:
         ONE.check_available(parse(text))
 
 
-def test_its_own_words(run: Lifetime) -> None:
+def test_its_own_words(lifetime: Lifetime) -> None:
     with pytest.raises(
         BoxError, match=r"lxc-start did not start the agent.*Unsupported config key .lxc\.no\.such\.key"
     ):
-        ONE.launch(parse("lxc:config=lxc.no.such.key=1+"), run)
+        ONE.launch(parse("lxc:config=lxc.no.such.key=1+"), lifetime)
 
 
 # -- who is not root ---------------------------------------------------------------------------

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import PropertyResult, run_property
 from pytest_isolation.outside import machine
@@ -15,15 +12,6 @@ from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
 SHORT, TODAY = "proc.masked-unreadable", "proc.machine-wide-unreadable"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 def measured(pool: Pool, id: str, spec: BoxSpec) -> PropertyResult:

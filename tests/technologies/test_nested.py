@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,13 +18,6 @@ from tests.support import built_in_checks, need
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the outer boxes of these tests want root")
 NAMES = "lxc.mount.auto = proc:rw"
 """So that a user namespace in LXC's box may mount a /proc of its own: mount_namespaces(7), user_namespaces(7)."""
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def launched(run: Lifetime, text: str) -> Box:

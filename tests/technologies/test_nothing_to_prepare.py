@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes.caller import Caller
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.guarantees.guarantee import Guarantee
@@ -27,15 +26,6 @@ CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
 READ_ONLY = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev {agent}"
 NO_PROC = "bwrap --unshare-all --ro-bind / / --tmpfs /proc --dev /dev {agent}"
 LANDLOCK = Path(__file__).parent.parent / "data" / "landlock.py"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 def measured(pool: Pool, id: str, spec: BoxSpec, examples: int = 30) -> PropertyResult:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,6 @@ ONE = technology("nspawn")
 @pytest.fixture(autouse=True)
 def _there() -> None:
     need("nspawn")
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def own(pid: int | None, kind: str) -> bool:

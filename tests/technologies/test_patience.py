@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.outside import patience
 from pytest_isolation.outside.box import Box
@@ -17,13 +16,9 @@ from pytest_isolation.technologies.pool import Pool
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    with pool.launch(BoxSpec(technology="host")) as made:
+def box(own_pool: Pool) -> Iterator[Box]:
+    with own_pool.launch(BoxSpec(technology="host")) as made:
         yield made
-    pool.close()
-    lifetime.close()
 
 
 @pytest.fixture

@@ -6,8 +6,7 @@ import os
 import pwd
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,8 @@ import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.boxes import lifetime
 from pytest_isolation.boxes.image import Entry, Image, base_image
+from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
@@ -27,18 +26,10 @@ from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.podman.engine import Engine
 from pytest_isolation.technologies.podman.start import FEW_IDS
-from pytest_isolation.technologies.pool import Pool
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, new_pool, started
 
 MIB = 1 << 20
 ROOT = os.geteuid() == 0
-
-
-@pytest.fixture(scope="module")
-def run() -> Iterator[lifetime.Lifetime]:
-    made = lifetime.Lifetime()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -62,18 +53,6 @@ def rootless() -> BoxSpec:
     return asked
 
 
-@contextmanager
-def started(run: lifetime.Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[Box]:
-    def launch(asked: BoxSpec) -> Box:
-        box = technology("podman").launch(asked, run)
-        box.launch = launch
-        box.lifetime = run
-        return box
-
-    with launch(replace(spec, **changes)) as box:
-        yield box
-
-
 def status(box: Box, key: str) -> list[str]:
     return Path(f"/proc/{box.parts.init_pid}/status").read_text().split(f"{key}:")[1].splitlines()[0].split()
 
@@ -89,30 +68,30 @@ def test_conformance_of_rootless(rootless: BoxSpec, case: conformance.Case) -> N
     case(technology("podman"), rootless)
 
 
-def test_rootless_is_another_user_in_a_user_namespace(run: lifetime.Lifetime, rootless: BoxSpec) -> None:
-    with started(run, rootless) as box:
+def test_rootless_is_another_user_in_a_user_namespace(lifetime: Lifetime, rootless: BoxSpec) -> None:
+    with started(lifetime, rootless) as box:
         assert box.proc.getuid().value == 0
         assert int(status(box, "Uid")[0]) != 0, "root in the box is root on the host"
         assert os.readlink(f"/proc/{box.parts.init_pid}/ns/user") != os.readlink("/proc/self/ns/user")
 
 
-def test_rootless_says_which_limits_it_cannot_set(run: lifetime.Lifetime, rootless: BoxSpec) -> None:
+def test_rootless_says_which_limits_it_cannot_set(lifetime: Lifetime, rootless: BoxSpec) -> None:
     from pytest_isolation.boxes import cgroups
 
     if cgroups.mode() == "v2":
         pytest.skip("rootless Podman sets limits on v2")
     with pytest.raises(Unsupported, match="cgroup v2"):
-        technology("podman").launch(replace(rootless, memory=64 * MIB), run)
+        technology("podman").launch(replace(rootless, memory=64 * MIB), lifetime)
 
 
-def test_rootless_says_which_ids_it_has(run: lifetime.Lifetime, rootless: BoxSpec) -> None:
+def test_rootless_says_which_ids_it_has(lifetime: Lifetime, rootless: BoxSpec) -> None:
     with pytest.raises(Unsupported, match="uid=2000000000"):
-        technology("podman").launch(replace(rootless, uid=2_000_000_000), run)
+        technology("podman").launch(replace(rootless, uid=2_000_000_000), lifetime)
 
 
 @pytest.mark.parametrize("owner", [{"uid": 2_000_000_000}, {"gid": 2_000_000_000}])
 def test_rootless_imports_no_image_with_other_owners_than_it_has(
-    run: lifetime.Lifetime, rootless: BoxSpec, owner: dict[str, int], monkeypatch: pytest.MonkeyPatch
+    lifetime: Lifetime, rootless: BoxSpec, owner: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Podman 4.3 crashes now and then when it finds that out itself, and leaves what it had read in /var/tmp."""
     asked, command = [], Engine.command
@@ -124,14 +103,14 @@ def test_rootless_imports_no_image_with_other_owners_than_it_has(
     monkeypatch.setattr(Engine, "command", listening)
     image = Image((Entry(path=b"theirs", kind="file", **owner),))
     with pytest.raises(Unsupported, match="owners beyond the ids") as told:
-        technology("podman").launch(replace(rootless, image=image), run)
+        technology("podman").launch(replace(rootless, image=image), lifetime)
     assert told.value.cause is FEW_IDS
     assert "import" not in asked
 
 
 def test_rootless_ends_the_process_that_holds_its_namespaces(rootless: BoxSpec) -> None:
     user = technology("podman").facts(rootless) and Path("/etc/subuid").read_text().split(":")[0]
-    own = lifetime.Lifetime()
+    own = Lifetime()
     before = _pids_of(user)
     with started(own, rootless):
         pass
@@ -145,8 +124,8 @@ def _pids_of(user: str) -> set[int]:
 
 
 @pytest.mark.skipif(not ROOT, reason="limits are for root here")
-def test_limits_are_in_the_boxes_own_group(run: lifetime.Lifetime, spec: BoxSpec) -> None:
-    with started(run, spec, memory=64 * MIB, pids=40, cpus=0.5) as box:
+def test_limits_are_in_the_boxes_own_group(lifetime: Lifetime, spec: BoxSpec) -> None:
+    with started(lifetime, spec, memory=64 * MIB, pids=40, cpus=0.5) as box:
         group = box.parts.group
         assert group is not None
         limit = group.file("memory", "memory.limit_in_bytes", "memory.max")
@@ -157,22 +136,22 @@ def test_limits_are_in_the_boxes_own_group(run: lifetime.Lifetime, spec: BoxSpec
         assert pids.read_text().strip() == "40"
 
 
-def test_options_of_podman_run_arrive(run: lifetime.Lifetime, spec: BoxSpec) -> None:
-    with started(run, parse("podman:cap_drop=ALL,security_opt=no-new-privileges")) as box:
+def test_options_of_podman_run_arrive(lifetime: Lifetime, spec: BoxSpec) -> None:
+    with started(lifetime, parse("podman:cap_drop=ALL,security_opt=no-new-privileges")) as box:
         assert int(status(box, "CapEff")[0], 16) == 0
         assert status(box, "NoNewPrivs") == ["1"]
-    with started(run, spec.weakened(weaken.drop("seccomp"))) as box:
+    with started(lifetime, spec.weakened(weaken.drop("seccomp"))) as box:
         assert status(box, "Seccomp") == ["0"]
 
 
 @pytest.mark.skipif(not ROOT, reason="limits are for root here")
 @pytest.mark.parametrize("text", ["podman", "podman:cap_drop=MKNOD+"])
 def test_conmon_writes_nothing_in_the_users_directory(
-    run: lifetime.Lifetime, spec: BoxSpec, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lifetime: Lifetime, spec: BoxSpec, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It makes a file `oom` where it was started when a process of the container ran out of memory."""
     monkeypatch.chdir(tmp_path)
-    with started(run, parse(text), memory=32 * MIB) as box, box.spawn() as proc:
+    with started(lifetime, parse(text), memory=32 * MIB) as box, box.spawn() as proc:
         conmon = Path(f"/proc/{box.parts.init_pid}/stat").read_text().rpartition(")")[2].split()[1]
         place = Path(f"/proc/{conmon}/cwd").resolve()
         with suppress(ProcLost):
@@ -186,11 +165,11 @@ def test_conmon_writes_nothing_in_the_users_directory(
 
 
 def test_a_path_in_an_option_counts_from_the_users_directory(
-    run: lifetime.Lifetime, spec: BoxSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lifetime: Lifetime, spec: BoxSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "box.env").write_text("FROM_THE_FILE=yes\n")
     monkeypatch.chdir(tmp_path)
-    with started(run, parse("podman:env_file=box.env")) as box:
+    with started(lifetime, parse("podman:env_file=box.env")) as box:
         assert b"FROM_THE_FILE=yes" in Path(f"/proc/{box.parts.init_pid}/environ").read_bytes().split(b"\0")
 
 
@@ -217,11 +196,11 @@ def test_an_image_that_is_not_there_is_not_pulled(spec: BoxSpec) -> None:
         technology("podman").check_available(parse("podman:image=no-such-image"))
 
 
-def test_a_users_image(run: lifetime.Lifetime, spec: BoxSpec) -> None:
+def test_a_users_image(lifetime: Lifetime, spec: BoxSpec) -> None:
     tag = f"localhost/users-own-{os.getpid()}"
     Engine().command("import", "--quiet", "-", tag, given=base_image().to_tar())
     try:
-        with started(run, spec, image=tag, read_only=True) as box:
+        with started(lifetime, spec, image=tag, read_only=True) as box:
             assert box.proc.faccessat(AT_FDCWD, "/agent", os.F_OK).ok, "not the image that was asked for"
         with pytest.raises(BoxError, match="somebody else's"):
             Engine().remove("image", tag)
@@ -257,9 +236,7 @@ MAPPED = ("uidmap=0:100000:2000", "gidmap=0:100000:2000")
 def test_ids_that_the_box_does_not_map_are_not_asked_of_it(id: str) -> None:
     """The engine refuses such a box, which says nothing of what it does with ids that there are."""
     need("podman")
-    run = lifetime.Lifetime()
-    pool = Pool(run)
-    try:
+    with new_pool() as pool:
         box = pool.box(parse("podman:" + ",".join(MAPPED)))
         for asked in (1, 1999, 2000, 139_676):
             uid, gid = ids_of(box, asked, asked)
@@ -269,6 +246,3 @@ def test_ids_that_the_box_does_not_map_are_not_asked_of_it(id: str) -> None:
         ran = run_property(promise, test, box, examples=2, seed=1)
         assert (ran.trouble, ran.violation, ran.unsupported) == (None, None, None)
         assert ran.decided
-    finally:
-        pool.close()
-        run.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from pathlib import Path
 
@@ -25,13 +24,6 @@ INSTALLED = (
 """What dev/setup brings; a preset that is not in here is skipped where its program is not installed."""
 OTHER_USER = ("setpriv",)
 NO_NAMESPACES = ("setpriv", "landlock", "sandlock", "proot", "schroot", "buildah")
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def launched(run: Lifetime, name: str) -> Box:

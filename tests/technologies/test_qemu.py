@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,10 +19,9 @@ from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.technologies import technology
-from pytest_isolation.technologies.pool import Pool
 from pytest_isolation.technologies.qemu import Qemu, accel, kernel
 from pytest_isolation.technologies.qemu.move import move
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, new_pool
 
 TCG = (("accel", "tcg"),)
 
@@ -31,13 +29,6 @@ TCG = (("accel", "tcg"),)
 @pytest.fixture(scope="module")
 def spec() -> BoxSpec:
     return replace(need("qemu"), options=TCG)
-
-
-@pytest.fixture(scope="module")
-def lifetime() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 @pytest.mark.long(seconds=20)
@@ -91,16 +82,11 @@ def test_what_it_cannot_give_is_refused(spec: BoxSpec, lifetime: Lifetime) -> No
 
 def test_the_user_mode_network_leads_to_the_hosts_loopback(spec: BoxSpec) -> None:
     ((promise, test),) = [one for one in built_in_checks() if one[0].id == "net.host-loopback-unreachable"]
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    try:
+    with new_pool() as pool:
         for network, violated in (("user", True), ("none", False)):
             ran = run_property(promise, test, pool.box(replace(spec, network=network)), examples=20, seed=1)
             assert not (ran.trouble or ran.unsupported)
             assert (ran.violation is not None) == violated, network
-    finally:
-        pool.close()
-        lifetime.close()
 
 
 def test_bad_keywords_say_what_was_expected(spec: BoxSpec, tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from pytest_isolation.technologies.qemu.kernel import Kernel, kernel
 from pytest_isolation.technologies.qemu.machine import Machine, binary
 from pytest_isolation.technologies.qemu.vm import BootError, boot
 from tests.support import REQUIRED
-
-
-@pytest.fixture(scope="module")
-def lifetime() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,13 +17,6 @@ from pytest_isolation.technologies.lxc import configuration
 from pytest_isolation.technologies.nspawn import _check_control_groups
 from pytest_isolation.technologies.podman import releases
 from tests.support import need
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def written(version: str) -> list[str]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 
 from pytest_isolation.agent.client import Proc
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.programs import run_program
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies.pool import Pool
@@ -15,12 +14,8 @@ from tests.support import need
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
-    lifetime = Lifetime()
-    pool = Pool(lifetime)
-    yield pool.box(need("namespaces"))
-    pool.close()
-    lifetime.close()
+def box(own_pool: Pool) -> Box:
+    return own_pool.box(need("namespaces"))
 
 
 class Refused(Exception):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.settings import NAMESPACED, PLACES, Place, files, opened
 from pytest_isolation.technologies.pool import Pool
@@ -13,16 +12,12 @@ NOBODY = 65534
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda one: one.slug)
-def test_who_has_no_privilege_opens_none(place: Place) -> None:
-    run = Lifetime()
-    pool = Pool(run)
-    with pool.launch(parse("host")) as box, box.spawn() as proc:
+def test_who_has_no_privilege_opens_none(place: Place, own_pool: Pool) -> None:
+    with own_pool.launch(parse("host")) as box, box.spawn() as proc:
         found = files(proc, place.path)
         assert proc.setresgid(NOBODY, NOBODY, NOBODY).ok
         assert proc.setresuid(NOBODY, NOBODY, NOBODY).ok
         writable, told = opened(proc, found)
-    pool.close()
-    run.close()
     assert writable == []
     assert len(told) == len(found) > 3
     assert not set(found) & set(NAMESPACED)

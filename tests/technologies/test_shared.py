@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from pytest_isolation.outside.box import Box
 from pytest_isolation.outside.shared.files import files
 from pytest_isolation.technologies import technology
 from tests.support import need
-
-
-@pytest.fixture
-def run() -> Iterator[Lifetime]:
-    made = Lifetime()
-    yield made
-    made.close()
 
 
 def start(spec: BoxSpec, run: Lifetime) -> Box:

@@ -1,13 +1,10 @@
 """A short list is tried whole however few examples are asked for: a hole for one way in eight is no matter of luck."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.technologies.pool import Pool
 from tests.support import need
@@ -22,12 +19,8 @@ promise = guarantee(
 
 
 @pytest.fixture
-def box() -> Iterator[Box]:
-    run = Lifetime()
-    pool = Pool(run)
-    yield pool.box(need("host"))
-    pool.close()
-    run.close()
+def box(own_pool: Pool) -> Box:
+    return own_pool.box(need("host"))
 
 
 @given(way=st.sampled_from(range(8)), data=st.binary())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -10,7 +10,6 @@ import pytest
 
 from pytest_isolation import Box
 from pytest_isolation.agent.client import Proc, Reply
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Undecided
 from pytest_isolation.outside.stocks import STOCKS, Stock, risen
@@ -20,12 +19,8 @@ AMOUNT = 16
 
 
 @pytest.fixture(scope="module")
-def box() -> Iterator[Box]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made.box(BoxSpec(technology="host"))
-    made.close()
-    lifetime.close()
+def box(pool: Pool) -> Box:
+    return pool.box(BoxSpec(technology="host"))
 
 
 class _Account:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ast import literal_eval
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import PropertyResult, run_property
 from pytest_isolation.options.config import RunConfig
@@ -31,15 +30,6 @@ promise = guarantee(
     falsified_by=weaken.share("mnt"),
 )
 NOWHERE = "/proc/no-such-place/x"
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 def ran(pool: Pool, test: Callable[..., Any], examples: int = 10) -> PropertyResult:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.outside import vsock
@@ -17,15 +15,6 @@ from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 @pytest.fixture

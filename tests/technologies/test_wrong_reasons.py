@@ -5,14 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
 
 import pytest
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.numbers import number
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.outside.box import Box
@@ -23,15 +21,6 @@ from tests.support import built_in_checks, need
 CHECKS = {promise.id: (promise, check) for promise, check in built_in_checks()}
 LOAD_NUMBER, IF_EQUAL, RETURN = 0x20, 0x15, filters.BPF_RET_K
 """Of seccomp(2)'s programs: bpf(4)."""
-
-
-@pytest.fixture(scope="module")
-def pool() -> Iterator[Pool]:
-    lifetime = Lifetime()
-    made = Pool(lifetime)
-    yield made
-    made.close()
-    lifetime.close()
 
 
 def refuse(box: Box, *calls: str) -> None:
