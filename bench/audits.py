@@ -11,8 +11,7 @@ from bench.runs import run
 from bench.series import Series
 from pytest_isolation.inception.alone import audit_alone
 from pytest_isolation.inception.asked import AuditOptions
-from tests.inception.mutants import MUTANTS
-from tests.inception.mutants_defence import DEFENCE
+from tests.inception.mutants import BY_RULE, DEFENCE
 from tests.inception.support import DAY, apply, git, reference
 
 MANY = 40
@@ -49,7 +48,7 @@ def many(paths: list[Path]) -> list[str]:
 
 
 def submissions(folder: Path) -> list[Path]:
-    every = [*MUTANTS, *DEFENCE]
+    every = [*BY_RULE, *DEFENCE]
     chosen = [every[number * len(every) // (MANY - 1)] for number in range(MANY - 1)]
     original = reference(folder / "0")
     found = [original]

@@ -11,17 +11,9 @@ from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.audit import audit
 from pytest_isolation.inception.registry import every_rule
 from pytest_isolation.inception.report.findings import failing
-from tests.inception.mutants import MUTANTS, Mutant
-from tests.inception.mutants_defence import DEFENCE
-from tests.inception.mutants_elsewhere import ELSEWHERE
-from tests.inception.mutants_followed import FOLLOWED
-from tests.inception.mutants_odd import ODD
-from tests.inception.mutants_shapes import SHAPES
-from tests.inception.mutants_start import START
-from tests.inception.mutants_written import WRITTEN
+from tests.inception.mutants import EVERY
+from tests.inception.mutants.edits import Mutant
 from tests.inception.support import DAY, apply, git, judge, reference
-
-EVERY = (*MUTANTS, *DEFENCE, *SHAPES, *START, *ODD, *FOLLOWED, *ELSEWHERE, *WRITTEN)
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tests.inception.mutants import (
+from tests.inception.mutants.edits import (
     CONF,
+    COPY_CONF,
     MAKEFILE,
     MARIADB,
     MARIADB_START,
@@ -16,11 +15,11 @@ from tests.inception.mutants import (
     breach,
     innocent,
 )
+from tests.inception.support import REFERENCE
 
 OLD = "server {\n    listen 443 ssl;\n    server_name old.example.org;\n    ssl_protocols TLSv1;\n}\n"
-COPY = "COPY conf/nginx.conf /etc/nginx/nginx.conf\n"
 INCLUDE = "include /etc/nginx/mime.types;"
-MAKE = (Path(__file__).parent / "reference" / MAKEFILE).read_text()
+MAKE = (REFERENCE / MAKEFILE).read_text()
 
 
 def make_in(directory: str, call: str, text: str) -> tuple[Edit, ...]:
@@ -50,7 +49,7 @@ CALLS = (
 
 
 def also_copied(*more: Edit) -> tuple[Edit, ...]:
-    return (NGINX, COPY, f"{COPY}COPY conf/old.conf /etc/nginx/parts/old.conf\n"), (
+    return (NGINX, COPY_CONF, f"{COPY_CONF}COPY conf/old.conf /etc/nginx/parts/old.conf\n"), (
         "srcs/requirements/nginx/conf/old.conf", None, OLD), *more  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from textwrap import indent
 
-from tests.inception.mutants import (
+from tests.inception.mutants.edits import (
+    AS_CONFIG,
+    CHMOD,
     COMPOSE,
     CONF,
     MAKEFILE,
@@ -16,6 +17,7 @@ from tests.inception.mutants import (
     breach,
     innocent,
 )
+from tests.inception.support import REFERENCE
 
 READ_MORE = "read_more() {\n    more=$(cat /run/secrets/more)\n}\n\n"
 OPENSSL = (
@@ -23,26 +25,14 @@ OPENSSL = (
     "        -keyout /etc/nginx/tls/site.key -out /etc/nginx/tls/site.crt"
 )
 NAMED = (NGINX, "FROM debian:bookworm\n", "FROM debian:bookworm AS common\nLABEL project=inception\n\nFROM common\n")
-OF_NGINX = "    build: requirements/nginx\n"
-AS_CONFIG = (
-    (NGINX, "COPY conf/nginx.conf /etc/nginx/nginx.conf\n", ""),
-    (COMPOSE, OF_NGINX, OF_NGINX + "    configs: [{source: site, target: /etc/nginx/nginx.conf}]\n"),
-    (
-        COMPOSE,
-        "\nvolumes:\n  mariadb",
-        "\nconfigs:\n  site:\n    file: requirements/nginx/conf/nginx.conf\n\nvolumes:\n  mariadb",
-    ),
-)
 
 TLS_LINES = "ssl_certificate /etc/nginx/tls/site.crt;\n        ssl_certificate_key /etc/nginx/tls/site.key;"
 
 AS_ROOT = (MARIADB, '["mariadbd", "--user=mysql"]', '["mariadbd"]')
-CHMOD = "RUN chmod 755 /usr/local/bin/start\n"
 
 LAST = {"D09": "advice"}
-SERVER = Path(__file__).parent / "reference" / CONF
-NGINX_CONF = SERVER.read_text()
-START = (Path(__file__).parent / "reference" / MARIADB_START).read_text().replace("EOF", "SQL")
+NGINX_CONF = (REFERENCE / CONF).read_text()
+START = (REFERENCE / MARIADB_START).read_text().replace("EOF", "SQL")
 
 
 AS_TEXT = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.inception.mutants import (
+from tests.inception.mutants.edits import (
     CONF,
     INSTALL,
     MAKEFILE,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from tests.inception.mutants import (
+from tests.inception.mutants.edits import (
+    AS_CONFIG,
+    CHMOD,
     COMPOSE,
     CONF,
+    COPY_CONF,
     ENV,
     INSTALL,
     MARIADB,
     MARIADB_START,
     NGINX,
+    OF_NGINX,
+    POOL,
     WORDPRESS,
     WORDPRESS_START,
     WP_INSTALL,
@@ -19,10 +24,8 @@ from tests.inception.mutants import (
     wp,
 )
 
-POOL = "srcs/requirements/wordpress/conf/www.conf"
 CNF = "srcs/requirements/mariadb/conf/99-inception.cnf"
 WP_CONFIG = "srcs/requirements/wordpress/tools/wp-config.php"
-CHMOD = "RUN chmod 755 /usr/local/bin/start\n"
 NGINX_START = "srcs/requirements/nginx/tools/go.sh"
 CMD = 'CMD ["nginx", "-g", "daemon off;"]'
 GO = "exec nginx -g 'daemon off;'\n"
@@ -64,21 +67,10 @@ BONUS = (
     ("srcs/requirements/adminer/adminer.php", None, "<?php // Adminer\n"),
     ("srcs/requirements/adminer/.dockerignore", None, ".git\n"),
 )
-COPY_CONF = "COPY conf/nginx.conf /etc/nginx/nginx.conf\n"
-OF_NGINX = "    build: requirements/nginx\n"
 LAST_MOUNT = '443:443"\n    volumes:\n      - wordpress:/var/www/html\n'
 MOUNTED = (
     (NGINX, COPY_CONF, ""),
     (COMPOSE, LAST_MOUNT, LAST_MOUNT + "      - ./requirements/nginx/conf/nginx.conf:/etc/nginx/nginx.conf:ro\n"),
-)
-AS_CONFIG = (
-    (NGINX, COPY_CONF, ""),
-    (COMPOSE, OF_NGINX, OF_NGINX + "    configs: [{source: site, target: /etc/nginx/nginx.conf}]\n"),
-    (
-        COMPOSE,
-        "\nvolumes:\n  mariadb",
-        "\nconfigs:\n  site:\n    file: requirements/nginx/conf/nginx.conf\n\nvolumes:\n  mariadb",
-    ),
 )
 CONTENT = """
 configs:

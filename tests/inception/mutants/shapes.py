@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pytest_isolation.inception.registry import every_rule
-from tests.inception.mutants import (
+from tests.inception.mutants.edits import (
     COMPOSE,
     CONF,
     ENV,
     MAKEFILE,
     MARIADB,
     MARIADB_START,
+    MKDIR,
     NGINX,
     WORDPRESS,
     WORDPRESS_START,
@@ -19,7 +20,6 @@ from tests.inception.mutants import (
 )
 from tests.inception.support import REFERENCE
 
-MKDIR = "\t. ./srcs/.env && mkdir -p $$DATA/mariadb $$DATA/wordpress\n"
 SECRET = "secrets/db_password.txt"
 TEMPLATES = (
     (

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from tests.inception.mutants import (
+from tests.inception.mutants.edits import (
     COMPOSE,
     CONF,
     MAKEFILE,
+    MKDIR,
     NGINX,
     WORDPRESS,
     WORDPRESS_START,
@@ -16,7 +17,6 @@ from tests.inception.mutants import (
 )
 
 UP = "$(COMPOSE) up --detach --build"
-MKDIR = "\t. ./srcs/.env && mkdir -p $$DATA/mariadb $$DATA/wordpress\n"
 
 
 def service(name: str, more: str, dockerfile: str, *files: tuple[str, str]) -> tuple[Edit, ...]:

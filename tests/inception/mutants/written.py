@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tests.inception.mutants import (
-    MAKEFILE,
-    MARIADB_START,
-    WORDPRESS,
-    Edit,
-    breach,
-    innocent,
-    wp,
-)
+from tests.inception.mutants.edits import MAKEFILE, MARIADB_START, POOL, WORDPRESS, Edit, breach, innocent, wp
+from tests.inception.support import REFERENCE
 
 COPY = "\tcp srcs/.env.example srcs/.env\n"
-EXAMPLE = (Path(__file__).parent / "reference/srcs/.env.example").read_text()
-POOL = "COPY conf/www.conf /etc/php/8.2/fpm/pool.d/www.conf\n"
-WWW = "srcs/requirements/wordpress/conf/www.conf"
+EXAMPLE = (REFERENCE / "srcs/.env.example").read_text()
+COPY_POOL = "COPY conf/www.conf /etc/php/8.2/fpm/pool.d/www.conf\n"
 
 
 def echoed(text: str) -> tuple[Edit, ...]:
@@ -109,8 +99,8 @@ WRITTEN = (
     breach("G05", "a look at a secret whose name is longer",
            (MARIADB_START, "set -eu\n", "set -eu\n[ ! -f /run/secrets/more_of_it ] || echo more\nmore=$(cat /run/secrets/more)\n")),
     breach("G03", "a pool's file beside the package's, without listen",
-           (WORDPRESS, POOL, POOL.replace("pool.d/www.conf", "pool.d/zz-more.conf")), (WWW, None, "[www]\nclear_env = no\n"),
+           (WORDPRESS, COPY_POOL, COPY_POOL.replace("pool.d/www.conf", "pool.d/zz-more.conf")), (POOL, None, "[www]\nclear_env = no\n"),
            also={"W05": "advice"}),
     innocent("G03", "a pool's file beside the package's, with listen",
-             (WORDPRESS, POOL, POOL.replace("pool.d/www.conf", "pool.d/zz-more.conf")), (WWW, None, "[www]\nlisten = 9000\nclear_env = no\n")),
+             (WORDPRESS, COPY_POOL, COPY_POOL.replace("pool.d/www.conf", "pool.d/zz-more.conf")), (POOL, None, "[www]\nlisten = 9000\nclear_env = no\n")),
 )  # fmt: skip

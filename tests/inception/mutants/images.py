@@ -1,0 +1,170 @@
+"""Edits of the reference that the rules D decide: how images are built."""
+
+from __future__ import annotations
+
+from tests.inception.mutants.edits import (
+    COMPOSE,
+    CONF,
+    MAKEFILE,
+    MARIADB,
+    MARIADB_START,
+    NGINX,
+    WORDPRESS,
+    WORDPRESS_START,
+    WP_CLI,
+    Mutant,
+    breach,
+    innocent,
+)
+
+IMAGES: tuple[Mutant, ...] = (
+    breach("D01", "ubuntu", (NGINX, "debian:bookworm", "ubuntu:24.04")),
+    breach("D01", "the official image", (NGINX, "debian:bookworm", "nginx:1.27")),
+    breach("D01", "COPY from another image", (NGINX, "COPY conf", "COPY --from=busybox:1 /bin/sh /opt/sh\nCOPY conf")),
+    innocent(
+        "D01",
+        "a stage of its own",
+        (NGINX, "FROM debian:bookworm", "FROM --platform=linux/amd64 debian:bookworm AS base\nFROM base AS last"),
+    ),
+    innocent("D01", "lower case", (NGINX, "FROM debian:bookworm", "from debian:bookworm")),
+    breach("D02", "no tag", (NGINX, "debian:bookworm", "debian"), also={"C06": "fail"}),
+    breach("D02", "alpine:3 floats", (NGINX, "debian:bookworm", "alpine:3")),
+    breach("D02", "stable moves", (NGINX, "debian:bookworm", "debian:stable")),
+    innocent(
+        "D02",
+        "an argument with a default",
+        (NGINX, "FROM debian:bookworm", "ARG RELEASE=bookworm\nFROM debian:${RELEASE}"),
+    ),
+    breach(
+        "D01",
+        "an argument nobody gives",
+        (NGINX, "FROM debian:bookworm", "ARG RELEASE\nFROM debian:${RELEASE}"),
+        verdict="unclear",
+    ),
+    breach("D03", "the stable release", (NGINX, "debian:bookworm", "debian:trixie")),
+    breach("D03", "bullseye", (NGINX, "debian:bookworm", "debian:11")),
+    innocent("D03", "slim", (NGINX, "debian:bookworm", "debian:bookworm-slim")),
+    innocent("D03", "dated", (NGINX, "debian:bookworm", "debian:bookworm-20260811-slim")),
+    innocent("D03", "by number", (NGINX, "debian:bookworm", "debian:12.7")),
+    innocent("D03", "oldstable", (NGINX, "debian:bookworm", "debian:oldstable-slim")),
+    innocent("D03", "mixed with the penultimate Alpine", (NGINX, "debian:bookworm", "alpine:3.23.2")),
+    innocent("D03", "with a digest", (NGINX, "debian:bookworm", "debian:bookworm@sha256:" + "0" * 64)),
+    breach("D04", "NGINX beside WordPress", (WORDPRESS, "php8.2-mysql wordpress", "php8.2-mysql wordpress nginx")),
+    innocent("D04", "a comment about NGINX", (WORDPRESS, "RUN apt-get", "# no nginx here\nRUN apt-get")),
+    breach(
+        "D05",
+        "tail -f",
+        (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', 'CMD ["sh", "-c", "nginx && tail -f /dev/null"]'),
+        also={"D10": "fail"},
+    ),
+    breach(
+        "D05",
+        "sleep infinity",
+        (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', "CMD nginx; sleep infinity"),
+        also={"D10": "fail"},
+    ),
+    breach("D05", "bash", (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', 'CMD ["bash"]'), also={"D10": "fail"}),
+    breach("D05", "a comment behind the list", (NGINX, '"daemon off;"]', '"daemon off;"] # in front')),
+    breach(
+        "D05",
+        "in the background",
+        (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', 'CMD php & nginx -g "daemon off;"'),
+        also={"D09": "advice"},
+    ),
+    breach(
+        "D05",
+        "compose replaces it",
+        (COMPOSE, "    image: nginx:inception\n", "    image: nginx:inception\n    command: tail -F /dev/null\n"),
+        also={"D10": "fail"},
+    ),
+    innocent(
+        "D05", "a shell runs a script", (MARIADB, 'ENTRYPOINT ["start"]', 'ENTRYPOINT ["sh", "/usr/local/bin/start"]')
+    ),
+    innocent(
+        "D05",
+        "a hack in a stage nobody uses",
+        (
+            NGINX,
+            "FROM debian:bookworm",
+            'FROM debian:bookworm AS unused\nCMD ["tail", "-f", "/dev/null"]\nFROM debian:bookworm',
+        ),
+    ),
+    breach("D06", "while true", (MARIADB_START, 'exec "$@"', "while true; do sleep 1; done"), also={"D09": "advice"}),
+    breach("D06", "until false", (MARIADB_START, 'exec "$@"', 'until false; do sleep 1; done\nexec "$@"')),
+    breach("D06", "tail -f in the script", (MARIADB_START, 'exec "$@"', "tail -f /var/log/x"), also={}),
+    breach(
+        "D06",
+        "a loop in a script of the host",
+        ("check.sh", None, "#!/bin/sh\nwhile :; do sleep 1; done\n"),
+        verdict="advice",
+    ),
+    innocent(
+        "D06", "a loop that waits", (WORDPRESS_START, WP_CLI, "while ! mysqladmin ping; do sleep 1; done\n" + WP_CLI)
+    ),
+    innocent("D06", "until nc", (WORDPRESS_START, WP_CLI, "until nc -z mariadb 3306; do sleep 1; done\n" + WP_CLI)),
+    innocent(
+        "D06",
+        "while true with break",
+        (WORDPRESS_START, WP_CLI, "while true; do mysqladmin ping && break; sleep 1; done\n" + WP_CLI),
+    ),
+    innocent("D06", "a counted loop", (WORDPRESS_START, WP_CLI, "for i in 1 2 3; do sleep 1; done\n" + WP_CLI)),
+    innocent(
+        "D06",
+        "words in a here-document",
+        (WORDPRESS_START, WP_CLI, "cat > /tmp/x << EOF\nwhile true; do sleep 1; done\nEOF\n" + WP_CLI),
+    ),
+    innocent(
+        "D06",
+        "compose logs -f in the Makefile",
+        (MAKEFILE, "re: fclean all", "logs:\n\t$(COMPOSE) logs -f\n\nre: fclean all"),
+    ),
+    breach("D07", "a daemon in the background", (MARIADB_START, 'exec "$@"', 'mariadbd-safe &\nexec "$@"')),
+    breach(
+        "D07",
+        "a temporary daemon that is ended",
+        (MARIADB_START, 'exec "$@"', 'mariadbd --user=mysql --skip-networking &\nmysqladmin shutdown\nexec "$@"'),
+        verdict="advice",
+    ),
+    breach(
+        "D07",
+        "the same, strictly",
+        (MARIADB_START, 'exec "$@"', 'mariadbd --user=mysql --skip-networking &\nmysqladmin shutdown\nexec "$@"'),
+        strict=True,
+    ),
+    innocent("D07", "&& and 2>&1", (MARIADB_START, 'exec "$@"', 'true && echo "a & b" > /dev/null 2>&1\nexec "$@"')),
+    innocent("D07", "in the background when built", (MARIADB, "ENTRYPOINT", "RUN sleep 1 & wait\nENTRYPOINT")),
+    breach(
+        "D08",
+        "service mariadb start",
+        (MARIADB_START, 'exec "$@"', 'service mariadb start\nexec "$@"'),
+        verdict="advice",
+    ),
+    innocent("D08", "when built", (MARIADB, "ENTRYPOINT", "RUN <<EOF\nservice mariadb start\nEOF\nENTRYPOINT")),
+    breach("D09", "no exec", (MARIADB_START, 'exec "$@"', "mariadbd --user=mysql"), verdict="advice"),
+    innocent(
+        "D09",
+        "init: true",
+        (MARIADB_START, 'exec "$@"', "mariadbd --user=mysql"),
+        (COMPOSE, "    image: mariadb:inception\n", "    image: mariadb:inception\n    init: true\n"),
+    ),
+    breach("D10", "NGINX goes to the background", (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', 'CMD ["nginx"]')),
+    breach("D10", "php-fpm goes to the background", (WORDPRESS, '["php-fpm8.2", "-F"]', '["php-fpm8.2"]')),
+    innocent(
+        "D10",
+        "daemon off in the configuration",
+        (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', 'CMD ["nginx"]'),
+        (CONF, "user www-data;", "user www-data;\ndaemon off;"),
+    ),
+    innocent(
+        "D10",
+        "ENTRYPOINT and CMD share the words",
+        (NGINX, 'CMD ["nginx", "-g", "daemon off;"]', 'CMD ["-g", "daemon off;"]\nENTRYPOINT ["nginx"]'),
+    ),
+    innocent(
+        "D10",
+        "daemonize = no",
+        (WORDPRESS, '["php-fpm8.2", "-F"]', '["php-fpm8.2"]'),
+        ("srcs/requirements/wordpress/conf/www.conf", "[www]", "[global]\ndaemonize = no\n[www]"),
+    ),
+    breach("D11", "the lists stay", (NGINX, "rm -rf /var/lib/apt/lists/* /etc", "rm -rf /etc"), verdict="advice"),
+)
