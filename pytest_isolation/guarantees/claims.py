@@ -29,6 +29,7 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees import data, defences
 from pytest_isolation.guarantees.conditions import agrees
 from pytest_isolation.guarantees.verdicts import Claim
+from pytest_isolation.technologies.base import further
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -103,7 +104,7 @@ def claims_of(technology: str) -> Claims | None:
     """
     document, where = data.read("claims", technology), f"claims/{technology}.toml"
     if document is None and technology in set(technologies.names()) - set(technologies.BUILT_IN):
-        path = getattr(technologies.technology(technology), "claims", None)
+        path = further(technologies.technology(technology)).claims
         document, where = (None, where) if path is None else (_read(path, technology), str(path))
     return None if document is None else parsed(document, where)
 

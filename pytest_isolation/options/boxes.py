@@ -12,7 +12,7 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.options import grammar
 from pytest_isolation.options.grammar import Item, Written
 from pytest_isolation.technologies import names, technology
-from pytest_isolation.technologies.base import meant, usual_name
+from pytest_isolation.technologies.base import further, usual_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -79,7 +79,7 @@ def changed(spec: BoxSpec, changes: Mapping[str, Any], where: str) -> BoxSpec:
                 raise fields.unknown(key, where, spec.technology, [*fields.KNOWN, "name", "weaken", *found.keywords])
             item = _from_toml(key, list(value) if isinstance(value, tuple) else value, where)
             options[key] = item.values if item.is_list else item.values[0]
-    made = meant(found, replace(spec, options=tuple(sorted(options.items())), **common))
+    made = further(found).meant(replace(spec, options=tuple(sorted(options.items())), **common))
     refused = sorted(map(str, made.weakenings - found.weakenings()))
     if refused and "weakenings" in common:
         known = map(str, found.weakenings())
@@ -159,7 +159,7 @@ def build(written: Written, where: str, find: Find = technology) -> BoxSpec:
     spec = BoxSpec(
         technology=written.technology, name=written.name or "", options=tuple(sorted(options.items())), **common
     )
-    return meant(found, spec if written.name else replace(spec, name=usual_name(found, spec)))
+    return further(found).meant(spec if written.name else replace(spec, name=usual_name(found, spec)))
 
 
 def _as_one(written: Written, where: str) -> Written:

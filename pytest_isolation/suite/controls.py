@@ -23,6 +23,7 @@ from pytest_isolation.guarantees import verdicts
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import PROVING, Check, run_property
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.base import further
 from pytest_isolation.technologies.pool import Pool
 
 NO_CONTROL = Cause("without root, no box here opens the holes that would prove these", "run as root")
@@ -106,7 +107,7 @@ class Controls:
         able = [
             name
             for name in names()
-            if (name == own or getattr(technology(name), "controls_others", True))
+            if (name == own or further(technology(name)).controls_others)
             and promise.falsified_by <= technology(name).weakenings()
         ]
         return sorted(

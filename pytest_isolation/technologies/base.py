@@ -6,7 +6,8 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_isolation.boxes.box import BoxHandle
@@ -17,8 +18,9 @@ from pytest_isolation.outside.box import Box
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.technologies.lacking import Words
 
-__all__ = ["Technology", "flag", "refuse_lacking", "refuse_unknown_holes", "start_box", "texts"]
+__all__ = ["Further", "Technology", "flag", "further", "refuse_lacking", "refuse_unknown_holes", "start_box", "texts"]
 
 
 PERIOD_US = 100_000
@@ -78,24 +80,9 @@ def texts(spec: BoxSpec, key: str) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, tuple | list) else (str(value),)
 
 
-def meant(technology: object, spec: BoxSpec) -> BoxSpec:
-    """`spec` with the technology's own words for what every box has in the fields of every box.
-
-    A technology that has such words has a method `meant` for it; the others, and those of third parties, need none.
-    Raises UsageError.
-    """
-    found = getattr(technology, "meant", None)
-    return spec if found is None else found(spec)
-
-
 def usual_name(technology: object, spec: BoxSpec) -> str:
-    """What a box of `spec` is called that its user gives no name: as its technology, or as that calls it.
-
-    A technology whose keyword names a thing that has a name has a method `called` for it, which answers "" where it
-    does not; the others, and those of third parties, need none.
-    """
-    found = getattr(technology, "called", None)
-    return (found(spec) if found is not None else "") or spec.technology
+    """What a box of `spec` is called that its user gives no name: as its technology, or as that calls it."""
+    return further(technology).called(spec) or spec.technology
 
 
 def taken(spec: BoxSpec, key: str) -> tuple[BoxSpec, str | None]:
@@ -182,3 +169,38 @@ class Technology(Protocol):
 
         Returns whether it was there.  Only called for handles proven to be a dead run's.
         """
+
+
+def _as_written(spec: BoxSpec) -> BoxSpec:
+    return spec
+
+
+def _unnamed(spec: BoxSpec) -> str:
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Further:
+    """What a technology may have besides the protocol, under these names, and what counts where it has not.
+
+    Ours leave out what they have no use for, and those of other packages need know of none.
+    """
+
+    claims: Path | None = None
+    """The file of its claims, of a technology that is not built in: guarantees/claims.py."""
+    controls_others: bool = True
+    """Whether a box of it, with a hole, may be the control for boxes of other technologies: suite/controls.py."""
+    lacking: Words[object] = field(default_factory=dict)
+    """How its boxes are asked to have what cannot be had here: lacking.py."""
+    limits_known: frozenset[str] = frozenset()
+    """Resources whose limits its boxes can be asked to have: limiting.py."""
+    meant: Callable[[BoxSpec], BoxSpec] = _as_written
+    """The spec with its own words for what every box has in the fields of every box.  Raises UsageError."""
+    called: Callable[[BoxSpec], str] = _unnamed
+    """The name of what a keyword of it names; empty where the spec has none."""
+
+
+def further(technology: object) -> Further:
+    """What `technology` has of it."""
+    known = (one.name for one in fields(Further))
+    return Further(**{name: getattr(technology, name) for name in known if hasattr(technology, name)})

@@ -25,7 +25,9 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.errors import BoxError, IsolationError, ProcLost
 from pytest_isolation.outside.box import Box
-from pytest_isolation.technologies.base import Technology
+from pytest_isolation.technologies.base import Technology, further
+from pytest_isolation.technologies.lacking import NOUNS
+from pytest_isolation.technologies.limiting import ALL
 from pytest_isolation.technologies.pool import Pool
 
 __all__ = ["CASES", "check_technology", "name_of"]
@@ -71,6 +73,12 @@ def says_what_it_is(technology: Technology, spec: BoxSpec) -> None:
     assert technology.start_ms > 0, "start_ms is about how long a start takes, in milliseconds"
     assert all(isinstance(key, str) and text for key, text in technology.keywords.items()), "keywords have help texts"
     assert all(isinstance(hole, Weakening) for hole in technology.weakenings()), "weakenings() gives Weakening values"
+    besides = further(technology)
+    assert isinstance(besides.controls_others, bool), "controls_others is True or False"
+    assert set(besides.lacking) <= NOUNS.keys(), "lacking has layers of technologies/lacking.py"
+    assert besides.limits_known <= ALL, "limits_known has resources of boxes/process_limits.py"
+    assert isinstance(besides.meant(spec), BoxSpec), "meant() gives a spec"
+    assert isinstance(besides.called(spec), str), "called() gives a name, or an empty text"
     technology.check_available(spec)
     assert technology.facts(spec).get("version"), "facts() has the version of what is used"
 

@@ -1,7 +1,7 @@
 """Asking for a layer of isolation that cannot be had here: a filter that does not load, a label where no module is.
 
-A technology that can be asked has an attribute `lacking`: for each layer, how it is asked for in its own words.  The
-hole drop("fails-closed") is a launcher that leaves out, without a word, what it cannot do.
+Further.lacking of a technology that can be asked has for each layer how it is asked for, in its own words.  The hole
+drop("fails-closed") is a launcher that leaves out, without a word, what it cannot do.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import Unsupported
+from pytest_isolation.technologies.base import further
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec, Unobtainable
@@ -47,8 +48,7 @@ def check_lacking(technology: Technology, spec: BoxSpec) -> None:
     """Raises Unsupported where `spec` asks for what the technology has no words for: never passed over."""
     if spec.reaper and drop("reaper") not in technology.weakenings():
         raise Unsupported(f"no box of {spec.technology} here is given a first process that waits for orphans")
-    known: Words[object] = getattr(technology, "lacking", {})
-    if spec.lacking is not None and spec.lacking.layer not in known:
+    if spec.lacking is not None and spec.lacking.layer not in further(technology).lacking:
         raise Unsupported(f"{spec.technology} cannot be asked for {NOUNS[spec.lacking.layer]}")
 
 

@@ -1,6 +1,6 @@
 """Asking for limits of a box's processes: `docker run --ulimit`, `lxc.prlimit.nofile`, RLIMIT_NOFILE of a config.json.
 
-A technology that can be asked has an attribute `limits_known`: the resources that it has a word for.  The hole
+Further.limits_known of a technology that can be asked has the resources that it has a word for.  The hole
 drop("process-limits") is a launcher that sets none of them.
 """
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.boxes.process_limits import RESOURCES
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import Unsupported
+from pytest_isolation.technologies.base import further
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
@@ -27,8 +28,7 @@ BY_ULIMIT = ALL - {"as"}
 
 def limits_known(technology: Technology) -> frozenset[str]:
     """The resources whose limits a box of `technology` can be asked to have."""
-    known: frozenset[str] = getattr(technology, "limits_known", frozenset())
-    return known
+    return further(technology).limits_known
 
 
 def check_limits(technology: Technology, spec: BoxSpec) -> None:

@@ -15,6 +15,7 @@ from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.suite.controls import prove
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.attach.likeness import label
+from pytest_isolation.technologies.base import further
 from pytest_isolation.technologies.lacking import NOUNS
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
@@ -98,7 +99,7 @@ NOT_ASKED |= {
     (f"start.{layer}-fails-closed", name): "cannot be asked for"
     for name in names()
     for layer in NOUNS
-    if layer not in getattr(technology(name), "lacking", {})
+    if layer not in further(technology(name)).lacking
 }
 """Cells that cannot be measured, though the hole alone can be opened, and what the reason tells of."""
 if not label(os.getpid()):

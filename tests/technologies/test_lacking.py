@@ -11,11 +11,12 @@ from pytest_isolation.boxes.spec import BoxSpec, Unobtainable
 from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import names, technology
+from pytest_isolation.technologies.base import further
 from pytest_isolation.technologies.lacking import NOUNS
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
-WORDS = [(name, layer) for name in names() for layer in getattr(technology(name), "lacking", {})]
+WORDS = [(name, layer) for name in names() for layer in further(technology(name)).lacking]
 HERE = [layer for name, layer in WORDS if name == "namespaces"]
 
 
@@ -66,4 +67,4 @@ def test_what_a_technology_has_no_words_for_is_never_passed_over(name: str, pool
 def test_each_word_is_of_a_layer_and_the_hole_can_be_opened(name: str, layer: str) -> None:
     assert layer in NOUNS
     assert drop("fails-closed") in technology(name).weakenings()
-    assert technology(name).lacking[layer](asked(name, layer).lacking) is not None
+    assert further(technology(name)).lacking[layer](asked(name, layer).lacking) is not None

@@ -11,7 +11,7 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import names, technology
-from pytest_isolation.technologies.base import meant
+from pytest_isolation.technologies.base import further
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,7 +73,7 @@ def _known(name: str, where: str) -> str:
 def _built(spec: BoxSpec, options: Mapping[str, Any], where: str) -> BoxSpec:
     found = technology(spec.technology)
     _check(options, found.keywords, spec.technology, where)
-    return meant(found, replace(spec, options=tuple(sorted(options.items()))))
+    return further(found).meant(replace(spec, options=tuple(sorted(options.items()))))
 
 
 def _check(options: Iterable[str], keywords: Mapping[str, str], whose: str, where: str) -> None:
