@@ -25,7 +25,7 @@ OUTPUT_MAX = 16 * MIB
 PIECE = 256 << 10
 POLLIN, POLLOUT, POLLERR, POLLHUP = 1, 4, 8, 16
 SLICE_S = 0.2
-"""How long the helper in the box waits for output before it asks us again."""
+"""How long the program's parent waits for output before it asks us again."""
 
 
 def read_file(proc: Proc, path: str | bytes) -> bytes:
@@ -62,7 +62,7 @@ def run_program(
     *,
     execute: Execute | None = None,
 ) -> Completed:
-    """As Box.run.  A helper process of the box holds the pipes, so the box's first process stays free.
+    """As Box.run.  The program's parent holds the pipes, and is not the box's first process: that one stays free.
 
     `execute`: has a child become the program, instead of looking its name up.
     """
@@ -72,28 +72,28 @@ def run_program(
         raise BoxError("run() was given no program; expected its name and its arguments, as a list")
     variables = dict(env) if env is not None else {"PATH": PATH} | dict(box.spec.env)
     deadline = time.monotonic() + timeout
-    with box.spawn() as helper:
-        pipes = [_pipe(helper) for _ in range(3)]
-        child = helper.spawn()
+    with box.spawn() as parent:
+        pipes = [_pipe(parent) for _ in range(3)]
+        child = parent.spawn()
         try:
             (execute or _execute)(child, argv, variables, [pipes[0][0], pipes[1][1], pipes[2][1]])
             for fd in (pipes[0][0], pipes[1][1], pipes[2][1]):
-                helper.close(fd)
-            output = _feed(helper, pipes[0][1], {pipes[1][0]: bytearray(), pipes[2][0]: bytearray()}, stdin, deadline)
+                parent.close(fd)
+            output = _feed(parent, pipes[0][1], {pipes[1][0]: bytearray(), pipes[2][0]: bytearray()}, stdin, deadline)
         except TimeoutError:
-            helper.kill(child.pid, 9)
-            helper.wait4(child.pid)
+            parent.kill(child.pid, 9)
+            parent.wait4(child.pid)
             raise TimeoutError(f"{argv[0]} was still running after {timeout:g} s and was killed") from None
         except BaseException:
             child.end()  # left to the box's first process, which may wait for nobody
             raise
-        status = _wait(helper, child.pid, deadline, argv[0], timeout)
+        status = _wait(parent, child.pid, deadline, argv[0], timeout)
     code = -(status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
     return Completed(argv, code, bytes(output[0]), bytes(output[1]))
 
 
-def _pipe(helper: Proc) -> tuple[int, int]:
-    data = must(helper.pipe2(os.O_CLOEXEC), "a pipe in the box").data
+def _pipe(parent: Proc) -> tuple[int, int]:
+    data = must(parent.pipe2(os.O_CLOEXEC), "a pipe in the box").data
     reader, writer = struct.unpack("<2i", data)
     return reader, writer
 
@@ -118,19 +118,19 @@ def _execute(child: Proc, argv: tuple[str, ...], variables: Mapping[str, str], f
 
 
 def _feed(
-    helper: Proc, writer: int, outputs: dict[int, bytearray], stdin: bytes, deadline: float
+    parent: Proc, writer: int, outputs: dict[int, bytearray], stdin: bytes, deadline: float
 ) -> tuple[bytearray, bytearray]:
     """Write `stdin` and collect both outputs until both are closed."""
     kept = tuple(outputs.values())
     opened = dict(outputs)
-    helper.fcntl(writer, F.SETFL, os.O_NONBLOCK)
+    parent.fcntl(writer, F.SETFL, os.O_NONBLOCK)
     if not stdin:
-        helper.close(writer)
+        parent.close(writer)
     while opened:
         if time.monotonic() > deadline:
             raise TimeoutError
         watched = [(fd, POLLIN) for fd in opened] + ([(writer, POLLOUT)] if stdin else [])
-        events = helper.ppoll(watched, SLICE_S)
+        events = parent.ppoll(watched, SLICE_S)
         if events.errno == errno_module.EINTR:
             continue
         must(events, "waiting for the program's output")
@@ -139,9 +139,9 @@ def _feed(
             if not happened:
                 continue
             if fd == writer:
-                stdin = _write_some(helper, writer, stdin)
+                stdin = _write_some(parent, writer, stdin)
                 continue
-            data = must(helper.read(fd, PIECE), "the program's output").data
+            data = must(parent.read(fd, PIECE), "the program's output").data
             opened[fd] += data
             if not data:
                 del opened[fd]
@@ -152,25 +152,25 @@ def _feed(
     return kept[0], kept[1]
 
 
-def _write_some(helper: Proc, writer: int, stdin: bytes) -> bytes:
-    # SIGPIPE would end the helper: it is blocked while it writes, and stays pending.
-    helper.rt_sigprocmask(0, 1 << 12)
-    reply = helper.write(writer, stdin[:65536])
+def _write_some(parent: Proc, writer: int, stdin: bytes) -> bytes:
+    # SIGPIPE would end the parent: it is blocked while it writes, and stays pending.
+    parent.rt_sigprocmask(0, 1 << 12)
+    reply = parent.write(writer, stdin[:65536])
     if reply.errno == errno_module.EAGAIN:
         return stdin
     left = stdin[reply.value :] if reply.ok else b""
     if not left:
-        helper.close(writer)
+        parent.close(writer)
     return left
 
 
-def _wait(helper: Proc, pid: int, deadline: float, name: str, timeout: float) -> int:
+def _wait(parent: Proc, pid: int, deadline: float, name: str, timeout: float) -> int:
     while True:
-        reply = must(helper.wait4(pid, 1), "waiting for the program")  # WNOHANG
+        reply = must(parent.wait4(pid, 1), "waiting for the program")  # WNOHANG
         if reply.value == pid:
             return int(struct.unpack_from("<i", reply.outs[0])[0])
         if time.monotonic() > deadline:
-            helper.kill(pid, 9)
-            helper.wait4(pid)
+            parent.kill(pid, 9)
+            parent.wait4(pid)
             raise TimeoutError(f"{name} was still running after {timeout:g} s and was killed")
-        helper.nanosleep(0.002)
+        parent.nanosleep(0.002)

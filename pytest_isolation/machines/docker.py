@@ -88,28 +88,28 @@ class DockerMachine:
         BoxError when it does not start.
         """
         deadline = time.monotonic() + timeout
-        with self.box.spawn() as helper:
-            file = f"/tmp/output-{helper.pid}"
-            written = must(helper.openat(AT_FDCWD, file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), file).value
-            null = must(helper.openat(AT_FDCWD, "/dev/null", os.O_RDONLY | os.O_CLOEXEC), "/dev/null").value
-            child = helper.spawn()
+        with self.box.spawn() as parent:
+            file = f"/tmp/output-{parent.pid}"
+            written = must(parent.openat(AT_FDCWD, file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), file).value
+            null = must(parent.openat(AT_FDCWD, "/dev/null", os.O_RDONLY | os.O_CLOEXEC), "/dev/null").value
+            child = parent.spawn()
             must(child.chdir(directory), directory)
             launcher.execute(
                 child, argv[0], argv, [f"{key}={value}" for key, value in env.items()], (null, written, written)
             )
             at = 0
             while True:
-                ended = must(helper.wait4(child.pid, W.NOHANG), argv[0])
-                while data := must(helper.pread64(written, 65536, at), file).data:
+                ended = must(parent.wait4(child.pid, W.NOHANG), argv[0])
+                while data := must(parent.pread64(written, 65536, at), file).data:
                     at += len(data)
                     out(data.decode(errors="replace"))
                 if ended.value:
                     break
                 if time.monotonic() > deadline:
-                    helper.kill(child.pid, 9)
+                    parent.kill(child.pid, 9)
                     raise TimeoutError(f"{argv[0]} was still running in the machine after {timeout:g} s")
                 time.sleep(0.5)
-            helper.unlinkat(AT_FDCWD, file)
+            parent.unlinkat(AT_FDCWD, file)
             status = int.from_bytes(ended.outs[0][:4], "little")
         return -(status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
 

@@ -34,12 +34,12 @@ def holding(maker: Proc, secret: bytes, file: str, user: int | None = None) -> I
     `user`: whom it is then, and its group.  Raises Undecided where it cannot be made.
     """
     with ExitStack() as undo:
-        helper = undo.enter_context(maker.spawn())
-        _write(helper, file, secret, user, undo)
-        program_fd = _agent(helper)
-        pipes = [needed(helper.pipe2(os.O_CLOEXEC), "a pipe").data for _ in range(2)]
+        parent = undo.enter_context(maker.spawn())
+        _write(parent, file, secret, user, undo)
+        program_fd = _agent(parent)
+        pipes = [needed(parent.pipe2(os.O_CLOEXEC), "a pipe").data for _ in range(2)]
         (inward, _), (outward, written) = (struct.unpack("<2i", one) for one in pipes)
-        child = undo.enter_context(helper.spawn())
+        child = undo.enter_context(parent.spawn())
         if user is not None:
             needed(child.setresgid(user, user, user), "another group")
             needed(child.setresuid(user, user, user), "another user, whom nobody else is")
@@ -54,27 +54,27 @@ def holding(maker: Proc, secret: bytes, file: str, user: int | None = None) -> I
             pass  # it has become the program
         else:
             raise Undecided(f"the box does not let us run a program of its own ({refused})")
-        undo.callback(helper.wait4, child.pid, 0x4000_0000)  # __WALL
-        undo.callback(helper.kill, child.pid, 9)
-        needed(helper.read(outward, 64), "a program that runs")
+        undo.callback(parent.wait4, child.pid, 0x4000_0000)  # __WALL
+        undo.callback(parent.kill, child.pid, 9)
+        needed(parent.read(outward, 64), "a program that runs")
         yield
 
 
-def _write(helper: Proc, file: str, secret: bytes, user: int | None, undo: ExitStack) -> None:
-    fd = needed(helper.openat(AT_FDCWD, file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "a file")
-    undo.callback(helper.unlinkat, AT_FDCWD, file)
-    helper.write(fd.value, secret)
-    helper.close(fd.value)
+def _write(parent: Proc, file: str, secret: bytes, user: int | None, undo: ExitStack) -> None:
+    fd = needed(parent.openat(AT_FDCWD, file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "a file")
+    undo.callback(parent.unlinkat, AT_FDCWD, file)
+    parent.write(fd.value, secret)
+    parent.close(fd.value)
     if user is not None:
-        needed(helper.fchownat(AT_FDCWD, file, user, user), "a file of another user's")
+        needed(parent.fchownat(AT_FDCWD, file, user, user), "a file of another user's")
 
 
-def _agent(helper: Proc) -> int:
+def _agent(parent: Proc) -> int:
     """A descriptor of the agent, in memory: no file of the box need be one."""
-    fd = needed(helper.memfd_create("agent", 1), "a file in memory").value  # MFD_CLOEXEC
-    data = agent_binary(helper.agent.machine).read_bytes()
+    fd = needed(parent.memfd_create("agent", 1), "a file in memory").value  # MFD_CLOEXEC
+    data = agent_binary(parent.agent.machine).read_bytes()
     for at in range(0, len(data), PIECE):
-        needed(helper.write(fd, data[at : at + PIECE]), "a program in memory")
+        needed(parent.write(fd, data[at : at + PIECE]), "a program in memory")
     return fd
 
 

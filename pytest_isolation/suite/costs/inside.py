@@ -195,13 +195,13 @@ def _fork_exec(box: Box, undo: ExitStack) -> Loop:
     Both sides of a fork(2) go on with the same program.  So execveat(2) is given the descriptor SPARE + what clone(2)
     returned: the program in the child, no program in the parent, which fails there and waits.
     """
-    worker = undo.enter_context(box.spawn())
+    parent = undo.enter_context(box.spawn())
     agent = box.parts.agent_path if box.parts.root != Path("/") else os.fspath(agent_binary())
-    fd = must(worker.openat(AT_FDCWD, agent, os.O_RDONLY), f"the program {agent}").value
-    must(worker.dup3(fd, SPARE), "its descriptor")
-    for number, one in enumerate(_nothing(worker)):
-        must(worker.dup3(one, number), "the program's descriptors")
-    _try_once(worker)
+    fd = must(parent.openat(AT_FDCWD, agent, os.O_RDONLY), f"the program {agent}").value
+    must(parent.dup3(fd, SPARE), "its descriptor")
+    for number, one in enumerate(_nothing(parent)):
+        must(parent.dup3(one, number), "the program's descriptors")
+    _try_once(parent)
 
     def body(program: Program) -> None:
         child = program._call("clone", SIGCHLD, 0, 0, 0, 0)
@@ -211,10 +211,10 @@ def _fork_exec(box: Box, undo: ExitStack) -> Loop:
     def check() -> None:
         program = Program()
         body(program)
-        made = next(reply for reply in worker.run(program) if reply.name == "clone")
+        made = next(reply for reply in parent.run(program) if reply.name == "clone")
         must(made, "a process")
 
-    return Loop(worker, body, 1, 3, check=check)
+    return Loop(parent, body, 1, 3, check=check)
 
 
 def _nothing(proc: Proc) -> tuple[int, int, int]:
@@ -231,9 +231,9 @@ def _nothing(proc: Proc) -> tuple[int, int, int]:
     return ends[0][0], ends[1][1], ends[1][1]
 
 
-def _try_once(worker: Proc) -> None:
+def _try_once(parent: Proc) -> None:
     """In a child with a channel of its own: a child that could not execute it would answer in its parent's place."""
-    with worker.spawn() as child:
+    with parent.spawn() as child:
         try:
             reply = child.execveat(SPARE, "", ["agent"], [], AT.EMPTY_PATH)
         except BoxError:
