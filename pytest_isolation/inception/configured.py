@@ -15,8 +15,8 @@ from pytest_isolation.inception.place import Place, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pytest_isolation.inception import shell
     from pytest_isolation.inception.model import Image, Submission
+    from pytest_isolation.inception.script import Script
 
 MAX_CONFIGURATIONS = 100
 MAX_INCLUDES = 4
@@ -140,7 +140,7 @@ def _read(s: Submission, text: str, path: str, line: int, found: Read) -> None:
             s.problems.append(error)
 
 
-def texts_written(script: shell.Script) -> list[tuple[str, Place]]:
+def texts_written(script: Script) -> list[tuple[str, Place]]:
     """Texts that a script writes: here-documents, and what it echoes over several lines."""
     echoed = [
         (re.sub(r"\\([$\"`\\])", r"\1", word), one.at)

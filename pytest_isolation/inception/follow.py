@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.script import Command, Lists, Script
 from pytest_isolation.inception.variables import interpolate
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Start:
     """One shell text that runs when a container starts, with what it sources."""
 
     at: Place
-    script: shell.Script
+    script: Script
     path: str | None
     """Of the script's file; None for `sh -c` and shell forms."""
     sourced: tuple[str, ...] = ()
@@ -89,7 +90,7 @@ def _follow(made: Submission, image: Image) -> None:
     seen: set[str] = set()
     argv = image.argv
 
-    def add(at: Place, script: shell.Script, path: str | None) -> None:
+    def add(at: Place, script: Script, path: str | None) -> None:
         script, sourced = _with_sourced(made, image, script, path)
         seen.update(sourced)
         image.starts.append(Start(at, script, path, sourced))
@@ -98,7 +99,7 @@ def _follow(made: Submission, image: Image) -> None:
         at = image.started_at
         add(at, shell.parse(argv[2], at.file, at.line), None)
     meant = docker.meant(image.broken_json.text) if image.broken_json is not None else ()
-    words: list[tuple[str, shell.Script | None, shell.Lists]] = [(word, None, ()) for word in (*argv, *meant)]
+    words: list[tuple[str, Script | None, Lists]] = [(word, None, ()) for word in (*argv, *meant)]
     number = 0
     while words or number < min(len(image.starts), MAX_STARTS):
         for word, script, around in words:
@@ -116,14 +117,14 @@ def _follow(made: Submission, image: Image) -> None:
             number += 1
 
 
-def run_words(command: shell.Command) -> tuple[str, ...]:
+def run_words(command: Command) -> tuple[str, ...]:
     """The words of a command that may name a script which it runs; chmod's arguments are not run."""
     if command.name == "run-parts":
         return tuple(f"{word.rstrip('/')}/*" for word in command.real[1:] if not word.startswith("-"))
     return command.real[: 4 if command.name in SHELLS or command.name in SOURCES else 1]
 
 
-def files_of(image: Image, word: str, script: shell.Script | None = None, around: shell.Lists = ()) -> list[str]:
+def files_of(image: Image, word: str, script: Script | None = None, around: Lists = ()) -> list[str]:
     """Files of the submission that a word of a command may name in the container.
 
     The script's own variables are put in, and the lists of its loops: of those `around` the command first.  Of a path
@@ -172,14 +173,12 @@ def _found(image: Image, word: str, *, below: bool = False) -> Iterator[str]:
         yield from list(named)[:1]
 
 
-def _with_sourced(
-    made: Submission, image: Image, script: shell.Script, path: str | None
-) -> tuple[shell.Script, tuple[str, ...]]:
+def _with_sourced(made: Submission, image: Image, script: Script, path: str | None) -> tuple[Script, tuple[str, ...]]:
     """A script with what it sources in its places, and the files of that."""
     sourced: list[str] = []
 
-    def whole(one: shell.Script) -> shell.Script:
-        parts: list[tuple[shell.Command, shell.Script]] = []
+    def whole(one: Script) -> Script:
+        parts: list[tuple[Command, Script]] = []
         for command in one.commands:
             for word in command.real[1:2] if command.name in SOURCES else ():
                 for file in files_of(image, word, one, command.loops):
@@ -194,7 +193,7 @@ def _with_sourced(
     return whole(script), tuple(sourced)
 
 
-def _as_sourced(part: shell.Script) -> shell.Script:
+def _as_sourced(part: Script) -> Script:
     """Without what runs only when the file is executed: what stands behind a test, and in no function."""
     return replace(
         part,
@@ -203,7 +202,7 @@ def _as_sourced(part: shell.Script) -> shell.Script:
     )
 
 
-def _reached(commands: list[shell.Command]) -> set[str | None]:
+def _reached(commands: list[Command]) -> set[str | None]:
     """None, and the functions that a command which runs may call: by their names, or as words of another."""
     named: dict[str | None, set[str]] = {}
     for one in commands:
@@ -217,9 +216,9 @@ def _reached(commands: list[shell.Command]) -> set[str | None]:
     return reached
 
 
-def _put_in(script: shell.Script, parts: list[tuple[shell.Command, shell.Script]]) -> shell.Script:
+def _put_in(script: Script, parts: list[tuple[Command, Script]]) -> Script:
     """What a script's `.` reads, behind that command; where that is in a function or a branch, so is this."""
-    commands: list[shell.Command] = []
+    commands: list[Command] = []
     for one in script.commands:
         commands.append(one)
         for at, part in parts:
@@ -240,7 +239,7 @@ def _put_in(script: shell.Script, parts: list[tuple[shell.Command, shell.Script]
         replace(loop, function=loop.function or at.function, conditional=loop.conditional or at.conditional)
         for at, part in parts for loop in part.loops
     ]  # fmt: skip
-    whole = shell.Script(
+    whole = Script(
         commands=commands,
         # Of a library, the loops of those functions that are used.
         loops=[*(loop for loop in looping if loop.function in reached), *script.loops],

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.place import Text
+from pytest_isolation.inception.script import Command
 
 MENTIONS = re.compile(r"make\b|\bMAKE\b")
 MAKES = frozenset({"make", "gmake", "$(MAKE)", "${MAKE}"})
@@ -56,7 +57,7 @@ def calls(line: Text) -> tuple[list[Call], bool]:
     return found, script.cut is None
 
 
-def _variants(command: shell.Command, words: tuple[str, ...]) -> list[tuple[str, ...]]:
+def _variants(command: Command, words: tuple[str, ...]) -> list[tuple[str, ...]]:
     """The words once for every item of the loops whose variables are in them."""
     made = [words]
     for name, listed in command.loops:

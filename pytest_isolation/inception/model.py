@@ -23,6 +23,7 @@ from pytest_isolation.inception.git import Git
 from pytest_isolation.inception.makefile import Makefile, read_makefile
 from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.releases import SUBJECTS, number
+from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.started import copy_as_make_does, used_by_make
 from pytest_isolation.inception.tree import Tree, shortened
 from pytest_isolation.inception.variables import interpolate
@@ -52,7 +53,7 @@ class Image:
     """An instruction that starts like an exec form and is none."""
     packages: dict[str, Place] = field(default_factory=dict)
     starts: list[Start] = field(default_factory=list)
-    build_scripts: list[shell.Script] = field(default_factory=list)
+    build_scripts: list[Script] = field(default_factory=list)
     copies: dict[str, str] = field(default_factory=dict)
     """Path in the container -> file of the submission: what is copied, mounted or given as a config."""
     workdir: str = "/"
@@ -158,10 +159,10 @@ class Submission:
         return [one for _, tree in self.nginx_files for one in nginx.walk(tree) if one.name == name]
 
     @cached_property
-    def host_scripts(self) -> list[tuple[str, shell.Script]]:
+    def host_scripts(self) -> list[tuple[str, Script]]:
         """Scripts of the repository that no image copies."""
         copied = {path for image in self.images.values() for path in image.copies.values()}
-        found: list[tuple[str, shell.Script]] = []
+        found: list[tuple[str, Script]] = []
         for path in self.tree.under(self.root):
             if path.endswith(".sh") and path not in copied and len(found) < MAX_HOST_SCRIPTS:
                 try:
@@ -282,7 +283,7 @@ def _packages(made: Submission, image: Image) -> None:
                             scripts.append(shell.parse(text, path))
 
 
-def _installs(image: Image, command: shell.Command, known: Mapping[str, str]) -> None:
+def _installs(image: Image, command: Command, known: Mapping[str, str]) -> None:
     words = command.real
     verb = INSTALLERS.get(command.name)
     if verb is None or verb not in words:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception import shell
 from pytest_isolation.inception.compose import env_of
+from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.variables import REFERENCE, interpolate, unresolved
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _arguments(image: Image) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def _scripts(image: Image) -> list[shell.Script]:
+def _scripts(image: Image) -> list[Script]:
     return [*image.build_scripts, *(start.script for start in image.starts)]
 
 
@@ -121,11 +121,11 @@ def from_here_document(body: str, values: Mapping[str, str]) -> str:
     return "$".join(expanded(piece, values) for piece in pieces).replace("\\`", "`")
 
 
-def _is_about(command: shell.Command, names: set[str]) -> bool:
+def _is_about(command: Command, names: set[str]) -> bool:
     return any(posixpath.basename(word) in names or "*" in word or word.startswith("$") for word in command.words[1:])
 
 
-def _replacements(command: shell.Command) -> list[tuple[str, str]]:
+def _replacements(command: Command) -> list[tuple[str, str]]:
     """(text, text) of sed's `s` whose pattern is a plain text."""
     found = []
     for word in command.words[1:]:

@@ -1,4 +1,4 @@
-"""Shell scripts as syntax trees: what is run, in a loop or in the background, and what a loop waits for.
+"""Shell scripts read as syntax trees: what is run, in a loop or in the background, and what a loop waits for.
 
 tree-sitter's grammar reads what people really write (case, arithmetic, here-documents, functions) and goes on
 behind what it cannot; bashlex stops at the first `case`.  The tree is walked without recursion: depth is the
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from pytest_isolation.inception.dockerfile import split
 from pytest_isolation.inception.endless import is_endless
 from pytest_isolation.inception.nodes import LOOPS, text_of, word_of
 from pytest_isolation.inception.place import Place
+from pytest_isolation.inception.script import Command, Lists, Loop, Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -37,148 +38,8 @@ MAX_LOOPS = 100
 MAX_DEPTH = 4
 MAX_LOOPS_AROUND = 8
 """Of one command; further out nothing is looked for."""
-HANDED_ON = re.compile(r"\$\{?[@*1-9]")
 BRANCHES = frozenset({"if_statement", "case_statement"})
 STEPS = frozenset({"cd", "mkdir", "echo", "printf", "set", "rm", "cp", "mv", "chown", "chmod", "export", "sleep"})
-
-
-Lists = tuple[tuple[str, tuple[str, ...]], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """One simple command, and what is around it."""
-
-    words: tuple[str, ...]
-    """Quotes taken off; expansions as written."""
-    at: Place
-    background: bool = False
-    function: str | None = None
-    in_loop: bool = False
-    piped_into: bool = False
-    """It reads another's output."""
-    conditional: bool = False
-    """In a branch, or behind a test: it need not run."""
-    prefix: tuple[str, ...] = ()
-    """NAME=value before it."""
-    case: tuple[str, ...] = ()
-    """In a branch of `case`: what is looked at, then the patterns of this branch."""
-    into: str = ""
-    """File that its output goes to, by `>` or `>>`."""
-    loops: Lists = ()
-    """Of the loops around it whose lists are known: (variable, words that it goes through); the innermost last."""
-
-    @property
-    def name(self) -> str:
-        """The program's base name; `exec`, `sudo`, `env` and the like are looked through."""
-        return self.real[0].rpartition("/")[2] if self.real else ""
-
-    @property
-    def real(self) -> tuple[str, ...]:
-        """The words without `exec`, `sudo`, `env` and the like, their options and assignments."""
-        words = self.words
-        while words and words[0].rpartition("/")[2] in ("exec", "sudo", "nohup", "command", "env", "setsid", "time"):
-            words = words[1:]
-            while words and (words[0].startswith("-") or ("=" in words[0] and not words[0].startswith("/"))):
-                words = words[1:]
-        return words
-
-    @property
-    def is_exec(self) -> bool:
-        """Whether the program takes the shell's place."""
-        return bool(self.words) and self.words[0] == "exec"
-
-    def __str__(self) -> str:
-        return " ".join(self.words)
-
-
-@dataclass(frozen=True, slots=True)
-class Loop:
-    """A loop, by its first line."""
-
-    at: Place
-    text: str
-    endless: bool
-    """Its condition never changes, and nothing in it leaves."""
-    function: str | None = None
-    conditional: bool = False
-    """In a branch, or behind a test."""
-
-
-@dataclass(slots=True)
-class Script:
-    """What a shell text does, as far as it can be seen without running it."""
-
-    commands: list[Command] = field(default_factory=list)
-    loops: list[Loop] = field(default_factory=list)
-    assignments: dict[str, tuple[str, Place]] = field(default_factory=dict)
-    assigned: list[tuple[str, str, Place]] = field(default_factory=list)
-    """(name, value, place): every one, also of a name that is given another value later."""
-    heredocs: list[tuple[str, str, Place]] = field(default_factory=list)
-    """(path written to or "", body, place)"""
-    reads: list[tuple[str, bool, Place]] = field(default_factory=list)
-    """(name, whether it stands alone, place) of every variable that it reads: `${NAME:-other}` has another value."""
-    lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Variable of a loop -> the words that the last such goes through, as written; `items` looks around first."""
-    broken: Place | None = None
-    """Where the first piece is that is no shell."""
-    cut: Place | None = None
-    """Where reading it ended before its end: what comes after is not known."""
-
-    def items(self, name: str, around: Lists = ()) -> tuple[str, ...]:
-        """What a loop's variable goes through: in the innermost loop around, else in the last of the script."""
-        return next((words for variable, words in reversed(around) if variable == name), self.lists.get(name, ()))
-
-    def runtime(self) -> list[Command]:
-        """Commands that run: those in functions nobody calls are left out."""
-        called = {command.words[0] for command in self.commands if command.words}
-        return [one for one in self.commands if one.function is None or one.function in called]
-
-    def certain(self) -> set[str | None]:
-        """Functions that every run calls, and None for what stands in none: no branch, no test before the call."""
-        sure: set[str | None] = {None}
-        calls: dict[str | None, set[str]] = {}
-        for one in self.commands:
-            if one.words and not one.conditional:
-                calls.setdefault(one.function, set()).add(one.words[0])
-        pending: list[str | None] = [None]
-        while pending:
-            for name in calls.get(pending.pop(), set()) - sure:
-                sure.add(name)
-                pending.append(name)
-        return sure
-
-    def calls(self) -> list[Command]:
-        """Commands that run, and those of functions that hand their arguments on, as each call makes them."""
-        inside: dict[str, list[Command]] = {}
-        for one in self.commands:
-            if one.function is not None and any(HANDED_ON.search(word) for word in one.words):
-                inside.setdefault(one.function, []).append(one)
-        found = []
-        called = {one.words[0] for one in self.commands if one.words} & set(inside)
-        for one in self.runtime():
-            if one.function not in called or one not in inside[one.function]:
-                found.append(one)
-            for inner in inside.get(one.words[0], ())[:MAX_DEPTH] if one.words else ():
-                words = _handed(inner.words, one.words[1:])
-                found.append(replace(one, words=words, prefix=inner.prefix, loops=(*one.loops, *inner.loops)))
-        return found
-
-
-def _handed(words: tuple[str, ...], arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of a function's command, with the call's arguments in them."""
-
-    def given(match: re.Match[str]) -> str:
-        number = int(match[1] or match[2])
-        return arguments[number - 1] if number <= len(arguments) else ""
-
-    made: list[str] = []
-    for word in words:
-        if re.fullmatch(r"\$\{?[@*]\}?", word):
-            made += arguments
-        else:
-            made.append(re.sub(r"\$(?:([1-9])|\{([1-9])\})", given, word))
-    return tuple(made)
 
 
 @cache

@@ -7,6 +7,7 @@ from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import shell
+from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.tree import normal
 
 MAX_GOALS = 200
@@ -25,14 +26,14 @@ def copy_as_make_does(made: Submission) -> None:
     for line in made.makefile.lines(made.makefile.default):
         base = made.root
         commands = shell.parse(str(line), line.at.file, line.at.line or 1).commands
-        before: shell.Command | None = None
+        before: Command | None = None
         for command in commands:
             words = list(command.real)
             if words[:1] == ["cd"] and len(words) > 1:
                 base = posixpath.join(base, words[1])
             called = next((found for word in words[:3] if word.endswith(".sh")
                            and (found := made.tree.find(posixpath.join(base, word)))), None)  # fmt: skip
-            script = shell.parse(made.tree.lenient(called), called) if called else shell.Script()
+            script = shell.parse(made.tree.lenient(called), called) if called else Script()
             ran = (before, command, *script.commands)
             for earlier, one in pairwise(ran):
                 assert one is not None
@@ -51,7 +52,7 @@ def _add(written: dict[str, str], target: str, text: str, base: str) -> None:
         written[path] = f"{written.get(path, '')}{text.rstrip()}\n"
 
 
-def _echo(written: dict[str, str], before: shell.Command | None, command: shell.Command, base: str) -> None:
+def _echo(written: dict[str, str], before: Command | None, command: Command, base: str) -> None:
     """A line that `echo` or `printf` writes, by `>` or through `tee`."""
     by_tee = command.name == "tee" and command.piped_into and before is not None
     said, targets = (before, command.real[1:]) if by_tee else (command, (command.into,))
@@ -76,7 +77,7 @@ def _printed(words: list[str]) -> str:
     return found
 
 
-def _copy(made: Submission, command: shell.Command, base: str) -> None:
+def _copy(made: Submission, command: Command, base: str) -> None:
     places = [word for word in command.real[1:] if not word.startswith("-")]
     if command.name not in ("cp", "install", "ln") or len(places) != 2 or "$" in "".join(places):
         return

@@ -12,19 +12,20 @@ from pytest_isolation.inception.finding import Finding, Severity, advice, fail, 
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.script import Command
 from pytest_isolation.inception.variables import ENVIRONMENT, unresolved
 from pytest_isolation.inception.yaml import Map
 
 MANDATORY = ("nginx", "wordpress", "mariadb")
 
 
-def host_commands(s: Submission) -> Iterator[shell.Command]:
+def host_commands(s: Submission) -> Iterator[Command]:
     """What the Makefile and the host's scripts run."""
     for commands in host_texts(s):
         yield from commands
 
 
-def host_texts(s: Submission) -> Iterator[list[shell.Command]]:
+def host_texts(s: Submission) -> Iterator[list[Command]]:
     """The commands of each line of the Makefile, and of each script of the host."""
     for line in s.makefile.lines() if s.makefile else []:
         yield shell.parse(str(line), line.at.file, line.at.line).commands

@@ -14,6 +14,7 @@ from pytest_isolation.inception.follow import SHELLS, files_of
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.variables import unresolved
 
 FAMILIES = ("debian", "alpine")
@@ -122,7 +123,7 @@ LONG = re.compile(r"inf(inity)?|\d+d|\d{3,}h|\d{6,}s?")
 """Of sleep: a day and more."""
 
 
-def _for_another(image: Image, command: shell.Command) -> bool:
+def _for_another(image: Image, command: Command) -> bool:
     """Whether a branch of `case "$1"` is for other arguments than the container is started with."""
     looked_at, *patterns = command.case or ("",)
     match = re.fullmatch(r"\$(?:[1@*]|\{[1@*](?::?-(\w*))?\})", looked_at)
@@ -188,7 +189,7 @@ def no_hack(s: Submission) -> Iterator[Finding]:
                     yield fail(image.started_at, f"{name}: {loop.text}: a loop without an end", fix)
 
 
-def _scripts(s: Submission) -> Iterator[tuple[Image, str, shell.Script]]:
+def _scripts(s: Submission) -> Iterator[tuple[Image, str, Script]]:
     seen: set[str] = set()
     for image in s.images.values():
         for start in image.starts:
@@ -267,7 +268,7 @@ def _wrapped(image: Image, name: str, at: Place) -> Finding:
     return advice(at, says, "start mariadbd itself: exec mariadbd --user=mysql")
 
 
-def _last_commands(script: shell.Script) -> list[shell.Command]:
+def _last_commands(script: Script) -> list[Command]:
     """Up to the last that runs; where that is a function (`main "$@"`), up to the last of it."""
     function = None
     for _ in range(8):

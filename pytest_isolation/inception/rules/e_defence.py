@@ -12,6 +12,7 @@ from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import stores
+from pytest_isolation.inception.script import Command
 from pytest_isolation.inception.secrets import is_example
 from pytest_isolation.inception.started import after_compose
 from pytest_isolation.inception.yaml import Map
@@ -20,10 +21,10 @@ OF_DOCKER = ("host", "bridge", "none")
 """Networks that every daemon has."""
 
 
-def _commands(s: Submission, target: str | None) -> list[shell.Command]:
+def _commands(s: Submission, target: str | None) -> list[Command]:
     """What making `target` (None: any) runs, with the scripts it calls."""
     assert s.makefile is not None
-    found: list[shell.Command] = []
+    found: list[Command] = []
     for line in s.makefile.lines(target):
         for command in shell.parse(str(line), line.at.file, line.at.line).commands:
             found.append(command)
@@ -116,7 +117,7 @@ def _devices(s: Submission) -> list[Text]:
 )  # fmt: skip
 def external_is_made(s: Submission) -> Iterator[Finding]:
     assert s.compose is not None
-    made: list[shell.Command] = []
+    made: list[Command] = []
     if s.makefile is not None and s.makefile.default is not None:
         made = [one for one in _commands(s, s.makefile.default) if one.name == "docker" and "create" in one.words]
     for kind in ("networks", "volumes", "secrets", "configs"):

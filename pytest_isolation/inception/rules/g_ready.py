@@ -9,13 +9,13 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception import shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import Start
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.g_start import _build_commands, _family, _opaque, _text
+from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.variables import read_env
 from pytest_isolation.inception.yaml import Map
 
@@ -37,9 +37,9 @@ OF_SHELL = frozenset({
 })  # fmt: skip
 
 
-def _started(image: Image) -> list[shell.Command]:
+def _started(image: Image) -> list[Command]:
     """What runs when the container starts: its words, and the commands of its scripts."""
-    own = shell.Command(tuple(image.argv), image.started_at)
+    own = Command(tuple(image.argv), image.started_at)
     return [own, *(one for start in image.starts for one in start.script.calls())]
 
 
@@ -51,7 +51,7 @@ def _is_clear(image: Image) -> bool:
     )
 
 
-def _makes(command: shell.Command, path: str) -> bool:
+def _makes(command: Command, path: str) -> bool:
     """Whether a command may make this directory."""
     if command.name not in ("mkdir", "install", "cp", "mv", "ln", "tar", "unzip"):
         return False
@@ -209,7 +209,7 @@ def _set_by(start: Start) -> set[str]:
     return found
 
 
-def _is_strict(script: shell.Script) -> bool:
+def _is_strict(script: Script) -> bool:
     return any(
         one.words[:1] == ("set",)
         and any(re.fullmatch(r"-[a-z]*u[a-z]*", word) or word == "nounset" for word in one.words[1:])

@@ -10,7 +10,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception import shell
 from pytest_isolation.inception.contents import configs_of
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import Start
@@ -19,6 +18,7 @@ from pytest_isolation.inception.nginx import walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.d_images import _named, _texts
+from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.yaml import Map, Seq
 
 WITHOUT_CERTIFICATES = re.compile(
@@ -37,7 +37,7 @@ def _family(image: Image) -> str:
     return _named(image.stages[0].base)[0] if image.stages else ""
 
 
-def _build_commands(image: Image) -> list[shell.Command]:
+def _build_commands(image: Image) -> list[Command]:
     return [command for script in image.build_scripts for command in script.commands]
 
 
@@ -242,7 +242,7 @@ def secrets_are_given(s: Submission) -> Iterator[Finding]:
         yield from _read_by_php(s, image, given)
 
 
-def _with_lists(command: shell.Command, script: shell.Script) -> Iterator[str]:
+def _with_lists(command: Command, script: Script) -> Iterator[str]:
     """Each argument; one with a loop's variable once for every item of the list."""
     for word in command.words[1:]:
         match = re.search(r"\$\{?(\w+)\}?", word)

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from pytest_isolation.inception import shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import host_commands, host_texts
+from pytest_isolation.inception.script import Command
 
 
 @rule(
@@ -50,7 +50,7 @@ def careful_clean(s: Submission) -> Iterator[Finding]:
                              "docker compose down --rmi local --volumes")  # fmt: skip
 
 
-def _prunes(command: shell.Command) -> bool:
+def _prunes(command: Command) -> bool:
     words = command.real
     if command.name != "docker" or "prune" not in words or not PRUNED & set(words):
         return False
@@ -82,7 +82,7 @@ def _docker(words: Sequence[str]) -> list[str]:
     return words[2:] if words[1:2] and words[1] in KINDS else words[1:]
 
 
-def _removes_all(commands: Sequence[shell.Command], number: int) -> bool:
+def _removes_all(commands: Sequence[Command], number: int) -> bool:
     """Whether a command removes whatever a list without a filter names."""
     command = commands[number]
     words = list(command.real)
@@ -106,13 +106,13 @@ def _removes_all(commands: Sequence[shell.Command], number: int) -> bool:
     return named and any(map(_lists_all, near)) and not any(map(_chooses, near))
 
 
-def _chooses(command: shell.Command) -> bool:
+def _chooses(command: Command) -> bool:
     return command.name in ("grep", "egrep", "fgrep") or (
         command.name in ("awk", "sed") and any("/" in word for word in command.words[1:])
     )
 
 
-def _lists_all(command: shell.Command) -> bool:
+def _lists_all(command: Command) -> bool:
     """`docker ps -aq` and its like: no filter that narrows, no name."""
     verb, *rest = _docker(command.real) or [""]
     if verb not in LISTS or any(_narrows(text) for text in _filters(rest)):

@@ -14,6 +14,7 @@ from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.script import Script
 from pytest_isolation.inception.variables import interpolate
 from pytest_isolation.inception.yaml import Map, plain
 
@@ -205,7 +206,7 @@ def reached_as(service: Service) -> set[str]:
     return names
 
 
-def _copied_from(image: Image) -> list[shell.Script]:
+def _copied_from(image: Image) -> list[Script]:
     """What runs in the stages that its own copy from."""
     named = {one.flags["from"].lower() for stage in image.stages for one in stage.every("COPY") if "from" in one.flags}
     stages = image.dockerfile.stages if image.dockerfile else []

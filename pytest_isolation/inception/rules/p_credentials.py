@@ -19,6 +19,7 @@ from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place, Text, Unreadable
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import host_commands
+from pytest_isolation.inception.script import Command
 from pytest_isolation.inception.yaml import Map, Seq
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ def _in_shell(text: Text, fix: str) -> Iterator[Finding]:
         yield from _given(command, fix)
 
 
-def _given(command: shell.Command, fix: str) -> Iterator[Finding]:
+def _given(command: Command, fix: str) -> Iterator[Finding]:
     """A password among the words of a command: `mysqladmin -uroot -pRz8vQ2mN4 ping`."""
     for name, value in secrets.given_in(command.real):
         yield fail(command.at, f"{command.name} {name}{secrets.shown(value)}", fix)
@@ -216,7 +217,7 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
                 yield fail(command.at, f"fetches {match[0][:80]}", "keep the file on the machine; nothing public")
 
 
-def _written(s: Submission, command: shell.Command, fix: str) -> Iterator[Finding]:
+def _written(s: Submission, command: Command, fix: str) -> Iterator[Finding]:
     """`echo DB_PASSWORD=Rz8vQ2mN4 >> srcs/.env`, or a value into the file of a secret."""
     if command.name not in ("echo", "printf") or not command.into:
         return
@@ -233,7 +234,7 @@ def _written(s: Submission, command: shell.Command, fix: str) -> Iterator[Findin
                 yield fail(command.at, f"{command.into} gets {secrets.shown(line)}", fix)
 
 
-def _of_compose(service: Service) -> Iterator[shell.Command]:
+def _of_compose(service: Service) -> Iterator[Command]:
     """What the compose file itself has a container run: entrypoint, command, and the test of its health."""
     health = service.raw.get("healthcheck")
     test = health.get("test") if isinstance(health, Map) else None
@@ -248,7 +249,7 @@ def _of_compose(service: Service) -> Iterator[shell.Command]:
             if len(every) == 1 or (every[1:2] and every[0].rpartition("/")[2] in SHELLS and every[1].endswith("c")):
                 yield from shell.parse(every[-1], at.file, at.line).commands
             else:
-                yield shell.Command(tuple(every), at)
+                yield Command(tuple(every), at)
 
 
 def _is_dockerfile(path: str) -> bool:

@@ -6,20 +6,21 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception import rendered, shell
+from pytest_isolation.inception import rendered
 from pytest_isolation.inception.dump import administrators
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.d_images import _texts
+from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.variables import interpolate, unresolved
 
 WP = re.compile(r"(^|/)wp(-cli[\w.-]*)?$|wp-cli[\w.-]*\.phar$|^\$\{?WP(_?CLI)?(_CMD)?\}?$", re.I)
 """wp-cli, as scripts call it."""
 
 
-def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
+def wp_commands(s: Submission, *verb: str) -> list[Command]:
     """Calls of wp-cli with this verb in what WordPress's container runs, also by functions and variables around it."""
     found = []
     for image in s.role("wordpress"):
@@ -35,7 +36,7 @@ def wp_commands(s: Submission, *verb: str) -> list[shell.Command]:
     return found
 
 
-def option(command: shell.Command, name: str) -> str | None:
+def option(command: Command, name: str) -> str | None:
     """The value of `--name=VALUE` or `--name VALUE` among a command's words, quotes taken off; None without it."""
     for at, word in enumerate(command.words):
         if word.startswith(f"--{name}="):
@@ -324,9 +325,9 @@ DROPS = re.compile(
 )
 
 
-def _always(script: shell.Script) -> list[shell.Command]:
+def _always(script: Script) -> list[Command]:
     """Commands that every start runs: none of a branch, of a function that only a branch calls, or behind a way out."""
-    sure: list[shell.Command] = []
+    sure: list[Command] = []
     called = script.certain()
     for one in script.commands:
         if one.conditional and one.function is None and (one.is_exec or one.name in ("exit", "return")):
@@ -338,7 +339,7 @@ def _always(script: shell.Script) -> list[shell.Command]:
     return sure
 
 
-def _emptied(command: shell.Command, script: shell.Script, image: Image, held: list[str]) -> str | None:
+def _emptied(command: Command, script: Script, image: Image, held: list[str]) -> str | None:
     """The volume whose files `rm -r` or `find -delete` takes away."""
     words = command.real
     if command.name == "rm":
