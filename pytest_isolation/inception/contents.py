@@ -14,7 +14,7 @@ from pytest_isolation.inception.variables import interpolate
 from pytest_isolation.inception.yaml import Map, Seq
 
 if TYPE_CHECKING:
-    from pytest_isolation.inception.compose import Service
+    from pytest_isolation.inception.compose_service import Service
     from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
     from pytest_isolation.inception.model import Image, Submission
 

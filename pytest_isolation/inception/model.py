@@ -16,7 +16,8 @@ from pytest_isolation.inception import configured, contents, nginx, shell
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
 from pytest_isolation.inception.asked import AuditOptions
-from pytest_isolation.inception.compose import Compose, Service, choose, read_compose
+from pytest_isolation.inception.compose import Compose, choose, read_compose
+from pytest_isolation.inception.compose_service import Service
 from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage, run_texts
 from pytest_isolation.inception.follow import Start, files_of, is_shell, run_words, starts
 from pytest_isolation.inception.git import Git

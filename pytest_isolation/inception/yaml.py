@@ -30,6 +30,13 @@ class Map(dict[str, Any]):
 
     at: Place
 
+    @classmethod
+    def empty(cls, at: Place) -> Map:
+        """One with nothing in it yet, that starts there."""
+        made = cls()
+        made.at = at
+        return made
+
     def key(self, name: str) -> Text:
         """The key as it was written, with its place."""
         return next(key for key, _ in self.entries() if key == name)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from pytest_isolation.inception import shell
-from pytest_isolation.inception.compose import Service
+from pytest_isolation.inception.compose_service import Service
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, passed, unclear
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place, Text

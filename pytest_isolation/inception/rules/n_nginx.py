@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pytest_isolation.inception import shell
-from pytest_isolation.inception.compose import Service
+from pytest_isolation.inception.compose_service import Service
 from pytest_isolation.inception.contents import configs_of
 from pytest_isolation.inception.dockerfile import run_texts
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear

@@ -11,7 +11,7 @@ from math import comb
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import secrets, shell
-from pytest_isolation.inception.compose import Service
+from pytest_isolation.inception.compose_service import Service
 from pytest_isolation.inception.dockerfile import run_texts
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, unclear
 from pytest_isolation.inception.follow import SHELLS
