@@ -71,8 +71,7 @@ def resolved_map(value: object, known: Mapping[str, str]) -> object:
     from pytest_isolation.inception.yaml import Map, Seq, Typed
 
     if isinstance(value, Map):
-        made = Map()
-        made.at = value.at
+        made = Map.empty(value.at)
         for key, item in value.items():
             made[key] = resolved_map(item, known)
         return made
