@@ -115,7 +115,7 @@ class Gatherer:
         """What only this process knows of its boxes and guarantees."""
         session = self._session
         return replace(
-            started_by(session.pool_if_any),
+            started_by(session.started.pool_if_any),
             measured=session.measured_facts(),
             guarantees=tuple(map(guarantee_row, session.guarantees.values())),
             known=tuple(sorted(session.known)),
@@ -382,6 +382,6 @@ class Gatherer:
         self._session.progress.says("looking at what this kernel can do, some seconds")
         try:
             vms = any(one.spec.technology == "qemu" for one in self._session.chosen)
-            self._support, self._technologies = of_this_host(self._session.lifetime, guest=vms)
+            self._support, self._technologies = of_this_host(self._session.started.lifetime, guest=vms)
         except BoxError as error:
             self._run_notes.append(f"host support was not finished: {error}")

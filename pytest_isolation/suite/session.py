@@ -7,19 +7,17 @@ running give the same report.
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import threading
 from collections.abc import Generator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_isolation.boxes.lifetime import Lifetime, check_room, state_directory
+from pytest_isolation.boxes.lifetime import check_room, state_directory
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees import claims
@@ -39,7 +37,7 @@ from pytest_isolation.suite.collect import (
     is_a_copy,
     refuse_to_fork,
 )
-from pytest_isolation.suite.controls import Controls, State, prove
+from pytest_isolation.suite.controls import State, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.interrupts import ended_by_signals
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
@@ -48,6 +46,7 @@ from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
 from pytest_isolation.suite.since import Since
+from pytest_isolation.suite.started import Started
 from pytest_isolation.suite.told import (
     Agreed,
     Closed,
@@ -59,7 +58,6 @@ from pytest_isolation.suite.told import (
 )
 from pytest_isolation.technologies import import_all
 from pytest_isolation.technologies.clean import clean
-from pytest_isolation.technologies.pool import Pool
 
 if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
@@ -105,19 +103,17 @@ class Session:
                 claims.check(name, built_in_guarantees(), known)
             if self.only_built_in:
                 self.judge.check(known)
-        self._lifetime: Lifetime | None = None
-        self._pool: Pool | None = None
-        self._controls: Controls | None = None
         self._jobs: Jobs | None = None
         self._through = False
         """All tests were run: nothing ended the run before."""
-        self._controls_directory: str | None = agreed.controls if agreed is not None else None
         self.side_by_side = not self.is_worker and config.getoption("dist", "no") == "each" and bool(config.option.tx)
         """Whether this process asks machines that measure each for itself."""
         if self.side_by_side:
             hosts.check(self)
         self.gatherer = hosts.Hosts(self) if self.side_by_side else Gatherer(self)
         self.progress = Progress(config)
+        controls = agreed.controls if agreed is not None else None
+        self.started = Started(self.run_id, self.seed, controls, self.progress.starting)
         self.lost_a_worker = False
         _leave_nothing_beside_the_user(self)
         if not self.is_worker and not self.only_collects:
@@ -129,43 +125,12 @@ class Session:
         """Whether pytest lists tests and runs none."""
         return bool(self.config.option.collectonly)
 
-    # -- what is started, when it is first needed ----------------------------------------
-
-    @property
-    def lifetime(self) -> Lifetime:
-        """Of all that this process starts; begun when first asked for."""
-        if self._lifetime is None:
-            self._lifetime = Lifetime(self.run_id)
-        return self._lifetime
-
-    @property
-    def pool(self) -> Pool:
-        """The boxes of this process; begun when first asked for."""
-        if self._pool is None:
-            self._pool = Pool(self.lifetime, announce=self.progress.starting)
-        return self._pool
-
-    @property
-    def pool_if_any(self) -> Pool | None:
-        """None while no box was asked for."""
-        return self._pool
+    # -- what is started ------------------------------------------------------------------
 
     def measured_facts(self) -> dict[str, dict[str, Any]]:
         """Of each box, what only a running one could tell: in this run, else in the one that rows are carried from."""
-        return {**self._since.measured, **(self._pool.measured if self._pool is not None else {})}
-
-    @property
-    def controls(self) -> Controls:
-        """The run's, which all its processes share."""
-        if self._controls is None:
-            self._controls = Controls(self.pool, Path(self.controls_directory()), self.seed)
-        return self._controls
-
-    def controls_directory(self) -> str:
-        """Where the session's control results are, for every worker."""
-        if self._controls_directory is None:
-            self._controls_directory = os.fspath(self.lifetime.new_directory("controls"))
-        return self._controls_directory
+        pool = self.started.pool_if_any
+        return {**self._since.measured, **(pool.measured if pool is not None else {})}
 
     def for_workers(self, host: str | None = None) -> Agreed:
         """What every worker has to agree on; `host`: what its machine is called, which is none of this one's."""
@@ -173,7 +138,7 @@ class Session:
             run_id=self.run_id,
             seed=self.seed,
             only_built_in=self.only_built_in,
-            controls=self.controls_directory() if host is None else None,
+            controls=self.started.controls_directory() if host is None else None,
             unavailable=(
                 {one.spec.name: one.reason for one in self.chosen if one.reason is not None} if host is None else None
             ),
@@ -190,12 +155,7 @@ class Session:
             clean()  # xdist kills a worker that takes too long to end, and tells nobody
 
     def _end_boxes(self) -> None:
-        if self._pool is not None:
-            self._pool.close()
-        if self._lifetime is not None:
-            self._lifetime.close()
-            self._tell_what_resisted(self._lifetime.resisted)
-        self._pool = self._lifetime = self._controls = None
+        self._tell_what_resisted(self.started.end())
 
     def _tell_what_resisted(self, resisted: list[str]) -> None:
         """After the summary: only now it is known."""
@@ -309,7 +269,7 @@ class Session:
         before = self._since.row(pyfuncitem)
         found = measure(pyfuncitem) if before is None else Measured(told=Told(row=before))
         for name, facts in found.facts.items():
-            self.pool.measured[name] = {**facts, **self.pool.measured.get(name, {})}
+            self.started.pool.measured[name] = {**facts, **self.started.pool.measured.get(name, {})}
         pyfuncitem.stash[TOLD] = found.told
         if (closed := found.told.closed) is not None:
             pytest.skip(f"{closed.box} is not available: {closed}")
@@ -333,8 +293,8 @@ class Session:
                         promise,
                         check_of(item),
                         cell,
-                        pool=self.pool,
-                        controls=self.controls,
+                        pool=self.started.pool,
+                        controls=self.started.controls,
                         seed=self.seed,
                         judged=judged,
                         examples=self.options.examples,
@@ -345,30 +305,25 @@ class Session:
             closed = Closed(box=error.box, door=error.door, reason=why.reason, remedy=why.remedy, cause=why.cause)
             return Measured(told=Told(closed=closed))
         names = {cell.spec.name} | ({cell.sibling.name} if cell.sibling is not None else set())
-        facts = {name: self.pool.measured[name] for name in names & set(self.pool.measured)}
+        facts = {name: self.started.pool.measured[name] for name in names & set(self.started.pool.measured)}
         return Measured(told=Told(row=row), facts=facts)
 
     def _keep_only(self, cell: Cell) -> None:
         """End the boxes that the cell is not about.  A pair may be any two: while pairs are measured, all stay."""
-        self.pool.keep_only({cell.spec.name} if cell.sibling is None else {spec.name for spec in self.specs})
+        self.started.pool.keep_only({cell.spec.name} if cell.sibling is None else {spec.name for spec in self.specs})
 
     def _begin_jobs(self, items: list[pytest.Item]) -> None:
         """Fork the helpers, before anything of this run is started: see jobs.py."""
         cells = [item for item in helpable(items) if self._since.row(item) is None]
         if not (number := how_many(self.options.jobs, len(cells))):
             return
-        self.controls_directory()  # one for all of them
-        self._jobs = Jobs(self.lifetime.new_directory("cells"), cells, self._measured)
-        self._jobs.fork(number, lambda: started_by(self.pool), self._end_boxes, first=self._become_helper)
-
-    def _become_helper(self) -> None:
-        """From here on, in a process of its own: with a register and boxes of its own."""
-        self.lifetime.leave()
-        self._pool = self._lifetime = self._controls = None
+        self.started.controls_directory()  # one for all of them
+        self._jobs = Jobs(self.started.lifetime.new_directory("cells"), cells, self._measured)
+        self._jobs.fork(number, lambda: started_by(self.started.pool), self._end_boxes, first=self.started.leave)
 
     def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
         self._keep_only(Cell(spec))
-        control = prove(promise, check_of(item), spec, self.pool, self.seed)
+        control = prove(promise, check_of(item), spec, self.started.pool, self.seed)
         proof = Proof(box=spec.name, guarantee=promise.id, state=control.state.of_row, reason=control.reason)
         item.stash[TOLD] = Told(proof=proof)
         if control.state is not State.FIRED:
@@ -445,8 +400,8 @@ class Session:
             self.gatherer.add_process(told)
         if not self.only_collects and not self.is_worker:
             if session.exitstatus != pytest.ExitCode.INTERRUPTED and self.options.measures_further:
-                if self._pool is not None:
-                    self._pool.close()
+                if (pool := self.started.pool_if_any) is not None:
+                    pool.close()
                 with ended_by_signals():
                     self.gatherer.measure_further()
             self.gatherer.finish(session)
