@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from secrets import token_hex
 
-from hand.tools import BUSYBOX, Said, here, inside, pid_of, short, status
+from hand.host import here
+from hand.tools import BUSYBOX, Said, inside, pid_of, short, status
 from pytest_isolation import Box
 
 USUAL = {"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx"}

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from secrets import token_hex
 
-from hand.tools import BUSYBOX, Said, here, inside, keyctl, pid_of, short, status
+from hand.host import here
+from hand.tools import BUSYBOX, Said, inside, keyctl, pid_of, short, status
 from pytest_isolation import Box
 
 

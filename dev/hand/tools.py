@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from hand.host import here
 from pytest_isolation import Box
 from pytest_isolation.boxes.image import Entry, Image
 
@@ -52,11 +53,6 @@ def _program(name: str, package: str) -> Path:
     if path is None:
         raise SystemExit(f"{name} is not installed; apt install {package}")
     return Path(path)
-
-
-def here(*argv: str) -> str:
-    """Standard output of a program of the host; empty where it fails."""
-    return subprocess.run(argv, capture_output=True, text=True, errors="replace", timeout=60, check=False).stdout
 
 
 def inside(box: Box, *argv: str) -> tuple[int, str]:

@@ -3,28 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from secrets import token_hex
 
-from hand.tools import BUSYBOX, Said, here, inside, pid_of, short, traced
+from hand.host import came, here, lives, segment, sleeping
+from hand.tools import BUSYBOX, Said, inside, pid_of, short, traced
 from pytest_isolation import Box
-
-
-@contextmanager
-def sleeping(name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of the host with `name` for its first argument."""
-    one = subprocess.Popen([name, "600"], executable="/bin/sleep")
-    try:
-        time.sleep(0.1)
-        yield one
-    finally:
-        one.kill()
-        one.wait()
 
 
 def host_name_unchangeable(box: Box) -> Said:
@@ -55,14 +40,14 @@ def processes_hidden(box: Box) -> Said:
 
 
 def signals_refused(box: Box) -> Said:
-    with sleeping("by-hand") as one:
-        _, told = inside(box, "kill", "-USR1", str(one.pid))
-        time.sleep(0.2)
-        alive = one.poll() is None
-        told = told.replace(str(one.pid), "PID")
-        return Said(
-            alive, "`kill -USR1 PID` of a sleep(1) of the host", f"{short(told)}; it {'lives' * alive or 'ended'}"
-        )
+    printed: list[str] = []
+
+    def signalled(number: str) -> None:
+        printed.append(inside(box, "kill", "-USR1", number)[1].replace(number, "PID"))
+
+    alive = lives(signalled)
+    words = f"{short(printed[0])}; it {'lives' if alive else 'ended'}"
+    return Said(alive, "`kill -USR1 PID` of a sleep(1) of the host", words)
 
 
 def mounts_denied(box: Box) -> Said:
@@ -98,33 +83,21 @@ def interfaces_hidden(box: Box) -> Said:
 
 
 def loopback_unreachable(box: Box) -> Said:
-    tool = "`nc 127.0.0.1 PORT` of a listener of the host"
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(1)
-        inside(box, "timeout", "5", BUSYBOX, "nc", "-w", "2", "127.0.0.1", str(listener.getsockname()[1]))
-        try:
-            listener.accept()[0].close()
-        except TimeoutError:
-            return Said(True, tool, "nobody came")
-        return Said(False, tool, "it came")
+    reached = came(lambda port: inside(box, "timeout", "5", BUSYBOX, "nc", "-w", "2", "127.0.0.1", port))
+    return Said(not reached, "`nc 127.0.0.1 PORT` of a listener of the host", "it came" if reached else "nobody came")
 
 
 def shared_memory_isolated(box: Box) -> Said:
-    found = re.search(r"(\d+)", here("ipcmk", "-M", "4096", "-p", "0666"))
-    assert found is not None
-    try:
-        its = inside(box, "cat", "/proc/sysvipc/shm")[1]  # Debian's busybox has no ipcs
-        shown = re.search(rf"^\s*-?\d+\s+{found[1]}\s+666\s+4096\s", its, re.MULTILINE) is not None
-        tool, told = "`cat /proc/sysvipc/shm`, of a segment by `ipcmk`", "listed" if shown else "not listed"
-        if pid := pid_of(box):
-            own = here("lsns", "-n", "-t", "ipc", "-o", "NS", "-p", pid).split()
-            the_hosts = own == here("lsns", "-n", "-t", "ipc", "-o", "NS", "-p", "self").split()
-            assert the_hosts is shown, own
-            tool += "; `lsns -t ipc -p PID`"
-            told += f"; in {'the' if the_hosts else 'another'} namespace {'of' if the_hosts else 'than'} the host"
-        return Said(not shown, tool, told)
-    finally:
-        here("ipcrm", "-m", found[1])
+    with segment() as listed:
+        shown = listed(inside(box, "cat", "/proc/sysvipc/shm")[1])  # Debian's busybox has no ipcs
+    tool, told = "`cat /proc/sysvipc/shm`, of a segment by `ipcmk`", "listed" if shown else "not listed"
+    if pid := pid_of(box):
+        own = here("lsns", "-n", "-t", "ipc", "-o", "NS", "-p", pid).split()
+        the_hosts = own == here("lsns", "-n", "-t", "ipc", "-o", "NS", "-p", "self").split()
+        assert the_hosts is shown, own
+        tool += "; `lsns -t ipc -p PID`"
+        told += f"; in {'the' if the_hosts else 'another'} namespace {'of' if the_hosts else 'than'} the host"
+    return Said(not shown, tool, told)
 
 
 ROWS: dict[str, Callable[[Box], Said]] = {
