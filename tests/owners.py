@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import struct
 import subprocess
@@ -11,13 +12,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation import Box, BoxSpec, Unavailable
+from pytest_isolation import Box, Unavailable
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups, lifetime
 from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemoteHost
 from pytest_isolation.boxes.image import Entry, Image, base_image
@@ -28,7 +30,7 @@ from pytest_isolation.machines import DockerMachine
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.podman.engine import engine_for
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, started
 
 HARDENED = (
     "--read-only", "--cap-drop=ALL", "--user=1000:1000", "--security-opt=no-new-privileges", "--network=none",
@@ -202,18 +204,20 @@ def owner(kind: str, machine: DockerMachine | None = None, *, more: Image = THEI
 @contextmanager
 def attached(text: str) -> Iterator[Box]:
     """The box of `--box TEXT`, in a run of its own."""
-    own = lifetime.Lifetime()
+    with closing(lifetime.Lifetime()) as own, started(own, parse(text)) as box:
+        yield box
 
-    def launch(asked: BoxSpec) -> Box:
-        return technology(asked.technology).launch(asked, own)
 
-    try:
-        with launch(parse(text)) as box:
-            box.launch = launch
-            box.lifetime = own
-            yield box
-    finally:
-        own.close()
+def is_hardened(box: Box) -> None:
+    """What a process of ours in a box of HARDENED has, and may not."""
+    assert box.proc.getuid().value == 1000
+    assert not box.proc.openat(AT_FDCWD, "/written", os.O_WRONLY | os.O_CREAT).ok
+    box.write_file(f"{box.scratch}/mine", b"decoy")
+    assert box.proc.unlinkat(AT_FDCWD, f"{box.scratch}/mine").ok
+    status = box.read_file("/proc/self/status").decode()
+    assert status.split("CapEff:")[1].split()[0].strip("0") == ""
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status
 
 
 CHARACTER_DEVICES = "dev.[cfklt]*-closed"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.weakenings import expose
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.guarantees.family import checks_of
 from pytest_isolation.guarantees.guarantee import Guarantee
@@ -66,6 +70,22 @@ def started(lifetime: Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[Box]:
 
     with launch(replace(spec, **changes)) as box:
         yield box
+
+
+def opens_files_of_the_host(lifetime: Lifetime, spec: BoxSpec, plain: Box, path: str) -> None:
+    """With the hole expose(path) a box of `spec` reads and writes what the `plain` one has no road to."""
+    marker = Path("/tmp" if path == "/" else path) / f"pytest-isolation-marker-{secrets.token_hex(8)}"
+    try:
+        marker.write_text("outside")
+        assert not [road for road in plain.outside.roads(marker) if plain.proc.faccessat(AT_FDCWD, road, os.F_OK).ok]
+        with started(lifetime, spec.weakened(expose(path))) as box:
+            seen = next(road for road in box.outside.roads(marker) if box.proc.faccessat(AT_FDCWD, road, os.F_OK).ok)
+            assert seen == str(marker) or not seen.startswith("/host")
+            assert box.read_file(seen) == b"outside"
+            box.write_file(seen, b"inside")
+        assert marker.read_text() == "inside"
+    finally:
+        marker.unlink()
 
 
 @contextmanager

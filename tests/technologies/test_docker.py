@@ -11,10 +11,8 @@ import socket
 import subprocess
 import sys
 import tarfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,8 @@ from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.docker import Docker, image
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
-from tests.support import REQUIRED, started
+from tests.relay import relayed
+from tests.support import REQUIRED, opens_files_of_the_host, started
 
 SPEC = BoxSpec(technology="docker")
 DOCKER = Docker()
@@ -178,18 +177,7 @@ def test_granted_sys_admin_can_mount(lifetime: Lifetime, plain: Box) -> None:
 
 @pytest.mark.parametrize("path", ["/", "/tmp", "/run"])
 def test_expose_shows_the_hosts_files(lifetime: Lifetime, plain: Box, path: str) -> None:
-    marker = Path("/tmp" if path == "/" else path) / f"pytest-isolation-marker-{secrets.token_hex(8)}"
-    try:
-        marker.write_text("outside")
-        assert not [road for road in plain.outside.roads(marker) if plain.proc.faccessat(AT_FDCWD, road, os.F_OK).ok]
-        with started(lifetime, SPEC.weakened(weaken.expose(path))) as box:
-            seen = next(road for road in box.outside.roads(marker) if box.proc.faccessat(AT_FDCWD, road, os.F_OK).ok)
-            assert seen == str(marker) or not seen.startswith("/host")
-            assert box.read_file(seen) == b"outside"
-            box.write_file(seen, b"inside")
-        assert marker.read_text() == "inside"
-    finally:
-        marker.unlink()
+    opens_files_of_the_host(lifetime, SPEC, plain, path)
 
 
 def test_expose_dev_shows_the_hosts_devices(lifetime: Lifetime, plain: Box) -> None:
@@ -431,42 +419,8 @@ def test_the_image_is_made_once_and_removed_with_the_run(api: Any) -> None:
 @pytest.fixture
 def over_tcp() -> Iterator[str]:
     """The daemon as it is reached from another machine: through TCP, its socket out of sight."""
-    path = connect(None).where.removeprefix("unix://")
-    listener = socket.create_server(("127.0.0.1", 0))
-    threads: list[threading.Thread] = []
-    ends: list[socket.socket] = []
-
-    def pump(source: socket.socket, sink: socket.socket) -> None:
-        with suppress(OSError):
-            while data := source.recv(65536):
-                sink.sendall(data)
-        with suppress(OSError):
-            sink.shutdown(socket.SHUT_WR)
-
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(path)
-                ends.extend((near, far))
-                for pair in ((near, far), (far, near)):
-                    threads.append(threading.Thread(target=pump, args=pair, daemon=True))
-                    threads[-1].start()
-
-    server = threading.Thread(target=serve, daemon=True)
-    server.start()
-    yield f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    server.join(5)
-    for end in ends:
-        with suppress(OSError):
-            end.shutdown(socket.SHUT_RDWR)
-    for thread in threads:
-        thread.join(5)
-    for end in ends:
-        end.close()
+    with relayed(connect(None).where.removeprefix("unix://")) as address:
+        yield address
 
 
 def test_a_daemon_of_this_machine_behind_a_port_is_a_plain_one(user_image: str, over_tcp: str, api: Any) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -39,6 +38,7 @@ from tests.owners import (
     verdicts,
     with_todays,
 )
+from tests.relay import relayed
 from tests.runs import run
 from tests.support import built_in_checks, need, new_pool
 
@@ -248,9 +248,6 @@ def test_marks_of_a_killed_run_are_removed_there(spec: BoxSpec, docker_machine: 
 def guarded_socket() -> Iterator[str]:
     """The daemon behind what many put before it: a proxy that lets no container have the host's processes."""
     need("docker")
-    path = connect(None).where.removeprefix("unix://")
-    listener = socket.create_server(("127.0.0.1", 0))
-    ends: list[socket.socket] = []
 
     def pump(source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
@@ -265,26 +262,9 @@ def guarded_socket() -> Iterator[str]:
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
 
-    def serve() -> None:
-        with suppress(OSError):
-            while True:
-                near, _ = listener.accept()
-                far = socket.socket(socket.AF_UNIX)
-                far.connect(path)
-                ends.extend((near, far))
-                for pair in ((near, far), (far, near)):
-                    threading.Thread(target=pump, args=pair, daemon=True).start()
-
-    server = threading.Thread(target=serve, daemon=True)
-    server.start()
-    address = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
-    yield address
-    connect(address).api.close()
-    listener.shutdown(socket.SHUT_RDWR)
-    listener.close()
-    server.join(5)
-    for end in ends:
-        end.close()
+    with relayed(connect(None).where.removeprefix("unix://"), pump) as address:
+        yield address
+        connect(address).api.close()
 
 
 def test_a_daemon_without_an_observer_is_not_measured(guarded_socket: str) -> None:

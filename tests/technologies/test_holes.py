@@ -27,7 +27,6 @@ from tests.owners import (
     Verdicts,
     attached,
     changes,
-    owner,
     verdicts,
     with_todays,
 )
@@ -187,12 +186,6 @@ HOLES = {
         "cap.sys-ptrace-not-given", *FILTER_OF_SYS_PTRACE,
     }),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def theirs() -> Iterator[Owner]:
-    with owner("docker") as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

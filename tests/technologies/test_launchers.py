@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.clean import clean
-from tests.support import need, started
+from tests.support import need, opens_files_of_the_host, started
 
 LAUNCHERS = ("bubblewrap", "nspawn", "lxc", "runc", "crun")
 EROFS = 30
@@ -94,18 +93,7 @@ def test_grant_gives_a_capability_over_the_host(lifetime: Lifetime, spec: BoxSpe
 @pytest.mark.parametrize("path", ["/", "/tmp", "/run"])
 def test_expose_shows_the_hosts_files(lifetime: Lifetime, spec: BoxSpec, plain: Box, path: str) -> None:
     opens(spec, weaken.expose(path))
-    marker = Path("/tmp" if path == "/" else path) / f"pytest-isolation-marker-{secrets.token_hex(8)}"
-    try:
-        marker.write_text("outside")
-        assert not [road for road in plain.outside.roads(marker) if plain.proc.faccessat(AT_FDCWD, road, os.F_OK).ok]
-        with started(lifetime, spec.weakened(weaken.expose(path))) as box:
-            seen = next(road for road in box.outside.roads(marker) if box.proc.faccessat(AT_FDCWD, road, os.F_OK).ok)
-            assert seen == str(marker) or not seen.startswith("/host")
-            assert box.read_file(seen) == b"outside"
-            box.write_file(seen, b"inside")
-        assert marker.read_text() == "inside"
-    finally:
-        marker.unlink()
+    opens_files_of_the_host(lifetime, spec, plain, path)
 
 
 def test_read_only_root_and_volumes(lifetime: Lifetime, spec: BoxSpec) -> None:

@@ -10,13 +10,12 @@ import pytest
 
 from pytest_isolation import Unsupported, UsageError
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import inject, technology
 from pytest_isolation.technologies.podman import attach
-from tests.owners import HARDENED, Owner, attached, lent_by_a_killed_run, owner, refusal
+from tests.owners import HARDENED, Owner, attached, is_hardened, lent_by_a_killed_run, owner, refusal
 from tests.support import guarantee_called
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
@@ -30,15 +29,8 @@ def theirs(request: pytest.FixtureRequest) -> Iterator[Owner]:
 
 def test_a_hardened_container_is_measured_and_left_as_it_was(theirs: Owner) -> None:
     with theirs.running(*HARDENED) as name, theirs.left_alone(name), attached(theirs.box + name) as box:
-        assert box.proc.getuid().value == 1000
         assert box.spec.attached
-        assert not box.proc.openat(AT_FDCWD, "/written", os.O_WRONLY | os.O_CREAT).ok
-        box.write_file(f"{box.scratch}/mine", b"decoy")
-        assert box.proc.unlinkat(AT_FDCWD, f"{box.scratch}/mine").ok
-        status = box.read_file("/proc/self/status").decode()
-        assert status.split("CapEff:")[1].split()[0].strip("0") == ""
-        assert "NoNewPrivs:\t1" in status
-        assert "Seccomp:\t2" in status
+        is_hardened(box)
         assert box.enter().getuid().value == 1000
         mounted = Path(f"/proc/{box.parts.init_pid}/mountinfo").read_text()
         assert agent_binary().name not in mounted, "what was injected is taken away as soon as the agent runs"

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.owners import PREDICTED, Owner, Verdicts, attached, owner, verdicts
+from tests.owners import PREDICTED, Owner, Verdicts, attached, verdicts
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
 DOMAINS = (*PREDICTED, "fd", "env", "cg")
@@ -198,12 +198,6 @@ BOXES = {
         },
     ),
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def theirs() -> Iterator[Owner]:
-    with owner("docker") as made:
-        yield made
 
 
 @pytest.fixture(scope="module")

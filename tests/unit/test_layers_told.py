@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -18,20 +15,14 @@ from pytest_isolation.suite.layers.compare import PLACE, Unpacked, differences
 from pytest_isolation.suite.layers.engines import engines
 from pytest_isolation.suite.layers.search import Compared
 from pytest_isolation.suite.layers.told import SCHEMA, as_json, in_words, name, time_of
+from tests.scripts import script
 
 TOP = Path(__file__).parents[2]
 CORPUS = json.loads((TOP / "tests" / "data" / "layers.json").read_text(encoding="utf-8"))
 
 
-def writer() -> ModuleType:
-    loader = SourceFileLoader("document_layers", str(TOP / "dev" / "document-layers"))
-    module = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
-    loader.exec_module(module)
-    return module
-
-
 def test_the_page_is_the_corpus() -> None:
-    assert (TOP / "docs" / "layers.md").read_text(encoding="utf-8") == writer().page(CORPUS)
+    assert (TOP / "docs" / "layers.md").read_text(encoding="utf-8") == script("document-layers").page(CORPUS)
 
 
 @pytest.mark.parametrize(

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
-import sys
 import tomllib
 from collections import Counter
-from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tests.scripts import script
+
 ROOT = Path(__file__).parents[2]
 
 
-def command(name: str) -> ModuleType:
-    loader = SourceFileLoader(name.replace("-", "_"), str(ROOT / "dev" / name))
-    spec = importlib.util.spec_from_loader(loader.name, loader)
-    assert spec is not None
-    made = importlib.util.module_from_spec(spec)
-    sys.modules[loader.name] = made  # where a dataclass looks for its own module
-    loader.exec_module(made)
-    return made
-
-
 def test_the_page_of_layers_is_of_the_committed_reports() -> None:
-    wrote = command("document-depth")
+    wrote = script("document-depth")
     assert wrote.page() == wrote.PAGE.read_text(encoding="utf-8"), "run dev/document-depth"
 
 
 def test_what_was_confirmed_by_hand_is_a_single_point_of_failure() -> None:
     """Ten and more; each in the report of its box."""
-    wrote = command("document-depth")
+    wrote = script("document-depth")
     text = wrote.PAGE.read_text(encoding="utf-8").partition(wrote.BEGIN)[2].partition(wrote.END)[0]
     rows = re.findall(r"^\| (\w+) \| `([\w.-]+)` \| `([\w-]+)` \|.*\| holds \| falls \|$", text, re.MULTILINE)
     assert len(rows) >= 10 and {box for box, _, _ in rows} == {name for name, _ in wrote.runs()}
@@ -44,7 +33,7 @@ def test_what_was_confirmed_by_hand_is_a_single_point_of_failure() -> None:
 
 
 def test_the_tables_of_flows_are_of_the_committed_report() -> None:
-    wrote = command("document-flow")
+    wrote = script("document-flow")
     before = wrote.PAGE.read_text(encoding="utf-8")
     assert wrote.page() == before, "run dev/document-flow"
 
@@ -52,7 +41,7 @@ def test_the_tables_of_flows_are_of_the_committed_report() -> None:
 @pytest.fixture(scope="module")
 def comparison() -> ModuleType:
     """Once: it reads all reports."""
-    return command("document-comparison")
+    return script("document-comparison")
 
 
 def test_the_page_that_compares_is_of_the_committed_reports(comparison: ModuleType) -> None:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,20 +16,14 @@ from pytest_isolation.boxes.unpack import expected
 from pytest_isolation.outside.carried import TREE
 from pytest_isolation.suite.roads.measure import Travelled, drawn, engines, together
 from pytest_isolation.suite.roads.told import SCHEMA, as_json, table, text
+from tests.scripts import script
 
 TOP = Path(__file__).parents[2]
 MEASURED = json.loads((TOP / "tests" / "data" / "roads.json").read_text(encoding="utf-8"))
 
 
-def writer() -> ModuleType:
-    loader = SourceFileLoader("document_roads", str(TOP / "dev" / "document-roads"))
-    module = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
-    loader.exec_module(module)
-    return module
-
-
 def test_the_page_is_what_was_measured() -> None:
-    assert (TOP / "docs" / "roads.md").read_text(encoding="utf-8") == writer().page(MEASURED)
+    assert (TOP / "docs" / "roads.md").read_text(encoding="utf-8") == script("document-roads").page(MEASURED)
 
 
 def test_every_engine_and_aspect_was_measured() -> None:
