@@ -23,3 +23,9 @@ def telling(data: str | bytes) -> str:
         kept = ([line for line in kept if ERROR.search(line)] or kept)[-LINES:]
     said = " ".join(kept)
     return said if len(said) <= SHOWN else f"{said[: SHOWN - 3]}..."
+
+
+def quoted(data: str | bytes) -> str:
+    """The same behind what has failed: "; it said: …", and nothing where nothing was said."""
+    said = telling(data)
+    return f"; it said: {said}" if said else ""

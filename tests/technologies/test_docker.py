@@ -32,6 +32,7 @@ from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.docker import Docker, image
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
+from tests.proc import namespace, status
 from tests.relay import relayed
 from tests.support import REQUIRED, opens_files_of_the_host, started
 
@@ -64,15 +65,6 @@ def plain(lifetime: Lifetime) -> Iterator[Box]:
 
 def options(**keywords: Any) -> BoxSpec:
     return replace(SPEC, options=tuple(sorted(keywords.items())))
-
-
-def namespace(pid: int | None, kind: str) -> str:
-    return os.readlink(f"/proc/{pid}/ns/{kind}")
-
-
-def status(box: Box, key: str) -> str:
-    text = Path(f"/proc/{box.parts.init_pid}/status").read_text()
-    return text.split(f"{key}:")[1].split()[0]
 
 
 def mounts_of(box: Box) -> dict[str, list[str]]:
@@ -164,9 +156,9 @@ def test_grant_gives_the_capability(lifetime: Lifetime, hole: Weakening) -> None
     bit = 1 << number_of(hole.what)
     bare = options(cap_drop=("ALL",))
     with started(lifetime, bare) as box:
-        assert not int(status(box, "CapEff"), 16) & bit
+        assert not int(status(box.parts.init_pid, "CapEff"), 16) & bit
     with started(lifetime, bare.weakened(hole)) as box:
-        assert int(status(box, "CapEff"), 16) & bit
+        assert int(status(box.parts.init_pid, "CapEff"), 16) & bit
 
 
 def test_granted_sys_admin_can_mount(lifetime: Lifetime, plain: Box) -> None:
@@ -197,9 +189,9 @@ def test_expose_cgroups_shows_the_hosts_tree(lifetime: Lifetime, plain: Box) -> 
 
 
 def test_drop_seccomp_leaves_the_filter_out(lifetime: Lifetime, plain: Box) -> None:
-    assert status(plain, "Seccomp") == "2"
+    assert status(plain.parts.init_pid, "Seccomp") == "2"
     with started(lifetime, SPEC.weakened(weaken.drop("seccomp"))) as box:
-        assert status(box, "Seccomp") == "0"
+        assert status(box.parts.init_pid, "Seccomp") == "0"
         # keyctl(KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING): not in the default profile.
         assert plain.proc.keyctl(0, -3, 0).errno == EPERM
         assert box.proc.keyctl(0, -3, 1).errno != EPERM

@@ -16,6 +16,7 @@ from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.clean import clean
+from tests.proc import namespace, status
 from tests.support import need, opens_files_of_the_host, started
 
 LAUNCHERS = ("bubblewrap", "nspawn", "lxc", "runc", "crun")
@@ -33,15 +34,6 @@ def spec(request: pytest.FixtureRequest) -> BoxSpec:
 def plain(lifetime: Lifetime, spec: BoxSpec) -> Iterator[Box]:
     with started(lifetime, spec) as box:
         yield box
-
-
-def namespace(pid: int | None, kind: str) -> str:
-    return os.readlink(f"/proc/{pid}/ns/{kind}")
-
-
-def status(box: Box, key: str) -> str:
-    text = Path(f"/proc/{box.parts.init_pid}/status").read_text()
-    return text.split(f"{key}:")[1].split()[0]
 
 
 def opens(spec: BoxSpec, *holes: Weakening) -> None:
@@ -84,9 +76,9 @@ def test_grant_gives_a_capability_over_the_host(lifetime: Lifetime, spec: BoxSpe
     opens(spec, weaken.grant(name))
     bit = 1 << number_of(name)
     kept = name in {"nspawn": ("SYS_ADMIN", "SYS_PTRACE", "SYS_NICE"), "lxc": GRANTED}.get(spec.technology, ())
-    assert bool(int(status(plain, "CapEff"), 16) & bit) is kept
+    assert bool(int(status(plain.parts.init_pid, "CapEff"), 16) & bit) is kept
     with started(lifetime, spec.weakened(weaken.grant(name))) as box:
-        assert int(status(box, "CapEff"), 16) & bit
+        assert int(status(box.parts.init_pid, "CapEff"), 16) & bit
         assert namespace(box.parts.init_pid, "user") == namespace(os.getpid(), "user")
 
 

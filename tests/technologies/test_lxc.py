@@ -26,6 +26,7 @@ from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.lxc import ids
 from tests import support
+from tests.proc import namespace
 from tests.runs import run_as_nobody
 from tests.support import guarantee_called, need
 
@@ -42,10 +43,6 @@ def _there() -> None:
 
 def started(lifetime: Lifetime, spec: BoxSpec | str, *holes: Weakening) -> AbstractContextManager[Box]:
     return support.started(lifetime, (parse(spec) if isinstance(spec, str) else spec).weakened(*holes))
-
-
-def namespace(pid: int | str | None, kind: str) -> str:
-    return os.readlink(f"/proc/{pid}/ns/{kind}")
 
 
 def status(pid: int | None, key: str) -> str:

@@ -13,6 +13,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
+from tests.proc import namespace
 from tests.support import built_in_checks, need
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the outer boxes of these tests want root")
@@ -25,10 +26,6 @@ def launched(run: Lifetime, text: str) -> Box:
     for name in (str(spec.option("inner")), str(spec.option("outer"))):
         need(name)
     return technology("nested").launch(spec, run)
-
-
-def namespace(pid: int | str, kind: str) -> str:
-    return os.readlink(f"/proc/{pid}/ns/{kind}")
 
 
 def test_it_stands_in_both(run: Lifetime) -> None:

@@ -14,6 +14,7 @@ from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
+from tests.proc import status
 from tests.support import guarantee_called, need
 
 ONE = technology("nspawn")
@@ -26,10 +27,6 @@ def _there() -> None:
 
 def own(pid: int | None, kind: str) -> bool:
     return os.readlink(f"/proc/{pid}/ns/{kind}") != os.readlink(f"/proc/self/ns/{kind}")
-
-
-def status(pid: int | None, key: str) -> str:
-    return Path(f"/proc/{pid}/status").read_text().split(f"{key}:")[1].split()[0]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.clean import clean
+from tests.proc import status
 from tests.support import need, started
 
 MIB = 1 << 20
@@ -33,10 +34,6 @@ def spec(request: pytest.FixtureRequest) -> BoxSpec:
 
 def options(spec: BoxSpec, **more: Any) -> BoxSpec:
     return replace(spec, options=tuple(sorted({**dict(spec.options), **more}.items())))
-
-
-def status(pid: int | None, key: str) -> str:
-    return Path(f"/proc/{pid}/status").read_text().split(f"{key}:")[1].split()[0]
 
 
 def mounts_of(box: Box) -> set[str]:

@@ -86,6 +86,11 @@ _OUT = frozenset({b"", b".", b"..", WHITEOUT + b".", WHITEOUT + b".."})
 """Parts of a path that are no name, and markers of such."""
 
 
+def joined(directory: bytes, name: bytes) -> bytes:
+    """The path of a name in a directory, which is empty for the root."""
+    return directory + b"/" + name if directory else name
+
+
 def leads_out(sequence: Layers) -> Entry | None:
     """The first entry with a name or a link that is not below its directory, or an attribute of an overlay's own."""
     for layer in sequence.layers:

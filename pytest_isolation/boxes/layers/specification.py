@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pytest_isolation.boxes.image import Entry, FileView, TreeView
-from pytest_isolation.boxes.layers.model import OPAQUE, WHITEOUT, Layer, Layers
+from pytest_isolation.boxes.layers.model import OPAQUE, WHITEOUT, Layer, Layers, joined
 
 ASPECTS = ("exists", "type", "content", "mode", "owner", "mtime", "xattr", "links")
 
@@ -127,7 +127,7 @@ class Applied:
             gone = [path for path in self.nodes if path.rpartition(b"/")[0] == directory and path]
         else:
             # "the prefix .wh. plus the basename of the path to be deleted"
-            gone = [_join(directory, name.removeprefix(WHITEOUT))]
+            gone = [joined(directory, name.removeprefix(WHITEOUT))]
         for path in gone:
             if path in self.nodes:
                 self._remove(path)
@@ -155,7 +155,7 @@ class Applied:
             self.silent_below[through] = "below-symlink" if kind == "symlink" else "below-other"
             if kind == "symlink":
                 target = self.nodes[through].entry.data
-                self.silent_below[_join(through.rpartition(b"/")[0], target)] = "below-symlink"
+                self.silent_below[joined(through.rpartition(b"/")[0], target)] = "below-symlink"
             return
         self._make_parents(directory)
         existing = self.nodes.get(entry.path)
@@ -242,7 +242,7 @@ class Applied:
                     self.silent_below[parent] = "below-symlink" if kind == "symlink" else "below-other"
                     if kind == "symlink":
                         beside = parent.rpartition(b"/")[0]
-                        self.silent_below[_join(beside, seen[parent].data)] = "below-symlink"
+                        self.silent_below[joined(beside, seen[parent].data)] = "below-symlink"
 
     # -- the result -----------------------------------------------------------------------
 
@@ -275,17 +275,13 @@ def _unmarked(path: bytes) -> bytes:
     directory, _, name = path.rpartition(b"/")
     if not name.startswith(WHITEOUT):
         return path
-    return directory if name in (OPAQUE, WHITEOUT) else _join(directory, name.removeprefix(WHITEOUT))
+    return directory if name in (OPAQUE, WHITEOUT) else joined(directory, name.removeprefix(WHITEOUT))
 
 
 def _parents(path: bytes) -> Iterator[bytes]:
     while b"/" in path:
         path = path.rpartition(b"/")[0]
         yield path
-
-
-def _join(directory: bytes, name: bytes) -> bytes:
-    return directory + b"/" + name if directory else name
 
 
 def _view(entry: Entry, names: list[bytes]) -> FileView:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception.report import contained
+from pytest_isolation.report.lines import wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -127,7 +127,7 @@ def terminal(rows: Iterable[InceptionRow], notes: Iterable[str] = (), *, width: 
         lines += contained.terminal(of_containers, width, color)
         lines.append("")
     lines += [f"{name:<8}{MEANINGS[name]}" for name in ORDER if name in used]
-    lines += [part for note in notes for part in _wrapped(f"note: {note}", width, "      ")]
+    lines += [part for note in notes for part in wrapped(f"note: {note}", width, "      ")]
     lines += [""] if lines and lines[-1] else []
     across = max((len(path) for path in submissions), default=0)
     for path, held in submissions.items():
@@ -142,18 +142,14 @@ def _entry(one: Told, width: int, color: bool) -> Iterator[str]:
     name, row = word(one.row), one.row
     shown = f"\033[{COLOURS[name]}m{name:<8}\033[0m" if color else f"{name:<8}"
     where = f"{', '.join(one.places)}: " if row.where else ""
-    first, *rest = _wrapped(f"{where}{row.found}", width - 15, "")
+    first, *rest = wrapped(f"{where}{row.found}", width - 15, "")
     yield f"  {row.rule:<4} {shown}{first}"
     yield from (f"{'':<15}{part}" for part in rest)
     if row.fix:
         label = "missing" if name == "unclear" else "do"
-        yield from (f"{'':<15}{part}" for part in _wrapped(f"{label}: {row.fix}", width - 15, "    "))
+        yield from (f"{'':<15}{part}" for part in wrapped(f"{label}: {row.fix}", width - 15, "    "))
     if others := ", ".join(one.rules[1:]):
-        yield from (f"{'':<15}{part}" for part in _wrapped(f"the same for {others}", width - 15, "    "))
-
-
-def _wrapped(text: str, width: int, indent: str) -> list[str]:
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
+        yield from (f"{'':<15}{part}" for part in wrapped(f"the same for {others}", width - 15, "    "))
 
 
 # -- the student's page ----------------------------------------------------------------

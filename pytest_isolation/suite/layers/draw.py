@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hypothesis import strategies as st
 
 from pytest_isolation.boxes.image import Entry
-from pytest_isolation.boxes.layers.model import OPAQUE, WHITEOUT, Layer, Layers
+from pytest_isolation.boxes.layers.model import OPAQUE, WHITEOUT, Layer, Layers, joined
 from pytest_isolation.boxes.layers.specification import Applied, Node
 from pytest_isolation.strategies import byte_names, xattrs
 from pytest_isolation.suite import drawing
@@ -81,14 +81,14 @@ class _Draw:
         directories = [b"", *sorted(path for path, node in nodes.items() if node.entry.kind == "dir")]
         change = self.one_of(range(25))
         if not nodes or change <= 7:  # something new
-            return [self.new(_below(self.one_of(directories), self.name()), nodes)]
+            return [self.new(joined(self.one_of(directories), self.name()), nodes)]
         path = self.one_of(sorted(nodes))
         directory, _, name = path.rpartition(b"/")
         match change:
             case 8 | 9 | 10:  # gone
-                return [_marker(_below(directory, WHITEOUT + name))]
+                return [_marker(joined(directory, WHITEOUT + name))]
             case 11 | 12:  # gone, and there anew
-                return self.in_any_order([_marker(_below(directory, WHITEOUT + name)), self.new(path, nodes)])
+                return self.in_any_order([_marker(joined(directory, WHITEOUT + name)), self.new(path, nodes)])
             case 13 | 14 | 15:  # of another kind, or anew
                 return [self.new(path, nodes)]
             case 16 | 17 | 18:  # one attribute alone, of the file itself where it has many names
@@ -96,16 +96,16 @@ class _Draw:
             case 19 | 20:  # of what lower layers have in a directory nothing is left
                 emptied = self.one_of(directories)
                 return self.in_any_order(
-                    [_marker(_below(emptied, OPAQUE)), self.new(_below(emptied, self.name()), nodes)]
+                    [_marker(joined(emptied, OPAQUE)), self.new(joined(emptied, self.name()), nodes)]
                 )
             case 21:  # in a directory without an entry; once in a while below what is no directory
                 links = sorted(path for path, node in nodes.items() if node.entry.kind == "symlink")
-                parent = _below(self.one_of(directories), b"m")
+                parent = joined(self.one_of(directories), b"m")
                 parent = self.one_of((parent, parent, parent + b"/m", self.one_of(links or (path,))))
-                return [self.described(_below(parent, self.name()), "file")]
+                return [self.described(joined(parent, self.name()), "file")]
             case 22 | 23:
                 parent = self.one_of(directories)
-                path = _below(self.one_of((parent, parent, parent, _below(parent, b"m"))), self.one_of(ODD_MARKERS))
+                path = joined(self.one_of((parent, parent, parent, joined(parent, b"m"))), self.one_of(ODD_MARKERS))
                 return [self.one_of((_marker(path), _marker(path), _marker(path), *_no_markers(path)))]
         again = self.new(path, nodes)  # two entries of one path
         return [again, self.changed(again)]
@@ -154,10 +154,6 @@ class _Draw:
             case "xattrs" if entry.kind in ("file", "dir"):
                 return replace(entry, xattrs=() if entry.xattrs else self.draw(_XATTRS[entry.kind == "file"]))
         return entry
-
-
-def _below(directory: bytes, name: bytes) -> bytes:
-    return directory + b"/" + name if directory else name
 
 
 def _marker(path: bytes) -> Entry:

@@ -15,7 +15,7 @@ from pytest_isolation.agent import wire
 from pytest_isolation.agent.channel import SEND_TIMEOUT_S
 from pytest_isolation.errors import AgentLost, Unavailable, WireError
 from pytest_isolation.technologies.cri.client import EXTRA
-from pytest_isolation.technologies.telling import telling
+from pytest_isolation.technologies.telling import quoted
 
 PROTOCOL = "v4.channel.k8s.io"
 INPUT, OUTPUT, ERRORS, END = range(4)
@@ -62,7 +62,7 @@ class StreamedChannel:
             self._socket.settimeout(SEND_TIMEOUT_S)
             self._socket.send_binary(bytes([INPUT]) + data)
         except self._broken as error:
-            raise AgentLost(f"the container's channel is closed ({error}){self._told()}") from None
+            raise AgentLost(f"the container's channel is closed ({error}){quoted(bytes(self.errors))}") from None
 
     def receive(self, count: int, deadline: float) -> bytes:
         """As Channel.receive()."""
@@ -92,7 +92,7 @@ class StreamedChannel:
         except self._timeout:
             raise TimeoutError from None
         except self._broken as error:
-            raise AgentLost(f"the container's channel is closed ({error}){self._told()}") from None
+            raise AgentLost(f"the container's channel is closed ({error}){quoted(bytes(self.errors))}") from None
         return bytes(data)
 
     def _sort(self, data: bytes) -> None:
@@ -104,13 +104,9 @@ class StreamedChannel:
         elif kind in (ERRORS, END):
             self.errors += data[1 : 1 + max(0, ERRORS_KEPT - len(self.errors))]
             if kind == END and len(data) > 1:
-                raise AgentLost(f"the process has ended{self._told()}")
+                raise AgentLost(f"the process has ended{quoted(bytes(self.errors))}")
         else:
             raise WireError(f"no stream of a container's is numbered {kind}")
-
-    def _told(self) -> str:
-        text = telling(bytes(self.errors))
-        return f"; it said: {text}" if text else ""
 
     def close(self) -> None:
         """End the stream; the container is not asked."""

@@ -18,7 +18,7 @@ from pytest_isolation.agent import wire
 from pytest_isolation.agent.channel import SEND_TIMEOUT_S
 from pytest_isolation.errors import AgentLost, BoxError, WireError
 from pytest_isolation.technologies import inject
-from pytest_isolation.technologies.telling import telling
+from pytest_isolation.technologies.telling import quoted
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -58,7 +58,9 @@ class AttachedChannel:
         try:
             self._socket.sendall(data)
         except OSError as error:
-            raise AgentLost(f"the container's channel is closed ({error.strerror or error}){self._told()}") from None
+            raise AgentLost(
+                f"the container's channel is closed ({error.strerror or error}){quoted(bytes(self.errors))}"
+            ) from None
 
     def receive(self, count: int, deadline: float) -> bytes:
         """As Channel.receive()."""
@@ -77,9 +79,13 @@ class AttachedChannel:
         try:
             count = self._socket.recv_into(self._buffer)
         except OSError as error:
-            raise AgentLost(f"the container's channel broke ({error.strerror or error}){self._told()}") from None
+            raise AgentLost(
+                f"the container's channel broke ({error.strerror or error}){quoted(bytes(self.errors))}"
+            ) from None
         if not count:
-            raise AgentLost(f"the container's channel is closed: the agent, or its box, has ended{self._told()}")
+            raise AgentLost(
+                f"the container's channel is closed: the agent, or its box, has ended{quoted(bytes(self.errors))}"
+            )
         return self._buffer[:count]
 
     def _sort(self, view: memoryview) -> None:
@@ -108,10 +114,6 @@ class AttachedChannel:
                 self._kept += piece
             else:
                 self.errors += piece[: max(0, ERRORS_KEPT - len(self.errors))]
-
-    def _told(self) -> str:
-        text = telling(bytes(self.errors))
-        return f"; it said: {text}" if text else ""
 
     def close(self) -> None:
         """End the stream; the container is not asked."""

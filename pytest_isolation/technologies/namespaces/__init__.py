@@ -25,8 +25,8 @@ from pytest_isolation.technologies.limiting import ALL
 from pytest_isolation.technologies.namespaces.holes import OPENS
 from pytest_isolation.technologies.namespaces.lacking import WORDS
 from pytest_isolation.technologies.namespaces.start import Start, kept
-from pytest_isolation.technologies.namespaces.user import check_user_namespaces, root
-from pytest_isolation.technologies.opens import openable
+from pytest_isolation.technologies.namespaces.user import check_user_namespaces
+from pytest_isolation.technologies.opens import as_root, openable
 
 __all__ = ["Namespaces"]
 
@@ -56,14 +56,14 @@ class Namespaces:
                 f"network={spec.network}: namespaces made by hand have a loopback interface and no other",
                 "leave network out, or name a technology that makes networks",
             )
-        if not root() or flag(spec, "userns"):
+        if not as_root() or flag(spec, "userns"):
             check_user_namespaces()
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         return {
             "version": platform.release(),
             "cgroup": cgroups.mode(),
-            "user_namespace": not root() or flag(spec, "userns"),
+            "user_namespace": not as_root() or flag(spec, "userns"),
         }
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:

@@ -37,7 +37,7 @@ from pytest_isolation.technologies.namespaces import lacking
 from pytest_isolation.technologies.namespaces.clone import CLONE
 from pytest_isolation.technologies.namespaces.holes import plan_of
 from pytest_isolation.technologies.namespaces.tree import DEVICES, Tree
-from pytest_isolation.technologies.namespaces.user import root
+from pytest_isolation.technologies.opens import as_root
 from pytest_isolation.technologies.pausing import pausing
 
 RLIMIT_NOFILE, FEW_FILES = 7, 256
@@ -62,7 +62,7 @@ class Start(Building):
     def __init__(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> None:
         super().__init__(spec, lifetime, undo)
         self.plan = plan_of(spec)
-        self.userns = not root() or (flag(spec, "userns") and self.plan.own_users)
+        self.userns = not as_root() or (flag(spec, "userns") and self.plan.own_users)
         self.joined = frozenset(self.plan.joined if self.sibling is not None else ())
         self.own = frozenset(self.plan.own) - self.joined
         """The kinds of namespace it has to itself, besides a user namespace."""

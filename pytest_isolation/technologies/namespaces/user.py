@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import Cause, Unavailable
 from pytest_isolation.technologies.namespaces.clone import CLONE
-
-
-def root() -> bool:
-    """Whether this process may make namespaces without a user namespace."""
-    return os.geteuid() == 0
-
 
 KNOBS = (
     ("user/max_user_namespaces", "0", "as root: sysctl user.max_user_namespaces=10000"),
