@@ -11,7 +11,8 @@ from bench.runs import run
 from bench.series import Series
 from pytest_isolation.inception.alone import audit_alone
 from pytest_isolation.inception.asked import AuditOptions
-from tests.inception.mutants import BY_RULE, DEFENCE
+from tests.inception.mutants import BY_RULE
+from tests.inception.mutants.defence import DEFENCE
 from tests.inception.support import DAY, apply, git, reference
 
 MANY = 40

@@ -73,7 +73,8 @@ OF_CONTAINERS: Opens = {
 }
 """Opened alike by each technology whose plan is a ContainerPlan."""
 
-OF_ENGINES: Opens = OF_CONTAINERS | {
+OF_ENGINES: Opens = {
+    **OF_CONTAINERS,
     **each(LIMITS, unlimited, by(launcher.limits_of)),
     **each(IMAGE_LOSSES, lossy, by(Image.carried)),
 }
