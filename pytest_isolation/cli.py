@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 from collections.abc import Mapping
 from importlib.metadata import entry_points
@@ -65,6 +66,12 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` says what it takes\n")
 
 
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,7}", text, re.ASCII) or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
+    return int(text)
+
+
 def parser(modules: Mapping[str, Any]) -> argparse.ArgumentParser:
     """The parser of the command line, with a sub-command for each module and for the virtual machines."""
     parser = _Parser(
@@ -74,13 +81,13 @@ def parser(modules: Mapping[str, Any]) -> argparse.ArgumentParser:
     for name, module in modules.items():
         module.add_arguments(commands.add_parser(name, help=module.HELP))
     machine = commands.add_parser("docker-vm", help="a Docker daemon in a virtual machine, for as long as COMMAND runs")
-    machine.add_argument("--memory", type=int, default=2048, metavar="MIB", help="of the machine (default: 2048)")
-    machine.add_argument("--processors", type=int, default=2, metavar="N", help="of the machine (default: 2)")
+    machine.add_argument("--memory", type=_whole, default=2048, metavar="MIB", help="of the machine (default: 2048)")
+    machine.add_argument("--processors", type=_whole, default=2, metavar="N", help="of the machine (default: 2)")
     machine.add_argument("--internet", action="store_true", help="let the machine reach what this one reaches")
     machine.add_argument("program", nargs=argparse.REMAINDER, metavar="COMMAND", help="is given DOCKER_HOST")
     inside = commands.add_parser("in-vm", help="`pytest --isolation ARGUMENT…` inside a virtual machine")
-    inside.add_argument("--memory", type=int, default=2048, metavar="MIB", help="of the machine (default: 2048)")
-    inside.add_argument("--processors", type=int, default=2, metavar="N", help="of the machine (default: 2)")
+    inside.add_argument("--memory", type=_whole, default=2048, metavar="MIB", help="of the machine (default: 2048)")
+    inside.add_argument("--processors", type=_whole, default=2, metavar="N", help="of the machine (default: 2)")
     inside.add_argument("program", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="of pytest: --box docker, ...")
     root = commands.add_parser("in-root", help="`pytest --isolation ARGUMENT…` with the engines of a Debian release")
     root.add_argument("--suite", default="sid", metavar="SUITE", help="bookworm, trixie or sid (default: sid)")
@@ -98,6 +105,7 @@ def run_machine(given: argparse.Namespace) -> int:
     words = given.program[1:] if given.program[:1] == ["--"] else given.program
     try:
         if given.command != "docker-vm":
+            carried.check_stays(words)
             reports(carried.reports_asked(words), Path.cwd())  # now, and not when the run there is over
         if given.command == "in-root":
             return command.in_root(given.suite, words, checks_directory())

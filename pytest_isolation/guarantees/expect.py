@@ -13,12 +13,13 @@ violations are the known ones.
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.words import nearest
+from pytest_isolation.boxes.words import choice, nearest
 from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.renamed import current
@@ -27,6 +28,9 @@ from pytest_isolation.guarantees.verdicts import Key, Verdict
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from pathlib import Path
+
+KEYS = ("box", "guarantee", "door", "sibling", "why", "expires")
+"""Of an entry."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,23 +94,20 @@ def load(asked: str, base: Path, *, today: date | None = None) -> Baseline:
     """The baseline file `asked`, relative to `base`, as it is `today`.  Raises UsageError when it is not one."""
     where = f"--isolation-expect {asked!r}"
     path = base / asked
-    if "\0" in asked or not path.is_file():
+    if "\0" in asked or not os.path.isfile(path):
         raise UsageError(
-            f"{where}: no such file; expected a baseline in TOML or JSON. To start one, write this run's report with "
-            "--isolation-report json:FILE and give that"
+            f"{where}: no such file, or none that this user may see; expected a baseline in TOML or JSON. To start "
+            "one, write this run's report with --isolation-report json:FILE and give that"
         )
     try:
-        document = _parsed(path)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{where}: cannot be read: {error}; expected TOML or JSON") from None
-    if not isinstance(document, dict):
-        raise UsageError(f"{where}: the file holds {type(document).__name__}; expected an object with `violation`")
+        found = entries(path, where)
+    except OSError as error:
+        raise UsageError(f"{where}: cannot be read: {error.strerror}; expected TOML or JSON") from None
     today = today or datetime.now(UTC).date()
-    entries = tuple(_entries(document, where))
     return Baseline(
         file=asked,
-        known={one.key: one.why for one in entries if one.expires is None or today <= one.expires},
-        expired={one.key: one.expires for one in entries if one.expires is not None and today > one.expires},
+        known={one.key: one.why for one in found if one.expires is None or today <= one.expires},
+        expired={one.key: one.expires for one in found if one.expires is not None and today > one.expires},
     )
 
 
@@ -114,7 +115,7 @@ def entries(path: Path, where: str) -> tuple[Entry, ...]:
     """What the baseline at `path` accepts or has accepted, by today's ids.  Raises UsageError, OSError."""
     try:
         document = _parsed(path)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{where}: cannot be read: {error}; expected TOML or JSON") from None
     if not isinstance(document, dict):
         raise UsageError(f"{where}: the file holds {type(document).__name__}; expected an object with `violation`")
@@ -135,6 +136,9 @@ def _entries(document: Mapping[str, Any], where: str) -> Iterator[Entry]:
         ]
     elif isinstance(document.get("violation", []), list) and not set(document) - {"violation"}:
         entries = document.get("violation", [])
+        for entry in entries:
+            if isinstance(entry, dict) and (unknown := sorted(set(entry) - set(KEYS))):
+                raise UsageError(f"{where}: a violation has the key {unknown[0]!r}; {choice(unknown[0], KEYS)}")
     else:
         raise UsageError(f"{where}: it has {', '.join(sorted(document))}; expected only [[violation]] tables")
     for entry in entries:

@@ -10,6 +10,7 @@ The built-in ones are profiles/*.toml; --isolation-profile also takes a file of 
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -73,13 +74,16 @@ def load(asked: str, base: Path) -> Profile:
         return built_in(asked)
     path = base / asked
     where = f"--isolation-profile {asked!r}"
-    if "\0" in asked or not path.is_file():
-        raise UsageError(f"{where}: neither a profile ({', '.join(names())}) nor a file; correct the name or the path")
+    if "\0" in asked or not os.path.isfile(path):
+        raise UsageError(
+            f"{where}: neither a profile ({', '.join(names())}) nor a file that this user may see; correct the name or "
+            "the path"
+        )
     import tomllib
 
     try:
         return _made(tomllib.loads(path.read_text(encoding="utf-8")), where, name=path.stem)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{where}: cannot be read as TOML: {error}; correct it") from None
 
 

@@ -7,11 +7,14 @@ the submission, no plugin but ours, nothing of the submission on sys.path.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import sys
 import tempfile
 from pathlib import Path
+
+from pytest_isolation.errors import UsageError
 
 HELP = "audit 42-school Inception submissions; without --live nothing is executed"
 
@@ -41,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(given: argparse.Namespace) -> int:
     """pytest's exit status: 1 when a rule that ends the evaluation is broken, 4 for what is written wrongly."""
-    from pytest_isolation.errors import UsageError
     from pytest_isolation.inception.options import read
     from pytest_isolation.options.config import reports
 
@@ -49,10 +51,20 @@ def run(given: argparse.Namespace) -> int:
     try:  # pytest says the same of options that nobody typed here
         read({"inception": given.paths, **options}, Path.cwd())
         reports(given.report, Path.cwd())
+        _check_workers(given.workers)
     except UsageError as error:
         print(f"pytest-isolation audit: {_as_typed(str(error))}", file=sys.stderr)
         return 4
     return _pytest(_words(given))
+
+
+def _check_workers(text: str | None) -> None:
+    if text is None:
+        return
+    if not re.fullmatch(r"[0-9]{1,3}|auto|logical", text, re.ASCII):
+        raise UsageError(f"-n {text!r}: expected how many processes, for example 2, or auto")
+    if importlib.util.find_spec("xdist") is None:
+        raise UsageError(f"-n {text}: pytest-xdist is not installed; pip install pytest-xdist, or leave -n out")
 
 
 def _as_typed(says: str) -> str:

@@ -92,7 +92,7 @@ def _env(options: Mapping[str, Any], base: Path, live: str | None) -> Path | Non
     if live not in STARTED:
         raise UsageError("--inception-env is given, and no stack is started; add --inception-live host (or vm)")
     path = base / text
-    if not (path.is_file() or path.is_dir()):
+    if not (os.path.isfile(path) or os.path.isdir(path)):
         raise UsageError(
             f"--inception-env {text!r}: {path} is not there; expected a .env file, or a directory with them"
         )
@@ -103,7 +103,7 @@ def _paths(given: list[str], base: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for text in given:
         path = Path(os.path.realpath(base / text)) if "\0" not in text else base / "?"
-        if not path.is_dir():
+        if not os.path.isdir(path):
             raise UsageError(f"--inception {text!r}: {path} is no directory; expected the top of a submission")
         if path in found.values():
             raise UsageError(f"--inception {text!r}: {path} is there twice; give each submission once")

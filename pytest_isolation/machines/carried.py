@@ -11,7 +11,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import Unavailable, UsageError
 
 NAME = "pytest-isolation"
 OURS = sys.version_info[:2]
@@ -36,11 +36,30 @@ def tree(target: Path, checks: Path, python: tuple[int, int] = OURS) -> Path:
 
 
 OPTION = "--isolation-report"
+STAYS = {
+    "--isolation-expect": "judge its JSON report here: pytest-isolation expect",
+    "--isolation-since": "compare its JSON report here: pytest-isolation diff",
+    "--isolation-versions": "measure that one here",
+    "--junitxml": "ask for --isolation-report json:FILE, which comes back",
+    "--junit-xml": "ask for --isolation-report json:FILE, which comes back",
+}
+"""Option that names a file of this machine -> what to do instead."""
+PROFILE = "--isolation-profile"
+
+
+def check_stays(arguments: Sequence[str]) -> None:
+    """Raises UsageError for an option that names a file: none is brought along, and of these none comes back."""
+    for option, instead in STAYS.items():
+        for _, value in _values(arguments, option):
+            raise UsageError(f"{option} {value}: no file is brought along, and none but reports comes back; {instead}")
+    for _, value in _values(arguments, PROFILE):
+        if "/" in value or value.endswith(".toml"):
+            raise UsageError(f"{PROFILE} {value}: no file is brought along; name a profile that is built in")
 
 
 def reports_asked(arguments: Sequence[str]) -> list[str]:
     """FORMAT:PATH of each report that the arguments of pytest ask for."""
-    return [text for _, text in _reports(arguments)]
+    return [text for _, text in _values(arguments, OPTION)]
 
 
 def reports_there(arguments: Sequence[str], directory: str) -> tuple[list[str], dict[str, Path]]:
@@ -49,7 +68,7 @@ def reports_there(arguments: Sequence[str], directory: str) -> tuple[list[str], 
     `directory`: of the machine, where pytest is called and the reports are written.
     """
     words, reports = list(arguments), dict[str, Path]()
-    for number, text in _reports(arguments):
+    for number, text in _values(arguments, OPTION):
         kind, colon, path = text.partition(":")
         if colon and path:
             # By its own name: the report tells how pytest was called.
@@ -60,12 +79,12 @@ def reports_there(arguments: Sequence[str], directory: str) -> tuple[list[str], 
     return words, reports
 
 
-def _reports(arguments: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Which word has a FORMAT:PATH, and that: the word after the option, or the rest of the option's own."""
+def _values(arguments: Sequence[str], option: str) -> Iterator[tuple[int, str]]:
+    """Which word has a value of the option, and that: the word after it, or the rest of its own."""
     for number, word in enumerate(arguments):
-        if number and arguments[number - 1] == OPTION:
+        if number and arguments[number - 1] == option:
             yield number, word
-        elif word.startswith(f"{OPTION}="):
+        elif word.startswith(f"{option}="):
             yield number, word.partition("=")[2]
 
 

@@ -17,6 +17,7 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.machines import root
 from pytest_isolation.machines.docker import start
 from pytest_isolation.machines.suite import run_inside
+from pytest_isolation.stdout import say
 from pytest_isolation.technologies.clean import clean
 
 
@@ -33,7 +34,7 @@ def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool
     ):
         if program:
             return _run(program, machine.address)
-        print(f"export DOCKER_HOST={machine.address}", flush=True)
+        say(f"export DOCKER_HOST={machine.address}\n")
         _say("the machine ends with this program: Ctrl-C")
         try:
             while True:
@@ -57,7 +58,9 @@ def in_root(suite: str, arguments: Sequence[str], checks: Path) -> int:
 
 @contextmanager
 def _lifetime() -> Iterator[Lifetime]:
-    signal.signal(signal.SIGTERM, _end)
+    for one in (signal.SIGTERM, signal.SIGHUP):  # a terminal that is closed; nohup(1) has it ignored
+        if signal.getsignal(one) is not signal.SIG_IGN:
+            signal.signal(one, _end)
     clean()  # what an earlier run of this user was killed before it could remove
     lifetime = Lifetime()
     try:
@@ -83,7 +86,10 @@ def _end(*_: object) -> NoReturn:
 
 
 def _out(text: str) -> None:
-    print(text, end="", flush=True)
+    try:
+        say(text)
+    except UsageError as error:  # once: the run goes on, for its reports
+        _say(str(error))
 
 
 def _say(text: str) -> None:

@@ -90,7 +90,8 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     }),
     ("--isolation-costs", {
         "action": "store_true", "dest": "isolation_costs",
-        "help": "also measure what each box costs: time to start, memory, disk, processes, calls; some 15 s a box",
+        "help": "also measure what each box costs: time to start, memory, disk, processes, calls; at most some 30 s "
+        "a box",
     }),
     ("--isolation-costs-boxes", {
         "dest": "isolation_costs_boxes", "metavar": "N",

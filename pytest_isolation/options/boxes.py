@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -112,15 +113,18 @@ def from_table(name: str, table: Mapping[str, Any], find: Find = technology) -> 
 def project_tables(rootdir: Path) -> dict[str, Any]:
     """NAME -> its table, from the root directory's pyproject.toml; empty when there is none."""
     path = rootdir / "pyproject.toml"
-    if not path.is_file():
+    if not os.path.isfile(path):
         return {}
     import tomllib
 
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{path}: cannot be read as TOML: {error}; correct it") from None
-    ours = document.get("tool", {}).get("pytest_isolation", {})
+    tools = document.get("tool", {})
+    ours = tools.get("pytest_isolation", {}) if isinstance(tools, dict) else {}
+    if not isinstance(ours, dict):
+        raise UsageError(f"{path}: [tool] pytest_isolation is {ours!r}; expected [tool.pytest_isolation.boxes.NAME]")
     if unknown := sorted(set(ours) - {"boxes"}):
         raise UsageError(f"{path}: [tool.pytest_isolation] has {unknown[0]!r}; {choice(unknown[0], ['boxes'])}")
     tables = ours.get("boxes", {})

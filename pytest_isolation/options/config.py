@@ -13,6 +13,7 @@ from pytest_isolation.boxes.words import PROOF, choice, nearest
 from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report import FORMATS
+from pytest_isolation.report.write import check_writable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -107,12 +108,12 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
     """
     kernels = _kernels(options.get("isolation_kernel") or (), base)
     host = bool(options.get("isolation_host")) or bool(kernels)
-    boxes = _boxes(options.get("isolation_boxes") or (), rootdir)
+    boxes = boxes_of(options.get("isolation_boxes") or (), rootdir)
     enabled = any(options.get(name) for name in ("isolation", "isolation_list", "isolation_clean")) or host
     asked = RunConfig(
         enabled=enabled,
         boxes=boxes,
-        only=_words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
+        only=words("--isolation-only", options.get("isolation_only"), "a glob over guarantee ids, for example pid.*"),
         reports=reports(options.get("isolation_reports") or (), base),
         **_require(options.get("isolation_require"), boxes, host=host),
         profile=_profile(options.get("isolation_profile"), options.get("isolation_ask"), base),
@@ -123,7 +124,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         prove=bool(options.get("isolation_prove")),
         depth=bool(options.get("isolation_depth")),
         flow=_flow(options.get("isolation_flow"), options.get("isolation_flow_seconds")),
-        why=_words("--isolation-why", options.get("isolation_why"), "a glob over guarantee ids, for example sec.*"),
+        why=words("--isolation-why", options.get("isolation_why"), "a glob over guarantee ids, for example sec.*"),
         costs=_costs(options.get("isolation_costs"), options.get("isolation_costs_boxes")),
         versions=_versions(options.get("isolation_versions"), options.get("isolation_costs"), base),
         pairs=bool(options.get("isolation_pairs")) or not options.get("isolation_boxes"),
@@ -154,18 +155,30 @@ MEASURING = {
     "isolation_pairs": "--isolation-pairs",
 }
 """What means nothing unless something is measured; --box and --isolation-require are the fixtures', too."""
+ANSWERS = {
+    "isolation_list": ("--isolation-list", ("isolation_only",)),
+    "isolation_clean": ("--isolation-clean", ()),
+    "isolation_host": ("--isolation-host", ("isolation_reports", "isolation_require")),
+    "isolation_kernel": ("--isolation-kernel", ("isolation_reports", "isolation_require")),
+}
+"""What measures no box, and which of the options for a measurement mean something with it."""
 
 
 def _check_measures(options: Mapping[str, Any], measures: bool) -> None:
     """Raises UsageError for an option that would be passed over in silence."""
     if options.get("isolation_forget") and not options.get("isolation_clean"):
         raise UsageError("--isolation-forget is given without --isolation-clean, which alone forgets; add it")
+    for answer, (option, heeded) in ANSWERS.items():
+        for name, other in {**MEASURING, "isolation_require": "--isolation-require"}.items():
+            if options.get(answer) and options.get(name) and name not in heeded:
+                raise UsageError(f"{other} is given with {option}, which measures no box; leave one of the two out")
     for name, option in MEASURING.items():
         if options.get(name) and not measures:
             raise UsageError(f"{option} is given without --isolation, so nothing would be measured; add --isolation")
 
 
-def _boxes(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
+def boxes_of(texts: Iterable[str], rootdir: Path) -> tuple[BoxSpec, ...]:
+    """What each --box says: a spec, or the name of a table in the pyproject.toml of `rootdir`.  Raises UsageError."""
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.options.boxes import from_table, parse, project_tables
     from pytest_isolation.technologies import names
@@ -216,19 +229,19 @@ def _distinct(boxes: list[BoxSpec]) -> tuple[BoxSpec, ...]:
     return tuple(boxes)
 
 
-def _words(option: str, given: Iterable[str] | None, expected: str) -> tuple[str, ...]:
-    """A comma-separated list, repeatable."""
-    words = [word.strip() for text in given or () for word in text.split(",")]
-    if not all(words):
-        raise UsageError(f"{option} {','.join(words)!r}: an element is empty; expected {expected}")
-    return tuple(dict.fromkeys(words))
+def words(option: str, given: Iterable[str] | None, expected: str) -> tuple[str, ...]:
+    """A comma-separated list, repeatable.  Raises UsageError."""
+    found = [word.strip() for text in given or () for word in text.split(",")]
+    if not all(found):
+        raise UsageError(f"{option} {','.join(found)!r}: an element is empty; expected {expected}")
+    return tuple(dict.fromkeys(found))
 
 
 def _require(given: Iterable[str] | None, boxes: tuple[BoxSpec, ...], *, host: bool) -> dict[str, Any]:
     """`require` and `require_proof`.  A box that is called `proof` is that box."""
     from pytest_isolation.technologies import names
 
-    wanted = _words("--isolation-require", given, "names of boxes, for example docker,qemu")
+    wanted = words("--isolation-require", given, "names of boxes, for example docker,qemu")
     known = tuple(box.name for box in boxes) or names()
     if host and wanted:
         from pytest_isolation.support.technologies import technologies
@@ -254,21 +267,11 @@ def reports(given: Iterable[str], base: Path) -> tuple[tuple[str, Path], ...]:
         if not (colon and name) or "\0" in name:
             raise UsageError(f"{where}: no path after {kind}; expected FORMAT:PATH, for example {kind}:report.{kind}")
         path = Path(os.path.abspath(base / name))
-        _check_writable(path, where)
+        check_writable(path, where)
         if path in found:
             raise UsageError(f"{where}: {path} is already the {found[path]} report's; give each report its own path")
         found[path] = kind
     return tuple((kind, path) for path, kind in found.items())
-
-
-def _check_writable(path: Path, where: str) -> None:
-    """Now, and not when the run is over."""
-    if path.is_dir():
-        raise UsageError(f"{where}: {path} is a directory; expected the path of a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"{where}: there is no directory {path.parent}; make it first: mkdir -p {path.parent}")
-    if not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise UsageError(f"{where}: {path} cannot be written by this user; choose another path, or change its mode")
 
 
 def _profile(given: str | None, question: str | None, base: Path) -> Profile | None:
@@ -351,7 +354,7 @@ def _versions(given: str | None, costs: object, base: Path) -> tuple[Path, Path]
     if len(paths) != 2:
         raise UsageError(f"{where}: expected two files, OLD,NEW: two versions of one program, linked statically")
     for one in paths:
-        if not (one.is_file() and os.access(one, os.R_OK)):
+        if not (os.path.isfile(one) and os.access(one, os.R_OK)):
             raise UsageError(f"{where}: {one} is no file that can be read; expected a program, linked statically")
     return paths[0], paths[1]
 

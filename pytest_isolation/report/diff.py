@@ -9,8 +9,12 @@ import argparse
 import shutil
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Verdict
+
+if TYPE_CHECKING:
+    from pytest_isolation.report.compare import Comparison
 
 HELP = "compare two JSON reports; exits with 1 when something got weaker, or is not known any more"
 
@@ -36,23 +40,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """0; 1 when something is weaker or lost; 2, with one sentence, when a report cannot be compared."""
     from pytest_isolation.errors import UsageError
-    from pytest_isolation.report import compare, read, sarif
+    from pytest_isolation.report import compare, read
+    from pytest_isolation.stdout import say
 
     try:
         names = dict(_pair(text) for text in given.pair)
         found = compare.compare(read.report(Path(given.before)), read.report(Path(given.after)), names)
+        say(_shown(found, given.format))
     except (UsageError, ValueError) as error:
         print(f"pytest-isolation diff: {error}", file=sys.stderr)
         return 2
-    if given.format == "md":
-        print(compare.markdown(found), end="")
-    elif given.format == "sarif":
-        print(sarif.compared(found), end="")
-    else:
-        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        print(compare.text(found, width=width, color=sys.stdout.isatty()), end="")
     more = any(one.after == Verdict.VIOLATED for one in found.of("new")) or found.of("gone") or found.unpaired
     return 1 if found.of("weaker") or found.lost or (given.strict and more) else 0
+
+
+def _shown(found: Comparison, format: str) -> str:
+    from pytest_isolation.report import compare, sarif
+    from pytest_isolation.stdout import is_terminal
+
+    if format == "md":
+        return compare.markdown(found)
+    if format == "sarif":
+        return sarif.compared(found)
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    return compare.text(found, width=width, color=is_terminal())
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -153,8 +153,10 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
         yield intern(f"{box['name']} version"), intern(said)
 
 
-def files(given: Iterable[str]) -> Iterator[tuple[str, str]]:
+def files(given: Iterable[str], unreadable: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     """(the name of its host, the path) of each file given, and of each .json below a directory, in order.
+
+    A directory that cannot be listed, or has none, is added to `unreadable` with the reason.
 
     A report does not name its host: the file does, as a scheduler writes HOST.json; below a directory with the way
     there.
@@ -163,19 +165,27 @@ def files(given: Iterable[str]) -> Iterator[tuple[str, str]]:
         if not os.path.isdir(one):
             yield Path(one).stem, one
             continue
-        for directory, below, names in os.walk(one):
+        known = len(unreadable)
+        empty = True
+        for directory, below, names in os.walk(one, onerror=lambda error: unreadable.append(_why(error))):
             below.sort()
             for name in sorted(names):
                 if name.endswith(".json"):
-                    path = os.path.join(directory, name)
+                    path, empty = os.path.join(directory, name), False
                     yield os.path.relpath(path, one).removesuffix(".json"), path
+        if empty and len(unreadable) == known:
+            unreadable.append((one, "no file below it is called *.json"))
+
+
+def _why(error: OSError) -> tuple[str, str]:
+    return str(error.filename), str(error.strerror or error)
 
 
 def read(given: Iterable[str]) -> Fleet:
     """Every report; a file that is none is named in `unreadable`."""
     fleet = Fleet()
     taken: Counter[str] = Counter()
-    for name, path in files(given):
+    for name, path in files(given, fleet.unreadable):
         taken[name] += 1
         if taken[name] > 1:
             name = f"{name} ({path})"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -24,29 +23,22 @@ def run(given: argparse.Namespace) -> int:
     """0; 1 when a file is no report, a host's run failed or there is none; 2, with one sentence, for bad arguments."""
     from pytest_isolation.errors import UsageError
     from pytest_isolation.report import fleet
+    from pytest_isolation.report.write import check_writable
+    from pytest_isolation.stdout import say
 
     try:
         if given.output is not None:
-            _check_output(given.output)
+            check_writable(Path(given.output), f"-o {given.output}")
         found = fleet.read(given.reports)
         if given.output is not None:
             _write(Path(given.output), found)
+        for line in fleet.words(found):
+            say(f"{line}\n")
     except UsageError as error:
         print(f"pytest-isolation merge: {error}", file=sys.stderr)
         return 2
-    for line in fleet.words(found):
-        print(line)
     deviates = given.strict and any(rows for _, rows, _ in found.deviations())
     return 1 if found.unreadable or found.failed or not found.hosts or deviates else 0
-
-
-def _check_output(path: str) -> None:
-    """Raises UsageError now, and not when all is read."""
-    from pytest_isolation.errors import UsageError
-
-    directory = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path) or not os.access(directory, os.W_OK):
-        raise UsageError(f"{path}: cannot be written; expected a file in a directory that is there and may be written")
 
 
 def _write(path: Path, found: object) -> None:

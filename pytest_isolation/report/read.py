@@ -6,7 +6,8 @@ import json
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import UsageError
-from pytest_isolation.report.run import Run
+from pytest_isolation.report.rows import check
+from pytest_isolation.report.run import Run, check_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,11 +22,24 @@ def report(path: Path) -> Run:
         raise UsageError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}; {expected}") from None
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: is no JSON: {error}; {expected}") from None
     if not isinstance(document, dict):
         raise UsageError(f"{path}: holds {type(document).__name__}; {expected}")
     try:
-        return Run.from_json(document)
-    except (ValueError, TypeError, KeyError, AttributeError, StopIteration) as error:
+        check_schema(document)
+        check(Run, document)
+        found = Run.from_json(document)
+        _check_names(found)
+    except ValueError as error:
         raise UsageError(f"{path}: {error}; {expected}") from None
+    return found
+
+
+def _check_names(run: Run) -> None:
+    """Raises ValueError for a row of a box, or of a guarantee, that the report does not have."""
+    boxes, guarantees = {box.name for box in run.boxes}, {row.id for row in run.guarantees}
+    for number, row in enumerate(run.results):
+        for key, name, known in (("box", row.box, boxes), ("guarantee", row.guarantee, guarantees)):
+            if name not in known:
+                raise ValueError(f"results[{number}].{key} is {name!r}, which is not among the report's own")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from enum import StrEnum
 from functools import cache
+from math import isfinite
 from types import NoneType, UnionType
 from typing import Any, ClassVar, Self, get_args, get_origin, get_type_hints
 
@@ -77,3 +78,55 @@ def _read(hint: Any, value: Any) -> Any:
     if isinstance(hint, type) and issubclass(hint, tuple):  # a NamedTuple
         return hint(*value)
     return value
+
+
+PLAIN = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
+
+
+def check(hint: Any, value: Any, where: str = "") -> None:
+    """Raises ValueError, with the place, where a JSON value that somebody hands us is not of its field's type.
+
+    `where`: the keys that lead to it, `results[3].seconds`.  Of an object, keys that this version does not know may be
+    there, and those that have a default need not be.
+    """
+    origin, args = get_origin(hint), get_args(hint)
+    if origin is UnionType:
+        if value is not None:
+            check(next(arg for arg in args if arg is not NoneType), value, where)
+    elif origin is tuple:
+        for number, item in enumerate(_of_kind(list, "a list", value, where)):
+            check(args[0], item, f"{where}[{number}]")
+    elif origin is not None and issubclass(origin, Mapping):
+        for key, item in _of_kind(dict, "an object", value, where).items():
+            check(args[1], item, f"{where}.{key}")
+    elif isinstance(hint, type) and issubclass(hint, Row):
+        _check_row(hint, _of_kind(dict, "an object", value, where), where)
+    elif isinstance(hint, type) and issubclass(hint, StrEnum):
+        if value not in [*hint]:
+            raise ValueError(f"{where} is {_short(value)}; expected one of {', '.join(hint)}")
+    elif hint in PLAIN:
+        kinds = (int, float) if hint is float else (hint,)
+        fits = isinstance(value, kinds) and isinstance(value, bool) is (hint is bool)
+        if not fits or (hint is float and not isfinite(value)):
+            raise ValueError(f"{where} is {_short(value)}; expected {PLAIN[hint]}")
+
+
+def _check_row(hint: type[Row], value: Mapping[str, Any], where: str) -> None:
+    optional = {field.name for field in fields(hint) if (field.default, field.default_factory) != (MISSING, MISSING)}  # type: ignore[arg-type]
+    for name, inner in _hints(hint).items():  # type: ignore[arg-type]  # mypy: a class object is hashable
+        key = _key(name)
+        if key in value:
+            check(inner, value[key], f"{where}.{key}".lstrip("."))
+        elif name not in optional:
+            raise ValueError(f"{where or 'it'} has no {key!r}")
+
+
+def _of_kind(kind: type, expected: str, value: Any, where: str) -> Any:
+    if not isinstance(value, kind):
+        raise ValueError(f"{where} is {_short(value)}; expected {expected}")
+    return value
+
+
+def _short(value: Any) -> str:
+    said = repr(value)
+    return said if len(said) <= 60 else f"{said[:57]}..."

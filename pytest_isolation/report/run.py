@@ -31,6 +31,12 @@ __all__ = [
 ]
 
 
+def check_schema(data: Mapping[str, Any]) -> None:
+    """Raises ValueError when `data` is not a report of this schema."""
+    if data.get("schema") != SCHEMA:
+        raise ValueError(f"schema {data.get('schema')!r}; expected {SCHEMA!r}: not a report of this version")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolFacts(Row):
     """Which pytest-isolation has measured."""
@@ -350,8 +356,7 @@ class Run(Row):
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
         """Raises ValueError when `data` is not a report of this schema.  A list under an unknown key is a section."""
-        if data.get("schema") != SCHEMA:
-            raise ValueError(f"schema {data.get('schema')!r}; expected {SCHEMA!r}: not a report of this version")
+        check_schema(data)
         own = {one.name for one in fields(cls)}
         found = super(Run, cls).from_json({key: value for key, value in data.items() if key != "sections"})
         sections = (

@@ -1,4 +1,4 @@
-"""A report's file: replaced in one step, or left as it was."""
+"""Where a command's text goes: a file that is replaced in one step, or left as it was; or the standard output."""
 
 from __future__ import annotations
 
@@ -9,15 +9,41 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.errors import UsageError
+from pytest_isolation.stdout import say
 
 NO_NEW_FILE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EBUSY, errno.EXDEV)
 """A directory that is not ours, a file that is a mount of its own: there it is written over."""
 
+STDOUT = "-"
+"""The path that stands for the standard output."""
+
+
+def check_writable(path: Path, where: str) -> None:
+    """Now, and not when minutes have gone by.  `where` begins the message.  Raises UsageError."""
+    path = Path(os.path.abspath(path))
+    if path.name == STDOUT:
+        raise UsageError(f"{where}: the standard output has other words already; expected the path of a file")
+    if os.path.isdir(path):
+        raise UsageError(f"{where}: {path} is a directory; expected the path of a file")
+    try:
+        os.stat(path.parent / ".")
+        if not os.path.lexists(path):
+            with suppress(FileNotFoundError):
+                os.stat(f"{path}.partial")  # the longest name of what may lie beside it
+    except (FileNotFoundError, NotADirectoryError):
+        raise UsageError(
+            f"{where}: there is no directory {path.parent}; make it first: mkdir -p {path.parent}"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{where}: {path} cannot be written: {error.strerror}; choose another path") from None
+    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
+        raise UsageError(f"{where}: {path} cannot be written by this user; choose another path, or change its mode")
+
 
 def give(path: str, text: str) -> None:
-    """What a command was asked to write: to the file at `path`, `-` for the standard output.  Raises UsageError."""
-    if path == "-":
-        print(text, end="")
+    """What a command was asked to write: to the file at `path`, STDOUT for the standard output.  Raises UsageError."""
+    if path == STDOUT:
+        say(text)
         return
     try:
         replace_file(Path(path), text)
@@ -25,6 +51,17 @@ def give(path: str, text: str) -> None:
         raise UsageError(
             f"{path}: cannot be written: {error.strerror}; expected a file in a directory that is there and has room"
         ) from None
+
+
+def keep(path: str, text: str) -> None:
+    """As `give`, of what took minutes to find out: what no file takes is on the standard output.  Raises UsageError."""
+    try:
+        give(path, text)
+    except UsageError as error:
+        if path == STDOUT:
+            raise
+        say(text)
+        raise UsageError(f"{error}; what was found is on the standard output") from None
 
 
 def replace_file(path: Path, text: str) -> None:

@@ -14,6 +14,7 @@ from pytest_isolation.boxes.lifetime import Lifetime, check_room
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.report import terminal
 from pytest_isolation.report.run import Run, ToolFacts
+from pytest_isolation.stdout import is_terminal, say
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.collect import all_guarantees
 from pytest_isolation.suite.kept import write_reports
@@ -33,8 +34,7 @@ def answer(asked: RunConfig) -> int:
         return _clean(asked.forget)
     if asked.host:
         return _host(asked)
-    for line in listing(asked):
-        print(line)
+    say("".join(f"{line}\n" for line in listing(asked)))
     return 0
 
 
@@ -50,7 +50,9 @@ def listing(asked: RunConfig) -> list[str]:
             lines.append(f"  {spec.name:<{width}} unavailable  {one.reason}")
             if one.remedy:
                 lines.append(f"  {'':<{width}}   to do:     {one.remedy}")
-    promises = [promise for promise in all_guarantees() if asked.wants(promise.id)]
+    known = list(all_guarantees())
+    asked.check_only(promise.id for promise in known)
+    promises = [promise for promise in known if asked.wants(promise.id)]
     lines += ["", f"guarantees ({len(promises)})"]
     for promise in promises:
         falsifier = ", ".join(sorted(map(str, promise.falsified_by)))
@@ -91,10 +93,9 @@ def _host(asked: RunConfig) -> int:
         technologies=technologies,
         notes=tuple(notes),
     )
-    print(terminal.render(run, width=min(shutil.get_terminal_size().columns, 120), color=sys.stdout.isatty()))
     unwritten = write_reports(run, asked.reports)
-    for line in unwritten:
-        print(line)
+    text = terminal.render(run, width=min(shutil.get_terminal_size().columns, 120), color=is_terminal())
+    say("".join(f"{line}\n" for line in (text, *unwritten)))
     return 1 if notes or unwritten else 0
 
 
@@ -123,14 +124,14 @@ def _clean(forgotten: Collection[str]) -> int:
     of_daemons = [one for one in kept if one.daemon]
     for one in done:
         if one not in of_daemons:
-            print(f"{one.outcome:<9} {one.kind:<12} {one.handle}  (run {one.run})")
+            say(f"{one.outcome:<9} {one.kind:<12} {one.handle}  (run {one.run})\n")
     for line in _kept_by_daemons(of_daemons):
-        print(line)
+        say(f"{line}\n")
     unknown = [address for address in forgotten if all(one.daemon != address for one in done)]
     for address in unknown:
         known = sorted({one.daemon for one in of_daemons})
         expected = f"expected {' or '.join(known)}" if known else "nothing of any daemon was left; leave it out"
-        print(f"--isolation-forget {address!r}: no dead run left anything with a daemon there; {expected}")
+        say(f"--isolation-forget {address!r}: no dead run left anything with a daemon there; {expected}\n")
     removed = sum(one.outcome == "removed" for one in done)
-    print(f"{removed} removed, {len(kept)} kept")
+    say(f"{removed} removed, {len(kept)} kept\n")
     return 1 if kept or unknown else 0

@@ -9,13 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.words import choice, nearest
 from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.expect import Entry, entries
@@ -113,14 +114,18 @@ def _text(value: str) -> str:
 def run(given: argparse.Namespace) -> int:
     """0; 2, with one sentence, when something cannot be read or written, or a reason or a day is missing."""
     from pytest_isolation.report import read
-    from pytest_isolation.report.write import replace_file
+    from pytest_isolation.report.write import check_writable, replace_file
+    from pytest_isolation.stdout import say
 
     try:
         path = Path(given.output)
+        check_writable(path, f"-o {path}")
         before, head = _before(path)
         why = (given.why or "").strip()
+        measured = read.report(Path(given.report))
+        _check_chosen(measured, given.box, given.only)
         updated = update(
-            read.report(Path(given.report)),
+            measured,
             before,
             why=why,
             expires=_day(given.expires),
@@ -137,16 +142,31 @@ def run(given: argparse.Namespace) -> int:
             replace_file(path, toml(updated.kept, head))
         except OSError as error:
             raise UsageError(f"{path}: cannot be written: {error.strerror}; expected a file in a directory") from None
+        say("".join(f"{line}\n" for line in _told(updated, path)))
     except UsageError as error:
         print(f"pytest-isolation expect: {error}", file=sys.stderr)
         return 2
-    for word, held in (("accepted", updated.added), ("renewed", updated.renewed), ("taken out", updated.removed)):
-        for one in held:
-            print(f"{word}: {_said(one.key)}")
-    for key in updated.left:
-        print(f"not accepted: {_said(key)}")
-    print(f"{path}: {len(updated.kept)} accepted")
     return 0
+
+
+def _told(updated: Updated, path: Path) -> Iterator[str]:
+    """What became of each, line by line."""
+    for word, held in (("accepted", updated.added), ("renewed", updated.renewed), ("taken out", updated.removed)):
+        yield from (f"{word}: {_said(one.key)}" for one in held)
+    yield from (f"not accepted: {_said(key)}" for key in updated.left)
+    yield f"{path}: {len(updated.kept)} accepted"
+
+
+def _check_chosen(run: Run, boxes: Iterable[str], only: Iterable[str]) -> None:
+    """Raises UsageError for a --box, or an --only, that fits nothing: nothing would be accepted, in silence."""
+    names = {row.box for row in run.results}
+    ids = {current(row.guarantee) for row in run.results}
+    for box in boxes:
+        if box not in names:
+            raise UsageError(f"--box {box!r}: the report has no rows of such a box; {choice(box, names)}")
+    for glob in only:
+        if not any(fnmatchcase(id, glob) for id in ids):
+            raise UsageError(f"--only {glob!r}: the report has no such guarantee; {nearest(glob, ids)}")
 
 
 def _before(path: Path) -> tuple[tuple[Entry, ...], str]:

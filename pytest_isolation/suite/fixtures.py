@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from pytest_isolation.boxes import fields
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError, Unavailable, UsageError
+from pytest_isolation.errors import Lacking, UsageError
 from pytest_isolation.options import resolve
 from pytest_isolation.options.boxes import changed, parse
 from pytest_isolation.outside.box import Box
@@ -32,8 +32,8 @@ class Boxes:
     def __call__(self, asked: str | BoxSpec, **changes: Any) -> Box:
         """A new box.  `asked`: a spec, or its text as for --box; `changes`: what the box is to have besides.
 
-        Skips the test, with reason and remedy, where the technology cannot run; raises UsageError for a
-        spec that is none.
+        Skips the test, with reason and remedy, where the technology cannot run or has nothing of what was asked;
+        raises UsageError for a spec that is none.
         """
         __tracebackhide__ = True
         try:
@@ -51,10 +51,18 @@ class Boxes:
     def _skipping(self, spec: BoxSpec) -> Iterator[None]:
         try:
             yield
-        except Unavailable as error:
-            if {spec.name, spec.technology} & set(self._require):
-                pytest.fail(f"--isolation-require: {spec.name} is not available: {error}", pytrace=False)
-            pytest.skip(str(error))
+        except Lacking as error:
+            self.lacks([spec], str(error))
+
+    def lacks(self, specs: Sequence[BoxSpec], why: str) -> NoReturn:
+        """Skip the test that could have none of `specs`; fail it where one of them is required."""
+        if required := self.required(specs):
+            pytest.fail(f"--isolation-require: {', '.join(required)} is not available: {why}", pytrace=False)
+        pytest.skip(why)
+
+    def required(self, specs: Sequence[BoxSpec]) -> list[str]:
+        """Names of those whose absence fails a test."""
+        return [spec.name for spec in specs if {spec.name, spec.technology} & set(self._require)]
 
     def close(self) -> None:
         """End every box that was started here."""
@@ -109,10 +117,12 @@ def first_of(request: pytest.FixtureRequest, wanted: tuple[str, ...]) -> Generat
     for spec in specs:
         try:
             technology(spec.technology).check_available(spec)
-        except IsolationError as error:
+        except Lacking as error:
             reasons.append(f"{spec.name}: {error}")
+            if factory.required([spec]):
+                break  # another one in its place would hide that
             continue
         with factory(spec) as made:
             yield made
         return
-    pytest.skip("; ".join(reasons))
+    factory.lacks(specs, "; ".join(reasons))

@@ -24,20 +24,23 @@ def add_drawing(parser: argparse.ArgumentParser, *, engines: str, drawn: str, co
 def add_output(parser: argparse.ArgumentParser) -> None:
     """--format and -o."""
     parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument("-o", type=Path, dest="output", metavar="FILE", help="write to FILE instead of to the terminal")
+    parser.add_argument(
+        "-o", default="-", dest="output", metavar="FILE", help="write to FILE instead of to the terminal (-)"
+    )
 
 
-def run(name: str, output: Path | None, asked: Callable[[], T], measured: Callable[[T], int]) -> int:
+def run(name: str, output: str, asked: Callable[[], T], measured: Callable[[T], int]) -> int:
     """The command's exit status: `measured` of what was `asked`; 2, with one sentence, on a mistake."""
     from pytest_isolation.errors import IsolationError
+    from pytest_isolation.report.write import STDOUT, check_writable
     from pytest_isolation.suite.interrupts import ended_by_signals
-    from pytest_isolation.suite.output import check_writable
     from pytest_isolation.technologies.clean import clean
 
     try:
         with ended_by_signals():
             wanted = asked()
-            check_writable(output)
+            if output != STDOUT:
+                check_writable(Path(output), f"-o {output}")
             clean()  # what one that was killed left
             return measured(wanted)
     except (IsolationError, OSError) as error:

@@ -90,3 +90,11 @@ def test_the_command_speaks_of_its_own_options(
     assert told.startswith(f"pytest-isolation audit: {says}")
     assert "inception-" not in told.replace(str(tmp_path), "")
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", ["x", "-1", "1e3", ""])
+def test_processes_of_the_command(number: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ours to tell: pytest would tell of an option of its own, and print its usage."""
+    assert main(["audit", ".", f"-n={number}"]) == 4
+    told = capsys.readouterr().err
+    assert told == f"pytest-isolation audit: -n {number!r}: expected how many processes, for example 2, or auto\n"

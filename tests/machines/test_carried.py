@@ -23,6 +23,26 @@ def test_a_report_that_cannot_be_written_is_refused_first(
     )
 
 
+@pytest.mark.parametrize("command", ["in-root", "in-vm"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--junitxml", "x.xml"], "--junitxml x.xml: no file is brought along, and none but reports comes back; ask"),
+        (["--junit-xml=x.xml"], "--junit-xml x.xml: no file is brought along"),
+        (["--isolation-expect", "known.toml"], "--isolation-expect known.toml: no file"),
+        (["--isolation-since=a.json"], "--isolation-since a.json: no file"),
+        (["--isolation-profile", "ours.toml"], "--isolation-profile ours.toml: no file is brought along; name a prof"),
+    ],
+)
+def test_a_file_of_this_machine_is_refused_first(
+    command: str, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was told minutes later, by the run there; a JUnit report was written there, and lost."""
+    assert cli.main([command, "--", "--box", "namespaces", *words]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"pytest-isolation {command}: {told}") and said.count("\n") == 1
+
+
 def test_a_full_disk_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device", "/tmp/x")

@@ -96,6 +96,44 @@ def test_isolation_vm(folder: Path) -> None:
         done.said("1 passed")
 
 
+ASKS = """
+def test_container(isolation_container):
+    assert isolation_container.alive
+
+
+def test_vm(isolation_vm):
+    assert isolation_vm.alive
+"""
+
+
+@pytest.mark.parametrize(
+    ("require", "code", "words"),
+    [
+        ((), 0, ("1 passed, 1 skipped",)),
+        (("--isolation-require", "docker"), 1, ("--isolation-require: docker is not available", "1 failed, 1 skipped")),
+        (("--isolation-require", "qemu"), 1, ("--isolation-require: qemu is not available", "1 failed, 1 passed")),
+    ],
+)
+def test_a_required_box_that_is_not_there_fails_the_test_that_asks_for_it(
+    folder: Path, require: tuple[str, ...], code: int, words: tuple[str, ...]
+) -> None:
+    """isolation_vm was a skip, and isolation_container another technology."""
+    (folder / "test_asks.py").write_text(ASKS)
+    (folder / "bin").mkdir()
+    nothing = {"DOCKER_HOST": "unix:///nonexistent", "PATH": str(folder / "bin")}  # no QEMU, no Podman
+    done = run(folder, *require, "test_asks.py", report=False, env=nothing)
+    assert done.code == code, done.out
+    done.said(*words)
+
+
+def test_a_keyword_that_does_not_exist_is_no_skip(folder: Path) -> None:
+    """As in a fixture that takes the first technology that can run: it said so as the reason of a skip."""
+    (folder / "test_asks.py").write_text(ASKS.partition("\n\n\n")[0])
+    done = run(folder, "--box", "docker:memry=64M", "test_asks.py", report=False)
+    assert done.code == 1, done.out
+    done.said("UsageError: docker has no keyword 'memry'; did you mean", "1 error")
+
+
 def test_a_guarantee_of_the_users(folder: Path) -> None:
     """Measured and reported as ours are: its control fires, and a box with its hole breaks it."""
     boxes = ("--isolation", "--box", "namespaces", "--box", "hole=namespaces:weaken=expose-root")

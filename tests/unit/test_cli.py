@@ -19,8 +19,11 @@ from pytest_isolation.cli import main
         (["merge", "--foo", "x"], "unrecognized arguments: --foo; `pytest-isolation --help` says what it takes"),
         (
             ["docker-vm", "--memory", "x"],
-            "argument --memory: invalid int value: 'x'; `pytest-isolation docker-vm --help`",
+            "argument --memory: 'x': expected a whole number above 0; `pytest-isolation docker-vm --help`",
         ),
+        (["docker-vm", "--memory", "0"], "argument --memory: '0': expected a whole number above 0;"),
+        (["in-vm", "--memory=-5"], "argument --memory: '-5': expected a whole number above 0;"),
+        (["in-vm", "--processors", "0"], "argument --processors: '0': expected a whole number above 0;"),
     ],
 )
 def test_a_mistake_is_one_sentence(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,6 +42,25 @@ def test_it_is_written_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert f"expires = {LATER}" in known.read_text()
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (("--box", "dokcer"), "--box 'dokcer': the report has no rows of such a box; did you mean 'docker'? expected"),
+        (("--only", "nothing.*"), "--only 'nothing.*': the report has no such guarantee; "),
+        (("-o", "-"), "-o -: the standard output has other words already"),
+    ],
+)
+def test_a_choice_that_fits_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: tuple[str, str], told: str
+) -> None:
+    """It accepted nothing, in silence, and exited with 0."""
+    report, known = written(tmp_path / "a.json", two(Verdict.VIOLATED, Verdict.HOLDS)), tmp_path / "known.toml"
+    assert command(report, "-o", known, "--why", "x", "--expires", "never", *option) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"pytest-isolation expect: {told}") and said.count("\n") == 1
+    assert not known.exists()
+
+
 def test_it_is_brought_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What holds is taken out, what was not measured stays, what is new needs a reason of its own."""
     known = tmp_path / "known.toml"
@@ -69,7 +88,7 @@ def test_a_part_is_accepted_and_the_rest_is_named(tmp_path: Path, capsys: pytest
     assert command(*words, "--only", BROKEN.guarantee) == 0
     assert f"not accepted: docker: {HELD.guarantee}" in capsys.readouterr().out
     assert set(expect.load("known.toml", tmp_path).known) == {KEY}
-    assert command(*words, "--box", "other") == 0
+    assert command(*words, "--box", "other") == 2, "of no such box are there rows"
     assert set(expect.load("known.toml", tmp_path).known) == {KEY}
 
 
@@ -112,6 +131,15 @@ def test_after_its_last_day_a_violation_fails_again(tmp_path: Path) -> None:
     (said,) = found.lapsed([(KEY, Verdict.VIOLATED), (OTHER, Verdict.VIOLATED)])
     assert "was accepted until 2027-06-30" in said and "pytest-isolation expect" in said
     assert found.lapsed([(KEY, Verdict.HOLDS)]) == ()
+
+
+def test_a_key_that_is_none_is_refused(tmp_path: Path) -> None:
+    """With `expire` it was accepted for ever."""
+    (tmp_path / "known.toml").write_text('[[violation]]\nbox = "a"\nguarantee = "pid.a"\nexpire = 2027-06-30\n')
+    with pytest.raises(
+        UsageError, match="a violation has the key 'expire'; did you mean 'expires'\\? expected one of box"
+    ):
+        expect.load("known.toml", tmp_path)
 
 
 def test_an_expiry_that_is_no_day_is_refused(tmp_path: Path) -> None:
@@ -161,6 +189,8 @@ def test_a_baseline_with_an_earlier_id(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(renamed, "table", lambda: {"pid.earlier": BROKEN.guarantee})
     (tmp_path / "known.toml").write_text('[[violation]]\nbox = "docker"\nguarantee = "pid.earlier"\n')
     assert set(expect.load("known.toml", tmp_path).known) == {KEY}
-    report = written(tmp_path / "a.json", made([replace(one, guarantee="pid.earlier") for one in of(Verdict.VIOLATED)]))
+    run = made([replace(one, guarantee="pid.earlier") for one in of(Verdict.VIOLATED)])
+    had = tuple(replace(one, id="pid.earlier") if one.id == BROKEN.guarantee else one for one in run.guarantees)
+    report = written(tmp_path / "a.json", replace(run, guarantees=had))
     assert command(report, "-o", tmp_path / "known.toml") == 0, "it is accepted already"
     assert json.dumps(BROKEN.guarantee) in (tmp_path / "known.toml").read_text()

@@ -120,8 +120,11 @@ def test_words_are_safe_to_print_and_short() -> None:
             "--count 3 draws, and --cases /nowhere has what is tried; leave one out",
         ),
         (["--cases", "/nowhere", "--seed", "0"], "leave one out"),
-        (["-o", "/nowhere/found.json"], "there is no directory /nowhere; make it, or name another file"),
-        (["-o", "/"], "-o /: Is a directory"),
+        (
+            ["-o", "/nowhere/found.json"],
+            "-o /nowhere/found.json: there is no directory /nowhere; make it first: mkdir -p /nowhere",
+        ),
+        (["-o", "/"], "-o /: / is a directory; expected the path of a file"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import tempfile
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -107,8 +111,29 @@ def test_a_host_whose_run_failed_is_red(tmp_path: Path, capsys: pytest.CaptureFi
 def test_nothing_to_merge_is_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, said = merged(capsys, tmp_path)
     assert status == 1
-    assert said.splitlines()[-1] == "0 hosts, 0 rows: 0 deviate, 0 failed, 0 unreadable: FAILED"
+    assert said.splitlines()[-1] == "0 hosts, 0 rows: 0 deviate, 0 failed, 1 unreadable: FAILED"
+    assert f"UNREADABLE {tmp_path}: no file below it is called *.json" in said
     assert "to do: name files that `pytest --isolation --isolation-report json:FILE` wrote" in said
+
+
+def test_a_directory_that_has_none_is_red_beside_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It was passed over: the hosts whose reports should lie there were not missed."""
+    (tmp_path / "empty").mkdir()
+    status, said = merged(capsys, report(tmp_path, "good"), tmp_path / "empty")
+    assert status == 1 and f"UNREADABLE {tmp_path / 'empty'}: no file below it" in said and "1 hosts" in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become a user who may not read")
+def test_a_directory_that_cannot_be_listed_is_red() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        top, shut = Path(name), Path(name, "shut")
+        top.chmod(0o755)
+        report(top, "good")
+        shut.mkdir(mode=0o700)
+        code = "import os, sys; from pytest_isolation.report import fleet; os.setuid(65534); "
+        code += "found = fleet.read(sys.argv[1:]); print(len(found.hosts), found.unreadable)"
+        done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True)
+    assert done.stdout == f"1 [({str(shut)!r}, 'Permission denied')]\n"
 
 
 def test_hosts_that_say_the_same_take_a_few_bytes_each(tmp_path: Path) -> None:

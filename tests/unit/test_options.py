@@ -115,6 +115,18 @@ def test_only() -> None:
         (["--isolation-since", "pyproject.toml"], "expected a JSON report"),
         (["--isolation", "--isolation-since", "missing.json"], "missing.json"),
         (["--isolation-host", "--isolation-require", "dokcer"], "did you mean 'docker'?"),
+        (["--isolation-report", "json:-"], "the standard output has other words already"),
+        (["--isolation-report", f"json:{'n' * 300}"], "File name too long; choose another path"),
+        (["--isolation-report", f"json:{'n' * 250}"], "File name too long; choose another path"),
+        (["--isolation-profile", "n" * 300], "neither a profile"),
+        (["--isolation-expect", "n" * 300], "no such file"),
+        (["--isolation", "--isolation-since", "n" * 300], "File name too long"),
+        (["--isolation", "--isolation-costs", "--isolation-versions", f"{'n' * 300},b"], "no file that can be read"),
+        (["--isolation-list", "--isolation-report", "md:r.md"], "with --isolation-list, which measures no box; leave"),
+        (["--isolation-list", "--isolation-require", "docker"], "--isolation-require is given with --isolation-list"),
+        (["--isolation-clean", "--isolation-only", "pid.*"], "--isolation-only is given with --isolation-clean"),
+        (["--isolation-host", "--isolation-profile", "vm"], "--isolation-profile is given with --isolation-host"),
+        (["--isolation-kernel", "k", "--isolation-only", "pid.*"], "--isolation-only is given with --isolation-kernel"),
     ],
     ids=" ".join,
 )
@@ -124,6 +136,28 @@ def test_mistake(tmp_path: Path, argv: list[str], told: str) -> None:
     message = str(caught.value)
     assert told in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "text"),
+    [
+        ("--isolation-profile", "deep.toml", f"a = {'[' * 100_000}"),
+        ("--isolation-expect", "deep.toml", f"a = {'[' * 100_000}"),
+        ("--isolation-expect", "deep.json", "[" * 100_000),
+        ("--isolation-since", "deep.json", "[" * 100_000),
+    ],
+)
+def test_a_file_that_is_nothing_but_brackets(tmp_path: Path, option: str, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError, match=f"{option} '{name}': .*recursion"):
+        resolved(tmp_path, "--isolation", option, name)
+
+
+def test_a_list_is_of_guarantees_that_there_are(tmp_path: Path) -> None:
+    from pytest_isolation.suite.answers import listing
+
+    with pytest.raises(UsageError, match=r"'pdi\.\*': no guarantee has such an id"):
+        listing(resolved(tmp_path, "--isolation-list", "--box", "host", "--isolation-only", "pdi.*"))
 
 
 def test_an_image_that_is_named_twice(tmp_path: Path) -> None:
@@ -171,6 +205,8 @@ def test_a_box_of_the_project_replaces_the_plain_one(tmp_path: Path) -> None:
         ("[tool.pytest_isolation", "cannot be read as TOML"),
         ("[tool.pytest_isolation]\nboxs = 1\n", "did you mean 'boxes'?"),
         ("[tool.pytest_isolation]\nboxes = 1\n", "expected a table for each box"),
+        ("[tool]\npytest_isolation = 1\n", "pytest_isolation is 1; expected [tool.pytest_isolation.boxes.NAME]"),
+        (f"a = {'[' * 100_000}", "cannot be read as TOML"),
         ('[tool.pytest_isolation.boxes."a/b"]\ntechnology = "host"\n', "expected letters"),
         ('[tool.pytest_isolation.boxes.a]\ntechnology = "hots"\n', "did you mean 'host'?"),
     ],

@@ -110,7 +110,10 @@ def test_what_is_not_there_is_told() -> None:
     [
         (["--engine", "none"], "--engine none: expected one of docker"),
         (["--count", "0"], "--count 0: expected a whole number from 1 to"),
-        (["-o", "/nowhere/found.json"], "there is no directory /nowhere; make it, or name another file"),
+        (
+            ["-o", "/nowhere/found.json"],
+            "-o /nowhere/found.json: there is no directory /nowhere; make it first: mkdir -p /nowhere",
+        ),
     ],
 )
 def test_a_mistake_is_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import argparse
 import json
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Verdict
@@ -25,7 +26,12 @@ HELP = "find the fewest keywords that mend what a box breaks, by starting such b
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Of `pytest-isolation advise`."""
-    parser.add_argument("--box", required=True, metavar="SPEC", help="as pytest's --box: docker:pid_mode=host")
+    parser.add_argument(
+        "--box",
+        required=True,
+        metavar="SPEC",
+        help="as pytest's --box: docker:pid_mode=host, or a name in the pyproject.toml here",
+    )
     parser.add_argument(
         "--isolation-only",
         action="append",
@@ -47,34 +53,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(given: argparse.Namespace) -> int:
     """0; 1 when nothing that was tried mends any of what is violated; 2, with one sentence, on a mistake."""
     from pytest_isolation.errors import IsolationError, UsageError
-    from pytest_isolation.options.boxes import parse
+    from pytest_isolation.options.config import boxes_of, words
     from pytest_isolation.report import advice
+    from pytest_isolation.stdout import is_terminal, say
+    from pytest_isolation.suite.interrupts import ended_by_signals
 
     try:
         if given.isolation_examples is not None and given.isolation_examples < 1:
             raise UsageError(
                 f"--isolation-examples {given.isolation_examples}: expected a whole number above 0, for example 100"
             )
-        found = advise(
-            parse(given.box),
-            only=_split(given.isolation_only),
-            keep=_split(given.keep),
-            examples=given.isolation_examples,
-            tell=lambda said: print(f"pytest-isolation advise: {said}", file=sys.stderr, flush=True),
-        )
+        (spec,) = boxes_of([given.box], Path.cwd())
+        only = words("--isolation-only", given.isolation_only, "a glob over guarantee ids, for example pid.*")
+        keep = words("--keep", given.keep, "a key of the box, for example network")
+        with ended_by_signals():
+            found = advise(spec, only=only, keep=keep, examples=given.isolation_examples, tell=_tell)
+        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+        if given.format == "json":
+            say(f"{json.dumps(advice.to_json(found), indent=2)}\n")
+        else:
+            say(advice.text(found, width=width, color=is_terminal()))
     except IsolationError as error:
         print(f"pytest-isolation advise: {error}", file=sys.stderr)
         return 2
-    if given.format == "json":
-        print(json.dumps(advice.to_json(found), indent=2))
-    else:
-        width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-        print(advice.text(found, width=width, color=sys.stdout.isatty()), end="")
     return 1 if found.broken and not found.mended else 0
 
 
-def _split(given: Sequence[str]) -> tuple[str, ...]:
-    return tuple(one.strip() for text in given for one in text.split(",") if one.strip())
+def _tell(said: str) -> None:
+    print(f"pytest-isolation advise: {said}", file=sys.stderr, flush=True)
 
 
 def advise(

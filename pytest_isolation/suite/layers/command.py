@@ -43,9 +43,10 @@ def _asked(given: argparse.Namespace) -> tuple[list[str], list[Layers]]:
 
 
 def _compared(given: argparse.Namespace, asked: tuple[list[str], list[Layers]]) -> int:
+    from pytest_isolation.report.write import keep
+    from pytest_isolation.stdout import say
     from pytest_isolation.suite.layers import told
     from pytest_isolation.suite.layers.search import Compared, cases, compare
-    from pytest_isolation.suite.output import write
 
     names, sequences = asked
     found: dict[str, Compared] = {}
@@ -56,7 +57,7 @@ def _compared(given: argparse.Namespace, asked: tuple[list[str], list[Layers]]) 
         tell = partial(over_engines.tell, "layers")
         compare(names, sequences, smallest=given.smallest, tell=tell, into=found)
         if all(one.missing for one in found.values()):
-            print(told.text(found, len(sequences)), end="")
+            say(told.text(found, len(sequences)))
             return 2
         kept = kept or cases(found)
         if given.format == "json":
@@ -67,9 +68,9 @@ def _compared(given: argparse.Namespace, asked: tuple[list[str], list[Layers]]) 
         over_engines.tell_interrupted("layers", found, names)
     if given.format == "json":
         document = told.as_json(found, len(sequences), kept, over, interrupted=interrupted)
-        write(given.output, over_engines.json_text(document))
+        keep(given.output, over_engines.json_text(document))
     else:
-        write(given.output, told.text(found, len(sequences)))
+        keep(given.output, told.text(found, len(sequences)))
     if interrupted:
         return over_engines.left()
     return int(any(not kind.silent for one in found.values() for kind in one.counted))

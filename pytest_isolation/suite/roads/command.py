@@ -38,7 +38,7 @@ def _asked(given: argparse.Namespace) -> tuple[list[str], int]:
 
 
 def _measured(given: argparse.Namespace, asked: tuple[list[str], int]) -> int:
-    from pytest_isolation.suite.output import write
+    from pytest_isolation.report.write import keep
     from pytest_isolation.suite.roads import told
     from pytest_isolation.suite.roads.measure import drawn, kept, measure
 
@@ -54,7 +54,7 @@ def _measured(given: argparse.Namespace, asked: tuple[list[str], int]) -> int:
         over_engines.tell_interrupted("roads", found, names)
     document = told.as_json(found, len(trees), seed, interrupted=interrupted)
     text = over_engines.json_text(document) if given.format == "json" else told.text(found, len(trees))
-    write(given.output, text)
+    keep(given.output, text)
     if interrupted:
         return over_engines.left()
     return 0 if kept(found) else 2

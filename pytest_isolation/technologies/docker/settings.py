@@ -12,7 +12,7 @@ from pytest_isolation.boxes import values
 from pytest_isolation.boxes.words import in_utf8
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
-from pytest_isolation.technologies.docker import lacking, written
+from pytest_isolation.technologies.docker import flags, lacking, written
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
 from pytest_isolation.technologies.docker.holes import OPENS, Plan
 from pytest_isolation.technologies.docker.limits import swap_of
@@ -109,6 +109,9 @@ def user_keywords(spec: BoxSpec) -> dict[str, Any]:
             raise UsageError(f"docker: write {COMMON[key]}={value} for {key}: every technology knows that word")
         if key in STRUCTURED:
             raise UsageError(f"docker: {key} takes a structure that KEY=VALUE cannot say; leave it out")
+        if (word := flags.meant_by(key)) is not None:
+            dashes = "-" if len(key) == 1 else "--"
+            raise UsageError(f"docker has no keyword {key!r}; {dashes}{key} of `docker run` is {word} here")
         if key not in create | host:
             words = {*COMMON.values(), *values.COMMON, "host"}
             near = [
