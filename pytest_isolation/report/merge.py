@@ -23,7 +23,7 @@ def run(given: argparse.Namespace) -> int:
     """0; 1 when a file is no report, a host's run failed or there is none; 2, with one sentence, for bad arguments."""
     from pytest_isolation.errors import UsageError
     from pytest_isolation.report import fleet
-    from pytest_isolation.report.write import check_writable
+    from pytest_isolation.report.write import check_writable, give
     from pytest_isolation.stdout import say
 
     try:
@@ -31,7 +31,7 @@ def run(given: argparse.Namespace) -> int:
             check_writable(Path(given.output), f"-o {given.output}")
         found = fleet.read(given.reports)
         if given.output is not None:
-            _write(Path(given.output), found)
+            give(given.output, "".join(fleet.written(found)))
         for line in fleet.words(found):
             say(f"{line}\n")
     except UsageError as error:
@@ -39,18 +39,3 @@ def run(given: argparse.Namespace) -> int:
         return 2
     deviates = given.strict and any(rows for _, rows, _ in found.deviations())
     return 1 if found.unreadable or found.failed or not found.hosts or deviates else 0
-
-
-def _write(path: Path, found: object) -> None:
-    from pytest_isolation.errors import UsageError
-    from pytest_isolation.report import fleet
-
-    assert isinstance(found, fleet.Fleet)
-    new = path.with_name(f".{path.name}.new")
-    try:
-        with new.open("w", encoding="utf-8", errors="backslashreplace") as file:
-            file.writelines(fleet.written(found))
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise UsageError(f"{path}: cannot be written: {error.strerror}; expected a place that has room") from None

@@ -20,13 +20,12 @@ STDOUT = "-"
 
 def check_writable(path: Path, where: str) -> None:
     """Now, and not when minutes have gone by.  `where` begins the message.  Raises UsageError."""
-    path = Path(os.path.abspath(path))
     if path.name == STDOUT:
         raise UsageError(f"{where}: the standard output has other words already; expected the path of a file")
     if os.path.isdir(path):
         raise UsageError(f"{where}: {path} is a directory; expected the path of a file")
     try:
-        os.stat(path.parent / ".")
+        os.stat(path.parent)
         if not os.path.lexists(path):
             with suppress(FileNotFoundError):
                 os.stat(f"{path}.partial")  # the longest name of what may lie beside it

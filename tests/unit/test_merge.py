@@ -93,7 +93,7 @@ def test_what_is_no_report_is_named_and_red(
     good, bad = report(tmp_path, "good"), tmp_path / "bad.json"
     bad.write_text(text)
     status, said = merged(capsys, good, bad, tmp_path / "none.json", "-o", tmp_path / "out" / ".." / "fleet.txt")
-    assert status == 2 and "cannot be written" in said, "told before anything is read"
+    assert status == 2 and "there is no directory" in said, "told before anything is read"
     status, said = merged(capsys, good, bad, tmp_path / "none.json")
     assert status == 1
     assert f"UNREADABLE {bad}: " in said and why in said
@@ -114,6 +114,21 @@ def test_nothing_to_merge_is_red(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert said.splitlines()[-1] == "0 hosts, 0 rows: 0 deviate, 0 failed, 1 unreadable: FAILED"
     assert f"UNREADABLE {tmp_path}: no file below it is called *.json" in said
     assert "to do: name files that `pytest --isolation --isolation-report json:FILE` wrote" in said
+
+
+def test_what_is_no_plain_file_is_written_to_and_stays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file was put in its place: as root, `-o /dev/null` took the device away."""
+    real, link = tmp_path / "real.json", tmp_path / "link.json"
+    real.write_text("")
+    link.symlink_to(real)
+    assert merged(capsys, report(tmp_path, "good"), "-o", link)[0] == 0
+    assert link.is_symlink() and json.loads(real.read_text())["schema"] == fleet.FLEET
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        assert merged(capsys, tmp_path / "good.json", "-o", pipe)[0] == 0
+        assert json.loads(reader.communicate(timeout=60)[0])["schema"] == fleet.FLEET
+    assert pipe.is_fifo()
 
 
 def test_a_directory_that_has_none_is_red_beside_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
