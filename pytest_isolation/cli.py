@@ -68,7 +68,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _whole(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,7}", text, re.ASCII) or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number above 0")
+        raise argparse.ArgumentTypeError(f"{text!r}: expected a whole number from 1 to 9999999")
     return int(text)
 
 

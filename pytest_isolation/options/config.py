@@ -310,7 +310,7 @@ def _jobs(given: str | None) -> int | None:
     if given is None:
         return None
     if not re.fullmatch(r"[0-9]{1,3}", str(given), re.ASCII) or int(given) == 0:
-        raise UsageError(f"--isolation-jobs {given!r}: expected a whole number above 0, for example 4; 1 is serial")
+        raise UsageError(f"--isolation-jobs {given!r}: expected a whole number from 1 to 999; 1 is serial")
     return int(given)
 
 
@@ -339,7 +339,7 @@ def _flow(wanted: object, seconds: str | None) -> int | None:
         raise UsageError(f"--isolation-flow-seconds {seconds!r} is given without --isolation-flow; add it")
     if not re.fullmatch(r"[0-9]{1,6}", str(seconds), re.ASCII) or int(seconds) < LEAST_OF_FLOW:
         raise UsageError(
-            f"--isolation-flow-seconds {seconds!r}: expected a whole number from {LEAST_OF_FLOW} on, for example 60"
+            f"--isolation-flow-seconds {seconds!r}: expected a whole number from {LEAST_OF_FLOW} to 999999"
         )
     return int(seconds)
 
@@ -363,5 +363,5 @@ def _examples(given: str | None) -> int | None:
     if given is None:
         return None
     if not re.fullmatch(r"[0-9]{1,7}", str(given), re.ASCII) or int(given) == 0:
-        raise UsageError(f"--isolation-examples {given!r}: expected a whole number above 0, for example 100")
+        raise UsageError(f"--isolation-examples {given!r}: expected a whole number from 1 to 9999999, for example 100")
     return int(given)

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.words import choice, nearest
+from pytest_isolation.boxes.words import choice
 from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.expect import Entry, entries
@@ -166,7 +166,8 @@ def _check_chosen(run: Run, boxes: Iterable[str], only: Iterable[str]) -> None:
             raise UsageError(f"--box {box!r}: the report has no rows of such a box; {choice(box, names)}")
     for glob in only:
         if not any(fnmatchcase(id, glob) for id in ids):
-            raise UsageError(f"--only {glob!r}: the report has no such guarantee; {nearest(glob, ids)}")
+            known = f"the report's {len(ids)} guarantees; one is called {min(ids, default='')}"
+            raise UsageError(f"--only {glob!r}: it fits none of {known}")
 
 
 def _before(path: Path) -> tuple[tuple[Entry, ...], str]:

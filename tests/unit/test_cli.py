@@ -19,11 +19,11 @@ from pytest_isolation.cli import main
         (["merge", "--foo", "x"], "unrecognized arguments: --foo; `pytest-isolation --help` says what it takes"),
         (
             ["docker-vm", "--memory", "x"],
-            "argument --memory: 'x': expected a whole number above 0; `pytest-isolation docker-vm --help`",
+            "argument --memory: 'x': expected a whole number from 1 to 9999999; `pytest-isolation docker-vm --help`",
         ),
-        (["docker-vm", "--memory", "0"], "argument --memory: '0': expected a whole number above 0;"),
-        (["in-vm", "--memory=-5"], "argument --memory: '-5': expected a whole number above 0;"),
-        (["in-vm", "--processors", "0"], "argument --processors: '0': expected a whole number above 0;"),
+        (["docker-vm", "--memory", "0"], "argument --memory: '0': expected a whole number from 1 to 9999999;"),
+        (["in-vm", "--memory=-5"], "argument --memory: '-5': expected a whole number from 1 to 9999999;"),
+        (["in-vm", "--processors", "0"], "argument --processors: '0': expected a whole number from 1 to 9999999;"),
     ],
 )
 def test_a_mistake_is_one_sentence(argv: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:

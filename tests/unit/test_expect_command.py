@@ -46,7 +46,7 @@ def test_it_is_written_and_read(tmp_path: Path, capsys: pytest.CaptureFixture[st
     ("option", "told"),
     [
         (("--box", "dokcer"), "--box 'dokcer': the report has no rows of such a box; did you mean 'docker'? expected"),
-        (("--only", "nothing.*"), "--only 'nothing.*': the report has no such guarantee; "),
+        (("--only", "nothing.*"), "--only 'nothing.*': it fits none of the report's "),
         (("-o", "-"), "-o -: the standard output has other words already"),
     ],
 )
