@@ -23,8 +23,10 @@ TOGETHER = (
     ("technologies/test_docker_elsewhere.py", "machines/"),
     ("inception/test_started.py", "inception/test_live_mutants.py", "inception/test_in_a_machine.py"),
     ("packaging/",),
+    ("technologies/test_not_root.py", "technologies/test_podman", "technologies/test_attach.py"),
 )
-"""Below tests/, the files of one worker (`-n 2 --dist loadfile`): one machine, port 443, one wheel."""
+"""Below tests/, the files of one worker (`-n 2 --dist loadfile`): one machine, port 443, one wheel, one account's Podman,
+whose processes are all below the one that came first."""
 SEED = "PYTEST_ISOLATION_SEED"
 """The environment variable that says which share of the long tests is drawn; without it the commit does."""
 
