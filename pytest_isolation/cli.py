@@ -9,6 +9,7 @@
 `pytest-isolation advise --box SPEC`: the fewest keywords that mend what a box breaks, tried.
 `pytest-isolation layers`: what engines make of drawn image layers, beside the OCI image specification.
 `pytest-isolation roads`: what of a tree survives save and load, push and pull, export, commit, build and cp.
+`pytest-isolation limits`: what the kernel is told of limits, in each way to write them.
 
 `pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
 
@@ -31,6 +32,7 @@ from pytest_isolation.suite import expect
 from pytest_isolation.suite.advise import command as advise
 from pytest_isolation.suite.interrupts import INTERRUPTED
 from pytest_isolation.suite.layers import command as layers
+from pytest_isolation.suite.limits import command as limits
 from pytest_isolation.suite.roads import command as roads
 
 COMMANDS = "pytest_isolation.commands"
@@ -55,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
 def command_modules() -> dict[str, Any]:
     """Name of a command -> its module: ours, and those of other packages."""
     ours = {"diff": diff, "expect": expect, "merge": merge, "report": convert, "redact": redact}
-    ours |= {"advise": advise, "layers": layers, "roads": roads}
+    ours |= {"advise": advise, "layers": layers, "roads": roads, "limits": limits}
     return ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
 
 

@@ -128,6 +128,8 @@ class BoxHandle:
     """The limits that the engine's own record says the box was asked to have; None: its spec says so."""
     resources: Mapping[str, str] = field(default_factory=dict)
     """Limits of resources.py that the engine's own record says the box was asked to have, besides those of its spec."""
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    """The engine's own record of what the box was asked to have, where it keeps one: `HostConfig` as it inspects it."""
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
     unlike: tuple[Discrepancy, ...] = ()

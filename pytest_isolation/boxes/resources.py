@@ -7,7 +7,8 @@ blkio-controller.rst, cgroup-v2.rst; scheduler/sched-design-CFS.rst (cpu.shares)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,24 @@ def checked(value: Any) -> tuple[tuple[str, str], ...]:
 
 def files(group: Group, name: str) -> list[Path]:
     """The files of `group` that may have the limit `name`, and are there."""
-    found = [group.file(*one) for one in FILES[name]]
+    return there(group, FILES[name])
+
+
+def there(group: Group, places: Iterable[tuple[str, str, str]]) -> list[Path]:
+    """Of `places`, as FILES has them, the files that `group` has."""
+    found = [group.file(*one) for one in places]
     return [file for file in found if file is not None and file.is_file()]
+
+
+def shm_size(mountinfo: str) -> int | None:
+    """The size of /dev/shm in bytes, by a process's mountinfo; None where it is no tmpfs with a size."""
+    found = None
+    for line in mountinfo.splitlines():
+        fields, _, rest = line.partition(" - ")
+        if fields.split()[4] == "/dev/shm":
+            size = re.search(r"\bsize=([0-9]+)k\b", rest)
+            found = int(size[1]) * 1024 if size else None  # the last is above the others
+    return found
 
 
 def put_into(group: Group, name: str, text: str) -> None:

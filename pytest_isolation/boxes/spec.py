@@ -115,6 +115,8 @@ class BoxSpec:
     """The box whose sibling this is to be: it is there already."""
     resources: tuple[tuple[str, str], ...] = ()
     """A check's to say: limits besides those above, by their names in boxes/resources.py, sorted."""
+    worded: tuple[tuple[str, str], ...] = ()
+    """A check's to say: limits by name (boxes/wording.py), each as a user writes it: technologies/wording.py."""
     lacking: Unobtainable | None = None
     """A check's to say: technologies/lacking.py."""
     process_limits: tuple[ProcessLimit, ...] = ()

@@ -70,12 +70,8 @@ def _elsewhere(box: Box, name: str) -> str | None:
         lines = box.outside.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape")
         paths = {line.split(":", 2)[2] for line in lines.splitlines() if ":memory:" in line or line.startswith("0::/")}
         return " ".join(sorted(paths))
-    for line in box.outside.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8").splitlines():
-        fields, _, rest = line.partition(" - ")
-        if fields.split()[4] == "/dev/shm":
-            size = re.search(r"\bsize=([0-9]+)k\b", rest)
-            return str(int(size[1]) * 1024) if size else None
-    return None
+    size = resources.shm_size(box.outside.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8"))
+    return None if size is None else str(size)
 
 
 def is_as_asked(box: Box, name: str, asked: str, found: str | None) -> bool:

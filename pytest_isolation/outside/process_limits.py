@@ -90,7 +90,8 @@ def _limits(box: Box, _: tuple[ProcessLimit, ...]) -> list[dict[str, Pair]]:
         return [limits_of_proc(box.proc), limits_of_proc(child)]
 
 
-def _bites(box: Box, asked: tuple[ProcessLimit, ...]) -> list[Bite]:
+def bites(box: Box, asked: tuple[ProcessLimit, ...]) -> list[Bite]:
+    """Of those limits that ERRNOS has, tried by a process of the box."""
     limits = {one.resource: one for one in asked}
     found = []
     with box.spawn() as child:
@@ -114,7 +115,7 @@ def _started(box: Box, asked: tuple[ProcessLimit, ...]) -> Iterator[Box]:
 
 HAS = Part(_started, _limits)
 """Of each of two processes: resource -> soft and hard."""
-MET = Part(_started, _bites)
+MET = Part(_started, bites)
 """What is tried below and beyond the soft limits of ERRNOS."""
 ASKED = Together(_started, HAS, MET)
 

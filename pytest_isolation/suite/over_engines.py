@@ -1,4 +1,4 @@
-"""What commands have in common that send drawn things through the engines of this machine: `layers`, `roads`."""
+"""What commands have in common that ask the engines of this machine: `layers`, `roads`, `limits`."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ def run(name: str, output: str, asked: Callable[[], T], measured: Callable[[T], 
         return 2
 
 
-def names_of(given: Sequence[str], engines: Collection[str]) -> list[str]:
-    """Of --engine: all, where none was given.  Raises UsageError."""
+def names_of(given: Sequence[str], engines: Collection[str], option: str = "--engine") -> list[str]:
+    """Of `option`: all, where none was given.  Raises UsageError."""
     from pytest_isolation.errors import UsageError
 
     for name in given:
         if name not in engines:
-            raise UsageError(f"--engine {name}: expected one of {', '.join(engines)}")
+            raise UsageError(f"{option} {name}: expected one of {', '.join(engines)}")
     return list(dict.fromkeys(given)) or list(engines)
 
 

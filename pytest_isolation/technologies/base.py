@@ -194,6 +194,8 @@ class Further:
     """How its boxes are asked to have what cannot be had here: lacking.py."""
     limits_known: frozenset[str] = frozenset()
     """Resources whose limits its boxes can be asked to have: limiting.py."""
+    wording: Mapping[str, Callable[[str], Any]] = field(default_factory=dict)
+    """How its boxes are asked for limits as users write them: wording.py."""
     meant: Callable[[BoxSpec], BoxSpec] = _as_written
     """The spec with its own words for what every box has in the fields of every box.  Raises UsageError."""
     called: Callable[[BoxSpec], str] = _unnamed

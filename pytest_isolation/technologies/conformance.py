@@ -23,6 +23,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakening
+from pytest_isolation.boxes.wording import LIMITS
 from pytest_isolation.errors import BoxError, IsolationError, ProcLost
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies.base import Technology, further
@@ -77,6 +78,7 @@ def says_what_it_is(technology: Technology, spec: BoxSpec) -> None:
     assert isinstance(besides.controls_others, bool), "controls_others is True or False"
     assert set(besides.lacking) <= NOUNS.keys(), "lacking has layers of technologies/lacking.py"
     assert besides.limits_known <= ALL, "limits_known has resources of boxes/process_limits.py"
+    assert besides.wording.keys() <= LIMITS.keys(), "wording has limits of boxes/wording.py"
     assert isinstance(besides.meant(spec), BoxSpec), "meant() gives a spec"
     assert isinstance(besides.called(spec), str), "called() gives a name, or an empty text"
     technology.check_available(spec)

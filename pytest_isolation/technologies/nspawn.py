@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,16 +22,18 @@ from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import IMAGE_LOSSES, Weakenings, drop, lossy, share
+from pytest_isolation.boxes.wording import RLIMITS
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported, UsageError
 from pytest_isolation.outside.box import Box
-from pytest_isolation.technologies import launcher, program
+from pytest_isolation.technologies import lacking, launcher, program
 from pytest_isolation.technologies.base import flag, refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import FILTERED, granted
 from pytest_isolation.technologies.handed import handed_in
-from pytest_isolation.technologies.lacking import Words, in_vain
+from pytest_isolation.technologies.lacking import in_vain
 from pytest_isolation.technologies.limiting import ALL, limits_asked
 from pytest_isolation.technologies.opens import Opener, Opens, adds, by, each, folded, openable, sets
+from pytest_isolation.technologies.wording import Words, worded_lines
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
@@ -87,7 +89,11 @@ OPENS: Opens = {
 }
 
 
-LACKING: Words[list[str]] = {
+def _rlimit(name: str) -> Callable[[str], list[str]]:
+    return lambda text: [f"--rlimit={name.upper()}={text}"]
+
+
+LACKING: lacking.Words[list[str]] = {
     "filter": lambda one: [f"--system-call-filter=~@{one.name}"],
     "selinux": lambda one: [f"--selinux-context=system_u:system_r:{one.name}_t:s0"],
     "user": lambda one: [f"--user={one.name}"],
@@ -100,12 +106,21 @@ LACKING: Words[list[str]] = {
 }
 
 
+WORDING: Words[list[str]] = {
+    "oom-score-adj": lambda text: [f"--oom-score-adjust={text}"],
+    "cpuset-cpus": lambda text: [f"--cpu-affinity={text}"],
+    **{name: _rlimit(name) for name in RLIMITS},
+}
+"""Limits of groups are properties of the scope unit that --keep-unit does without."""
+
+
 class Nspawn:
     """systemd-nspawn(1)."""
 
     name = "nspawn"
     lacking = LACKING
     limits_known = ALL
+    wording = WORDING
     start_ms = 90
     doors = ("start",)
     keywords: Mapping[str, str] = {
@@ -235,6 +250,7 @@ class _Start(Building):
         found += [f"--drop-capability={_full(name)}" for name in texts(spec, "drop_capability")]
         if spec.read_only and self.plan.read_only:
             found.append("--read-only")
+        found += worded_lines(spec, WORDING)
         found += [f"--rlimit={one.resource.upper()}={one.soft}:{one.hard}" for one in limits_asked(spec)]
         for one in self.handed_in():
             # As for a volume: nspawn does not make it below a read-only root.

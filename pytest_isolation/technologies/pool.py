@@ -17,6 +17,7 @@ from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.ending import Ending
 from pytest_isolation.technologies.lacking import check_lacking
 from pytest_isolation.technologies.limiting import check_limits
+from pytest_isolation.technologies.wording import check_worded
 
 MOST_LEASED = 4
 """Boxes kept for the next borrower: few, for a run asks for equal ones in a row, and each costs memory."""
@@ -47,6 +48,7 @@ class Pool:
         """A new box that the caller closes.  Raises Unavailable, Unsupported, BoxError."""
         check_lacking(technology(spec.technology), spec)
         check_limits(technology(spec.technology), spec)
+        check_worded(technology(spec.technology), spec)
         self._announce(spec)
         box = technology(spec.technology).launch(spec, self.lifetime)
         box.launch, box.end, box.lifetime = self.launch, self._ending.end, self.lifetime

@@ -22,6 +22,7 @@ from pytest_isolation.technologies.cri import attach, client, containerd, images
 from pytest_isolation.technologies.cri.holes import OPENS
 from pytest_isolation.technologies.cri.lacking import WORDS
 from pytest_isolation.technologies.cri.start import Start, default_handler, remove_pods, unavailable_network
+from pytest_isolation.technologies.cri.wording import WORDING
 from pytest_isolation.technologies.opens import openable
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Cri:
 
     name = "cri"
     lacking = WORDS
+    wording = WORDING
     start_ms = 900
     controls_others = False
     """Its library does not stand that a process which has used it forks, as a user's tests may (pytest-forked)."""

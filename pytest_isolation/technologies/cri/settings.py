@@ -17,7 +17,9 @@ from pytest_isolation.technologies.base import PERIOD_US, flag, texts
 from pytest_isolation.technologies.capabilities import NAMES
 from pytest_isolation.technologies.cri import lacking
 from pytest_isolation.technologies.cri.client import LABEL
+from pytest_isolation.technologies.cri.wording import WORDING
 from pytest_isolation.technologies.lacking import in_vain
+from pytest_isolation.technologies.wording import worded
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -147,6 +149,8 @@ def container(
         "stdin": True,
         "linux": {"resources": _resources(spec), "security_context": context},
     }
+    for words in worded(spec, WORDING):
+        made["linux"]["resources"] |= words
     if mine or delivered.workdir != "/":
         made["working_dir"] = delivered.workdir
     if mine or delivered.uid or delivered.gid:

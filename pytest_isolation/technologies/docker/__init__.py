@@ -24,6 +24,7 @@ from pytest_isolation.technologies.docker.start import Start
 from pytest_isolation.technologies.limiting import BY_ULIMIT
 from pytest_isolation.technologies.opens import openable
 from pytest_isolation.technologies.ports import started_with_ports
+from pytest_isolation.technologies.wording import BY_OPTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,7 @@ class Docker:
     name = "docker"
     lacking = WORDS
     limits_known = BY_ULIMIT
+    wording = BY_OPTION
     start_ms = 500
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {

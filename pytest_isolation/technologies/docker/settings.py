@@ -187,6 +187,8 @@ class Settings:
         self.spec, self.daemon = spec, daemon
         self.plan = folded(OPENS, Plan(), spec)
         self.binds: list[str] = []
+        self.raw: dict[str, Any] = {}
+        """Fields of HostConfig in its own words."""
         asked = user_keywords(spec)
         create, _ = known_keywords()
         self.create: dict[str, Any] = {key: value for key, value in asked.items() if key in create}
@@ -348,6 +350,7 @@ class Settings:
         if self.bare:
             # What the docker command sends for it; the SDK has no keyword.
             host |= {"MaskedPaths": [], "ReadonlyPaths": []}
+        host |= self.raw
         keywords: Mapping[str, Any] = self.create
         call: Callable[..., dict[str, Any]] = api.create_container
         return call(image, name=name, host_config=host, **keywords)

@@ -14,7 +14,7 @@ from pytest_isolation.boxes.life import Life
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import inject, inspected, launcher, mounts, neighbours, sources
 from pytest_isolation.technologies.building import Building
-from pytest_isolation.technologies.docker import image, observer, stream
+from pytest_isolation.technologies.docker import by_command, image, observer, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained, mounts_of
 from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.docker.holes import OPENS, Plan
@@ -24,6 +24,7 @@ from pytest_isolation.technologies.lacking import taken_name
 from pytest_isolation.technologies.opens import folded
 from pytest_isolation.technologies.pausing import pausing
 from pytest_isolation.technologies.telling import telling
+from pytest_isolation.technologies.wording import BY_OPTION, worded_lines
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -59,6 +60,7 @@ class Start(Building):
         self.lifetime.register("docker:container", f"{self.name} {daemon.host or ''}".strip())
         undo.callback(self._remove)
         delivered = self._deliver_by_mount(settings)
+        self._word(settings, tag)
         created = settings.create_container(tag, taken_name(spec) or self.name)
         self.id = created["Id"]
         self._heed(created.get("Warnings") or [])
@@ -191,16 +193,20 @@ class Start(Building):
         settings.binds.append(f"{self.agent_file(image.MACHINES[found['Architecture']])}:{self.agent_path}:ro")
         return True
 
+    def _word(self, settings: Settings, tag: str) -> None:
+        """Limits in the words of the docker command, as that one hands them on."""
+        if options := worded_lines(self.spec, BY_OPTION):
+            settings.raw, self.notes = by_command.host_config(self.daemon, options, tag, self.lifetime)
+
     def _heed(self, warnings: list[str]) -> None:
         """A limit the daemon will not apply is an error; other warnings are for the reader of the results."""
         for text in warnings:
-            if "discarded" in text.lower():
+            if "discarded" in text.lower() and not self.spec.worded:  # who asks so looks what became of it
                 raise Unavailable(
                     f"this Docker daemon cannot give the box one of its settings: {text}",
                     "see `docker info`, its warnings",
                 )
-        if warnings:
-            self.notes = list(warnings)
+        self.notes += warnings
 
     def _hello(self, channel: stream.AttachedChannel) -> Agent:
         try:
@@ -262,6 +268,7 @@ class Start(Building):
             ),
             agent_path=self.agent_path,
             resources=inject.recorded_resources(found["HostConfig"] | {"CgroupParent": ""}, self.host),
+            recorded=found["HostConfig"],
             address=inspected.address_of(found),
             id=self.id,
             name=self.name,

@@ -28,6 +28,7 @@ from pytest_isolation.technologies.lxc.container import Container
 from pytest_isolation.technologies.lxc.holes import OPENS
 from pytest_isolation.technologies.lxc.ids import id_map
 from pytest_isolation.technologies.lxc.lacking import WORDS
+from pytest_isolation.technologies.lxc.wording import WORDING
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.opens import openable
 
@@ -43,6 +44,7 @@ class Lxc:
     name = "lxc"
     lacking = WORDS
     limits_known = ALL
+    wording = WORDING
     start_ms = 90
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {

@@ -21,6 +21,8 @@ from pytest_isolation.technologies.lacking import in_vain
 from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.lxc import lacking
 from pytest_isolation.technologies.lxc.holes import NAMESPACES, Plan, plan_of
+from pytest_isolation.technologies.lxc.wording import WORDING
+from pytest_isolation.technologies.wording import worded_lines
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -101,6 +103,7 @@ class Configuration:
         for one in limits_asked(spec):
             yield f"lxc.prlimit.{one.resource} = {one.soft}:{one.hard}"
         yield from self._privileges()
+        yield from worded_lines(spec, WORDING)
         yield from texts(spec, "config")
         yield from in_vain(spec, lacking.WORDS) or ()
 

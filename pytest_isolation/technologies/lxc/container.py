@@ -26,6 +26,7 @@ from pytest_isolation.technologies.lxc.configuration import Configuration, is_pa
 from pytest_isolation.technologies.lxc.holes import plan_of
 from pytest_isolation.technologies.lxc.ids import id_map, own_range
 from pytest_isolation.technologies.pausing import pausing
+from pytest_isolation.technologies.wording import limits_a_group
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -58,7 +59,7 @@ class Container(Building):
         guard = lifetime.new_group(spec.name, launcher.GUARD)
         self._guard = guard
         if guard is None:
-            if launcher.limits_of(spec) != cgroups.Limits():
+            if launcher.limits_of(spec) != cgroups.Limits() or limits_a_group(spec):
                 raise Unsupported(
                     "limits were asked for, and this user may make no control groups", cause=NO_CONTROL_GROUPS
                 )

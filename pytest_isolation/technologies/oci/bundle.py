@@ -23,7 +23,9 @@ from pytest_isolation.technologies.container import ContainerPlan
 from pytest_isolation.technologies.lacking import in_vain
 from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.oci import lacking
+from pytest_isolation.technologies.oci.wording import WORDING
 from pytest_isolation.technologies.program import ended
+from pytest_isolation.technologies.wording import limits_a_group, worded
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -92,12 +94,14 @@ def configure(
     if group is not None:
         linux["cgroupsPath"] = f"/{group}"
         linux.setdefault("resources", {}).update(_limits(spec))
-    elif launcher.limits_of(spec) != cgroups.Limits():
+    elif launcher.limits_of(spec) != cgroups.Limits() or limits_a_group(spec):
         raise Unsupported(
             "a runtime without control groups of its own sets no limits",
             "run it without rootless=true",
             cause=unless_root(NO_CONTROL_GROUPS),
         )
+    for words in worded(spec, WORDING):
+        lacking.change(config, words)
     if (changes := in_vain(spec, lacking.WORDS)) is not None:
         lacking.change(config, changes)
     return config

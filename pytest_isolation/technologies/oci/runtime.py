@@ -43,6 +43,7 @@ from pytest_isolation.technologies.lacking import taken_name
 from pytest_isolation.technologies.limiting import ALL, limits_asked
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
 from pytest_isolation.technologies.oci import bundle, lacking
+from pytest_isolation.technologies.oci.wording import WORDING
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, openable, sets
 from pytest_isolation.technologies.pausing import pausing
 
@@ -89,6 +90,7 @@ class OciRuntime:
     shares_kernel = True
     lacking = lacking.WORDS
     limits_known = ALL
+    wording = WORDING
     opens: Opens = OPENS
     networks: tuple[str, ...] = ("none", "host")
     keywords: Mapping[str, str] = {

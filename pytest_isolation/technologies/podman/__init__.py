@@ -23,6 +23,7 @@ from pytest_isolation.technologies.podman.holes import OPENS
 from pytest_isolation.technologies.podman.lacking import WORDS
 from pytest_isolation.technologies.podman.start import Start
 from pytest_isolation.technologies.ports import started_with_ports
+from pytest_isolation.technologies.wording import BY_OPTION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +40,7 @@ class Podman:
     name = "podman"
     lacking = WORDS
     limits_known = BY_ULIMIT
+    wording = BY_OPTION
     start_ms = 400
     doors = ("start", "exec")
     keywords: Mapping[str, str] = {

@@ -18,6 +18,7 @@ from pytest_isolation.technologies.podman import lacking
 from pytest_isolation.technologies.podman.engine import LABEL, Engine
 from pytest_isolation.technologies.podman.holes import OPENS, Plan
 from pytest_isolation.technologies.ports import podmans_at_any_port
+from pytest_isolation.technologies.wording import BY_OPTION, worded_lines
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
@@ -92,7 +93,7 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
         found += ["--publish", f"{one.address if plan.binds_addresses else '0.0.0.0'}::{one.inside}/tcp"]
     for limit in limits_asked(spec):
         found += ["--ulimit", f"{limit.resource}={limit.soft}:{limit.hard}"]
-    return found + plan.options + own(spec) + (in_vain(spec, lacking.WORDS) or [])
+    return found + worded_lines(spec, BY_OPTION) + plan.options + own(spec) + (in_vain(spec, lacking.WORDS) or [])
 
 
 def opted(spec: BoxSpec, engine: Engine | None = None) -> dict[str, bool]:

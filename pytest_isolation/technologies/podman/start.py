@@ -281,6 +281,7 @@ class Start(Building):
             else None,
             agent_path=self.agent_path,
             resources=inject.recorded_resources(found["HostConfig"] | {"CgroupParent": ""}),
+            recorded=found["HostConfig"],
             address=inspected.address_of(found),
             id=found["Id"],
             name=self.name,

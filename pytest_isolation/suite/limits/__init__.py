@@ -1,0 +1,1 @@
+"""`pytest-isolation limits`: what was asked, what the kernel was told, and what bites."""

@@ -1,0 +1,160 @@
+"""Each limit as each technology can be asked for it: a box for every text, and what the kernel has for that box."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.boxes.wording import LIMITS, RLIMITS, kernel_has
+from pytest_isolation.errors import BoxError, Lacking, Unavailable, Unsupported
+from pytest_isolation.suite.limits.asked import ASKED
+from pytest_isolation.suite.limits.bites import bites
+from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.wording import Unwritten, wording_of
+
+if TYPE_CHECKING:
+    from pytest_isolation.outside.box import Box
+    from pytest_isolation.technologies.base import Technology
+
+TECHNOLOGIES = ("docker", "podman", "cri", "runc", "crun", "lxc", "nspawn")
+"""Those that have words for limits and start their boxes on this machine."""
+WITHOUT_NETWORK = frozenset({"docker", "podman", "runc", "crun", "lxc", "nspawn"})
+BROKEN = Lacking, BoxError, OSError
+SHOWN = 400
+"""Letters of what was said at most."""
+PASSING = (
+    (r"pytest-isolation-[0-9a-f]+-[0-9a-f]+", "NAME"), (r"\b[0-9a-f]{64}\b", "ID"), (r"/tmp/[^\s:,\"']+", "PATH"),
+    (r"\b20[0-9]{2}-?[0-9]{2}-?[0-9]{2}T?[0-9:.]+(Z|[+-][0-9:]+)?", "TIME"), (r"\b(pid[ =]|nsexec\[)[0-9]+", r"\1N"),
+    (r"pytest-isolation/[0-9a-f-]+(/[\w-]+)*", "GROUP"), (r"time=\"TIME\" level=\w+ msg=", ""),
+    (r"^.*? it said: ", ""), (r"^starting \w+: the Docker daemon refused: ", ""),
+    (r" (Usage: docker create|See ').*$", ""),
+)  # fmt: skip
+"""What is another in each run, and who speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one text; of the first three one is not empty."""
+
+    kernel: str = ""
+    """What the kernel has: boxes/wording.py."""
+    refused: str = ""
+    """What was said when no box started."""
+    unwritten: str = ""
+    """Why the format cannot say it."""
+    recorded: str = ""
+    """What the engine has on record."""
+    warned: str = ""
+    bites: str = ""
+    """Whether it does, and what was tried."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """One technology."""
+
+    version: str = ""
+    missing: str = ""
+    usual: dict[str, str] = field(default_factory=dict)
+    """Limit -> what the kernel has where nothing is asked for."""
+    limits: dict[str, dict[str, Outcome]] = field(default_factory=dict)
+    """Limit -> text -> what became of it."""
+
+
+def measure(
+    names: Sequence[str], limits: Sequence[str], *, tell: Callable[[str], None], into: dict[str, Measured]
+) -> None:
+    """Each technology of `names`.  `into` has a limit once it was asked for.  Raises KeyboardInterrupt."""
+    for name in names:
+        found = into[name] = Measured()
+        lifetime = Lifetime()
+        try:
+            spec, found.version = _spec(name)
+            with technology(name).launch(spec, lifetime) as box:
+                notes = frozenset(box.parts.notes)
+                found.usual = {limit: kernel_has(box.parts, limit) for limit in limits}
+            for limit in limits:
+                if limit in wording_of(technology(name)):
+                    tell(f"{name} {limit}: {len(ASKED[limit])} texts")
+                    found.limits[limit] = {}
+                    for text in ASKED[limit]:
+                        found.limits[limit][text] = outcome(technology(name), spec, limit, text, lifetime, notes)
+        except BROKEN as error:
+            if found.limits:
+                tell(f"{name}: {in_one_line(error)}")
+            else:
+                found.missing = in_one_line(error)
+        finally:
+            lifetime.close()
+
+
+def _spec(name: str) -> tuple[BoxSpec, str]:
+    """Of the plainest box, and the version.  crun is hidden the tree that it refuses.  Raises Unavailable."""
+    spec = BoxSpec(technology=name, network="none" if name in WITHOUT_NETWORK else None)
+    made, how = technology(name), ""
+    try:
+        made.check_available(spec)
+    except Unavailable:
+        if name != "crun" or cgroups.mode() != "hybrid":
+            raise
+        spec, how = replace(spec, options=(("hide_unified", "true"),)), ", the v2 tree hidden"
+        made.check_available(spec)
+    facts = made.facts(spec)
+    by = f" with {facts['runtime']}" if name in ("docker", "podman", "cri") and facts.get("runtime") else ""
+    return spec, f"{facts['version']}{by}{how}"
+
+
+def outcome(
+    made: Technology, spec: BoxSpec, limit: str, text: str, lifetime: Lifetime, known: frozenset[str] = frozenset()
+) -> Outcome:
+    """Start a box that is asked to have `limit` as `text` says.  `known`: what is warned of in any case."""
+    try:
+        box = made.launch(replace(spec, worded=((limit, text),)), lifetime)
+    except Unwritten as error:
+        return Outcome(unwritten=error.reason)
+    except (Unavailable, Unsupported, BoxError) as error:
+        return Outcome(refused=lasting(in_one_line(error)))
+    with box:
+        return _of(box, limit, [note for note in box.parts.notes if note not in known])
+
+
+def _of(box: Box, limit: str, notes: Sequence[str]) -> Outcome:
+    kernel = kernel_has(box.parts, limit)
+    return Outcome(
+        kernel=kernel,
+        recorded=_recorded(box.parts.recorded, limit),
+        warned=lasting(" ".join(notes)),
+        bites=bites(box, limit, kernel),
+    )
+
+
+def _recorded(host: Mapping[str, object], limit: str) -> str:
+    found = host.get(LIMITS[limit].recorded)
+    if limit in RLIMITS and isinstance(found, list):
+        same = [one for one in found if str(one["Name"]).lower().removeprefix("rlimit_") == limit]
+        return ", ".join(f"{one['Soft']}:{one['Hard']}" for one in same)
+    if limit == "device-read-bps" and isinstance(found, list):
+        return ", ".join(str(one["Rate"]) for one in found)
+    return "" if found is None else str(found)
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error says, whatever the tool that it quotes has written."""
+    return " ".join(str(error).split())
+
+
+def lasting(said: str) -> str:
+    """`said` without what is another in each run, and not too long."""
+    for pattern, word in PASSING:
+        said = re.sub(pattern, word, said)
+    return said if len(said) <= SHOWN else f"{said[: SHOWN - 3]}..."
+
+
+def asked_any(found: Mapping[str, Measured]) -> bool:
+    """Whether anything was asked for."""
+    return any(one.limits for one in found.values())

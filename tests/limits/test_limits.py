@@ -1,0 +1,66 @@
+"""Each technology that is here has the kernel told what it was told when that was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.wording import kernel_has
+from pytest_isolation.suite.limits.bites import bites
+from pytest_isolation.suite.limits.measure import TECHNOLOGIES, Measured, measure, outcome
+from pytest_isolation.suite.limits.told import as_json
+from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.docker.daemon import LABEL, connect
+from pytest_isolation.technologies.wording import wording_of
+from tests.support import REQUIRED, need
+
+MEASURED = json.loads((Path(__file__).parents[1] / "data" / "limits.json").read_text(encoding="utf-8"))
+FEW = ("memory-swap", "pids", "cpuset-cpus", "nofile")
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="limits are set on control groups, which are root's here")
+
+
+@pytest.mark.long("limits")
+@pytest.mark.parametrize("name", TECHNOLOGIES)
+def test_the_kernel_is_told_what_it_was_told_before(name: str) -> None:
+    found: dict[str, Measured] = {}
+    measure([name], FEW, tell=lambda said: None, into=found)
+    if found[name].missing:
+        assert name not in REQUIRED, found[name].missing
+        pytest.skip(found[name].missing)
+    recorded, now = MEASURED["technologies"][name], as_json(found)["technologies"][name]
+    assert now["limits"].keys() == set(FEW) & wording_of(technology(name)).keys()
+    if recorded["version"] != now["version"] or MEASURED["control_groups"] != cgroups.mode():
+        pytest.skip(f"measured with {recorded['version']} on {MEASURED['control_groups']}, here is {now['version']}")
+    for limit, texts in now["limits"].items():
+        for text, became in texts.items():
+            before = recorded["limits"][limit][text]
+            same = [one.get("kernel") for one in (before, became)]
+            assert same[0] == same[1], (limit, text, before, became)
+            assert not became.get("bites", "yes").startswith("no"), (limit, text, became)
+
+
+@pytest.mark.parametrize("name", ["docker", "podman", "runc", "crun", "lxc", "nspawn", "cri"])
+def test_a_limit_in_words_is_the_kernels(name: str, run: Lifetime) -> None:
+    spec, made = need(name), technology(name)
+    became = outcome(made, spec, "oom-score-adj", "321", run)
+    assert became.kernel == "321", became
+    assert outcome(made, spec, "oom-score-adj", "many", run).kernel == ""
+
+
+def test_what_does_not_bite_is_told(run: Lifetime) -> None:
+    """A box that has no limit, and is said to have one."""
+    with technology("runc").launch(need("runc"), run) as box:
+        assert kernel_has(box.parts, "pids") == "none"
+        assert bites(box, "pids", "16") == "no: 24 processes were made"
+        assert bites(box, "nofile", "64:64").startswith("no: ")
+
+
+def test_a_box_that_is_refused_leaves_nothing(run: Lifetime) -> None:
+    became = outcome(technology("docker"), need("docker"), "memory", "1m", run)
+    assert "docker create" in became.refused
+    assert not connect(None).api.containers(all=True, filters={"label": f"{LABEL}={run.run_id}"})
