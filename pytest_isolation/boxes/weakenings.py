@@ -63,7 +63,13 @@ ROAD_LOSSES = tuple(
     )
     if aspect != "identity" or road == "save"
 )
-LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES
+WRITTEN_LIMITS = (
+    "memory", "memory-swap", "memory-reservation", "pids", "cpu-quota", "cpu-shares", "cpuset-cpus", "oom-score-adj",
+    "shm-size", "nofile",
+)  # fmt: skip
+"""Of those that boxes/wording.py has, which guarantees ask for."""
+LIMIT_LOSSES = tuple(f"limit-{name}" for name in WRITTEN_LIMITS)
+LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES + LIMIT_LOSSES
 """What an image, or its configuration, can lose on its way into a box, or from there to the next."""
 
 DEFENCES = {
@@ -178,6 +184,8 @@ def drop(defence: str) -> Weakening:
 
 def lossy(aspect: str) -> Weakening:
     """The image is carried into the box with a loss; or ROAD-ASPECT: what the box's engine sends over a road has one.
+
+    Or limit-NAME: that limit, as somebody has written it, does not come as far as the box's engine.
 
     One of LOSSES: links are followed and copied, names folded to lower case, holes filled.
     """

@@ -33,7 +33,7 @@ from pytest_isolation.technologies.handed import handed_in
 from pytest_isolation.technologies.lacking import in_vain
 from pytest_isolation.technologies.limiting import ALL, limits_asked
 from pytest_isolation.technologies.opens import Opener, Opens, adds, by, each, folded, openable, sets
-from pytest_isolation.technologies.wording import Words, worded_lines
+from pytest_isolation.technologies.wording import Words, lossy_words, worded_lines
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
@@ -67,6 +67,18 @@ def _variable(text: str) -> Opener:
     return adds("variables", text)
 
 
+def _rlimit(name: str) -> Callable[[str], list[str]]:
+    return lambda text: [f"--rlimit={name.upper()}={text}"]
+
+
+WORDING: Words[list[str]] = {
+    "oom-score-adj": lambda text: [f"--oom-score-adjust={text}"],
+    "cpuset-cpus": lambda text: [f"--cpu-affinity={text}"],
+    **{name: _rlimit(name) for name in RLIMITS},
+}
+"""Limits of groups are properties of the scope unit that --keep-unit does without."""
+
+
 OPENS: Opens = {
     share("pid"): _variable("SYSTEMD_NSPAWN_SHARE_NS_PID=1"),
     share("ipc"): _variable("SYSTEMD_NSPAWN_SHARE_NS_IPC=1"),
@@ -85,12 +97,9 @@ OPENS: Opens = {
     **each([one for one in IMAGE_LOSSES if one not in UNSEEN], lossy, by(launcher.new_root)),
     lossy("environment"): by(launcher.environment),
     lossy("workdir"): by(BoxSpec.delivered),
+    **lossy_words(WORDING, by(worded_lines)),
     **handed_in(EXPOSED),
 }
-
-
-def _rlimit(name: str) -> Callable[[str], list[str]]:
-    return lambda text: [f"--rlimit={name.upper()}={text}"]
 
 
 LACKING: lacking.Words[list[str]] = {
@@ -104,14 +113,6 @@ LACKING: lacking.Words[list[str]] = {
     "namespace": lambda one: [f"--network-namespace-path=/run/netns/{one.name}"],
     "capability": lambda one: [f"--drop-capability=CAP_{one.name.upper()}"],
 }
-
-
-WORDING: Words[list[str]] = {
-    "oom-score-adj": lambda text: [f"--oom-score-adjust={text}"],
-    "cpuset-cpus": lambda text: [f"--cpu-affinity={text}"],
-    **{name: _rlimit(name) for name in RLIMITS},
-}
-"""Limits of groups are properties of the scope unit that --keep-unit does without."""
 
 
 class Nspawn:

@@ -12,13 +12,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pytest_isolation.boxes.weakenings import WRITTEN_LIMITS, lossy
 from pytest_isolation.boxes.wording import BESIDE, LIMITS, RLIMITS
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies.base import further
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.boxes.weakenings import Weakening
     from pytest_isolation.technologies.base import Technology
+    from pytest_isolation.technologies.opens import Opener
 
 __all__ = [
     "BY_OPTION",
@@ -26,6 +29,7 @@ __all__ = [
     "check_worded",
     "disk",
     "limits_a_group",
+    "lossy_words",
     "pair",
     "whole",
     "worded",
@@ -55,14 +59,20 @@ def check_worded(technology: Technology, spec: BoxSpec) -> None:
         raise Unsupported(f"{spec.technology} has no words for {', '.join(missing)}")
 
 
+def lossy_words(words: Words[Any], by: Opener) -> dict[Weakening, Opener]:
+    """The holes that lose one of these limits on the way: lines of a table OPENS."""
+    return {lossy(f"limit-{name}"): by for name in WRITTEN_LIMITS if name in words}
+
+
 def limits_a_group(spec: BoxSpec) -> bool:
     """Whether `spec` asks in words for a limit that only a control group can have."""
     return any(LIMITS[limit].of_group for limit, _ in spec.worded)
 
 
 def worded(spec: BoxSpec, words: Words[T]) -> list[T]:
-    """What to tell the engine, by `words`.  Raises Unwritten."""
-    return [words[limit](text) for limit, text in spec.worded]
+    """What to tell the engine, by `words`; without what a hole loses on the way.  Raises Unwritten."""
+    lost = {str(hole.what) for hole in spec.weakenings if hole.kind == "lossy"}
+    return [words[limit](text) for limit, text in spec.worded if f"limit-{limit}" not in lost]
 
 
 def worded_lines(spec: BoxSpec, words: Words[list[str]]) -> list[str]:

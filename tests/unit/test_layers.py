@@ -20,7 +20,7 @@ REFUSES_NOTHING = {
     "own-keyring", "first-process", "closed-descriptors", "cleared-environment", "clean-up",
     "own-groups", "no-secret-given", "paused-whole", "fails-closed",
     "graceful-stop", "forced-stop", "exit-status", "restart", "reaper", "parent-death",
-    "own-session", "process-limits", "saved-images", "exported-files", "built-files",
+    "own-session", "process-limits", "saved-images", "exported-files", "built-files", "told-limits",
 }  # fmt: skip
 """Defences without which a call that was refused is refused still."""
 

@@ -8,7 +8,9 @@ from pytest_isolation.boxes.weakenings import drop, hand_in
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.capabilities import FILTERED, granted
 from pytest_isolation.technologies.container import GRANTED, OF_ENGINES, ContainerPlan, grants
+from pytest_isolation.technologies.cri.wording import WORDING
 from pytest_isolation.technologies.opens import Opens, by, sets
+from pytest_isolation.technologies.wording import lossy_words, worded
 
 
 @dataclass(slots=True)
@@ -31,6 +33,7 @@ OPENS: Opens = {
     drop("seccomp"): sets("confined", False),
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("masks"): sets("masks", False),
+    **lossy_words(WORDING, by(worded)),
     hand_in("group"): sets("groups", [launcher.HANDED_GROUP]),
     hand_in("variable"): by(launcher.environment),
 }

@@ -12,6 +12,7 @@ from pytest_isolation.technologies.container import GRANTED, OF_ENGINES, Contain
 from pytest_isolation.technologies.handed import HAND_INS
 from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.opens import Opens, adds, by, each, folded, sets
+from pytest_isolation.technologies.wording import BY_OPTION, lossy_words, worded_lines
 
 UNGRANTED = FILTERED | {"CHECKPOINT_RESTORE"}
 """Engine 20.10 knows no capability of the last name."""
@@ -55,6 +56,7 @@ OPENS: Opens = {
     drop("pause"): sets("pauses_whole", False),
     drop("process-limits"): by(limits_asked),
     **each(ROAD_LOSSES, lossy, by(Image.handed_on)),
+    **lossy_words(BY_OPTION, by(worded_lines)),
     hand_in("group"): adds("added", ("group_add", str(launcher.HANDED_GROUP))),
     hand_in("variable"): by(launcher.handed_variables),
     **{hole: OF_ENGINES[hole] & sets("hands_in", True) for hole in HAND_INS},

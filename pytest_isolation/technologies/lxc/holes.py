@@ -20,7 +20,9 @@ from pytest_isolation.technologies.capabilities import granted
 from pytest_isolation.technologies.handed import handed_in
 from pytest_isolation.technologies.lacking import in_vain
 from pytest_isolation.technologies.limiting import limits_asked
+from pytest_isolation.technologies.lxc.wording import WORDING
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, sets
+from pytest_isolation.technologies.wording import lossy_words, worded_lines
 
 NAMESPACES = ("pid", "net", "ipc", "uts", "cgroup")
 EXPOSED = ("/", "/tmp", "/run", "/sys/fs/cgroup")
@@ -79,6 +81,7 @@ OPENS: Opens = {
     drop("exec-label"): adds("elevated", "LSM").where(as_root),
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
+    **lossy_words(WORDING, by(worded_lines)),
     **handed_in(EXPOSED),
 }
 

@@ -16,13 +16,14 @@ def _file(old: str, new: str) -> Callable[[str], list[str]]:
         if old.partition(".")[0] in cgroups.hierarchies():
             return [f"lxc.cgroup.{old} = {text}"]
         if not new:
-            raise Unwritten(f"control groups v2 have no file for what {old} was")
+            raise Unwritten(f"control groups v2 have no file in which the number of {old} means the same")
         return [f"lxc.cgroup2.{new} = {text}"]
 
     return lines
 
 
-_memory, _swap = _file("memory.limit_in_bytes", "memory.max"), _file("memory.memsw.limit_in_bytes", "memory.swap.max")
+_memory, _swap = _file("memory.limit_in_bytes", "memory.max"), _file("memory.memsw.limit_in_bytes", "")
+"""Version 2 counts swap by itself."""
 _quota, _period = _file("cpu.cfs_quota_us", "cpu.max"), _file("cpu.cfs_period_us", "")
 
 
@@ -56,7 +57,7 @@ WORDING: Words[list[str]] = {
     "cpu-quota": _quota,
     "cpu-period": _period,
     "cpu-quota-of-period": _of_period,
-    "cpu-shares": _file("cpu.shares", "cpu.weight"),
+    "cpu-shares": _file("cpu.shares", ""),
     "cpuset-cpus": _file("cpuset.cpus", "cpuset.cpus"),
     "cpuset-mems": _file("cpuset.mems", "cpuset.mems"),
     "blkio-weight": _file("blkio.bfq.weight", "io.bfq.weight"),

@@ -46,6 +46,7 @@ from pytest_isolation.technologies.oci import bundle, lacking
 from pytest_isolation.technologies.oci.wording import WORDING
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, each, folded, openable, sets
 from pytest_isolation.technologies.pausing import pausing
+from pytest_isolation.technologies.wording import lossy_words, worded
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent, Proc
@@ -73,6 +74,7 @@ OPENS: Opens = {
     drop("exec-limits"): sets("enters_with_limits", False),
     drop("clean-up"): sets("leaves_group", True).where(as_root),
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
+    **lossy_words(WORDING, by(worded)),
     hand_in("group"): sets("groups", [launcher.HANDED_GROUP]).where(as_root),
     hand_in("variable"): by(launcher.environment),
 }

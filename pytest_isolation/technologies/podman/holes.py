@@ -10,6 +10,7 @@ from pytest_isolation.technologies.capabilities import FILTERED, granted, useful
 from pytest_isolation.technologies.container import OF_ENGINES, ContainerPlan, shares
 from pytest_isolation.technologies.limiting import limits_asked
 from pytest_isolation.technologies.opens import Opener, Opens, adds, by, each, removes, sets
+from pytest_isolation.technologies.wording import BY_OPTION, lossy_words, worded_lines
 
 GRANTED = ("SYS_ADMIN", "SYS_PTRACE", "NET_ADMIN", "DAC_READ_SEARCH", "SYS_TIME", "SYS_NICE")
 
@@ -45,5 +46,6 @@ OPENS: Opens = {
     drop("pause"): sets("pauses_whole", False),
     drop("process-limits"): by(limits_asked),
     **each(ROAD_LOSSES, lossy, by(Image.handed_on)),
+    **lossy_words(BY_OPTION, by(worded_lines)),
     expose("/tmp"): OF_ENGINES[expose("/tmp")] & removes("fresh", "/tmp"),
 }

@@ -1,0 +1,54 @@
+"""The guarantees port.limit-*: who has words for a limit keeps it, who has none is not asked, and a refusal is none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from pytest_isolation import Box
+from pytest_isolation.boxes.weakenings import lossy
+from pytest_isolation.guarantees.guarantee import Guarantee
+from pytest_isolation.guarantees.property import PROVING, Check, PropertyResult, run_property
+from pytest_isolation.outside.as_written import WRITTEN
+from pytest_isolation.technologies.pool import Pool
+from tests.support import built_in_checks, need, plain
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="limits are for root")
+CHECKS: dict[str, tuple[Guarantee, Check]] = {one.id: (one, test) for one, test in built_in_checks()}
+
+
+def measured(limit: str, box: Box) -> PropertyResult:
+    promise, test = CHECKS[f"port.limit-{limit}"]
+    return run_property(promise, test, box, examples=2, seed=1, phases=PROVING)
+
+
+@pytest.mark.parametrize("limit", [one.limit for one in WRITTEN])
+@pytest.mark.parametrize("name", ["runc", "lxc"])
+def test_what_was_written_is_kept(name: str, limit: str, pool: Pool) -> None:
+    ran = measured(limit, pool.box(need(name)))
+    assert (ran.violation, ran.unsupported, ran.trouble) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", ["docker", "podman", "crun", "cri", "nspawn"])
+def test_a_limit_that_is_lost_is_found_missing(name: str, pool: Pool) -> None:
+    assert measured("oom-score-adj", pool.box(need(name))).violation is None
+    ran = measured("oom-score-adj", pool.box(need(name).weakened(lossy("limit-oom-score-adj"))))
+    assert ran.violation is not None
+    # And no other limit with it.
+    assert measured("oom-score-adj", pool.box(need(name).weakened(lossy("limit-cpuset-cpus")))).violation is None
+
+
+@pytest.mark.parametrize(("name", "limit"), [("namespaces", "memory"), ("nspawn", "memory"), ("cri", "pids")])
+def test_who_has_no_words_is_not_asked(name: str, limit: str, pool: Pool) -> None:
+    need(name)
+    assert "has no words for" in str(measured(limit, pool.box(plain(name))).unsupported)
+
+
+def test_a_text_that_is_refused_decides_nothing(pool: Pool) -> None:
+    promise, check = CHECKS["port.limit-oom-score-adj"]
+    beyond = replace(check.arguments["entry"], ways=lambda number: [("5000", 5000)])
+    check = replace(check, arguments={**check.arguments, "entry": beyond})
+    ran = run_property(promise, check, pool.box(need("runc")), examples=2, seed=1, phases=PROVING)
+    assert "written as '5000' is not taken" in str(ran.unsupported)
