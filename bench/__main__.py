@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.series import Series, find, write
 
-PARTS = ("calls", "examples", "starts", "plugin", "suite", "audits", "fleet")
+PARTS = ("calls", "examples", "starts", "plugin", "suite", "audits", "fleet", "page")
 
 
 def main() -> int:
@@ -76,6 +76,10 @@ def main() -> int:
         from bench.fleet import fleet
 
         measured(fleet(max(1, asked.rounds // 5)))
+    if "page" in wanted:
+        from bench.page import page
+
+        measured(page(asked.rounds))
     for line in targets(series):
         print(line)
     print(f"all values: {asked.out}")
@@ -98,6 +102,8 @@ CEILINGS = (
     ("audit", {"submissions": "1"}, 0.5),
     ("merge", {"hosts": "10000"}, 60.0),
     ("merge.memory", {"hosts": "10000"}, 500.0),
+    ("page.size", {"boxes": "16"}, 1.5),
+    ("page.interactive", {"boxes": "16", "device": "desk"}, 1000.0),
 )
 
 
