@@ -171,26 +171,28 @@ def _verdict(box: BoxRow, signs: dict[str, Sign], known: dict[str, GuaranteeRow]
 
 
 def _kept(rows: Sequence[ResultRow], required: Sequence[str]) -> list[str]:
-    """ "keeps all 122 promises", or which of them the box breaks; nothing where nobody requires anything.
+    """ "keeps all 122 promises of its documents", or which of them the box breaks; nothing where none is required.
 
     A claim of the technology's documents is a promise; what a profile or a baseline asks for is a requirement.
     """
     asked = [row for row in rows if row.required_by is not None and row.verdict is not Verdict.UNSUPPORTED]
     claimed = all(row.required_by == "claim" for row in asked)
-    unit = "promise" if claimed else "requirement"
+    unit, whose = ("promise", " of its documents") if claimed else ("requirement", "")
     if required:
-        return [f"breaks {len(required)} of {_number(len(asked), unit)}: {_named(required)}"]
+        return [f"breaks {len(required)} of {_number(len(asked), unit)}{whose}: {_named(required)}"]
     kept = sum(row.verdict is Verdict.HOLDS for row in asked)
     if not asked or kept + sum(sign_of(row) is KNOWN for row in asked) < len(asked):  # the undecided are counted below
-        return [f"keeps {kept} of {_number(len(asked), unit)}"] if asked else []
-    return [f"keeps {'its only' if kept == 1 else f'all {kept}'} {unit}{'' if kept == 1 else 's'}"] if kept else []
+        return [f"keeps {kept} of {_number(len(asked), unit)}{whose}"] if asked else []
+    return (
+        [f"keeps {'the only' if kept == 1 else f'all {kept}'} {unit}{'' if kept == 1 else 's'}{whose}"] if kept else []
+    )
 
 
 def _held(signs: Sequence[Sign]) -> str:
-    """ "126 of 159 hold, 4 cannot be asked"."""
+    """ "126 of 159 guarantees hold, 4 cannot be asked"."""
     asked = [sign for sign in signs if sign is not UNSUPPORTED]
     held = sum(sign in HELD for sign in asked)
-    parts = [f"{held} of {len(asked)} hold"] if asked else []
+    parts = [f"{held} of {_number(len(asked), 'guarantee')} {'holds' if len(asked) == 1 else 'hold'}"] if asked else []
     for number, word in (
         (sum(sign in OPEN for sign in asked), "undecided"),
         (len(signs) - len(asked), "cannot be asked"),
@@ -252,6 +254,15 @@ def _number(number: int, unit: str) -> str:
     return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
+def _told(rows: Iterable[GuaranteeRow]) -> list[str]:
+    """What is done where these are broken, and the id; of a family the first."""
+    said: dict[str, str] = {}
+    for row in rows:
+        id = row.family or row.id
+        said.setdefault(id, f"{row.consequence} ({id})" if row.consequence else id)
+    return list(said.values())
+
+
 def _named(names: Sequence[str]) -> str:
     more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
     return ", ".join(names[:FEW]) + more
@@ -272,18 +283,16 @@ def most_serious(told: Sequence[Answer]) -> list[tuple[list[str], Cause]]:
 
 
 def further_ways_out(told: Sequence[Answer]) -> list[tuple[list[str], str]]:
-    """(boxes, "host: net.a, net.b; neighbour: net.c"): the ways out that `most_serious` does not name.
+    """(boxes, "reaches the host: opens a door (net.a); reaches a neighbour: ..."): what `most_serious` does not name.
 
-    Nothing where boxes are many.
+    Of a family one.  Nothing where boxes are many.
     """
     found: dict[str, list[str]] = {}
     for one in told if len(told) <= MANY else ():
         shown = {row.id for cause in one.shown(WORST) for row in cause.broken}
         rows = [row for cause in one.causes for row in cause.broken if row.id not in shown]
-        ways = {
-            TITLES[way]: list(dict.fromkeys(row.family or row.id for row in rows if row.severity is way)) for way in OUT
-        }
-        if words := "; ".join(f"{title}: {_named(ids)}" for title, ids in ways.items() if ids):
+        ways = {TITLES[way]: _told(row for row in rows if row.severity is way) for way in OUT}
+        if words := "; ".join(f"{title}: {_named(told)}" for title, told in ways.items() if told):
             found.setdefault(words, []).append(one.box)
     return [(boxes, words) for words, boxes in found.items()]
 

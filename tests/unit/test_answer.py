@@ -50,31 +50,38 @@ W, N = "violated", "holds"
     ("signs", "given", "says"),
     [
         ({"host1": W, "host2": W, "neighbour1": W}, None,
-         "not for strangers' code: 2 ways to the host, 1 to a neighbour; 0 of 3 hold"),
+         "not for strangers' code: 2 ways to the host, 1 to a neighbour; 0 of 3 guarantees hold"),
         ({"host1": N, "neighbour1": W, "neighbour2": W}, None,
-         "not for strangers' code: 2 ways to neighbours; keeps its only promise; 1 of 3 hold"),
-        ({"host1": N, "neighbour1": N}, None, "no way out found in 2 tried; keeps all 2 promises; 2 of 2 hold"),
+         "not for strangers' code: 2 ways to neighbours; keeps the only promise of its documents; "
+         "1 of 3 guarantees hold"),
+        ({"host1": N, "neighbour1": N}, None,
+         "no way out found in 2 tried; keeps all 2 promises of its documents; 2 of 2 guarantees hold"),
         ({"host1": N, "learns1": N}, SHARED,
-         "no way out found in 1 tried, on the host's kernel; keeps all 2 promises; 2 of 2 hold"),
+         "no way out found in 1 tried, on the host's kernel; keeps all 2 promises of its documents; "
+         "2 of 2 guarantees hold"),
         ({"host1": N, "learns1": N}, KERNEL,
-         "no way out found in 1 tried, on a kernel of its own; keeps all 2 promises; 2 of 2 hold"),
+         "no way out found in 1 tried, on a kernel of its own; keeps all 2 promises of its documents; "
+         "2 of 2 guarantees hold"),
         ({"host1": N, "host2": "INCONCL"}, None,
-         "cannot say: 1 of 2 ways out undecided; keeps 1 of 2 promises; 1 of 2 hold, 1 undecided"),
+         "cannot say: 1 of 2 ways out undecided; keeps 1 of 2 promises of its documents; "
+         "1 of 2 guarantees hold, 1 undecided"),
         ({"host1": N, "attack-surface1": W}, SHARED,
-         "no way out found in 1 tried, on the host's kernel; keeps its only promise; "
-         "opens more of the kernel in 1 way; 1 of 2 hold"),
+         "no way out found in 1 tried, on the host's kernel; keeps the only promise of its documents; "
+         "opens more of the kernel in 1 way; 1 of 2 guarantees hold"),
         ({"host1": N, "attack-surface1": W}, KERNEL,
-         "no way out found in 1 tried, on a kernel of its own; keeps its only promise; "
-         "opens more of its own kernel in 1 way; 1 of 2 hold"),
+         "no way out found in 1 tried, on a kernel of its own; keeps the only promise of its documents; "
+         "opens more of its own kernel in 1 way; 1 of 2 guarantees hold"),
         ({"host1": N, "learns1": W, "use1": W, "use2": W, "portability1": W}, None,
-         "no way out found in 1 tried; keeps its only promise; learns 1 thing of the host; "
-         "exceeds its share in 2 ways; behaves differently in 1 way; 1 of 5 hold"),
-        ({"use1": N}, None, "no way out was tried; keeps its only promise; 1 of 1 hold"),
+         "no way out found in 1 tried; keeps the only promise of its documents; learns 1 thing of the host; "
+         "exceeds its share in 2 ways; behaves differently in 1 way; 1 of 5 guarantees hold"),
+        ({"use1": N}, None, "no way out was tried; keeps the only promise of its documents; 1 of 1 guarantee holds"),
         ({"host1": "-"}, None, "nothing of this could be asked; 1 cannot be asked"),
         ({"host1": N, "host2": "-"}, None,
-         "no way out found in 1 tried; keeps its only promise; 1 of 1 hold, 1 cannot be asked"),
+         "no way out found in 1 tried; keeps the only promise of its documents; "
+         "1 of 1 guarantee holds, 1 cannot be asked"),
         ({"host1": N, "use1": "VIOLATED"}, None,
-         "no way out found in 1 tried; breaks 1 of 2 promises: pid.use1; exceeds its share in 1 way; 1 of 2 hold"),
+         "no way out found in 1 tried; breaks 1 of 2 promises of its documents: pid.use1; "
+         "exceeds its share in 1 way; 1 of 2 guarantees hold"),
     ],
 )  # fmt: skip
 def test_the_verdict(signs: dict[str, str], given: tuple[GivenRow, ...] | None, says: str) -> None:
@@ -149,7 +156,9 @@ def test_of_many_boxes_the_verdict_alone() -> None:
 def test_a_report_without_severities_is_counted_as_before() -> None:
     old = replace(RUN, guarantees=tuple(replace(row, severity=None, consequence="") for row in RUN.guarantees))
     told = {one.box: one.text for one in answer.answers(old)}
-    assert told["docker"].startswith("2 violated; breaks 1 of 9 promises: net.vsock-not-namespaced; 7 of 10 hold")
+    assert told["docker"].startswith(
+        "2 violated; breaks 1 of 9 promises of its documents: net.vsock-not-namespaced; 7 of 10 guarantees hold"
+    )
 
 
 def test_whose_requirement_is_broken_or_kept() -> None:
@@ -158,7 +167,7 @@ def test_whose_requirement_is_broken_or_kept() -> None:
     asked = replace(
         run, results=tuple(replace(row, required_by=row.required_by and "profile:sandbox") for row in run.results)
     )
-    assert "; breaks 1 of 2 promises: pid.host2; " in answer.answers(run)[0].text
+    assert "; breaks 1 of 2 promises of its documents: pid.host2; " in answer.answers(run)[0].text
     assert "; breaks 1 of 2 requirements: pid.host2; " in answer.answers(asked)[0].text
     assert "; keeps " not in answer.answers(made({"host1": W}))[0].text, "nobody promised anything"
 
@@ -168,7 +177,10 @@ def test_each_way_out_is_named() -> None:
     run = made({"host1": W, "host2": W, "host3": W, "neighbour1": W, "use1": W})
     apart = replace(run, guarantees=tuple(replace(row, falsified_by=(row.id,)) for row in run.guarantees))
     ((boxes, words),) = answer.further_ways_out(answer.answers(apart))
-    assert (boxes, words) == (["docker"], "reaches the host: pid.host3; reaches a neighbour: pid.neighbour1")
+    assert (boxes, words) == (
+        ["docker"],
+        "reaches the host: does host3 (pid.host3); reaches a neighbour: does neighbour1 (pid.neighbour1)",
+    )
     for page in (terminal.render(apart, width=120), markdown.render(apart)):
         assert f"docker, further: {words}" in page
     assert answer.further_ways_out(answer.answers(made({"host1": W, "use1": W}))) == []
@@ -191,7 +203,7 @@ def test_a_guarantee_holds_where_both_doors_do() -> None:
     both = replace(run, results=(*run.results, entered))
     assert answer.counts(cells.matrix(both)).total == ("0/1",)
     (told,) = answer.answers(both)
-    assert told.text == "not for strangers' code: 1 way to the host; 0 of 1 hold"
+    assert told.text == "not for strangers' code: 1 way to the host; 0 of 1 guarantee holds"
 
 
 def test_only_what_deviates_is_shown() -> None:
@@ -216,5 +228,5 @@ def test_a_family_is_one_way_out() -> None:
     run = made({"host1": W, "host2": W, "host3": W})
     family = replace(run, guarantees=tuple(replace(row, family="pid.*", consequence="does") for row in run.guarantees))
     (told,) = answer.answers(family)
-    assert told.text == "not for strangers' code: 1 way to the host; 0 of 3 hold"
+    assert told.text == "not for strangers' code: 1 way to the host; 0 of 3 guarantees hold"
     assert told.causes[0].head == "does (reaches the host: pid.host1 and 2 more)"
