@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
@@ -53,14 +54,27 @@ def once(
                     f"{place.parent} has {free} MiB free, and {what} needs {wanted_mib} while it is made",
                     "make room, or set XDG_CACHE_HOME",
                 )
-            say(f"making {what}, {place}, from {packages} Debian packages; this takes some minutes, once")
+            many = "a Debian package" if packages == 1 else f"{packages} Debian packages"
+            say(f"making {what}, {place}, from {many}; this takes some minutes, once")
             make()
     return place
 
 
-def bootstrap(suite: str, packages: Sequence[str], options: Sequence[str], target: Path, directory: Path) -> None:
-    """Run mmdebstrap with the machine's own way to Debian's packages (its proxy, its keys).  Raises as `run` does."""
-    line = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}", "--aptopt=Acquire::Languages none"]
+def bootstrap(
+    suite: str,
+    packages: Sequence[str],
+    options: Sequence[str],
+    target: Path,
+    directory: Path,
+    variant: Literal["minbase", "extract"] = "minbase",
+) -> None:
+    """Run mmdebstrap with the machine's own way to Debian's packages (its proxy, its keys).  Raises as `run` does.
+
+    `variant`: of mmdebstrap(1); `extract` unpacks the packages and installs none.
+    """
+    line = ["mmdebstrap", f"--variant={variant}", f"--include={','.join(packages)}", "--aptopt=Acquire::Languages none"]
+    # A snapshot of sid is out of date some days after it was taken, and no less signed.
+    line.append('--aptopt=Acquire::Check-Valid-Until "false"')
     line += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT]
     by = []
     if os.geteuid() == 0:

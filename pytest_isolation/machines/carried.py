@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -14,21 +15,30 @@ from packaging.requirements import Requirement
 from pytest_isolation.errors import Unavailable, UsageError
 
 NAME = "pytest-isolation"
-OURS = sys.version_info[:2]
+OURS = sys.version_info[:2] if sys.implementation.name == "cpython" else (0, 0)
+"""The CPython that the libraries here are for; none of another implementation's."""
+EXTRAS = ("cri",)
+"""Of this distribution, without whose libraries not all engines of a release can be asked; carried where they are."""
 
 
 def tree(target: Path, checks: Path, python: tuple[int, int] = OURS) -> Path:
     """Have this installation, all it needs and the built-in `checks` in the new directory `target`; returns that.
 
     `python`: the CPython that is to run it.  For another one than ours the same versions are fetched, since compiled
-    libraries are for one alone; raises Unavailable where they cannot be.
+    libraries are for one alone; raises Unavailable where they cannot be.  Libraries of EXTRAS that cannot be are left
+    out, and the box that needs them says so.
     """
     target.mkdir()
+    needed = list(_distributions())
+    more = [one for one in _distributions(EXTRAS) if one.name not in {known.name for known in needed}]
     if python == OURS:
-        for one in _distributions():
+        for one in (*needed, *more):
             _copy(one, target)
     else:
-        _fetch([one for one in _distributions() if one.name != NAME], target, python)
+        _fetch([one for one in needed if one.name != NAME], target, python)
+        if more:
+            with suppress(Unavailable):
+                _fetch(more, target, python)
         _copy(distribution(NAME), target)
     shutil.copytree(Path(__file__).parents[1], target / "pytest_isolation", dirs_exist_ok=True)
     shutil.copytree(checks, target / "pytest_isolation" / "checks", dirs_exist_ok=True)
@@ -88,8 +98,8 @@ def _values(arguments: Sequence[str], option: str) -> Iterator[tuple[int, str]]:
             yield number, word.partition("=")[2]
 
 
-def _distributions() -> Iterator[Distribution]:
-    """This one and all it needs, as installed here."""
+def _distributions(extras: Sequence[str] = ()) -> Iterator[Distribution]:
+    """This one and all it needs, with what its `extras` need, as installed here."""
     waiting, seen = [NAME], set[str]()
     while waiting:
         name = waiting.pop()
@@ -101,8 +111,12 @@ def _distributions() -> Iterator[Distribution]:
         except PackageNotFoundError:
             continue  # what is missing here is for another platform: this runs without it
         yield found
-        needs = map(Requirement, found.requires or ())
-        waiting += [one.name for one in needs if one.marker is None or one.marker.evaluate({"extra": ""})]
+        asked = ("", *extras) if name == NAME else ("",)
+        waiting += [
+            one.name
+            for one in map(Requirement, found.requires or ())
+            if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in asked)
+        ]
 
 
 def _fetch(needed: Sequence[Distribution], target: Path, python: tuple[int, int]) -> None:

@@ -19,25 +19,12 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.errors import BoxError, Unavailable, UsageError
-from pytest_isolation.machines import built, carried
+from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.machines import built, carried, release
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
 
-SUITES = ("bookworm", "trixie", "sid")
-ENGINES = (
-    "bubblewrap", "crun", "docker.io", "fuse-overlayfs", "lxc", "podman", "runc", "systemd-container",
-)  # fmt: skip
-AND_WHAT_THEY_NEED = (
-    "ca-certificates", "e2fsprogs", "iproute2", "iptables", "kmod", "nftables", "procps", "python3", "tini", "uidmap",
-)  # fmt: skip
-OF_SUITE = {
-    "bookworm": ("runsc", "slirp4netns"),
-    "trixie": ("docker-cli", "passt", "runsc"),
-    "sid": ("docker-cli", "passt"),
-}
-"""Packages that not every release has, or not with that content."""
 PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
 SCRIPT = Path(__file__).with_name("enter-root.sh")
 TOOLS = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "setpriv": "util-linux", "pivot_root": "util-linux"}
@@ -51,14 +38,14 @@ class Root:
     """What is in the root."""
 
     suite: str
-    """One of SUITES."""
+    """One of release.SUITES."""
     version: int = 1
     """Another number: the root is made anew."""
 
     @property
     def packages(self) -> tuple[str, ...]:
         """Of Debian, those that are asked for by name."""
-        return tuple(sorted({*ENGINES, *AND_WHAT_THEY_NEED, *OF_SUITE[self.suite]}))
+        return release.packages(self.suite)
 
     @property
     def place(self) -> Path:
@@ -88,10 +75,8 @@ def _make(root: Root, kept: Path, lifetime: Lifetime) -> None:
     half = kept.with_name(f"{kept.name}.{os.getpid()}.half")
     lifetime.register("directory", os.fspath(half))
     directory = lifetime.new_directory("root")
-    # A snapshot of sid is out of date some days after it was taken, and no less signed.
-    options = ["--format=directory", '--aptopt=Acquire::Check-Valid-Until "false"']
     try:
-        built.bootstrap(root.suite, root.packages, options, half, directory)
+        built.bootstrap(root.suite, root.packages, ["--format=directory"], half, directory)
         half.rename(kept)
     finally:
         shutil.rmtree(half, ignore_errors=True)
@@ -106,15 +91,14 @@ def run_inside(
     `checks`: the directory of the built-in ones.  What pytest prints goes where this process prints.  Reports that the
     arguments ask for are written here, where they say.  Raises UsageError for another suite, and what `made` does.
     """
-    if suite not in SUITES:
-        raise UsageError(f"there is no suite {suite!r}; expected one of {', '.join(SUITES)}")
+    release.check(suite)
     if os.geteuid() != 0:
         raise Unavailable("a root is entered by root alone: it mounts, and its daemon rules the kernel", "run as root")
     place = made(Root(suite), lifetime, say)
     directory = lifetime.new_directory("root")
     (top := directory / "top").mkdir()
     (out := directory / "reports").mkdir()
-    libraries = carried.tree(directory / "suite", checks, _python(place))
+    libraries = carried.tree(directory / "suite", checks, release.python(os.readlink(place / "usr/bin/python3")))
     words, reports = carried.reports_there(arguments, REPORTS)
     entered = [str(SCRIPT), str(place), str(top), str(libraries), str(out), _groups(lifetime)]
     status = _follow([*_entering(), *entered, *_measuring(words)])
@@ -123,13 +107,6 @@ def run_inside(
             shutil.copyfile(written, here)
     lifetime.remove_directory(directory)
     return status
-
-
-def _python(place: Path) -> tuple[int, int]:
-    """The root's: Debian's python3 is a link to python3.MINOR."""
-    name = os.readlink(place / "usr/bin/python3")
-    major, minor = name.removeprefix("python").split(".")
-    return int(major), int(minor)
 
 
 def _entering() -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import cli
-from pytest_isolation.machines.carried import reports_asked, reports_there
+from pytest_isolation.machines.carried import reports_asked, reports_there, tree
 
 
 @pytest.mark.parametrize("command", ["in-root", "in-vm"])
@@ -69,3 +69,12 @@ def test_reports_go_by_their_own_names(tmp_path: Path, monkeypatch: pytest.Monke
     words, back = reports_there(given, "/there")
     assert words[2:] == ["--isolation-report", "json:r.json", "--isolation-report=md:1-r.json", "--isolation-report"]
     assert back == {"/there/r.json": tmp_path / "a/r.json", "/there/1-r.json": Path("/b/r.json")}
+
+
+def test_what_pods_need_is_carried_where_it_is_here(tmp_path: Path) -> None:
+    """And what no engine needs is not, though it is an extra, too."""
+    pytest.importorskip("grpc")
+    pytest.importorskip("cri_api")
+    made = tree(tmp_path / "tree", Path(__file__).parent)
+    assert {"pytest", "grpc", "cri_api", "websocket"} <= {path.name for path in made.iterdir()}
+    assert not (made / "dulwich").exists()

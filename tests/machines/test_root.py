@@ -16,14 +16,14 @@ import pytest
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
-from pytest_isolation.machines import root
+from pytest_isolation.machines import release, root
 from pytest_isolation.technologies.clean import clean
 
 IN_SID = pytest.mark.long(seconds=120)
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a root is entered by root")
 
 COMMAND = [sys.executable, "-m", "pytest_isolation.cli", "in-root", "--suite", "sid", "--"]
-BOXES = ("docker", "podman", "lxc", "runc", "crun", "bubblewrap")
+BOXES = ("docker", "podman", "lxc", "runc", "crun", "bubblewrap", "cri")
 WANTED = ("cg.pids.enforced", "mnt.no-leak-out", "pid.host-processes-hidden")
 
 
@@ -39,14 +39,14 @@ def test_another_suite_is_told(run: Lifetime) -> None:
 
 def test_a_root_has_its_release_in_its_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    places = {root.Root(suite).place for suite in root.SUITES}
-    assert len(places) == len(root.SUITES)
+    places = {root.Root(suite).place for suite in release.SUITES}
+    assert len(places) == len(release.SUITES)
     assert all(place.parent == tmp_path / "pytest-isolation" for place in places)
 
 
 def test_half_of_one_is_removed(run: Lifetime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(root, "ENGINES", ("no-such-package",))
+    monkeypatch.setattr(release, "ENGINES", ("no-such-package",))
     with pytest.raises(BoxError, match="mmdebstrap ended with status"):
         root.made(root.Root("sid"), run, print)
     assert [path.name for path in (tmp_path / "pytest-isolation").iterdir() if path.suffix != ".lock"] == []
@@ -63,13 +63,26 @@ def test_engines_of_sid_are_measured_and_leave_nothing(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "sid.json").read_text())
     versions = {box["name"]: box["version"] for box in report["boxes"]}
     major = {name: int(version.split(".")[0]) for name, version in versions.items()}
-    assert major.items() >= {"docker": 28, "podman": 5, "lxc": 7}.items(), versions
+    assert major.items() >= {"docker": 28, "podman": 5, "lxc": 7, "cri": 2}.items(), versions
     rows = {(row["box"], row["guarantee"]): row["verdict"] for row in report["results"]}
     assert len(rows) == len(BOXES) * len(WANTED)
     assert {pair for pair, verdict in rows.items() if verdict != "holds"} <= {("bubblewrap", "cg.pids.enforced")}
     assert report["host"]["python"].startswith("3.1"), "the root's own"
     assert groups(done.pid) == []
     assert f"-{done.pid}/" not in Path("/proc/self/mounts").read_text()
+
+
+@IN_SID
+def test_what_no_witness_sees_there_is_not_decided(tmp_path: Path) -> None:
+    """Boxes are made in memory there, and no tree of control groups has the file: no control could fire."""
+    only = "cg.release-agent-denied,mnt.disk-not-used-up,mnt.inodes-not-used-up"
+    asked = ["--box", "runc", "--isolation-only", only, "--isolation-examples", "2"]
+    line = [*COMMAND, *asked, "--isolation-report", "json:sid.json"]
+    done = subprocess.run(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
+    assert done.returncode == 0, done.stdout
+    told = [(row["verdict"], row["reason"]) for row in json.loads((tmp_path / "sid.json").read_text())["results"]]
+    assert len(told) == 3
+    assert all(verdict == "unsupported" and reason.startswith("no example came") for verdict, reason in told), told
 
 
 @IN_SID

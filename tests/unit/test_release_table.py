@@ -46,3 +46,17 @@ def test_what_changed_is_found(tool: dict[str, Any], causes: dict[str, dict[str,
     unknown = dict(zip(tool["SUITES"], map(report, ("holds", "holds", "violated")), strict=True))
     with pytest.raises(SystemExit, match=r"no entry in .*causes\.toml for docker pid\.x"):
         tool["page"](unknown, causes)
+
+
+def test_a_box_that_is_measured_later_comes_beside_the_others(tool: dict[str, Any]) -> None:
+    def report(box: str, verdict: str, *guarantees: str) -> dict[str, Any]:
+        rows = [{"box": box, "guarantee": id, "verdict": verdict} for id in guarantees]
+        return {"run": box, "boxes": [{"name": box}], "guarantees": [{"id": id} for id in guarantees], "results": rows}
+
+    both = tool["added"](report("docker", "holds", "a"), report("cri", "holds", "a", "b"))
+    assert both["run"] == "docker"
+    assert [one["id"] for one in both["guarantees"]] == ["a", "b"]
+    assert [(one["box"], one["guarantee"]) for one in both["results"]] == [("docker", "a"), ("cri", "a"), ("cri", "b")]
+    again = tool["added"](both, report("cri", "violated", "a"))
+    assert [box["name"] for box in again["boxes"]] == ["docker", "cri"]
+    assert [one["verdict"] for one in again["results"]] == ["holds", "violated"]
