@@ -38,6 +38,8 @@ from pytest_isolation.suite.roads import command as roads
 COMMANDS = "pytest_isolation.commands"
 """Entry point group: NAME -> a module with `HELP`, `add_arguments(parser)` and `run(arguments) -> exit status`."""
 
+IN_MACHINE = "bookworm, trixie or sid: with its engines and its kernel (default: Docker, and a kernel of this machine)"
+
 
 def main(argv: list[str] | None = None) -> int:
     """Runs one command.  The exit status: 0, or what the command's page in docs/ says; INTERRUPTED after Control-C."""
@@ -85,11 +87,13 @@ def parser(modules: Mapping[str, Any]) -> argparse.ArgumentParser:
     machine = commands.add_parser("docker-vm", help="a Docker daemon in a virtual machine, for as long as COMMAND runs")
     machine.add_argument("--memory", type=_whole, default=2048, metavar="MIB", help="of the machine (default: 2048)")
     machine.add_argument("--processors", type=_whole, default=2, metavar="N", help="of the machine (default: 2)")
+    machine.add_argument("--suite", metavar="SUITE", help=IN_MACHINE)
     machine.add_argument("--internet", action="store_true", help="let the machine reach what this one reaches")
     machine.add_argument("program", nargs=argparse.REMAINDER, metavar="COMMAND", help="is given DOCKER_HOST")
     inside = commands.add_parser("in-vm", help="`pytest --isolation ARGUMENT…` inside a virtual machine")
     inside.add_argument("--memory", type=_whole, default=2048, metavar="MIB", help="of the machine (default: 2048)")
     inside.add_argument("--processors", type=_whole, default=2, metavar="N", help="of the machine (default: 2)")
+    inside.add_argument("--suite", metavar="SUITE", help=IN_MACHINE)
     inside.add_argument("program", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="of pytest: --box docker, ...")
     root = commands.add_parser("in-root", help="`pytest --isolation ARGUMENT…` with the engines of a Debian release")
     root.add_argument("--suite", default="sid", metavar="SUITE", help="bookworm, trixie or sid (default: sid)")
@@ -111,9 +115,10 @@ def run_machine(given: argparse.Namespace) -> int:
             reports(carried.reports_asked(words), Path.cwd())  # now, and not when the run there is over
         if given.command == "in-root":
             return command.in_root(given.suite, words, checks_directory())
+        memory, processors, suite = given.memory << 20, given.processors, given.suite
         if given.command == "in-vm":
-            return command.inside(words, checks_directory(), memory=given.memory << 20, processors=given.processors)
-        return command.keep(words, memory=given.memory << 20, processors=given.processors, internet=given.internet)
+            return command.inside(words, checks_directory(), memory=memory, processors=processors, suite=suite)
+        return command.keep(words, memory=memory, processors=processors, internet=given.internet, suite=suite)
     except IsolationError as error:
         print(f"pytest-isolation {given.command}: {error}", file=sys.stderr)
     except OSError as error:  # a full disk, most of all

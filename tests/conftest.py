@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +12,7 @@ from hypothesis import settings
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.machines import DockerMachine, start, suite
+from pytest_isolation.machines import DockerMachine, image, start, suite
 from pytest_isolation.suite.collect import checks_directory
 from pytest_isolation.technologies.pool import Pool
 from tests.shares import SHARES, Long, drawn, expected, seed_of_commit, share_of
@@ -157,12 +156,12 @@ def own_pool(run: Lifetime) -> Iterator[Pool]:
 def docker_machine() -> Iterator[DockerMachine]:
     """A virtual machine with a Docker daemon, for all tests of the session: leave it as it was.
 
-    It has the suite on a disk where this Python is the machine's.
+    It has the suite on a disk.
     """
     lifetime = Lifetime()
     try:
-        disks = [suite.disk(lifetime, checks_directory())] if sys.version_info[:2] == suite.PYTHON else []
-        with start(lifetime, disks=disks) as machine:
+        disk = suite.disk(lifetime, checks_directory(), suite.python_of(image(lifetime)))
+        with start(lifetime, disks=[disk]) as machine:
             yield machine
     except Unavailable as error:
         if "qemu" in REQUIRED:

@@ -21,7 +21,7 @@ from pytest_isolation.stdout import say
 from pytest_isolation.technologies.clean import clean
 
 
-def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool) -> int:
+def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool, suite: str | None) -> int:
     """The exit status of `program`; without one, 0 once somebody asked for the end (SIGINT, SIGTERM).
 
     Raises what `start` does, UsageError for a program that is not there.
@@ -30,7 +30,7 @@ def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool
         raise UsageError(f"there is no command {program[0]!r}; expected a program in PATH and its arguments")
     with (
         _lifetime() as lifetime,
-        start(lifetime, memory=memory, processors=processors, internet=internet, say=_say) as machine,
+        start(lifetime, memory=memory, processors=processors, internet=internet, suite=suite, say=_say) as machine,
     ):
         if program:
             return _run(program, machine.address)
@@ -43,10 +43,12 @@ def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool
             return 0
 
 
-def inside(arguments: Sequence[str], checks: Path, *, memory: int, processors: int) -> int:
+def inside(arguments: Sequence[str], checks: Path, *, memory: int, processors: int, suite: str | None) -> int:
     """As `suite.run_inside`, printing what pytest prints; 130 when somebody asked for the end."""
     with suppress(KeyboardInterrupt), _lifetime() as lifetime:
-        return run_inside(lifetime, arguments, checks, memory=memory, processors=processors, say=_say, out=_out)
+        return run_inside(
+            lifetime, arguments, checks, memory=memory, processors=processors, suite=suite, say=_say, out=_out
+        )
     return 128 + signal.SIGINT
 
 

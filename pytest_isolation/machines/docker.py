@@ -21,7 +21,8 @@ from pytest_isolation.agent.shortcuts import must, write
 from pytest_isolation.boxes.box import BoxHandle, Completed
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, UsageError
-from pytest_isolation.machines.recipe import Recipe, image
+from pytest_isolation.machines import kernels
+from pytest_isolation.machines.recipe import image, of_release
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
@@ -36,20 +37,24 @@ if TYPE_CHECKING:
 PORT = 2375
 """The daemon's, in the machine."""
 MODULES = (
-    # What Docker's bridge network, overlay2 and iptables (nftables below it) need.
+    # What Docker's bridge network, overlay2 and iptables (nftables below it) need; those that the kernel has.
     "overlay", "bridge", "br_netfilter", "veth", "nf_tables", "nft_compat", "nft_chain_nat", "nf_nat",
     "nf_conntrack_netlink", "xt_addrtype", "xt_conntrack", "xt_MASQUERADE", "xt_nat", "xt_tcpudp", "xt_comment",
     "xt_mark", "ip_tables", "iptable_nat", "iptable_filter", "tun", "loop", "dummy", "fuse",
+    # Docker since 28, Podman's netavark.
+    "xt_set", "ip_set", "ip_set_hash_net", "nft_ct", "nft_nat", "nft_masq", "nft_fib_inet", "nft_reject_inet",
 )  # fmt: skip
 CONTROLLERS = ("cpu", "cpuset", "io", "memory", "pids")
 GROUP = "/sys/fs/cgroup/docker.service"
 LOG = "/var/log/dockerd.log"
+CONTAINERD = "/run/docker-containerd.sock"
+"""The daemon's own: at the usual place it would be taken for one that pods are to be measured with."""
 LEAST = 512 * MIB
 NUDGE_S = 45.0
 SILENT_S = 60.0
 """A machine that has not answered the smallest question by then does not any more."""
 TIMEOUT_S = 300.0
-"""Of the daemon's start; on TCG half a minute is usual."""
+"""Of the daemon's start, without a word in its log; on TCG half a minute is usual."""
 
 
 class DockerMachine:
@@ -124,13 +129,23 @@ class DockerMachine:
         self.close()
 
 
+def check(memory: int, processors: int) -> None:
+    """Before anything is made for a machine: raises UsageError for one too small, Unavailable without QEMU."""
+    if memory < LEAST or processors < 1:
+        raise UsageError(
+            f"a machine of {memory // MIB} MiB and {processors} processors: expected {LEAST // MIB} MiB or more, and 1"
+            " processor or more"
+        )
+    binary()
+
+
 def start(
     lifetime: Lifetime,
     *,
     memory: int = 2048 * MIB,
     processors: int = 2,
     internet: bool = False,
-    recipe: Recipe | None = None,
+    suite: str | None = None,
     disks: Sequence[Path] = (),
     timeout: float = TIMEOUT_S,
     say: Callable[[str], None] = lambda _: None,
@@ -138,18 +153,16 @@ def start(
     """Boot a machine and return when its daemon answers; ends with this process, however that ends.
 
     `memory` in bytes.  `internet`: whether what runs in the machine reaches, through this one, what this one reaches
-    (its own loopback included); else nothing but the forwarded port joins the two.  `disks`: further images, read-only,
-    as /dev/vdb and on.  Raises Unavailable without QEMU, a kernel with modules, or a way to make the disk; BootError
-    and BoxError with the last lines of the console or of the daemon's log.
+    (its own loopback included); else nothing but the forwarded port joins the two.  `suite`: of
+    release.SUITES, with all its engines and its kernel; without one, bookworm's Docker and a kernel of this machine.
+    `disks`: further images, read-only, as /dev/vdb and on.  Raises UsageError for another suite, Unavailable without
+    QEMU, a kernel with modules, or a way to make the disk; BootError and BoxError with the last lines of the console or
+    of the daemon's log.
     """
-    if memory < LEAST or processors < 1:
-        raise UsageError(
-            f"a machine of {memory // MIB} MiB and {processors} processors: expected {LEAST // MIB} MiB or more, and 1"
-            " processor or more"
-        )
-    plain = Machine(kernel=kernel.kernel())
-    binary()
-    disk = image(lifetime, recipe, say)
+    check(memory, processors)
+    wanted = of_release(suite)
+    plain = Machine(kernel=kernel.kernel(kernels.image(suite, lifetime, say) if suite is not None else None))
+    disk = image(lifetime, wanted, say)
     chosen, note = accel.choose("auto", plain, lifetime)
     if note:
         say(note)
@@ -259,15 +272,22 @@ def _mount(proc: Proc, new: str) -> None:
 
 
 def _start_daemon(proc: Proc) -> None:
+    # As systemd has it: Docker looks in its own group whether swap can be limited, and the root group has no limits.
+    must(proc.mkdirat(AT_FDCWD, GROUP, 0o755), "the daemon's control group")
+    # As Debian's services have it, too: the daemon gives a containerd of its own 15 s to start, and TCG may need more.
+    _execute(proc, ["/usr/bin/containerd", f"--address={CONTAINERD}"], "/var/log/containerd.log")
+    line = ["/usr/sbin/dockerd", f"--host=tcp://0.0.0.0:{PORT}", "--host=unix:///var/run/docker.sock", "--tls=false"]
+    _execute(proc, [*line, f"--containerd={CONTAINERD}"], LOG)
+
+
+def _execute(proc: Proc, line: Sequence[str], file: str) -> None:
+    """Start a program of the daemon's under tini(1), in its control group, that writes to `file`."""
     child = proc.spawn()
     child.setsid()
-    # As systemd has it: Docker looks in its own group whether swap can be limited, and the root group has no limits.
-    must(child.mkdirat(AT_FDCWD, GROUP, 0o755), "the daemon's control group")
     must(write(child, f"{GROUP}/cgroup.procs", b"0"), "the daemon's control group")
     null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
-    log = must(child.openat(AT_FDCWD, LOG, CREATE | os.O_APPEND, 0o644), LOG).value
-    line = ["/usr/bin/tini", "-s", "--", "/usr/sbin/dockerd", f"--host=tcp://0.0.0.0:{PORT}"]
-    line += ["--host=unix:///var/run/docker.sock", "--tls=false"]
+    log = must(child.openat(AT_FDCWD, file, CREATE | os.O_APPEND, 0o644), file).value
+    line = ["/usr/bin/tini", "-s", "--", *line]
     launcher.execute(child, line[0], line, [f"PATH={launcher.PATH}", "HOME=/root"], (null, log, log))
 
 
@@ -276,10 +296,15 @@ def _wait(machine: DockerMachine, timeout: float) -> None:
     port = int(machine.address.rpartition(":")[2])
     deadline = time.monotonic() + timeout
     nudge = time.monotonic() + NUDGE_S
+    told = 0
     while not _pong(port):
-        if time.monotonic() > deadline or _ended(machine):
-            tail = "\n".join(machine.log().splitlines()[-12:])
-            raise BoxError(f"the machine's Docker daemon does not answer; its log's last lines:\n{tail}")
+        if (ended := _ended(machine)) or time.monotonic() > deadline:
+            log = machine.log()
+            if ended or len(log) == told:
+                tail = "\n".join(log.splitlines()[-12:])
+                raise BoxError(f"the machine's Docker daemon does not answer; its log's last lines:\n{tail}")
+            # On a busy host a rule of iptables takes seconds on TCG, and a daemon makes fifty: it goes on.
+            told, deadline = len(log), time.monotonic() + timeout
         if time.monotonic() > nudge:
             # Seen on a busy host: TCG lost the guest's timer, and all that sleeps slept on.  Going on sets it anew.
             machine.vm.monitor.ask("stop")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.machines import built
+from pytest_isolation.machines import built, release
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -26,7 +26,7 @@ TOOLS = {
 SIZE = 8192 * MIB
 """Of the disk; the file takes what is written to it."""
 DISK = "a machine's disk"
-WANTED_MIB = 1500
+WANTED_MIB = 3000
 """Room for the build: the tree, its archive and the image at once."""
 
 
@@ -46,6 +46,11 @@ class Recipe:
     def key(self) -> str:
         """Names the disk: another recipe has another key."""
         return hashlib.sha256(repr(self).encode()).hexdigest()[:16]
+
+
+def of_release(suite: str | None) -> Recipe:
+    """With all engines of a release, as a root has them; of None, Docker's.  Raises UsageError for another suite."""
+    return Recipe() if suite is None else Recipe(suite=suite, packages=release.packages(suite))
 
 
 def place_of(recipe: Recipe) -> Path:

@@ -6,39 +6,27 @@ This installation, with the libraries it needs, goes on a disk of its own; the m
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.errors import BoxError, Unavailable
-from pytest_isolation.machines import carried
-from pytest_isolation.machines.docker import DockerMachine, start
+from pytest_isolation.errors import BoxError
+from pytest_isolation.machines import carried, release
+from pytest_isolation.machines.docker import DockerMachine, check, start
+from pytest_isolation.machines.recipe import image, of_release
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
 
-PYTHON = (3, 11)
-"""The machine's, Debian bookworm's: compiled libraries are for one version alone."""
 PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
 """By that name Hypothesis knows what is installed.  All else it would parse for constants: minutes, on TCG."""
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
 TIMEOUT_S = 3600.0
-
-
-def check_can_carry() -> None:
-    """Raises Unavailable when this interpreter's libraries would not run in the machine."""
-    if sys.version_info[:2] != PYTHON or sys.implementation.name != "cpython":
-        wanted = ".".join(map(str, PYTHON))
-        raise Unavailable(
-            f"the machine has CPython {wanted}, and the libraries here are for {sys.implementation.name} "
-            f"{sys.version_info[0]}.{sys.version_info[1]}",
-            f"install pytest-isolation for Python {wanted} and run it with that",
-        )
 
 
 def run_inside(
@@ -48,6 +36,7 @@ def run_inside(
     *,
     memory: int = 2048 * MIB,
     processors: int = 2,
+    suite: str | None = None,
     timeout: float = TIMEOUT_S,
     say: Callable[[str], None],
     out: Callable[[str], None],
@@ -55,11 +44,12 @@ def run_inside(
     """`pytest --isolation ARGUMENTS…` in a new machine; returns its exit status.
 
     `checks`: the directory of the built-in ones.  Reports that the arguments ask for are written here, where they say.
-    `out` is given what pytest prints, as it comes.  Raises what `start` does, Unavailable for another Python, BoxError
-    when the machine breaks.
+    `suite`: as for `start`.  `out` is given what pytest prints, as it comes.  Raises what `start` and `disk` do,
+    BoxError when the machine breaks.
     """
-    carried = disk(lifetime, checks)
-    with start(lifetime, memory=memory, processors=processors, disks=(carried,), say=say) as machine:
+    check(memory, processors)
+    own = disk(lifetime, checks, python_of(image(lifetime, of_release(suite), say)))
+    with start(lifetime, memory=memory, processors=processors, suite=suite, disks=(own,), say=say) as machine:
         return run_in(machine, arguments, timeout=timeout, out=out)
 
 
@@ -92,14 +82,24 @@ def must_run(machine: DockerMachine, line: Sequence[str]) -> None:
         )
 
 
-def disk(lifetime: Lifetime, checks: Path) -> Path:
-    """An ext4 image with this installation and the built-in checks; ends with the run.
+def python_of(disk: Path) -> tuple[int, int]:
+    """The version of Debian's Python on a machine's disk.  Raises BoxError where debugfs(8) finds none."""
+    line = ["debugfs", "-R", "stat /usr/bin/python3", os.fspath(disk)]
+    done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8", errors="replace")
+    told = re.search(r'Fast link dest: "(python\d+\.\d+)"', done.stdout)
+    if told is None:
+        said = (done.stderr or done.stdout).strip().splitlines() or ["nothing"]
+        raise BoxError(f"{disk} has no link /usr/bin/python3; debugfs says: {said[-1]}")
+    return release.python(told[1])
 
-    Raises Unavailable for another Python than the machine's, BoxError when mke2fs(8) refuses.
+
+def disk(lifetime: Lifetime, checks: Path, python: tuple[int, int]) -> Path:
+    """An ext4 image with this installation, for that Python, and the built-in checks; ends with the run.
+
+    Raises Unavailable where its libraries cannot be had for that Python, BoxError when mke2fs(8) refuses.
     """
-    check_can_carry()
     directory = lifetime.new_directory("suite")
-    tree = carried.tree(directory / "tree", checks)
+    tree = carried.tree(directory / "tree", checks, python)
     size = sum(path.stat().st_size + 4096 for path in tree.rglob("*") if path.is_file()) // MIB
     made = directory / "suite.ext4"
     line = ["mke2fs", "-q", "-t", "ext4", "-d", os.fspath(tree), os.fspath(made), f"{size + 32}M"]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import BoxError
 from pytest_isolation.machines import DockerMachine, root, suite
-
-pytestmark = pytest.mark.skipif(sys.version_info[:2] != suite.PYTHON, reason="the machine has another Python")
 
 LIMITS = ("cg.mem.enforced", "cg.cannot-raise-own")
 
@@ -73,12 +71,16 @@ def test_its_exit_status_is_pytests(docker_machine: DockerMachine) -> None:
     assert "no-such-box" in "".join(said)
 
 
-def test_another_python_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "PYTHON", (3, 1))
-    with pytest.raises(
-        Unavailable, match=r"the machine has CPython 3\.1, and the libraries here are for cpython 3\.11"
-    ):
-        suite.check_can_carry()
+def test_which_python_a_disk_has_is_read_from_it(tmp_path: Path) -> None:
+    for name, link in (("with", "python3.13"), ("without", None)):
+        (tmp_path / name / "usr/bin").mkdir(parents=True)
+        if link is not None:
+            (tmp_path / name / "usr/bin/python3").symlink_to(link)
+        made = ["mke2fs", "-q", "-t", "ext4", "-d", tmp_path / name, tmp_path / f"{name}.ext4", "2M"]
+        subprocess.run(made, check=True)
+    assert suite.python_of(tmp_path / "with.ext4") == (3, 13)
+    with pytest.raises(BoxError, match=r"without\.ext4 has no link /usr/bin/python3; debugfs says: .*File not found"):
+        suite.python_of(tmp_path / "without.ext4")
 
 
 ENTERED = """\
