@@ -110,6 +110,9 @@ def compare(
     before, old_ids = today(before, renamed)
     after, new_ids = today(after, renamed)
     pairs = paired(before, after, names or {})
+    # Whose name another one of the first run has now has no partner: it must not stand in that one's place.
+    apart = [name for name in _boxes(before) if name not in pairs and name in pairs.values()]
+    before = replace(before, results=tuple(row for row in before.results if not {row.box, row.sibling} & set(apart)))
     ours = {_renamed(row, pairs): row for row in before.results}
     theirs = {row.key: row for row in after.results}
     known = {row.id: row for row in (*before.guarantees, *after.guarantees)}
@@ -131,7 +134,8 @@ def compare(
     order = list(CLASSES)
     changes = sorted(_by_door(found), key=lambda one: (order.index(one.kind), _rank(one.guarantee)))
     unpaired = [f"{name} was measured before, and is not now" for name in missing]
-    unpaired += [f"{name} was not measured before" for name in added]
+    unpaired += [f"{name} was not measured before" for name in added if name not in pairs]
+    unpaired += [f"{name} of the first report is not compared: another box has its partner" for name in apart]
     return Comparison(
         tuple(changes),
         same,

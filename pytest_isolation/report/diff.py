@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from pytest_isolation.guarantees.verdicts import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pytest_isolation.report.compare import Comparison
 
 HELP = "compare two JSON reports; exits with 1 when something got weaker, or is not known any more"
@@ -44,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
     from pytest_isolation.stdout import say
 
     try:
-        names = dict(_pair(text) for text in given.pair)
+        names = _pairs(given.pair)
         found = compare.compare(read.report(Path(given.before)), read.report(Path(given.after)), names)
         say(_shown(found, given.format))
     except (UsageError, ValueError) as error:
@@ -64,6 +66,19 @@ def _shown(found: Comparison, format: str) -> str:
         return sarif.compared(found)
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     return compare.text(found, width=width, color=is_terminal())
+
+
+def _pairs(given: Iterable[str]) -> dict[str, str]:
+    """Raises UsageError for what is no pair, and for a box in two of them: one would be passed over."""
+    from pytest_isolation.errors import UsageError
+
+    found: dict[str, str] = {}
+    for text in dict.fromkeys(given):
+        old, new = _pair(text)
+        if old in found or new in found.values():
+            raise UsageError(f"--pair {text!r}: one of the two is in another --pair; give each box once")
+        found[old] = new
+    return found
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -110,8 +110,8 @@ def test_vm(isolation_vm):
     ("require", "code", "words"),
     [
         ((), 0, ("1 passed, 1 skipped",)),
-        (("--isolation-require", "docker"), 1, ("--isolation-require: docker is not available", "1 failed, 1 skipped")),
-        (("--isolation-require", "qemu"), 1, ("--isolation-require: qemu is not available", "1 failed, 1 passed")),
+        (("--isolation-require", "docker"), 1, ("--isolation-require: docker is not available", "1 skipped, 1 error")),
+        (("--isolation-require", "qemu"), 1, ("--isolation-require: qemu is not available", "1 passed, 1 error")),
     ],
 )
 def test_a_required_box_that_is_not_there_fails_the_test_that_asks_for_it(

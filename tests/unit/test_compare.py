@@ -260,6 +260,28 @@ def test_what_is_no_report(tmp_path: Path, capsys: pytest.CaptureFixture[str], t
     assert words in said and said.count("\n") == 1 and "--isolation-report json:FILE" in said
 
 
+def test_two_boxes_of_one_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which is stronger?  It compared the second with itself."""
+    first = of(Verdict.VIOLATED)
+    second = [replace(row, box="other") for row in of(Verdict.HOLDS)]
+    run = made(first, second)
+    box = next(one for one in run.boxes if one.name == first[0].box)
+    both = written(tmp_path / "both.json", replace(run, boxes=(*run.boxes, replace(box, name="other"))))
+    assert cli.main(["diff", both, both, "--pair", f"{first[0].box}=other"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("not weaker: 0 weaker, 1 stronger, 0 new, 0 gone; 0 the same\n")
+    assert "other of the first report is not compared" in said and "was not measured before" not in said
+    assert cli.main(["diff", both, both, "--pair", f"other={first[0].box}"]) == 1
+    assert capsys.readouterr().out.startswith("WEAKER: 1 weaker")
+
+
+@pytest.mark.parametrize("other", ["docker=b", "a=other"])
+def test_a_box_in_two_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str], other: str) -> None:
+    good = written(tmp_path / "good.json", RUN)
+    assert cli.main(["diff", "--pair", "docker=other", "--pair", other, good, good]) == 2
+    assert f"--pair {other!r}: one of the two is in another --pair; give each box once" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("pair", "words"), [("docker", "expected OLD=NEW"), ("dokcer=docker", "the first report has no box 'dokcer'")]
 )
