@@ -24,8 +24,8 @@ TOGETHER = (
     ("packaging/",),
     ("technologies/test_not_root.py", "technologies/test_podman", "technologies/test_attach.py"),
 )
-"""Below tests/, the files of one worker (`-n 2 --dist loadfile`): one machine, port 443, one wheel, one account's Podman,
-whose processes are all below the one that came first."""
+"""Below tests/, the files of one worker (`-n 2 --dist loadfile`): one machine, port 443, one wheel, one account's
+Podman, whose processes are all below the one that came first."""
 SEED = "PYTEST_ISOLATION_SEED"
 """The environment variable that says which share of the long tests is drawn; without it the commit does."""
 

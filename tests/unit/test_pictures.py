@@ -12,7 +12,6 @@ from types import ModuleType
 
 import pytest
 
-
 ROOT = Path(__file__).parents[2]
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
 
