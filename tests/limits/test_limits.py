@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from pytest_isolation import cli
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.wording import kernel_has
 from pytest_isolation.suite.limits.bites import bites
 from pytest_isolation.suite.limits.measure import TECHNOLOGIES, Measured, measure, outcome
-from pytest_isolation.suite.limits.told import as_json
+from pytest_isolation.suite.limits.told import SCHEMA, as_json
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
 from pytest_isolation.technologies.wording import wording_of
@@ -64,3 +65,14 @@ def test_a_box_that_is_refused_leaves_nothing(run: Lifetime) -> None:
     became = outcome(technology("docker"), need("docker"), "memory", "1m", run)
     assert "docker create" in became.refused
     assert not connect(None).api.containers(all=True, filters={"label": f"{LABEL}={run.run_id}"})
+
+
+def test_the_command_writes_what_it_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    need("runc")
+    words = ["limits", "--technology", "runc", "--limit", "oom-score-adj"]
+    assert cli.main([*words, "--format", "json", "-o", str(tmp_path / "found.json")]) == 0
+    found = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (found["schema"], found["interrupted"]) == (SCHEMA, False)
+    assert found["technologies"]["runc"]["limits"]["oom-score-adj"]["321"] == {"kernel": "321"}
+    assert cli.main(words) == 0
+    assert "  oom-score-adj, usually " in capsys.readouterr().out

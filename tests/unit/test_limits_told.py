@@ -98,7 +98,7 @@ def test_what_a_format_cannot_say_is_never_passed_over() -> None:
     [
         (["--technology", "none"], "--technology none: expected one of docker"),
         (["--limit", "none"], "--limit none: expected one of memory"),
-        (["-o", "/nowhere/found.json"], "there is no directory /nowhere; make it, or name another file"),
+        (["-o", "/nowhere/found.json"], "there is no directory /nowhere; make it first"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
