@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group, Limits
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.neighbourhood import Neighbourhood
+    from pytest_isolation.boxes.process_limits import ProcessLimit
 
 TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
 """f_type of struct statfs."""
@@ -130,6 +131,8 @@ class BoxHandle:
     """Limits of resources.py that the engine's own record says the box was asked to have, besides those of its spec."""
     recorded: Mapping[str, Any] = field(default_factory=dict)
     """The engine's own record of what the box was asked to have, where it keeps one: `HostConfig` as it inspects it."""
+    process_limits: tuple[ProcessLimit, ...] | None = None
+    """Limits of its first process that the engine's own record says it was asked to have; None: its spec says so."""
     address: str | None = None
     """An IPv4 address at which the host could reach the box, when it has a network."""
     unlike: tuple[Discrepancy, ...] = ()

@@ -206,9 +206,11 @@ ELSEWHERE = re.compile(r"_(FILE|PATH|DIR|URL|NAME|ID)$", re.IGNORECASE)
 """Names of what only says where a secret is."""
 VALUED = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|"
-    r"\bgh[pousr]_[0-9A-Za-z]{36}\b|\bxox[abprs]-[0-9A-Za-z-]{10,}"
+    r"\bgh[pousr]_[0-9A-Za-z]{36}\b|\bxox[abprs]-[0-9A-Za-z-]{10,}|"
+    r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@]*:[^\s/?#@]+@"
 )
-"""Values that say themselves what they are: PEM (RFC 7468), keys of AWS, tokens of GitHub and Slack."""
+"""Values that say themselves what they are: PEM (RFC 7468), keys of AWS, tokens of GitHub and Slack, and a URL with a
+password in it (RFC 3986 3.2.1), as of a database or a proxy."""
 
 
 def secrets_of(variables: Iterable[tuple[str, str]]) -> list[str]:

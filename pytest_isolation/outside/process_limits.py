@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.process_limits import RESOURCES, ProcessLimit
+from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.together import Part, Together
 
 if TYPE_CHECKING:
@@ -76,10 +77,10 @@ class Steps:
         return tuple(found)
 
 
-def limits_of_proc(proc: Proc) -> dict[str, Pair]:
-    """prlimit(2) of each resource."""
+def limits_of_proc(proc: Proc, pid: int = 0) -> dict[str, Pair]:
+    """prlimit(2) of each resource, asked by `proc` of the process `pid`, as that numbers it; 0: of itself."""
     program = Program()
-    asked = {name: program.prlimit64(0, number) for number, name in enumerate(RESOURCES)}
+    asked = {name: program.prlimit64(pid, number) for number, name in enumerate(RESOURCES)}
     replies = proc.run(program)
     return {name: struct.unpack("<2Q", replies[step].data[:16]) for name, step in asked.items() if replies[step].ok}
 
@@ -118,6 +119,20 @@ HAS = Part(_started, _limits)
 MET = Part(_started, bites)
 """What is tried below and beyond the soft limits of ERRNOS."""
 ASKED = Together(_started, HAS, MET)
+
+
+def recorded(box: Box) -> tuple[ProcessLimit, ...]:
+    """What a running box of somebody else's was asked to have.  Raises Unsupported where no record has anything."""
+    if not box.parts.process_limits:
+        raise Unsupported("no limits of its processes were asked for, as far as any record here tells")
+    return box.parts.process_limits
+
+
+def of_first(box: Box) -> dict[str, Pair]:
+    """Limits of the first process, as its machine tells them.  Raises Unsupported where that has no number for it."""
+    if box.parts.init_pid is None:
+        raise Unsupported("no process of the box is one of its machine's: nobody outside reads its limits")
+    return limits_of_proc(box.outside.proc, box.parts.init_pid)
 
 
 def ours() -> dict[str, int]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Group, Limits
+from pytest_isolation.boxes.life import Life
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.outside.box import Box
@@ -80,7 +81,7 @@ class Command:
                 f"`--ro-bind {AGENT} {AGENT}` of bwrap or `--whitelist={AGENT}` of firejail"
             ) from None
         undo.callback(agent.close)
-        return handle_of(agent, agent_below(pid), group, agent_path)
+        return handle_of(agent, agent_below(pid), group, agent_path, pid)
 
     def clean(self, kind: str, handle: str) -> bool:
         return False
@@ -96,8 +97,11 @@ def _words(spec: BoxSpec) -> list[str]:
     return words
 
 
-def handle_of(agent: Agent, init: int | None, group: Group | None, agent_path: str) -> BoxHandle:
-    """A box of which this host knows the agent's number, `init`, or nothing.  `group`: what it was started in."""
+def handle_of(agent: Agent, init: int | None, group: Group | None, agent_path: str, pid: int) -> BoxHandle:
+    """A box of which this host knows the agent's number, `init`, or nothing.
+
+    `group`: what it was started in; `pid`: the program that was started, which may have become the agent.
+    """
     return BoxHandle(
         agent=agent,
         init_pid=init,
@@ -105,6 +109,7 @@ def handle_of(agent: Agent, init: int | None, group: Group | None, agent_path: s
         group=group if group is not None and init in group.pids() else None,
         root=Path(f"/proc/{init}/root") if init is not None else None,
         agent_path=agent_path,
+        life=Life(launcher=pid if init not in (None, pid) else None),
     )
 
 

@@ -20,6 +20,7 @@ from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemoteHost
+from pytest_isolation.boxes.process_limits import ProcessLimit
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, Unsupported
 from pytest_isolation.technologies import mounts
@@ -105,6 +106,20 @@ def recorded_resources(host: Mapping[str, Any], machine: Host = LOCAL_HOST) -> d
         pairs = [(_disk(str(one["Path"]), machine), one["Rate"]) for one in host.get(key) or ()]
         found[name] = ", ".join(f"{number} {rate}" for number, rate in pairs if number is not None)
     return {name: text for name, text in found.items() if text}
+
+
+def recorded_process_limits(host: Mapping[str, Any]) -> tuple[ProcessLimit, ...]:
+    """The limits of its first process that a container was started with, as recorded() has the others.
+
+    Docker names them nofile, Podman RLIMIT_NOFILE; both have -1 for no limit.
+    """
+    found = [
+        ProcessLimit(
+            str(one["Name"]).lower().removeprefix("rlimit_"), int(one["Soft"]) % 2**64, int(one["Hard"]) % 2**64
+        )
+        for one in host.get("Ulimits") or ()
+    ]
+    return tuple(sorted(found))
 
 
 def disks_gone(host: Mapping[str, Any], machine: Host = LOCAL_HOST) -> list[str]:

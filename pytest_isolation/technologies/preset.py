@@ -149,7 +149,7 @@ class Preset:
             raise Unavailable(f"preset {known.name} does not start here: {error}", known.install) from None
         undo.callback(agent.close)
         # In a root of its own it is another file, and some run it by a loader of theirs: then by its name.
-        return command.handle_of(agent, command.agent_below(pid) or seen.pid_of(agent), group, agent_path)
+        return command.handle_of(agent, command.agent_below(pid) or seen.pid_of(agent), group, agent_path, pid)
 
     def clean(self, kind: str, handle: str) -> bool:
         return False

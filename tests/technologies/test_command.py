@@ -14,9 +14,11 @@ from pytest_isolation import BoxError, BoxSpec, Unavailable, Unsupported, UsageE
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.options.boxes import parse, unparse
 from pytest_isolation.technologies import technology
-from tests.support import COMMAND, need
+from pytest_isolation.technologies.pool import Pool
+from tests.support import COMMAND, built_in_checks, need
 
 FIREJAIL = "firejail --quiet --noprofile --net=none {agent}"
 ONE = technology("command")
@@ -44,6 +46,29 @@ def test_a_launcher(run: Lifetime, text: str) -> None:
         assert isolated is (text in (COMMAND, FIREJAIL))
         if box.parts.group is not None:
             assert pid in box.parts.group.pids()
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict"), [("", "violated"), ("--die-with-parent ", "holds"), ("--as-pid-1 ", "violated")]
+)
+def test_a_command_that_stays_is_killed(run: Lifetime, words: str, verdict: str) -> None:
+    """bwrap is there while its box is: without --die-with-parent the box goes on."""
+    need("command")
+    text = COMMAND.replace("--die-with-parent ", words)
+    promise, check = next(pair for pair in built_in_checks() if pair[0].id == "life.parent-death")
+    pool = Pool(run)
+    try:
+        ran = run_property(promise, check, pool.box(spec_of(text)), examples=1, seed=1, phases=PROVING)
+    finally:
+        pool.close()
+    assert (ran.trouble, ran.unsupported) == (None, None)
+    assert ("violated" if ran.violation else "holds") == verdict
+
+
+def test_a_command_that_becomes_the_agent_leaves_nobody(run: Lifetime) -> None:
+    need("command")
+    with ONE.launch(spec_of("nice {agent}"), run) as box:
+        assert box.parts.life.launcher is None
 
 
 def test_the_agents_path_may_be_named_twice(run: Lifetime) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_isolation import Box, BoxSpec
 from pytest_isolation.boxes import cgroups, resources
+from pytest_isolation.boxes.process_limits import ProcessLimit
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import RESOURCES as FURTHER_LIMITS
 from pytest_isolation.boxes.weakenings import unlimited
@@ -76,6 +77,19 @@ def test_an_attached_container_is_judged_by_the_engines_record(docker: Owner) ->
         assert technology("docker").facts(box.spec)["cgroup"] in ("v1", "v2")
 
 
+def test_the_limits_of_processes_of_a_running_container_are_those_of_the_record(docker: Owner) -> None:
+    """It holds where the host has what the record says, and no more; where that says nothing it is not asked."""
+    with docker.running("--ulimit=nofile=64:128") as name, attached(f"{docker.box}{name}") as box:
+        assert verdict(measured("rlimit.as-asked", box)) == "holds"
+        assert box.parts.init_pid is not None
+        resource.prlimit(box.parts.init_pid, resource.RLIMIT_NOFILE, (32, 64))
+        ran = measured("rlimit.as-asked", box)
+        assert ran.violation is not None
+        assert ran.violation.observed["nofile"] == "asked for 64:128, has (32, 64)"
+    with docker.running() as name, attached(f"{docker.box}{name}") as box:
+        assert verdict(measured("rlimit.as-asked", box)) == "unsupported"
+
+
 def test_an_attached_container_without_limits_says_so(docker: Owner) -> None:
     with docker.running() as name, attached(f"{docker.box}{name}") as box:
         told = [measured(one, box) for one in ASKED.values()]
@@ -122,6 +136,18 @@ def test_the_record_of_an_engine() -> None:
     record = {"Memory": 64 * MIB, "PidsLimit": 32, "NanoCpus": 250_000_000, "CpuQuota": 0}
     assert inject.recorded(record) == cgroups.Limits(memory=64 * MIB, pids=32, cpus=0.25)
     assert inject.recorded({"PidsLimit": None}) == cgroups.Limits()
+
+
+def test_the_limits_of_processes_in_a_record() -> None:
+    """Docker's names and Podman's; -1 is none."""
+    record = {
+        "Ulimits": [{"Name": "RLIMIT_NPROC", "Soft": -1, "Hard": -1}, {"Name": "nofile", "Soft": 64, "Hard": 128}]
+    }
+    assert inject.recorded_process_limits(record) == (
+        ProcessLimit("nofile", 64, 128),
+        ProcessLimit("nproc", 2**64 - 1, 2**64 - 1),
+    )
+    assert inject.recorded_process_limits({"Ulimits": None}) == ()
 
 
 def test_a_disk_that_is_gone_is_no_limit_and_is_told() -> None:

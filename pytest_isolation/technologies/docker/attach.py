@@ -114,6 +114,7 @@ class Attached:
             enter=self.enter,
             asked=inject.recorded(found["HostConfig"]),
             resources=inject.recorded_resources(found["HostConfig"], self.host),
+            process_limits=inject.recorded_process_limits(found["HostConfig"]),
             notes=inject.disks_gone(found["HostConfig"], self.host),
             address=inspected.address_of(found),
             id=self.id,

@@ -121,6 +121,7 @@ class Attached:
             enter=self.enter,
             asked=inject.recorded(found["HostConfig"]),
             resources=inject.recorded_resources(found["HostConfig"]),
+            process_limits=inject.recorded_process_limits(found["HostConfig"]),
             notes=inject.disks_gone(found["HostConfig"]),
             address=inspected.address_of(found),
             id=self.id,
