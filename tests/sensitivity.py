@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data" / "sensitivity"
 PAGE = ROOT / "docs" / "sensitivity.md"
 ENGINES = ("docker", "bubblewrap")
+TABLES = tuple(sorted(file.stem for file in DATA.glob("*.toml")))
 BASES = ("hardened", "plain")
 UNASKED = (
     "port.*", "start.*", "leak.*", "env.caller-not-inherited", "env.proxy-not-inherited", "fd.*", "exec.*", "rlimit.*",
@@ -45,6 +46,7 @@ class Option:
     """box, nothing or elsewhere."""
     why: str = ""
     plain: tuple[str, ...] = ()
+    """Of an option that changes nothing, too: with such words it is started all the same, and no row may change."""
     hardened: tuple[str, ...] | None = None
     """None: it cannot be had on the hardened box."""
     without: tuple[str, ...] = ()
@@ -55,6 +57,11 @@ class Option:
     """The hardened box it is added to: another of the table's, where without that it cannot be had."""
     bases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What the boxes are started with."""
+
+    @property
+    def tried(self) -> bool:
+        """Whether a box is started with it: where it changes something, else where the table has words for it."""
+        return self.changes == "box" or (self.changes == "nothing" and bool(self.plain))
 
     def place(self, base: str) -> str:
         """The name of the box that it is compared with on `base`."""
@@ -68,7 +75,7 @@ class Option:
 
     def words(self, base: str) -> tuple[str, ...] | None:
         """All words of a box of `base` with this option; None where there is no such box."""
-        if self.changes != "box" or (base == "hardened" and self.hardened is None):
+        if not self.tried or (base == "hardened" and self.hardened is None):
             return None
         if base == "plain":
             return self.bases[base] + self.plain
@@ -123,11 +130,21 @@ def options(engine: str) -> dict[str, Option]:
     return found
 
 
+def program(engine: str) -> str:
+    """The command that the engine is."""
+    return str(_table(engine).get("program", _table(engine).get("help", [engine])[0]))
+
+
 def helped(engine: str) -> set[str]:
-    """The long names of the options that the engine's own --help has.  Raises OSError without the engine."""
+    """The names that the engine's own document, --help or a manual page, has; empty where that is not installed.
+
+    Of a specification: those of its schema, as the file of this name has them.  Raises OSError without the engine.
+    """
     table = _table(engine)
+    if "listed" in table:
+        return set((DATA / table["listed"]).read_text(encoding="utf-8").split())
     done = subprocess.run(table["help"], capture_output=True, text=True, timeout=60, check=False)
-    text = done.stdout or done.stderr
+    text = (done.stdout or done.stderr).replace("\\-", "-")
     return set(re.findall(table.get("pattern", r"^\s+(?:-\w, +)?(--[a-z0-9][a-z0-9-]*)"), text, re.MULTILINE))
 
 
@@ -227,11 +244,12 @@ HEAD = """# Sensitivity
 <!-- Written by dev/sensitivity from tests/data/sensitivity: change that, or measure, then run it. -->
 
 A check that no option can turn is a check of nothing; an option that turns no row is one that this suite does not see.
-So each option of an engine's command is tried alone, on two boxes: a *hardened* one and a *plain* one, as each section
-says; an option that cannot be had on the hardened box, or does nothing there, is added to the one that its cell names.
-The table says which rows have another verdict than in the same box without it. Options that change nothing
-of what a box may do are not started; the table says why they change nothing. A test holds the table to the engine's own
-`--help`, so that an option of a new release is seen.
+So each option of an engine's command, each key of its configuration, each property of its specification is tried
+alone, on two boxes: a *hardened* one and a *plain* one, as each section says; an option that cannot be had on the
+hardened box, or does nothing there, is added to the one that its cell names. The table says which rows have another
+verdict than in the same box without it. Options that change nothing of what a box may do are in a second table, which
+says why; those whose words it has were started all the same, on both boxes, and no row changed. A test holds the tables
+to the engine's own list, so that an option of a new release is seen.
 
 {few} examples a row, with the same inputs for all boxes. Not asked, here: {unasked}.
 A row that differs between two boxes of one kind is left out. `h+` means that a row holds now, `h-` that it is violated
@@ -240,6 +258,20 @@ now, `h?` that it cannot be asked any more; the rest (`h*`) could not be asked b
     dev/sensitivity --measure docker        # measure what is not measured yet: half an hour for all of one engine
     dev/sensitivity                         # write this page
 """
+
+
+def noticed(engine: str) -> dict[str, set[str]]:
+    """Options that change nothing and were started all the same -> the rows that changed, which are to be none."""
+    found = measured(engine)
+    tried = [one for one in options(engine).values() if one.tried and one.changes == "nothing"]
+    trials = {one.name: [found.trial(one.place(base), one.name) for base in BASES] for one in tried}
+    return {
+        name: {id for one in each if one for id in ((*one.changed, "refused") if one.refused else one.changed)}
+        for name, each in trials.items()
+        if any(each)
+    }
+
+
 NOT_TRIED = {"elsewhere": "cannot be tried here", "nothing": "changes nothing"}
 MOST = 7
 """Rows that are named in one cell."""
@@ -258,9 +290,9 @@ def page() -> str:
         parts += [
             f"## {engine}\n",
             f"{engine} {found.version}: {len(known)} options. {len(box)} change what a box may do and were tried, "
-            f"{len(elsewhere)} cannot be tried here, the others change nothing.\nOf those that were tried, "
-            f"{len(box) - len(silent)} change a row on the hardened box; {len(silent)} do not, for the reason that is "
-            "given.\n",
+            f"{len(elsewhere)} cannot be tried here, the others change nothing{_started(engine)}.\n"
+            f"Of those that were tried, {len(box) - len(silent)} change a row on the hardened box; {len(silent)} do "
+            "not, for the reason that is given.\n",
             *(f"- {base}: {_quoted(words)}" for base, words in bases(engine).items()),
             *(f"- asked here, too: `{id}`" for id in sorted(also(engine))),
             *(
@@ -272,16 +304,27 @@ def page() -> str:
             "| option | hardened | plain |\n|---|---|---|",
             *(_row(one, found) for one in box),
             "",
-            "### Not tried\n",
+            "### The others\n",
             "| option | why |\n|---|---|",
-            *(
-                f"| `{one.name}` | {NOT_TRIED[one.changes]}: {one.why} |"
-                for one in known.values()
-                if one.changes != "box"
-            ),
+            *(_untried(one) for one in known.values() if one.changes != "box"),
             "",
         ]
+    if waiting := [one for one in TABLES if one not in ENGINES]:
+        parts += ["## Judged, and not measured yet\n", *(_waiting(one) for one in waiting), ""]
     return "\n".join(parts)
+
+
+def _waiting(engine: str) -> str:
+    changes = [one.changes for one in options(engine).values()]
+    return (
+        f"- {engine}: {len(changes)} options, of which {changes.count('box')} change what a box may do and "
+        f"{changes.count('elsewhere')} cannot be tried here: tests/data/sensitivity/{engine}.toml"
+    )
+
+
+def _started(engine: str) -> str:
+    number = len(noticed(engine))
+    return f", as {number} of them that were started show" if number else ""
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -306,6 +349,11 @@ def _row(one: Option, found: Measured) -> str:
     return f"| `{one.name}`{why} | {' | '.join(cells)} |"
 
 
+def _untried(one: Option) -> str:
+    started = f"; {_quoted(one.plain)}: no row" if one.tried else ""
+    return f"| `{one.name}` | {NOT_TRIED[one.changes]}: {one.why}{started} |"
+
+
 def _named(changed: Mapping[str, tuple[str, str]]) -> str:
     signs = {"holds": "+", "violated": "-", "unsupported": "?"}
     names = [
@@ -317,7 +365,7 @@ def _named(changed: Mapping[str, tuple[str, str]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dev/sensitivity", description="Which rows change with each option.")
-    parser.add_argument("--measure", metavar="ENGINE", choices=ENGINES, help="measure what is not measured yet")
+    parser.add_argument("--measure", metavar="ENGINE", choices=TABLES, help="measure what is not measured yet")
     parser.add_argument("--rows", metavar="GLOBS", default="*", help="with --measure: of these rows alone, by commas")
     parser.add_argument("--check", action="store_true", help="fail where docs/sensitivity.md is not current")
     parser.add_argument(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shlex
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, chdir, contextmanager
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
@@ -16,23 +17,18 @@ from tempfile import TemporaryDirectory
 from unittest import mock
 
 from pytest_isolation import Box, BoxSpec
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.guarantees.guarantee import EXAMPLES
 from pytest_isolation.guarantees.property import PROVING, run_property
-from pytest_isolation.technologies import technology
 from tests.owners import Owner, attached, owner, remove_group
 from tests.sensitivity import BASES, DATA, FEW, UNASKED, Option, Verdicts, also, bases, load, options, rows, save
-from tests.support import built_in_checks
+from tests.sensitivity_started import Start, Words, lxc_with, meant_by, nspawn_with, runc_with, started
+from tests.support import built_in_checks, need
 
 GROUP = "pytest-isolation-sensitivity"
 """What docker.toml gives --cgroup-parent."""
 ALLOW_ALL = (0x0006).to_bytes(2, "little") + bytes(2) + (0x7FFF_0000).to_bytes(4, "little")
 """A filter of one instruction, that lets every call through: BPF_RET | BPF_K, SECCOMP_RET_ALLOW."""
-Words = dict[str, str]
-"""What the {words} of a table stand for."""
-Start = Callable[[Sequence[str], str], AbstractContextManager[Box]]
-"""A box with these words, already filled in, and with this path open as descriptor 9 where it is one."""
 
 
 def asked(engine: str) -> list[str]:
@@ -71,9 +67,13 @@ def _directory() -> Iterator[Path]:
 def containers(engine: str, version: str) -> Iterator[tuple[str, Words, Start]]:
     """Its version, by this format; what the words of its table stand for, and how a box is started."""
     with ExitStack() as undo:
-        theirs = undo.enter_context(owner(engine))
-        place = undo.enter_context(_directory())
         secret = secrets.token_hex(16)
+        if engine == "podman":  # what --env-host and --http-proxy hand on
+            proxy = f"http://user:{secret}@192.0.2.1:3128"
+            undo.enter_context(mock.patch.dict(os.environ, DATABASE_PASSWORD=secret, http_proxy=proxy))
+        place = undo.enter_context(_directory())
+        undo.enter_context(chdir(place))  # conmon leaves a file `oom` where it was started
+        theirs = undo.enter_context(owner(engine))
         (place / "env").write_text(f"DATABASE_PASSWORD={secret}\n", encoding="utf-8")
         sibling = undo.enter_context(
             theirs.running(f"--volume={place}/data:/handed", f"--env=DATABASE_PASSWORD={secret}")
@@ -88,8 +88,6 @@ def containers(engine: str, version: str) -> Iterator[tuple[str, Words, Start]]:
             name = f"pytest-isolation-{secrets.token_hex(4)}"
             theirs("secret", "create", name, "-", given=secret.encode())
             undo.callback(theirs, "secret", "rm", name)
-            # What --env-host hands on.
-            undo.enter_context(mock.patch.dict(os.environ, DATABASE_PASSWORD=secret))
             meant["secret_name"] = name
         yield theirs("version", f"--format={version}"), meant, lambda argv, _: _container(theirs, argv)
 
@@ -121,28 +119,34 @@ def _sandbox(argv: Sequence[str], opened: str) -> Iterator[Box]:
     start = ["bwrap", *(part for word in argv for part in word.split()), "{agent}"]
     if opened:
         start = ["sh", "-c", f'exec "$@" 9< {shlex.quote(opened)}', "sh", *start]
-    spec, own = (
-        BoxSpec(technology="command", options=(("", shlex.join(start).replace("'{agent}'", "{agent}")),)),
-        Lifetime(),
-    )
+    command = shlex.join(start).replace("'{agent}'", "{agent}")
+    with started(BoxSpec(technology="command", options=(("", command),))) as box:
+        yield box
 
-    def launch(asked: BoxSpec) -> Box:
-        return technology(asked.technology).launch(asked, own)
 
-    try:
-        with launch(spec) as box:
-            box.launch = launch
-            box.lifetime = own
-            yield box
-    finally:
-        own.close()
+@contextmanager
+def ours(name: str, program: Sequence[str], start: Start) -> Iterator[tuple[str, Words, Start]]:
+    """As containers(): boxes of a technology of this name; `program` tells its version."""
+    need(name)
+    with _directory() as place:
+        said = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+        found = re.search(r"\d[\w.+~-]*", said)
+        yield found[0] if found else "", meant_by(place), start
 
 
 MEASURED = {
     "docker": partial(containers, "docker", "{{.Server.Version}}"),
     "podman": partial(containers, "podman", "{{.Client.Version}}"),
     "bubblewrap": bubblewrap,
+    "nspawn": partial(ours, "nspawn", ["systemd-nspawn", "--version"], nspawn_with),
+    "runc": partial(ours, "runc", ["runc", "--version"], runc_with),
+    "lxc": partial(ours, "lxc", ["lxc-start", "--version"], lxc_with),
 }
+
+
+def filled(word: str, meant: Words) -> str:
+    """A word of a table: {directory} is what that stands for, and other braces are its own."""
+    return re.sub(r"\{(\w+)\}", lambda found: meant[found[1]], word)
 
 
 def one_box(start: Start, argv: Sequence[str], opened: str, ids: Sequence[str]) -> Verdicts | str:
@@ -172,7 +176,7 @@ def fill(engine: str, only: Sequence[str] = (), globs: Sequence[str] = ("*",)) -
             if not todo:
                 continue
             began = time.monotonic()
-            found = one_box(start, [word.format(**meant) for word in argv], one.opens.format(**meant), todo)
+            found = one_box(start, [filled(word, meant) for word in argv], filled(one.opens, meant), todo)
             refused = isinstance(found, str)
             print(f"{base:9} {one.name:24} {time.monotonic() - began:5.1f} s", found if refused else "", flush=True)
             if isinstance(found, str):

@@ -202,7 +202,7 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 """Names by which programs are given a secret."""
-ELSEWHERE = re.compile(r"_(FILE|PATH|DIR|URL|NAME|ID)$", re.IGNORECASE)
+ELSEWHERE = re.compile(r"_(FILE|PATH|DIR|DIRECTORY|URL|NAME|ID)$", re.IGNORECASE)
 """Names of what only says where a secret is."""
 VALUED = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|"

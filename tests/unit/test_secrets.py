@@ -12,6 +12,7 @@ from pytest_isolation.outside.handed_in import secrets_of
     [
         ("DATABASE_PASSWORD", "x", True),
         ("DATABASE_PASSWORD_FILE", "/run/secrets/x", False),
+        ("CREDENTIALS_DIRECTORY", "/run/host/credentials", False),
         ("DATABASE_URL", "postgres://user:p%40ss@db.example.com:5432/app", True),
         ("http_proxy", "http://user:secret@192.0.2.1:3128", True),
         ("REDIS", "redis://:secret@cache:6379/0", True),
