@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data" / "sensitivity"
 PAGE = ROOT / "docs" / "sensitivity.md"
-ENGINES = ("docker", "bubblewrap")
+ENGINES = ("docker", "podman", "bubblewrap", "nspawn")
 TABLES = tuple(sorted(file.stem for file in DATA.glob("*.toml")))
 BASES = ("hardened", "plain")
 UNASKED = (
@@ -217,7 +217,7 @@ class Measured:
     def trial(self, base: str, option: str) -> Trial | None:
         """None: not measured."""
         found = self.kept.get(base, {}).get(option)
-        if found is None:
+        if not found:
             return None
         if "refused" in found:
             return Trial({}, found["refused"])
@@ -247,9 +247,9 @@ A check that no option can turn is a check of nothing; an option that turns no r
 So each option of an engine's command, each key of its configuration, each property of its specification is tried
 alone, on two boxes: a *hardened* one and a *plain* one, as each section says; an option that cannot be had on the
 hardened box, or does nothing there, is added to the one that its cell names. The table says which rows have another
-verdict than in the same box without it. Options that change nothing of what a box may do are in a second table, which
-says why; those whose words it has were started all the same, on both boxes, and no row changed. A test holds the tables
-to the engine's own list, so that an option of a new release is seen.
+verdict than in the same box without it; a box that was not started yet is *not measured*. Options that change nothing
+of what a box may do are in a second table, which says why; those whose words it has were started all the same, and no
+row changed. A test holds the tables to the engine's own list, so that an option of a new release is seen.
 
 {few} examples a row, with the same inputs for all boxes. Not asked, here: {unasked}.
 A row that differs between two boxes of one kind is left out. `h+` means that a row holds now, `h-` that it is violated

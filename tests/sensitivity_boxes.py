@@ -169,7 +169,7 @@ def fill(engine: str, only: Sequence[str] = (), globs: Sequence[str] = ("*",)) -
         each = [(base, one) for base in BASES for one in options(engine).values()]
         boxes += [(one.place(base), one, argv) for base, one in each if (argv := one.words(base)) is not None]
         for base, one, argv in boxes:
-            known = kept.setdefault(base, {}).setdefault(one.name, {})
+            known = kept.setdefault(base, {}).get(one.name, {})
             if one.name not in ("", "again") and only and one.name not in only:
                 continue
             todo = wanted if one.name in only else [id for id in wanted if id not in known]

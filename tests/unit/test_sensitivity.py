@@ -62,6 +62,11 @@ def test_a_row_that_is_another_in_the_same_box_says_nothing_of_an_option() -> No
     assert trial.changed == {"b.b": ("holds", "violated")}
 
 
+def test_a_box_of_which_nothing_is_known_has_no_row_that_stayed() -> None:
+    kept = {"version": "1", "plain": {"": {"a.a": "holds"}, "again": {"a.a": "holds"}, "--x": {}}}
+    assert sensitivity.Measured(kept).trial("plain", "--x") is None
+
+
 def test_what_was_measured_is_read_as_it_was_written(tmp_path: Path) -> None:
     kept = {
         "version": "1",
