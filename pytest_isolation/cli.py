@@ -10,6 +10,7 @@
 `pytest-isolation layers`: what engines make of drawn image layers, beside the OCI image specification.
 `pytest-isolation roads`: what of a tree survives save and load, push and pull, export, commit, build and cp.
 `pytest-isolation limits`: what the kernel is told of limits, in each way to write them.
+`pytest-isolation moves`: what survives when a virtual machine is kept as files, and goes on elsewhere.
 
 `pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
 
@@ -33,6 +34,7 @@ from pytest_isolation.suite.advise import command as advise
 from pytest_isolation.suite.interrupts import INTERRUPTED
 from pytest_isolation.suite.layers import command as layers
 from pytest_isolation.suite.limits import command as limits
+from pytest_isolation.suite.moves import command as moves
 from pytest_isolation.suite.roads import command as roads
 
 COMMANDS = "pytest_isolation.commands"
@@ -59,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
 def command_modules() -> dict[str, Any]:
     """Name of a command -> its module: ours, and those of other packages."""
     ours = {"diff": diff, "expect": expect, "merge": merge, "report": convert, "redact": redact}
-    ours |= {"advise": advise, "layers": layers, "roads": roads, "limits": limits}
+    ours |= {"advise": advise, "layers": layers, "moves": moves, "roads": roads, "limits": limits}
     return ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
 
 

@@ -8,11 +8,15 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
 
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.lifetime import Lifetime
+
+Variant = Literal["minbase", "extract"]
 LEFT_OUT = ("doc", "man", "info", "locale", "bash-completion")
 """Of /usr/share: nobody reads there."""
 
@@ -60,13 +64,26 @@ def once(
     return place
 
 
+def tree(suite: str, packages: Sequence[str], kept: Path, lifetime: Lifetime, *, variant: Variant = "minbase") -> None:
+    """Have the files of a release's packages in the directory `kept`; a run that is killed leaves no half of it."""
+    half = kept.with_name(f"{kept.name}.{os.getpid()}.half")
+    lifetime.register("directory", os.fspath(half))
+    directory = lifetime.new_directory("root")
+    try:
+        bootstrap(suite, packages, ["--format=directory"], half, directory, variant=variant)
+        half.rename(kept)
+    finally:
+        shutil.rmtree(half, ignore_errors=True)
+        lifetime.remove_directory(directory)
+
+
 def bootstrap(
     suite: str,
     packages: Sequence[str],
     options: Sequence[str],
     target: Path,
     directory: Path,
-    variant: Literal["minbase", "extract"] = "minbase",
+    variant: Variant = "minbase",
 ) -> None:
     """Run mmdebstrap with the machine's own way to Debian's packages (its proxy, its keys).  Raises as `run` does.
 

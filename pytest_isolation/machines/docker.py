@@ -26,7 +26,8 @@ from pytest_isolation.machines.recipe import image, of_release
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
-from pytest_isolation.technologies.qemu.machine import Machine, binary
+from pytest_isolation.technologies.qemu.emulator import binary
+from pytest_isolation.technologies.qemu.machine import Machine
 from pytest_isolation.technologies.qemu.vm import BootError, Vm, boot
 
 if TYPE_CHECKING:

@@ -62,25 +62,13 @@ def made(root: Root, lifetime: Lifetime, say: Callable[[str], None]) -> Path:
     kept = root.place
     return built.once(
         kept,
-        lambda: _make(root, kept, lifetime),
+        lambda: built.tree(root.suite, root.packages, kept, lifetime),
         what="a root",
         tools=TOOLS,
         wanted_mib=WANTED_MIB,
         packages=len(root.packages),
         say=say,
     )
-
-
-def _make(root: Root, kept: Path, lifetime: Lifetime) -> None:
-    half = kept.with_name(f"{kept.name}.{os.getpid()}.half")
-    lifetime.register("directory", os.fspath(half))
-    directory = lifetime.new_directory("root")
-    try:
-        built.bootstrap(root.suite, root.packages, ["--format=directory"], half, directory)
-        half.rename(kept)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-        lifetime.remove_directory(directory)
 
 
 def run_inside(

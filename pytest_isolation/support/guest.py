@@ -12,8 +12,9 @@ from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.support.survey import survey
 from pytest_isolation.support.trial import Untried
 from pytest_isolation.technologies.qemu.accel import why_no_guest
+from pytest_isolation.technologies.qemu.emulator import binary
 from pytest_isolation.technologies.qemu.kernel import kernel as image
-from pytest_isolation.technologies.qemu.machine import Machine, binary
+from pytest_isolation.technologies.qemu.machine import Machine
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.errors import Unavailable
+from pytest_isolation.technologies.qemu.emulator import binary
 from pytest_isolation.technologies.qemu.kernel import kernel
-from pytest_isolation.technologies.qemu.machine import binary
 from tests.support import REQUIRED
 
 

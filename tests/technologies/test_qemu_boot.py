@@ -12,9 +12,10 @@ from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import Unavailable
+from pytest_isolation.technologies.qemu.emulator import binary
 from pytest_isolation.technologies.qemu.initramfs import to_cpio
 from pytest_isolation.technologies.qemu.kernel import Kernel, kernel
-from pytest_isolation.technologies.qemu.machine import Machine, binary
+from pytest_isolation.technologies.qemu.machine import Machine
 from pytest_isolation.technologies.qemu.vm import BootError, boot
 from tests.support import REQUIRED
 

@@ -8,10 +8,11 @@ import platform
 import re
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import must
@@ -23,6 +24,9 @@ from pytest_isolation.errors import BoxError, IsolationError
 from pytest_isolation.outside.box import Box
 from pytest_isolation.report.trade import DEPENDS, NO, UNMEASURED, YES, Probed
 from pytest_isolation.technologies.pool import Pool
+
+if TYPE_CHECKING:
+    from pytest_isolation.technologies.qemu.emulator import Emulator
 
 BARE = "bare host"
 PORT = 8099
@@ -133,27 +137,41 @@ def _listen_all(procs: list[Proc]) -> str:
 
 
 def file(spec: BoxSpec, lifetime: Lifetime) -> tuple[str, str]:
-    """A VM whose counter is running becomes a file, is moved, and counts on."""
+    """A VM whose counter is running becomes a file, is moved, and counts on: in its own QEMU, and in each other one."""
     from pytest_isolation.technologies.qemu import Qemu
     from pytest_isolation.technologies.qemu.move import move
 
     qemu = Qemu()
     machine, _ = qemu.machine(spec, lifetime)
-    moved = move(machine, lifetime)
-    others = sorted(set(_qemus()))
-    by = "no other QEMU is here to go on in" if len(others) < 2 else "another QEMU of this host was not tried"
-    said = (
-        f"a file of {moved.bytes / (1 << 20):.0f} MiB, moved to another directory; its counter said {moved.before} "
-        f"before, {moved.after} after {moved.seconds:.1f} s and {moved.later} later; QEMU "
-        f"{qemu.facts(spec)['version']} ({by})"
+    others = _other_qemus()
+    moved, *elsewhere = move(machine, lifetime, (None, *others.values()))
+    if moved.before is None or moved.after is None:
+        return NO, f"it does not go on in another directory: {moved.refused}"
+    by = "; ".join(
+        f"in QEMU {name} {'it counts on' if one.went_on else f'it does not go on: {one.refused or one.lost}'}"
+        for name, one in zip(others, elsewhere, strict=True)
     )
-    return YES if moved.went_on else NO, said
+    said = (
+        f"a file of {moved.bytes / (1 << 20):.0f} MiB, moved to another directory; its counter said "
+        f"{moved.before.counter} before, {moved.after.counter} after {moved.kept_s + moved.seconds:.1f} s and "
+        f"{moved.later} later; QEMU {qemu.facts(spec)['version']} ({by or 'no other QEMU is here to go on in'})"
+    )
+    if not moved.went_on:
+        return NO, said
+    return YES if all(one.went_on for one in elsewhere) else DEPENDS, said
 
 
-def _qemus() -> Iterator[str]:
-    from pytest_isolation.technologies.qemu.machine import BINARY
+def _other_qemus() -> dict[str, Emulator]:
+    """Version -> QEMU: others in PATH, and those of releases that `pytest-isolation moves` has fetched."""
+    from pytest_isolation.machines import qemus
+    from pytest_isolation.technologies.qemu.emulator import BINARY, Emulator, of_this_host, version
 
+    found: dict[str, Emulator] = {}
     for directory in os.get_exec_path():
         place = Path(directory) / BINARY
         if os.access(place, os.X_OK):
-            yield os.path.realpath(place)
+            found.setdefault(version(one := Emulator((os.path.realpath(place),))), one)
+    for one in qemus.kept().values():
+        found.setdefault(version(one), one)
+    found.pop(version(of_this_host()), None)
+    return found

@@ -22,7 +22,8 @@ from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, 
 from pytest_isolation.technologies.lacking import Words, in_vain
 from pytest_isolation.technologies.opens import Opens, by, each, openable
 from pytest_isolation.technologies.qemu import accel, guest, kernel, network
-from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, binary
+from pytest_isolation.technologies.qemu.emulator import binary
+from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine
 from pytest_isolation.technologies.qemu.snapshot import start
 
 if TYPE_CHECKING:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import Unavailable
+from pytest_isolation.technologies.qemu.emulator import Emulator, of_this_host
 from pytest_isolation.technologies.qemu.kernel import Kernel
+
+if TYPE_CHECKING:
+    from pytest_isolation.technologies.qemu.snapshot import Snapshot
 
 CHANNEL = ("virtio_pci", "virtio_console")
 """What a kernel needs, built in or as modules, for the agent to speak over virtio."""
-BINARY = "qemu-system-x86_64"
 TRANSLATED = 64 * MIB
 
 
@@ -25,8 +27,13 @@ class Machine:
     """
 
     kernel: Kernel
+    emulator: Emulator | None = None
+    """None: this host's."""
     accel: Literal["kvm", "tcg"] = "tcg"
-    type: Literal["q35", "microvm"] = "q35"
+    type: str = "q35"
+    """q35, microvm, or another that QEMU knows: one with a version in its name is the same in each QEMU that has it."""
+    cpu: str = ""
+    """A model that QEMU knows; empty: host with KVM, else max."""
     memory: int = 256 * MIB
     processors: int = 1
     in_turn: bool = False
@@ -50,23 +57,17 @@ class Machine:
         return all(self.kernel.modules.built_in(name) for name in CHANNEL)
 
 
-def binary() -> str:
-    """Raises Unavailable when QEMU is not installed."""
-    found = shutil.which(BINARY)
-    if found is None:
-        raise Unavailable(f"{BINARY} is not installed", "Debian: apt install qemu-system-x86")
-    return found
-
-
-def command(machine: Machine, initramfs: str, fds: dict[str, int], incoming: int | None = None) -> list[str]:
+def command(
+    machine: Machine, initramfs: str, fds: dict[str, int], snapshot: Snapshot | None = None, state: int | None = None
+) -> list[str]:
     """`fds`: the descriptors of the channels `first`, `port`, `console` and `monitor` in QEMU's process.
 
-    `incoming`: a descriptor with the state of an equal machine, to go on from.
+    `snapshot`: of an equal machine, to go on from; `state`: a descriptor with that, where it is in a file of its own.
     """
     if machine.type == "microvm" and machine.accel == "tcg":
         # Seen with QEMU 7.2 and kernels 6.1 and 6.12: no reference to calibrate the TSC against, and no timer.
         raise Unavailable("Linux finds no timer on machine=microvm without KVM", "use machine=q35")
-    kinds = {"q35": "q35", "microvm": "microvm,pcie=on,pit=on,pic=on,rtc=on,isa-serial=off"}
+    kinds = {"microvm": "microvm,pcie=on,pit=on,pic=on,rtc=on,isa-serial=off"}
     first = ["-device", "isa-serial,chardev=first,index=1,iobase=0x2f8,irq=3"]
     if machine.starts_on_virtio:
         first = ["-device", "virtconsole,chardev=first"]
@@ -74,9 +75,11 @@ def command(machine: Machine, initramfs: str, fds: dict[str, int], incoming: int
     kvm = machine.accel == "kvm"
     # On a busy host the timer of TCG can be too late for the kernel's test of it, which panics.
     boot = ("console=ttyS0", "panic=-1", "loglevel=5", "random.trust_cpu=on", "no_timer_check", *machine.boot)
-    line = [binary(), "-machine", kinds[machine.type], "-nodefaults", "-no-user-config", "-display", "none"]
+    emulator = machine.emulator or of_this_host()
+    line = [*emulator.program, *emulator.options, "-machine", kinds.get(machine.type, machine.type)]
+    line += ["-nodefaults", "-no-user-config", "-display", "none"]
     tcg = f"tcg,tb-size={machine.translated // MIB}" + (",thread=single" if machine.in_turn else "")
-    line += ["-accel", "kvm" if kvm else tcg, "-cpu", "host" if kvm else "max"]
+    line += ["-accel", "kvm" if kvm else tcg, "-cpu", machine.cpu or ("host" if kvm else "max")]
     line += ["-m", f"{machine.memory // MIB}M", "-smp", str(machine.processors), "-no-reboot"]
     line += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
     for name, fd in fds.items():
@@ -84,7 +87,7 @@ def command(machine: Machine, initramfs: str, fds: dict[str, int], incoming: int
     line += ["-device", "isa-serial,chardev=console,index=0", "-mon", "chardev=monitor,mode=control"]
     line += ["-device", "virtio-serial-pci", *first, "-device", "virtserialport,nr=1,chardev=port,name=agent"]
     line += [*machine.devices, "-kernel", str(machine.kernel.path), "-initrd", initramfs]
-    if incoming is not None:
-        line += ["-incoming", f"fd:{incoming}"]
+    if snapshot is not None:
+        line += ["-loadvm", snapshot.tag] if state is None else ["-incoming", f"fd:{state}"]
     # What follows the two dashes are the arguments of /init: where the agent speaks.
     return [*line, "-append", " ".join((*boot, "--", where))]

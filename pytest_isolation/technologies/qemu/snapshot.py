@@ -18,7 +18,7 @@ from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.caller import NOBODY, Caller
-from pytest_isolation.errors import BoxError
+from pytest_isolation.technologies.qemu import state
 from pytest_isolation.technologies.qemu.vm import Vm, boot
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.technologies.qemu.machine import Machine
 
-SAVE_TIMEOUT_S = 60.0
 KEPT = 3
 """Machines of one run: the plain one, the limited one, and one more.  Each file has some 80 MiB."""
 RNDADDENTROPY, RNDRESEEDCRNG = 0x4008_5203, 0x5207  # random(4)
@@ -34,10 +33,14 @@ RNDADDENTROPY, RNDRESEEDCRNG = 0x4008_5203, 0x5207  # random(4)
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """`descriptor`: the guest's, of the port its agent speaks over."""
+    """`descriptor`: the guest's, of the port its agent speaks over.
 
-    file: Path
+    In a file of its own, or, without one, in the machine's disk by the name `tag`: an internal snapshot.
+    """
+
+    file: Path | None
     descriptor: int
+    tag: str = ""
 
 
 def start(machine: Machine, lifetime: Lifetime, *, group: Group | None = None, caller: Caller = NOBODY) -> Vm:
@@ -66,15 +69,7 @@ def save(vm: Vm, lifetime: Lifetime) -> Snapshot:
     assert vm.descriptor is not None
     file = lifetime.new_directory("snapshot") / "state"
     vm.monitor.ask("stop")
-    with file.open("wb") as opened:
-        vm.monitor.give("snapshot", opened.fileno())
-        vm.monitor.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
-        vm.monitor.ask("migrate", uri="fd:snapshot")
-        deadline = time.monotonic() + SAVE_TIMEOUT_S
-        while (status := vm.monitor.ask("query-migrate").get("status")) != "completed":
-            if status in ("failed", "cancelled") or time.monotonic() > deadline:
-                raise BoxError(f"QEMU did not keep the machine's state: {status}")
-            time.sleep(0.01)
+    state.write(vm.monitor, file)
     vm.monitor.ask("cont")
     return Snapshot(file, vm.descriptor)
 

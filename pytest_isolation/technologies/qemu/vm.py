@@ -27,6 +27,7 @@ from pytest_isolation.boxes.lifetime import started
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.qemu import state
 from pytest_isolation.technologies.qemu.console import Console
 from pytest_isolation.technologies.qemu.initramfs import Node, to_cpio
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, command
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 PORT = "/dev/vport0p1"
 BOOT_TIMEOUT_S = 120.0
+NUDGE_S = 20.0
+"""A boot takes a few seconds; a busy host's takes longer, and a nudge costs it nothing."""
 HALTED = "-- System halted"
 """What the kernel's unpacker says before it stops for ever (arch/x86/boot/compressed/error.c)."""
 EEXIST = 17
@@ -68,6 +71,8 @@ class Vm:
         self.fast = False
         self.descriptor: int | None = None
         """The guest's descriptor of the virtio port the agent speaks over."""
+        self.went_on: float | None = None
+        """When it was told to go on from a snapshot, by the host's CLOCK_MONOTONIC."""
         self.channel: FdChannel | None = None
         """Our end of that port."""
         self.close: Callable[[], None] = lambda: None
@@ -158,19 +163,27 @@ class _Boot:
             console.settle()
             serial.close()
             what = f"the kernel {self.machine.kernel.path} did not boot to the agent ({self.machine.accel})"
+            if snapshot is not None:
+                what = f"the machine did not go on from {snapshot.file or f'the snapshot {snapshot.tag} of its disk'}"
             raise BootError(what, str(error), console.tail()) from None
         return vm
 
     def _restored(self, port: FdChannel, console: Console, monitor: Monitor, pid: int) -> Vm:
-        while (status := monitor.status()) == "inmigrate":
-            if time.monotonic() > self.deadline:
-                raise AgentLost("QEMU did not restore the machine in time")
-            time.sleep(0.01)
-        if status != "paused":
-            raise AgentLost(f"QEMU restored a machine that is {status}, expected paused")
-        monitor.ask("cont")
+        try:
+            while (status := monitor.status()) == "inmigrate":
+                if time.monotonic() > self.deadline:
+                    raise AgentLost("QEMU did not restore the machine in time")
+                time.sleep(0.01)
+            if status not in ("paused", "running"):
+                raise AgentLost(f"QEMU restored a machine that is {status}, expected paused or running")
+            went_on = time.monotonic()
+            monitor.ask("cont")
+        except AgentLost:
+            raise
+        except BoxError:
+            raise AgentLost("QEMU ended") from None
         vm = Vm(self.machine, Agent(port, machine="x86_64"), console, monitor, pid)
-        vm.channel, vm.fast = port, True
+        vm.channel, vm.fast, vm.went_on = port, True, went_on
         return vm
 
     def _watch(self, line: int, monitor: Monitor, console: Console, timeout: float, pid: int) -> None:
@@ -178,9 +191,15 @@ class _Boot:
 
         Raises AgentLost when QEMU ends or stops the machine, the kernel halts, or time is up.
         """
+        nudge = time.monotonic() + NUDGE_S
         while not select.select([line], [], [], 0.5)[0]:
             try:
                 status = monitor.status()
+                if self.machine.accel == "tcg" and time.monotonic() > nudge:
+                    # Seen on a busy host: TCG lost the guest's timer, and all that slept slept on.  It sets it anew.
+                    monitor.ask("stop")
+                    monitor.ask("cont")
+                    nudge = time.monotonic() + NUDGE_S
             except BoxError:
                 raise AgentLost("QEMU ended") from None
             if status != "running":
@@ -199,14 +218,14 @@ class _Boot:
         directory = self.lifetime.new_directory("vm")
         self.undo.callback(self.lifetime.remove_directory, directory)
         (directory / "initramfs").write_bytes(self._initramfs())
-        state = os.open(snapshot.file, os.O_RDONLY) if snapshot is not None else None
-        inherited = (*fds.values(), *([state] if state is not None else []), *self.caller.handed)
-        line = command(self.machine, os.fspath(directory / "initramfs"), fds, state)
+        kept = state.opened(snapshot.file) if snapshot is not None and snapshot.file is not None else None
+        inherited = (*fds.values(), *([kept] if kept is not None else []), *self.caller.handed)
+        line = command(self.machine, os.fspath(directory / "initramfs"), fds, snapshot, kept)
         local = start_local(pass_fds=inherited)
         self.undo.callback(local.close)
         self.caller.bring(local.proc)
-        if state is not None:
-            os.close(state)
+        if kept is not None:
+            os.close(kept)
         child = local.proc.spawn()
         self.undo.callback(child.end)
         self.lifetime.register("process", f"{child.pid}:{started(child.pid)}")
@@ -218,7 +237,8 @@ class _Boot:
         null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
         # Its errors go where the console goes: both say why there is no agent.
         stdio = (null, null, fds["console"])
-        environ = self.caller.environ([f"PATH={launcher.PATH}"])
+        its = self.machine.emulator.environment if self.machine.emulator is not None else ()
+        environ = self.caller.environ([f"PATH={launcher.PATH}", *its])
         launcher.execute(child, line[0], line, environ, stdio, keep=inherited)
         return child.pid
 

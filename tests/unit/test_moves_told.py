@@ -1,0 +1,138 @@
+"""docs/moves.md is what tests/data/moves.json says; and what a machine lost or did otherwise is told."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from pytest_isolation import cli
+from pytest_isolation.suite.moves.measure import Measured
+from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To, between, within
+from pytest_isolation.suite.moves.told import COLUMNS, SCHEMA, as_json, cells_of, clocks, tables, text, without_paths
+from pytest_isolation.technologies.qemu.marks import Look
+from pytest_isolation.technologies.qemu.move import WAYS, Moved
+
+TOP = Path(__file__).parents[2]
+MEASURED = json.loads((TOP / "tests" / "data" / "moves.json").read_text(encoding="utf-8"))
+
+
+def writer() -> ModuleType:
+    loader = SourceFileLoader("document_moves", str(TOP / "dev" / "document-moves"))
+    module = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
+    loader.exec_module(module)
+    return module
+
+
+def test_the_page_is_what_was_measured() -> None:
+    assert (TOP / "docs" / "moves.md").read_text(encoding="utf-8") == writer().page(MEASURED)
+
+
+def test_a_counter_ran_on_from_each_qemu_to_each_other() -> None:
+    assert (MEASURED["schema"], MEASURED["interrupted"]) == (SCHEMA, False)
+    assert list(MEASURED["qemus"]) == [HOST, "trixie", "sid"]
+    assert len(set(MEASURED["qemus"].values())) == 3
+    ran = {(row["from"]["qemu"], row["to"]["qemu"], row["way"]) for row in MEASURED["moves"] if row.get("went_on")}
+    for one in MEASURED["qemus"]:
+        for other in MEASURED["qemus"]:
+            if one != other:
+                assert (one, other, "state") in ran
+
+
+def test_what_was_left_out_was_missed() -> None:
+    """The measurement can see a loss: of a disk, of a state, of the file behind a disk."""
+    (empty,) = [row for row in MEASURED["moves"] if row.get("less") == "an empty disk"]
+    assert empty["lost"] == ["synced"] and not empty["went_on"]
+    for less in ("half of the state", "without the file behind"):
+        assert all("refused" in row for row in MEASURED["moves"] if row.get("less") == less)
+    for row in MEASURED["moves"]:
+        if row["way"] == "stop" and "refused" not in row:
+            assert row["lost"] == ["counter", "memory", "cached"]
+
+
+BEFORE = Look(20, {"realtime": 1000.0, "monotonic": 5.0, "boottime": 5.0}, 50.0, {"mac": "a", "boot-id": "b"}, "tsc")
+AFTER = replace(BEFORE, counter=21, host=60.0)
+SOURCE = Source(Setup(HOST), "qcow2", "state", (To(Setup(HOST)),))
+
+
+def told(moved: Moved, source: Source = SOURCE, to: To = SOURCE.to[0]) -> Any:
+    (row,) = as_json(Measured("6.1", {HOST: "7.2"}, [(source, to, moved)]))["moves"]
+    return row
+
+
+@pytest.mark.parametrize(
+    ("clock", "said"),
+    [
+        ({"realtime": 1010.1, "monotonic": 15.0, "boottime": 15.0}, "all kept time"),
+        ({"realtime": 1001.0, "monotonic": 6.0, "boottime": 6.0}, "all stood still"),
+        (
+            {"realtime": 1010.0, "monotonic": 6.0, "boottime": 1.0},
+            "realtime kept time; monotonic stood still; boottime began anew",
+        ),
+        ({"realtime": 1030.0, "monotonic": 11.0, "boottime": 11.0}, "realtime 20.0 s ahead after 9.0 s; "
+         "monotonic, boottime 4.0 s behind after 9.0 s"),
+    ],
+)  # fmt: skip
+def test_clocks_in_words(clock: dict[str, float], said: str) -> None:
+    assert clocks(told(Moved(BEFORE, replace(AFTER, clocks=clock), 30, away_s=9.0))) == said
+
+
+def test_going_on_is_more_than_to_answer() -> None:
+    assert Moved(BEFORE, AFTER, 22).went_on
+    assert not Moved(BEFORE, AFTER, 21).went_on, "the counter stands"
+    assert not Moved(BEFORE, replace(AFTER, counter=3), 22).went_on, "the counter began anew"
+    assert not Moved(BEFORE, AFTER, 22, lost=["synced"]).went_on
+    assert not Moved(BEFORE, refused="no").went_on
+    assert not Moved(None, refused="no").went_on
+
+
+def test_every_outcome_has_its_cells() -> None:
+    moved = Moved(BEFORE, replace(AFTER, names={"mac": "c", "boot-id": "b"}), 22, bytes=3 << 20, kept_s=1, seconds=2)
+    found = Measured("6.1", {HOST: "7.2", "sid": "11"}, [(SOURCE, SOURCE.to[0], moved)])
+    found.moves.append((SOURCE, To(Setup("sid")), Moved(BEFORE, refused="no | such machine")))
+    found.moves.append((SOURCE, SOURCE.to[0], replace(moved, lost=["memory"])))
+    document = as_json(found)
+    assert document["moves"][0]["names"] == {"mac": "another", "boot-id": "kept"}
+    whole, refused, lossy = [dict(zip(COLUMNS, cells_of(row, document), strict=True)) for row in document["moves"]]
+    assert (whole["goes on"], whole["counter"], whole["MiB"]) == ("yes", "20 → 21 → 22", "3")
+    assert refused["goes on"] == "no: no | such machine" and refused["goes on in"] == "QEMU 11, q35, max"
+    assert (lossy["goes on"], lossy["lost"]) == ("yes, with a loss", "memory")
+    for table in tables(document):
+        head, *rows = table.splitlines()
+        assert {row.replace("\\|", "").count("|") for row in rows} == {head.count("|")}
+    assert "no: no | such machine" in text(document)
+
+
+def test_paths_of_a_run_are_not_told() -> None:
+    assert without_paths("Could not open '/tmp/x-1/y/disk.qcow2': No such file") == (
+        "Could not open 'DIRECTORY/disk.qcow2': No such file"
+    )
+    assert without_paths("a/b and / and /a") == "a/b and / and /a"
+
+
+def test_the_plan_has_every_way_and_each_pair() -> None:
+    own = list(within(HOST, ["pc-q35-7.2", "pc-q35-7.1"]))
+    assert {source.way for source in own} == set(WAYS)
+    pairs = {(one.setup.qemu, to.setup.qemu) for one in between([HOST, "trixie", "sid"], "pc-q35-7.2") for to in one.to}
+    assert len(pairs) == 6
+    assert all(source.to for source in own)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--suite", "buster"], "--suite buster: expected one of bookworm, trixie, sid"),
+        (["-o", "/nowhere/found.json"], "there is no directory /nowhere; make it, or name another file"),
+    ],
+)
+def test_a_mistake_is_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["moves", *words]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
