@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from dataclasses import replace
 from importlib.machinery import SourceFileLoader
@@ -39,10 +40,11 @@ def test_a_counter_ran_on_from_each_qemu_to_each_other() -> None:
     assert list(MEASURED["qemus"]) == [HOST, "trixie", "sid"]
     assert len(set(MEASURED["qemus"].values())) == 3
     ran = {(row["from"]["qemu"], row["to"]["qemu"], row["way"]) for row in MEASURED["moves"] if row.get("went_on")}
-    for one in MEASURED["qemus"]:
-        for other in MEASURED["qemus"]:
-            if one != other:
-                assert (one, other, "state") in ran
+    pairs = set(itertools.permutations(MEASURED["qemus"], 2))
+    for way in ("state", "snapshot"):
+        assert {pair for pair in pairs if (*pair, way) not in ran} == {("trixie", "sid")}
+    rows = [row for row in MEASURED["moves"] if (row["from"]["qemu"], row["to"]["qemu"]) == ("trixie", "sid")]
+    assert all("exceeds allocated max" in row["refused"] for row in rows if row["from"]["type"] != "q35")
 
 
 def test_what_was_left_out_was_missed() -> None:
