@@ -130,7 +130,7 @@ def test_the_plan_has_every_way_and_each_pair() -> None:
     ("words", "said"),
     [
         (["--suite", "buster"], "--suite buster: expected one of bookworm, trixie, sid"),
-        (["-o", "/nowhere/found.json"], "there is no directory /nowhere; make it, or name another file"),
+        (["-o", "/nowhere/found.json"], "there is no directory /nowhere; make it first: mkdir -p /nowhere"),
     ],
 )
 def test_a_mistake_is_one_sentence(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING
+
+from pytest_isolation.suite import over_engines
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -24,55 +25,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SUITE",
         help="a release of Debian whose QEMU takes part: bookworm, trixie, sid; repeatable; default: this host's alone",
     )
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="default: text")
-    parser.add_argument("-o", type=Path, dest="output", metavar="FILE", help="write to FILE instead of to the terminal")
+    over_engines.add_output(parser)
 
 
 def run(given: argparse.Namespace) -> int:
     """0 when a machine was moved; 2, with one sentence, on a mistake or where no QEMU is here; 130, with what is known
     until then, when it was interrupted (SIGINT, SIGTERM, SIGHUP).
     """
-    from pytest_isolation.errors import IsolationError
-    from pytest_isolation.suite.interrupts import ended_by_signals
-    from pytest_isolation.suite.output import check_writable
-    from pytest_isolation.technologies.clean import clean
-
-    try:
-        with ended_by_signals():
-            suites = _suites(given.suite)
-            check_writable(given.output)
-            clean()  # what one that was killed left
-            return _measured(given, suites)
-    except (IsolationError, OSError) as error:
-        print(f"pytest-isolation moves: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
+    return over_engines.run("moves", given.output, partial(_suites, given.suite), partial(_measured, given))
 
 
 def _measured(given: argparse.Namespace, suites: list[str]) -> int:
     from pytest_isolation.machines.qemus import fetched
-    from pytest_isolation.suite.interrupts import INTERRUPTED
+    from pytest_isolation.report.write import keep
     from pytest_isolation.suite.moves import told
     from pytest_isolation.suite.moves.measure import Measured, measure
     from pytest_isolation.suite.moves.plan import HOST
-    from pytest_isolation.suite.output import write
-    from pytest_isolation.technologies.clean import clean
     from pytest_isolation.technologies.qemu.emulator import of_this_host
 
     found = Measured()
+    tell = partial(over_engines.tell, "moves")
     interrupted = False
     try:
         with _lifetime() as lifetime:
             emulators = {HOST: of_this_host()}
-            emulators |= {suite: fetched(suite, lifetime, _tell) for suite in suites}
-            measure(emulators, lifetime, tell=_tell, into=found)
+            emulators |= {suite: fetched(suite, lifetime, tell) for suite in suites}
+            measure(emulators, lifetime, tell=tell, into=found)
     except KeyboardInterrupt:
         interrupted = True
-        _tell(f"interrupted: {len(found.moves)} moves are told of")
+        tell(f"interrupted: {len(found.moves)} moves are told of")
     document = told.as_json(found, interrupted=interrupted)
-    write(given.output, told.json_text(document) if given.format == "json" else told.text(document))
+    keep(given.output, over_engines.json_text(document) if given.format == "json" else told.text(document))
     if interrupted:
-        clean()  # what resisted, or was made while the signal came
-        return INTERRUPTED
+        return over_engines.left()
     return 0 if any("refused" not in row for row in document["moves"]) else 2
 
 
@@ -95,7 +80,3 @@ def _suites(given: list[str]) -> list[str]:
         if name not in SUITES:
             raise UsageError(f"--suite {name}: expected one of {', '.join(SUITES)}")
     return list(dict.fromkeys(given))
-
-
-def _tell(said: str) -> None:
-    print(f"pytest-isolation moves: {said}", file=sys.stderr, flush=True)

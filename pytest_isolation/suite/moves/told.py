@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -147,8 +146,3 @@ def _clock(row: Mapping[str, Any], name: str, behind: float) -> str:
     if abs(behind - row["away_s"]) <= SAME * row["away_s"]:
         return "stood still"
     return f"{abs(behind):.1f} s {'behind' if behind > 0 else 'ahead'} after {row['away_s']:.1f} s"
-
-
-def json_text(document: Any) -> str:
-    """One that can be read and compared line by line."""
-    return json.dumps(document, indent=1, ensure_ascii=True) + "\n"
