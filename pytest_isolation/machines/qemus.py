@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.errors import BoxError, Unavailable, UsageError
-from pytest_isolation.machines import built
+from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.machines import built, release
 from pytest_isolation.technologies.qemu.emulator import BINARY, Emulator
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
 
-SUITES = ("bookworm", "trixie", "sid")
 PACKAGES = ("qemu-system-x86",)
 TOOLS = {"mmdebstrap": "mmdebstrap", "setpriv": "util-linux", "unshare": "util-linux"}
 """Program -> Debian's package of it."""
@@ -37,7 +36,7 @@ class Release:
     """Whose QEMU it is."""
 
     suite: str
-    """One of SUITES."""
+    """One of release.SUITES."""
     version: int = 1
     """Another number: it is fetched anew."""
 
@@ -54,8 +53,7 @@ def fetched(suite: str, lifetime: Lifetime, say: Callable[[str], None]) -> Emula
     Raises UsageError for another suite, Unavailable without the tools, the room or root, BoxError with what mmdebstrap
     said.
     """
-    if suite not in SUITES:
-        raise UsageError(f"there is no suite {suite!r}; expected one of {', '.join(SUITES)}")
+    release.check(suite)
     kept = Release(suite).place
     if not kept.exists() and os.geteuid() != 0:
         raise Unavailable(f"the QEMU of {suite} is not in {kept.parent}, and root alone fetches it", "run as root once")
@@ -73,7 +71,7 @@ def fetched(suite: str, lifetime: Lifetime, say: Callable[[str], None]) -> Emula
 
 def kept() -> dict[str, Emulator]:
     """Those that are in the cache: suite -> QEMU."""
-    return {suite: in_tree(place) for suite in SUITES if (place := Release(suite).place).exists()}
+    return {suite: in_tree(place) for suite in release.SUITES if (place := Release(suite).place).exists()}
 
 
 def in_tree(tree: Path) -> Emulator:

@@ -74,7 +74,7 @@ def _lifetime() -> Iterator[Lifetime]:
 
 def _suites(given: list[str]) -> list[str]:
     from pytest_isolation.errors import UsageError
-    from pytest_isolation.machines.qemus import SUITES
+    from pytest_isolation.machines.release import SUITES
 
     for name in given:
         if name not in SUITES:
