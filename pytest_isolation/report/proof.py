@@ -20,9 +20,11 @@ LABEL = 13
 
 
 def required(run: Run, width: int, paint: Paint) -> Iterator[list[str]]:
-    """Each violation that something requires not to be, with all that is known of it."""
+    """Each violation that something requires not to be, with all that is known of it: first what the box does."""
+    consequences = {one.id: one.consequence for one in run.guarantees}
     for where, row in named(summary.broken(run), doors_of(run)):
-        head = f"VIOLATED {row.guarantee} in {where}" + (f": {row.note}" if row.note else "")
+        says = "; ".join(text for text in (consequences.get(row.guarantee), row.note) if text)
+        head = f"VIOLATED {row.guarantee} in {where}" + (f": {says}" if says else "")
         first, *more = wrapped(head, width, "    ")
         yield [paint(first, "red"), *more, *_whole(run, row, width)]
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,7 +53,7 @@ def test_a_box_that_cannot_start(capsys: pytest.CaptureFixture[str]) -> None:
     assert "docker cannot be started" in capsys.readouterr().err
 
 
-def test_a_weakened_container_is_told_by_diff_and_mended_by_advice(
+def test_a_weakened_container_is_told_by_gate_and_diff_and_mended_by_advice(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     try:
@@ -67,6 +70,20 @@ def test_a_weakened_container_is_told_by_diff_and_mended_by_advice(
     said = capsys.readouterr().out
     assert said.startswith("WEAKER: 1 weaker, 0 stronger, 0 new, 0 gone; 0 the same\n")
     assert f"docker: signals processes of the host ({ASKED}): holds -> violated" in " ".join(said.split())
+    gate = subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--isolation", "--isolation-examples=10"),
+            *("--box=docker:pid_mode=host", f"--isolation-only={ASKED}"),
+            "--isolation-expect=sound.json",
+        ],
+        cwd=tmp_path,
+        env=os.environ | {"COLUMNS": "120"},
+        capture_output=True,
+        text=True,
+    )
+    assert gate.returncode == 1, gate.stdout + gate.stderr
+    line = f"VIOLATED {ASKED} in docker: signals processes of the host; new: not in sound.json"
+    assert line in gate.stdout.splitlines(), gate.stdout
     kept = "cap_drop,uid,read_only,pids,memory,cgroupns,network,runtime"  # the others would be tried as well
     found = advised(capsys, "--box", "docker:pid_mode=host", "--isolation-only", ASKED, "--keep", kept)
     assert found["broken"] == found["mended"] == [ASKED]

@@ -87,7 +87,7 @@ def test_a_known_violation_of_a_pair(tmp_path: Path) -> None:
     known.write_text('[[violation]]\nbox = "host"\nguarantee = "pid.siblings-hidden"\n')
     done = run(tmp_path / "b", *asked("host", "namespaces", only="pid.sib*"), f"--isolation-expect={known}")
     assert done.code == 1
-    done.said("VIOLATED pid.siblings-hidden in host beside namespaces: new: not in")
+    done.said("VIOLATED pid.siblings-hidden in host beside namespaces: lists its neighbours' processes; new: not in")
 
 
 def test_with_workers(tmp_path: Path) -> None:
