@@ -43,8 +43,8 @@ def account() -> pwd.struct_passwd:
 def as_user(*arguments: str, **how: object) -> Done:
     if not ROOT:
         return run(Path.cwd(), *arguments, **how)
-    user = account()
-    return run_as(user.pw_uid, *arguments, gid=user.pw_gid, home=user.pw_dir, **how)
+    user = account()  # not in its home: Podman notes there, for good, which temporary directory its first command had
+    return run_as(user.pw_uid, *arguments, gid=user.pw_gid, **how)
 
 
 def alive(user: int, place: str) -> list[str]:

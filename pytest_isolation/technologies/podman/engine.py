@@ -301,9 +301,11 @@ class Engine:
 
     def pause(self) -> psutil.Process | None:
         """The process that holds a rootless Podman's namespaces between its commands."""
+        environ = self.environ()
         for place in (
-            self.environ().get("XDG_RUNTIME_DIR", ""),
+            environ.get("XDG_RUNTIME_DIR", ""),
             f"/run/user/{self.uid}",
+            f"{environ.get('TMPDIR') or '/tmp'}/podman-run-{self.uid}",
             f"/tmp/podman-run-{self.uid}",
         ):
             with suppress(OSError, ValueError, psutil.Error):
