@@ -145,14 +145,14 @@ def test_every_kind_of_run_is_a_page(run: Run) -> None:
 
 
 def test_sixteen_boxes_and_all_guarantees_are_small() -> None:
-    """Of rows that were measured and break much, with all calls that a small run's page shows."""
+    """Of rows that were measured and break much, and programs are still told by more than what proves it."""
     run = heavy()
     assert len(run.boxes) == 16 and len(run.guarantees) >= 395 and len(run.results) == 16 * len(run.guarantees)
     violated = sum(row.verdict is Verdict.VIOLATED for row in run.results)
     assert violated >= len(run.results) // 4
     text = render(run)
     assert len(text.encode()) <= LARGEST == 1_500_000
-    assert max(len(calls.split("\n")) for calls in re.findall("<pre.*?</pre>", text, re.DOTALL)) >= CALLS[0]
+    assert max(len(calls.split("\n")) for calls in re.findall("<pre.*?</pre>", text, re.DOTALL)) >= CALLS[1]
 
 
 def test_tables_are_tables() -> None:
