@@ -100,11 +100,12 @@ class Configuration:
             yield f"lxc.cgroup.dir.monitor.pivot = {self.guard}/pivot"
             if sets_limits(self.version):
                 yield from _limits(spec)
+        yield from self._privileges()
+        yield from texts(spec, "config")
+        # After the user's own: of two that say the same the last is taken, and a box has what a check asks for.
         for one in limits_asked(spec):
             yield f"lxc.prlimit.{one.resource} = {one.soft}:{one.hard}"
-        yield from self._privileges()
         yield from worded_lines(spec, WORDING)
-        yield from texts(spec, "config")
         yield from in_vain(spec, lacking.WORDS) or ()
 
     def _identity(self) -> Iterator[str]:

@@ -91,9 +91,11 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     found += _identity(spec) + _limits(spec) + _file_systems(spec, plan) + _namespaces(spec, plan)
     for one in spec.publish:
         found += ["--publish", f"{one.address if plan.binds_addresses else '0.0.0.0'}::{one.inside}/tcp"]
+    found += plan.options + own(spec)
+    # After the user's own: of two that say the same the last is taken, and a box has what a check asks for.
     for limit in limits_asked(spec):
         found += ["--ulimit", f"{limit.resource}={limit.soft}:{limit.hard}"]
-    return found + worded_lines(spec, BY_OPTION) + plan.options + own(spec) + (in_vain(spec, lacking.WORDS) or [])
+    return found + worded_lines(spec, BY_OPTION) + (in_vain(spec, lacking.WORDS) or [])
 
 
 def opted(spec: BoxSpec, engine: Engine | None = None) -> dict[str, bool]:

@@ -28,6 +28,7 @@ from pytest_isolation.technologies.podman.arguments import arguments, own
 from pytest_isolation.technologies.podman.engine import LABEL
 from pytest_isolation.technologies.podman.holes import OPENS, Plan
 from pytest_isolation.technologies.roads.podman import PodmanRoads, roads
+from pytest_isolation.technologies.wording import limits_a_group
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -172,7 +173,8 @@ class Start(Building):
                 )
 
     def _check_limits(self) -> None:
-        if self.engine.rootless and cgroups.mode() != "v2" and launcher.limits_of(self.spec) != cgroups.Limits():
+        limited = launcher.limits_of(self.spec) != cgroups.Limits() or limits_a_group(self.spec)
+        if limited and self.engine.rootless and cgroups.mode() != "v2":
             raise Unsupported(
                 "rootless Podman sets limits on cgroup v2 only, and this host has v1 controllers",
                 cause=unless_root(NO_CONTROL_GROUPS),
