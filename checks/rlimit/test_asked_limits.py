@@ -21,11 +21,20 @@ promise = guarantee(
 @promise
 @given(steps=limit_steps())
 def test_limits_are_those_asked_for(box: Box, steps: Steps) -> None:
-    """Of a box that runs already, the limits are those of its engine's record, and its first process has them."""
-    running = box.spec.attached
-    asked = recorded(box) if running else limits_for(box, steps)
-    seen = [of_first(box)] if running else ASKED.answer(HAS, box, asked)
-    for generation, found in enumerate(seen):
+    """Of a box that runs already, the hard ones are those of its engine's record: a program sets its soft ones."""
+    if box.spec.attached:
+        asked = recorded(box)
+        found = of_first(box, asked)
+        wrong = {
+            one.resource: f"asked for {one.hard} at most, has {hard}"
+            for one in asked
+            if (hard := found[one.resource][1]) != one.hard
+        }
+        promise.require(not wrong, "first process", **wrong)
+        return
+    asked = limits_for(box, steps)
+    generations = ASKED.answer(HAS, box, asked)
+    for generation, found in enumerate(generations):
         wrong = {
             one.resource: f"asked for {one.soft}:{one.hard}, has {found.get(one.resource, 'none')}"
             for one in asked

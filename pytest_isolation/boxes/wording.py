@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.cgroups import NONE_V1, Group, group_of_process
+from pytest_isolation.boxes.process_limits import LINES
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -68,12 +69,12 @@ LIMITS: Mapping[str, Limit] = {
         Limit("blkio-weight", "BlkioWeight", _of(resources.DISK_WEIGHT)),
         Limit("device-read-bps", "BlkioDeviceReadBps", _of(resources.READ_BYTES)),
         Limit("shm-size", "ShmSize"),
-        Limit("nofile", "Ulimits", rlimit="Max open files"),
-        Limit("nproc", "Ulimits", rlimit="Max processes"),
-        Limit("core", "Ulimits", rlimit="Max core file size"),
-        Limit("fsize", "Ulimits", rlimit="Max file size"),
-        Limit("memlock", "Ulimits", rlimit="Max locked memory"),
-        Limit("stack", "Ulimits", rlimit="Max stack size"),
+        Limit("nofile", "Ulimits", rlimit=LINES["nofile"]),
+        Limit("nproc", "Ulimits", rlimit=LINES["nproc"]),
+        Limit("core", "Ulimits", rlimit=LINES["core"]),
+        Limit("fsize", "Ulimits", rlimit=LINES["fsize"]),
+        Limit("memlock", "Ulimits", rlimit=LINES["memlock"]),
+        Limit("stack", "Ulimits", rlimit=LINES["stack"]),
     )
 }
 """By name."""

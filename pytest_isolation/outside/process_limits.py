@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
-from pytest_isolation.boxes.process_limits import RESOURCES, ProcessLimit
+from pytest_isolation.boxes.process_limits import RESOURCES, Pair, ProcessLimit, limits_in
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.together import Part, Together
 
@@ -35,9 +35,6 @@ LOWEST = {
 UNITS = dict.fromkeys(("fsize", "data", "stack", "core", "rss", "memlock", "as"), 4096)
 MOST = {"nice": 40, "rtprio": 99}
 """What setrlimit(2) says is the highest value that means something."""
-
-Pair = tuple[int, int]
-"""Soft and hard."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +74,10 @@ class Steps:
         return tuple(found)
 
 
-def limits_of_proc(proc: Proc, pid: int = 0) -> dict[str, Pair]:
-    """prlimit(2) of each resource, asked by `proc` of the process `pid`, as that numbers it; 0: of itself."""
+def limits_of_proc(proc: Proc) -> dict[str, Pair]:
+    """prlimit(2) of each resource, asked by `proc` of itself."""
     program = Program()
-    asked = {name: program.prlimit64(pid, number) for number, name in enumerate(RESOURCES)}
+    asked = {name: program.prlimit64(0, number) for number, name in enumerate(RESOURCES)}
     replies = proc.run(program)
     return {name: struct.unpack("<2Q", replies[step].data[:16]) for name, step in asked.items() if replies[step].ok}
 
@@ -128,11 +125,23 @@ def recorded(box: Box) -> tuple[ProcessLimit, ...]:
     return box.parts.process_limits
 
 
-def of_first(box: Box) -> dict[str, Pair]:
-    """Limits of the first process, as its machine tells them.  Raises Unsupported where that has no number for it."""
-    if box.parts.init_pid is None:
+def of_first(box: Box, asked: tuple[ProcessLimit, ...]) -> dict[str, Pair]:
+    """Limits of the first process, those of `asked` at least, by /proc/PID/limits of its machine.
+
+    prlimit(2) of another user's process is for CAP_SYS_RESOURCE in its user namespace; that file is for everybody.
+    Raises Unsupported where nobody outside can read them: what was not seen is not missing.
+    """
+    pid = box.parts.init_pid
+    if pid is None:
         raise Unsupported("no process of the box is one of its machine's: nobody outside reads its limits")
-    return limits_of_proc(box.outside.proc, box.parts.init_pid)
+    try:
+        text = box.outside.path(f"/proc/{pid}/limits").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError as error:
+        raise Unsupported(f"the limits of the box's first process cannot be read on its machine ({error})") from error
+    found = limits_in(text)
+    if unread := [one.resource for one in asked if one.resource not in found]:
+        raise Unsupported(f"/proc/{pid}/limits of the box's machine does not tell {', '.join(unread)}")
+    return found
 
 
 def ours() -> dict[str, int]:

@@ -79,13 +79,18 @@ def test_an_attached_container_is_judged_by_the_engines_record(docker: Owner) ->
 
 def test_the_limits_of_processes_of_a_running_container_are_those_of_the_record(docker: Owner) -> None:
     """It holds where the host has what the record says, and no more; where that says nothing it is not asked."""
-    with docker.running("--ulimit=nofile=64:128") as name, attached(f"{docker.box}{name}") as box:
+    limited = "--ulimit=nofile=64:128"
+    with docker.running(limited, "--user=1000:1000") as name, attached(f"{docker.box}{name}") as box:
+        assert verdict(measured("rlimit.as-asked", box)) == "holds"  # without CAP_SYS_RESOURCE, too
+    with docker.running(limited) as name, attached(f"{docker.box}{name}") as box:
         assert verdict(measured("rlimit.as-asked", box)) == "holds"
         assert box.parts.init_pid is not None
+        resource.prlimit(box.parts.init_pid, resource.RLIMIT_NOFILE, (128, 128))
+        assert verdict(measured("rlimit.as-asked", box)) == "holds"  # its program's own choice
         resource.prlimit(box.parts.init_pid, resource.RLIMIT_NOFILE, (32, 64))
         ran = measured("rlimit.as-asked", box)
         assert ran.violation is not None
-        assert ran.violation.observed["nofile"] == "asked for 64:128, has (32, 64)"
+        assert ran.violation.observed["nofile"] == "asked for 128 at most, has 64"
     with docker.running() as name, attached(f"{docker.box}{name}") as box:
         assert verdict(measured("rlimit.as-asked", box)) == "unsupported"
 
