@@ -60,11 +60,16 @@ def started(spec: BoxSpec) -> Iterator[Box]:
 
 @contextmanager
 def nspawn_with(argv: Sequence[str], _: str) -> Iterator[Box]:
-    """Every nspawn of the block has these words after its own."""
+    """Every nspawn of the block has these words after its own; limits of processes before those that a check asks for.
+
+    The last of two that say the same is taken: rlimit.as-asked would find what nobody but this table asked for.
+    """
+    limits = [word for word in argv if word.startswith("--rlimit=")]
+    rest = [word for word in argv if word not in limits]
     usual = nspawn._Start.arguments
     score = [word.partition("=")[2] for word in argv if word.startswith("--oom-score-adjust=")]
     with (
-        mock.patch.object(nspawn._Start, "arguments", lambda self, machine: [*usual(self, machine), *argv]),
+        mock.patch.object(nspawn._Start, "arguments", lambda self, machine: [*limits, *usual(self, machine), *rest]),
         started(BoxSpec(technology="nspawn")) as box,
     ):
         box.parts.resources = {resources.OOM_SCORE: score[-1]} if score else {}
