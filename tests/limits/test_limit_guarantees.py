@@ -11,6 +11,7 @@ from pytest_isolation import Box
 from pytest_isolation.boxes.weakenings import lossy
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, Check, PropertyResult, run_property
+from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.as_written import WRITTEN
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need, plain
@@ -38,6 +39,14 @@ def test_a_limit_that_is_lost_is_found_missing(name: str, pool: Pool) -> None:
     assert ran.violation is not None
     # And no other limit with it.
     assert measured("oom-score-adj", pool.box(need(name).weakened(lossy("limit-cpuset-cpus")))).violation is None
+
+
+@pytest.mark.parametrize("text", ["podman:oom_score_adj=500", "lxc:config=lxc.proc.oom_score_adj=500+"])
+def test_the_users_own_keyword_is_not_the_one_that_is_asked_for(text: str, pool: Pool) -> None:
+    spec = parse(text)
+    need(spec.technology)
+    ran = measured("oom-score-adj", pool.box(spec))
+    assert (ran.violation, ran.unsupported, ran.trouble) == (None, None, None)
 
 
 @pytest.mark.parametrize(("name", "limit"), [("namespaces", "memory"), ("nspawn", "memory"), ("cri", "pids")])
