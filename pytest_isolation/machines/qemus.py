@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,9 @@ def fetched(suite: str, lifetime: Lifetime, say: Callable[[str], None]) -> Emula
     release.check(suite)
     kept = Release(suite).place
     if not kept.exists() and os.geteuid() != 0:
-        raise Unavailable(f"the QEMU of {suite} is not in {kept.parent}, and root alone fetches it", "run as root once")
+        # The tree is written as it is unpacked, with root's owners; another user reads it.
+        remedy = f"run it once as root with XDG_CACHE_HOME={shlex.quote(os.fspath(kept.parent.parent))}"
+        raise Unavailable(f"the QEMU of {suite} is not in {kept.parent}, and root alone fetches it", remedy)
     built.once(
         kept,
         lambda: built.tree(suite, PACKAGES, kept, lifetime, variant="extract"),

@@ -5,10 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from dataclasses import replace
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -16,23 +13,27 @@ import pytest
 from pytest_isolation import cli
 from pytest_isolation.suite.moves.measure import Measured
 from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To, between, within
-from pytest_isolation.suite.moves.told import COLUMNS, SCHEMA, as_json, cells_of, clocks, tables, text, without_paths
+from pytest_isolation.suite.moves.told import (
+    COLUMNS,
+    SCHEMA,
+    SINCE_BOOT,
+    as_json,
+    cells_of,
+    clocks,
+    tables,
+    text,
+    without_paths,
+)
 from pytest_isolation.technologies.qemu.marks import Look
 from pytest_isolation.technologies.qemu.move import WAYS, Moved
+from tests.scripts import script
 
 TOP = Path(__file__).parents[2]
 MEASURED = json.loads((TOP / "tests" / "data" / "moves.json").read_text(encoding="utf-8"))
 
 
-def writer() -> ModuleType:
-    loader = SourceFileLoader("document_moves", str(TOP / "dev" / "document-moves"))
-    module = module_from_spec(spec_from_loader(loader.name, loader))  # type: ignore[arg-type]
-    loader.exec_module(module)
-    return module
-
-
 def test_the_page_is_what_was_measured() -> None:
-    assert (TOP / "docs" / "moves.md").read_text(encoding="utf-8") == writer().page(MEASURED)
+    assert (TOP / "docs" / "moves.md").read_text(encoding="utf-8") == script("document-moves").page(MEASURED)
 
 
 def test_a_counter_ran_on_from_each_qemu_to_each_other() -> None:
@@ -58,6 +59,11 @@ def test_what_was_left_out_was_missed() -> None:
             assert row["lost"] == ["counter", "memory", "cached"]
 
 
+def test_the_clocks_that_a_boot_begins_began_where_there_was_one() -> None:
+    rows = [row for row in MEASURED["moves"] if "refused" not in row]
+    assert {(row["names"]["boot-id"], *row["clocks_anew"]) for row in rows} == {("kept",), ("another", *SINCE_BOOT)}
+
+
 BEFORE = Look(20, {"realtime": 1000.0, "monotonic": 5.0, "boottime": 5.0}, 50.0, {"mac": "a", "boot-id": "b"}, "tsc")
 AFTER = replace(BEFORE, counter=21, host=60.0)
 SOURCE = Source(Setup(HOST), "qcow2", "state", (To(Setup(HOST)),))
@@ -74,8 +80,8 @@ def told(moved: Moved, source: Source = SOURCE, to: To = SOURCE.to[0]) -> Any:
         ({"realtime": 1010.1, "monotonic": 15.0, "boottime": 15.0}, "all kept time"),
         ({"realtime": 1001.0, "monotonic": 6.0, "boottime": 6.0}, "all stood still"),
         (
-            {"realtime": 1010.0, "monotonic": 6.0, "boottime": 1.0},
-            "realtime kept time; monotonic stood still; boottime began anew",
+            {"realtime": 1010.0, "monotonic": 6.0, "boottime": 11.0},
+            "realtime kept time; monotonic stood still; boottime 4.0 s behind after 9.0 s",
         ),
         ({"realtime": 1030.0, "monotonic": 11.0, "boottime": 11.0}, "realtime 20.0 s ahead after 9.0 s; "
          "monotonic, boottime 4.0 s behind after 9.0 s"),
@@ -83,6 +89,15 @@ def told(moved: Moved, source: Source = SOURCE, to: To = SOURCE.to[0]) -> Any:
 )  # fmt: skip
 def test_clocks_in_words(clock: dict[str, float], said: str) -> None:
     assert clocks(told(Moved(BEFORE, replace(AFTER, clocks=clock), 30, away_s=9.0))) == said
+
+
+@pytest.mark.parametrize("now", [1.0, 6.0, 11.0])
+def test_a_boot_that_took_longer_than_the_first_began_the_clocks_anew(now: float) -> None:
+    names = {"mac": "a", "boot-id": "c"}
+    after = replace(AFTER, names=names, clocks={"realtime": 1010.0, "monotonic": now, "boottime": now})
+    row = told(Moved(BEFORE, after, 30, away_s=9.0))
+    assert clocks(row) == "realtime kept time; monotonic, boottime began anew"
+    assert row["clocks_anew"] == list(SINCE_BOOT)
 
 
 def test_going_on_is_more_than_to_answer() -> None:
@@ -103,6 +118,7 @@ def test_every_outcome_has_its_cells() -> None:
     assert document["moves"][0]["names"] == {"mac": "another", "boot-id": "kept"}
     whole, refused, lossy = [dict(zip(COLUMNS, cells_of(row, document), strict=True)) for row in document["moves"]]
     assert (whole["goes on"], whole["counter"], whole["MiB"]) == ("yes", "20 → 21 → 22", "3")
+    assert refused["MiB"] == "" and "bytes" not in document["moves"][1], "nothing is told of a size that is not known"
     assert refused["goes on"] == "no: no | such machine" and refused["goes on in"] == "QEMU 11, q35, max"
     assert (lossy["goes on"], lossy["lost"]) == ("yes, with a loss", "memory")
     for table in tables(document):

@@ -23,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="SUITE",
-        help="a release of Debian whose QEMU takes part: bookworm, trixie, sid; repeatable; default: this host's alone",
+        help="a release of Debian whose QEMU takes part beside this host's: bookworm, trixie, sid; repeatable",
     )
     over_engines.add_output(parser)
 
 
 def run(given: argparse.Namespace) -> int:
-    """0 when a machine was moved; 2, with one sentence, on a mistake or where no QEMU is here; 130, with what is known
-    until then, when it was interrupted (SIGINT, SIGTERM, SIGHUP).
+    """0 when a machine was moved; 2, with one sentence, on a mistake or where no QEMU is here; 130 when it was
+    interrupted (SIGINT, SIGTERM, SIGHUP).  However it ends, what is known until then is written.
     """
     return over_engines.run("moves", given.output, partial(_suites, given.suite), partial(_measured, given))
 
@@ -45,17 +45,20 @@ def _measured(given: argparse.Namespace, suites: list[str]) -> int:
 
     found = Measured()
     tell = partial(over_engines.tell, "moves")
-    interrupted = False
+    whole = interrupted = False
     try:
         with _lifetime() as lifetime:
             emulators = {HOST: of_this_host()}
             emulators |= {suite: fetched(suite, lifetime, tell) for suite in suites}
             measure(emulators, lifetime, tell=tell, into=found)
+        whole = True
     except KeyboardInterrupt:
         interrupted = True
         tell(f"interrupted: {len(found.moves)} moves are told of")
-    document = told.as_json(found, interrupted=interrupted)
-    keep(given.output, over_engines.json_text(document) if given.format == "json" else told.text(document))
+    finally:
+        document = told.as_json(found, interrupted=not whole)
+        if found.moves or interrupted:
+            keep(given.output, over_engines.json_text(document) if given.format == "json" else told.text(document))
     if interrupted:
         return over_engines.left()
     return 0 if any("refused" not in row for row in document["moves"]) else 2

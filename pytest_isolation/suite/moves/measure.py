@@ -21,7 +21,7 @@ from pytest_isolation.technologies.qemu.move import Kept, Moved
 from pytest_isolation.technologies.qemu.vm import BootError
 
 BROKEN = Lacking, BoxError, OSError
-"""What ends one move: OSError is a disk that is full.  What was measured until then stays."""
+"""What ends one move: OSError is a disk that is full.  What was measured until then stays, and the next is tried."""
 
 
 @dataclass(slots=True)
@@ -66,9 +66,14 @@ def measure(
     for source in planned(emulators, lifetime) if sources is None else sources:
         setup = source.setup
         tell(f"{source.way} of {setup.qemu} {setup.type} {setup.cpu}, {source.disk}: {len(source.to)} moves")
-        with _directory(lifetime) as place:
-            for to, moved in _moved(source, place, plain, emulators, lifetime):
-                into.moves.append((source, to, moved))
+        rest = list(source.to)
+        try:
+            with _directory(lifetime) as place:
+                for to, moved in _moved(source, place, plain, emulators, lifetime):
+                    into.moves.append((source, to, moved))
+                    rest.remove(to)
+        except BROKEN as error:
+            into.moves += [(source, to, Moved(None, refused=in_one_line(error))) for to in rest]
 
 
 @contextmanager
@@ -83,6 +88,7 @@ def _directory(lifetime: Lifetime) -> Iterator[Path]:
 def _moved(
     source: Source, place: Path, plain: Machine, emulators: Mapping[str, Emulator], lifetime: Lifetime
 ) -> Iterator[tuple[To, Moved]]:
+    """Where each move of `source` came to.  Raises BROKEN where the machine itself was not kept."""
     first, carried = place / "first", place / "carried"
     first.mkdir()
     machine = fitting(plain, source.setup, emulators)
@@ -95,18 +101,15 @@ def _moved(
     except BootError as error:
         yield from ((to, Moved(None, refused=f"it was not there to be moved: {error.why}")) for to in source.to)
         return
-    except BROKEN as error:
-        yield from ((to, Moved(None, refused=in_one_line(error))) for to in source.to)
-        return
     first.rename(carried)  # where it was made, nothing is left
     for number, to in enumerate(source.to):
         there = first if to.place == "same directory" else place / f"{number}"
-        there.mkdir()
         try:
+            there.mkdir()
             yield to, _gone_on(kept, to, carried, there, fitting(plain, to.setup, emulators), lifetime)
         except BROKEN as error:
-            yield to, Moved(kept.before, refused=in_one_line(error))
-        shutil.rmtree(there)
+            yield to, Moved(kept.before, refused=in_one_line(error), bytes=kept.bytes, kept_s=kept.seconds)
+        shutil.rmtree(there, ignore_errors=True)
 
 
 def fitting(plain: Machine, setup: Setup, emulators: Mapping[str, Emulator]) -> Machine:

@@ -12,7 +12,9 @@ from pytest_isolation.technologies.qemu.move import Moved
 
 SCHEMA = "pytest-isolation/moves/1"
 SAME = 0.25
-"""Of the time that a machine stood: what a clock may differ by.  The message that reads it may take long."""
+"""Of `away_s`: what a clock may differ by.  The message that reads it may take long."""
+SINCE_BOOT = ("monotonic", "boottime")
+"""Of CLOCKS, those that begin anew with each boot."""
 WAYS = {"state": "state in a file", "snapshot": "internal snapshot", "stop": "disk alone"}
 DISKS = {
     "raw": "raw",
@@ -35,22 +37,22 @@ def _row(source: Source, to: To, moved: Moved) -> dict[str, Any]:
     row["to"] = {**_setup(to.setup), "place": to.place}
     if to.less:
         row["less"] = to.less
-    if moved.before is not None:
+    if moved.bytes:
         row |= {"bytes": moved.bytes, "kept_s": round(moved.kept_s, 2)}
     if moved.refused or moved.before is None or moved.after is None:
         return row | {"refused": without_paths(moved.refused)}
     before, after = moved.before, moved.after
     passed = after.host - before.host
     lags = {name: round(after.clocks[name] - before.clocks[name] - passed, 2) for name in CLOCKS}
-    new = [name for name in CLOCKS if after.clocks[name] < before.clocks[name]]
     names = {name: "kept" if after.names.get(name) == text else "another" for name, text in before.names.items()}
+    new = SINCE_BOOT if names.get("boot-id") == "another" else ()
     return row | {
         "counter": [before.counter, after.counter, moved.later],
         "went_on": moved.went_on,
         "lost": list(moved.lost),
         "away_s": round(moved.away_s, 2),
         "clocks_behind_s": {name: -lag for name, lag in lags.items()},
-        "clocks_anew": new,
+        "clocks_anew": list(new),
         "clocksource": after.clocksource,
         "names": names,
         "seconds": round(moved.seconds, 2),

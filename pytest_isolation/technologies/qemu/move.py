@@ -73,7 +73,7 @@ class Moved:
     seconds: float = 0.0
     """From the start of the other QEMU until the machine answered."""
     away_s: float = 0.0
-    """How long the machine stood."""
+    """From the moment it was stopped, to be kept, until what was kept ran on: in `back`, LIVES_ON_S are part of it."""
     refused: str = ""
     """QEMU's words, where the machine did not go on."""
 
