@@ -141,7 +141,7 @@ def run_as(
         return run(
             work,
             *arguments,
-            command=(*become, *before, _python_for_all(), "-m", "pytest"),
+            command=(*become, *before, python_for_all(), "-m", "pytest"),
             env={"HOME": home or str(work), "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *site])},
             **how,
         )
@@ -149,7 +149,7 @@ def run_as(
         shutil.rmtree(folder)
 
 
-def _python_for_all() -> str:
+def python_for_all() -> str:
     """A Python that another user can start, with our dependencies: this one's version, from another directory."""
     for path in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
         real = Path(path).resolve()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
+import sys
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -26,6 +29,7 @@ from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.podman.engine import Engine
 from pytest_isolation.technologies.podman.start import FEW_IDS
+from tests.runs import python_for_all
 from tests.support import built_in_checks, need, new_pool, started
 
 MIB = 1 << 20
@@ -116,6 +120,51 @@ def test_rootless_ends_the_process_that_holds_its_namespaces(rootless: BoxSpec) 
         pass
     own.close()
     assert _pids_of(user) <= before
+
+
+LEAVES = """
+import os, signal
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.technologies.podman.engine import Engine
+engine = Engine()
+engine.keep_quiet(Lifetime())
+engine.command("info")
+print(engine.pause().pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+CLEANS = """
+from pytest_isolation.technologies.clean import clean
+for one in clean():
+    print(one.outcome, one.kind)
+"""
+
+
+def test_the_next_run_ends_it_from_another_environment(rootless: BoxSpec) -> None:
+    """A run of a login session was killed, and one of cron(8), which has no XDG_RUNTIME_DIR, comes after it."""
+    user = Engine.of(str(rootless.option("user") or Path("/etc/subuid").read_text().split(":")[0])).account
+    assert user is not None
+    before = _pids_of(user.name)
+    with tempfile.TemporaryDirectory() as place:  # pytest's own are closed to other users
+        top = Path(place)
+        os.chown(top, user.uid, user.gid)
+        (top / "session").mkdir(0o700)
+        os.chown(top / "session", user.uid, user.gid)
+        site = [path for path in sys.path if path.endswith("site-packages")]
+        here = os.pathsep.join([str(Path(__file__).parents[2]), *site])
+        environ = {"PATH": os.environ["PATH"], "HOME": place, "TMPDIR": place, "PYTHONPATH": here}
+
+        def run(program: str, **more: str) -> str:
+            done = subprocess.run(
+                [python_for_all(), "-c", program], env=environ | more, cwd=top, capture_output=True, text=True,
+                timeout=120, user=user.uid, group=user.gid, extra_groups=[],
+            )  # fmt: skip
+            assert done.returncode in (0, -signal.SIGKILL), done.stderr
+            return done.stdout
+
+        left = int(run(LEAVES, XDG_RUNTIME_DIR=os.fspath(top / "session")))
+        assert left in _pids_of(user.name) - before
+        assert "removed podman:pause\n" in run(CLEANS)
+        assert _pids_of(user.name) <= before
 
 
 def _pids_of(user: str) -> set[int]:

@@ -93,6 +93,8 @@ class Podman:
     def clean(self, kind: str, handle: str) -> bool:
         """`container`, `image` and `pause`, as the engine registered them: a name, and whose Podman it was.
 
+        That of `pause` says where that run looked for it: `pause?TMPDIR=%2Fx`.
+
         `injected`: the agent's mount in a container of somebody else's.
         """
         name, _, user = handle.partition(" ")

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode
 
 import psutil
 
@@ -39,6 +40,8 @@ LABEL = "pytest-isolation.run"
 TIMEOUT_S = 60
 REMOVAL_S = 20.0
 CAP_SYS_RESOURCE = 24
+PLACES = ("XDG_RUNTIME_DIR", "TMPDIR")
+"""The environment variables that say where rootless Podman has its runtime directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,8 +133,8 @@ class Engine:
         """Before the name of every command.  Without systemd's manager a box can be put below the guard's group."""
         return [] if self.rootless else ["--cgroup-manager", "cgroupfs"]
 
-    def command(self, *words: str, given: bytes | None = None) -> str:
-        """What `podman WORDS` prints; raises BoxError with what it says when it fails."""
+    def command(self, *words: str, given: bytes | None = None, environ: Mapping[str, str] | None = None) -> str:
+        """What `podman WORDS` prints, in `environ` or our own; raises BoxError with what it says when it fails."""
         argv = [self.path, *self.global_arguments(), *words]
         as_account: dict[str, Any] = {}
         if self.account is not None:
@@ -140,7 +143,7 @@ class Engine:
             done = subprocess.run(
                 argv,
                 cwd="/",  # what it leaves behind holds nobody's directory
-                env=self.environ(),
+                env=self.environ() if environ is None else environ,
                 capture_output=True,
                 timeout=TIMEOUT_S,
                 **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),
@@ -294,14 +297,32 @@ class Engine:
             return
         lifetime.kept[key] = True
         process = self.pause()
-        # One that is younger than this process, another worker of the run has made: the last of them ends it.
-        if process is None or process.create_time() > psutil.Process().create_time():
-            lifetime.register("podman:pause", self.handle("pause"))
-            lifetime.at_end(lambda: self.remove("pause", "pause"))
+        # Where another worker of the run has made it, the last of them ends it.
+        if process is None or _is_of_this_run(process):
+            name = self.name_of_pause()
+            lifetime.register("podman:pause", self.handle(name))
+            lifetime.at_end(lambda: self.remove("pause", name))
 
-    def pause(self) -> psutil.Process | None:
-        """The process that holds a rootless Podman's namespaces between its commands."""
-        environ = self.environ()
+    def name_of_pause(self) -> str:
+        """For `pause` in a later run, whose environment may say of another place: `pause?TMPDIR=%2Fx`."""
+        places = {key: value for key, value in self.environ().items() if key in PLACES}
+        return f"pause?{urlencode(places, errors='surrogateescape')}"
+
+    def _environ_of_pause(self, name: str) -> dict[str, str]:
+        """Of the run that registered it as `name`; our own where that says nothing, as older registers."""
+        _, said, places = name.partition("?")
+        if not said:
+            return self.environ()
+        own = {key: value for key, value in self.environ().items() if key not in PLACES}
+        # A directory that is gone has nothing to be found, and no Podman works there.
+        return own | {key: value for key, value in parse_qsl(places, errors="surrogateescape") if Path(value).is_dir()}
+
+    def pause(self, name: str = "pause") -> psutil.Process | None:
+        """The process that holds a rootless Podman's namespaces between its commands.
+
+        `name`: that of `name_of_pause`, in the run that registered it; by default it is looked for from where we are.
+        """
+        environ = self._environ_of_pause(name)
         for place in (
             environ.get("XDG_RUNTIME_DIR", ""),
             f"/run/user/{self.uid}",
@@ -316,15 +337,25 @@ class Engine:
                     return process
         return None
 
+    def _end_pause(self, name: str) -> bool:
+        # `ps` from the environment of that process, which it joins: from another one it would leave one more.
+        if (process := self.pause(name)) is None or self.command(
+            "ps", "--quiet", "--noheading", environ=self._environ_of_pause(name)
+        ):
+            return False
+        process.send_signal(signal.SIGTERM)
+        with suppress(psutil.Error):
+            process.wait(5)
+        return True
+
     def remove(self, kind: str, name: str) -> bool:
         """Remove one thing of ours; returns whether it was there.  Raises BoxError for what has not our label."""
         if kind == "pause":
-            if (process := self.pause()) is not None and not self.command("ps", "--quiet", "--noheading"):
-                process.send_signal(signal.SIGTERM)
-                with suppress(psutil.Error):
-                    process.wait(5)
-                return True
-            return False
+            was_there = self._end_pause(name)
+            # What removed the rest of a run from another environment has left one of its own.
+            if (process := self.pause()) is not None and _is_of_this_run(process):
+                self._end_pause("pause")
+            return was_there
         try:
             label = self.command(kind, "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
         except BoxError as error:
@@ -391,6 +422,11 @@ def _info(engine: Engine) -> Mapping[str, Any]:
     if quiet:
         engine.remove("pause", "pause")  # who only asks leaves no process
     return found
+
+
+def _is_of_this_run(process: psutil.Process) -> bool:
+    """Whether it is younger than we are."""
+    return bool(process.create_time() > psutil.Process().create_time())
 
 
 def _is_gone(error: BoxError) -> bool:
