@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -14,10 +15,12 @@ import pytest
 
 from pytest_isolation import cli
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError
 from pytest_isolation.machines import kernels, recipe, release, root
 from pytest_isolation.technologies.qemu.kernel import kernel
 from tests.host_support.images import need_vm
+from tests.support import REQUIRED
 
 
 @pytest.mark.parametrize("command", ["docker-vm", "in-vm", "in-root"])
@@ -85,7 +88,19 @@ def test_a_tree_without_a_kernel_is_told(tmp_path: Path) -> None:
         kernels.in_tree(tmp_path)
 
 
+def need_room_and_mmdebstrap(place: Path) -> None:
+    """Skip where no kernel could be unpacked below `place`; fail where a machine is required."""
+    lacks = [program for program in kernels.TOOLS if shutil.which(program) is None]
+    if (free := shutil.disk_usage(place).free // MIB) < kernels.WANTED_MIB:
+        lacks.append(f"{kernels.WANTED_MIB} MiB below {place}, which has {free}")
+    if lacks and "qemu" in REQUIRED:
+        pytest.fail(f"a kernel cannot be unpacked: there is no {', no '.join(lacks)}")
+    if lacks:
+        pytest.skip(f"a kernel cannot be unpacked: there is no {', no '.join(lacks)}")
+
+
 def test_a_kernel_that_cannot_be_had_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    need_room_and_mmdebstrap(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path))
     monkeypatch.setattr(kernels, "PACKAGE", "no-such-package")
     lifetime = Lifetime()
