@@ -111,8 +111,13 @@ def compare(
     after, new_ids = today(after, renamed)
     pairs = paired(before, after, names or {})
     # Whose name another one of the first run has now has no partner: it must not stand in that one's place.
-    apart = [name for name in _boxes(before) if name not in pairs and name in pairs.values()]
-    before = replace(before, results=tuple(row for row in before.results if not {row.box, row.sibling} & set(apart)))
+    taken = set(pairs.values()) - set(pairs)
+    apart = [name for name in _boxes(before) if name in taken]
+    before = replace(
+        before,
+        results=tuple(row for row in before.results if not {row.box, row.sibling} & taken),
+        boxes=tuple(box for box in before.boxes if box.name not in taken),
+    )
     ours = {_renamed(row, pairs): row for row in before.results}
     theirs = {row.key: row for row in after.results}
     known = {row.id: row for row in (*before.guarantees, *after.guarantees)}
@@ -135,7 +140,10 @@ def compare(
     changes = sorted(_by_door(found), key=lambda one: (order.index(one.kind), _rank(one.guarantee)))
     unpaired = [f"{name} was measured before, and is not now" for name in missing]
     unpaired += [f"{name} was not measured before" for name in added if name not in pairs]
-    unpaired += [f"{name} of the first report is not compared: another box has its partner" for name in apart]
+    # One report given twice has it once more as the first one.
+    spare = [name for name in added if name in pairs and before.run.id != after.run.id]
+    for which, names_apart in (("second", spare), ("first", apart)):
+        unpaired += [f"{one} of the {which} report is not compared: another box has its partner" for one in names_apart]
     return Comparison(
         tuple(changes),
         same,

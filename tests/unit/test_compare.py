@@ -275,6 +275,33 @@ def test_two_boxes_of_one_report(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.startswith("WEAKER: 1 weaker")
 
 
+def test_a_box_that_a_pair_leaves_over_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Today's docker was compared with nothing, and nothing was said: the later report is no copy of the first."""
+    box = next(one for one in RUN.boxes if one.name == "docker")
+    first = replace(made(of(Verdict.HOLDS)), boxes=(box,))
+    second = replace(
+        made(of(Verdict.VIOLATED), of(Verdict.HOLDS, box="tight")),
+        boxes=(box, replace(box, name="tight")),
+        run=replace(RUN.run, id="another"),
+    )
+    before, after = written(tmp_path / "a.json", first), written(tmp_path / "b.json", second)
+    assert cli.main(["diff", before, after, "--pair", "docker=tight"]) == 0
+    assert "docker of the second report is not compared: another box has its partner" in capsys.readouterr().out
+    assert cli.main(["diff", "--strict", before, after, "--pair", "docker=tight"]) == 1
+
+
+def test_what_a_box_that_is_not_compared_has_is_not_told() -> None:
+    """Its version and costs were told under the name of the one that has its partner."""
+    run = costing(90, 100, 110)
+    docker = next(one for one in run.boxes if one.name == "docker")
+    slow = replace(docker, name="other", version="0.1", costs={"start_ms": Cost(median=900, n=7, low=890, high=910)})
+    both = replace(made(of(Verdict.HOLDS), of(Verdict.HOLDS, box="other")), boxes=(docker, slow))
+    newer = replace(docker, version="99", costs={"start_ms": Cost(median=10, n=7, low=9, high=11)})
+    found = compare.compare(both, replace(both, boxes=(newer, slow)), {"other": "docker"})
+    assert found.differs == ("docker version: 0.1 -> 99",)
+    assert found.costs == ("docker: start to first call, ms: 900 -> 10 (x0.0111)",)
+
+
 @pytest.mark.parametrize("other", ["docker=b", "a=other"])
 def test_a_box_in_two_pairs(tmp_path: Path, capsys: pytest.CaptureFixture[str], other: str) -> None:
     good = written(tmp_path / "good.json", RUN)
