@@ -181,8 +181,8 @@ def _kept(rows: Sequence[ResultRow], required: Sequence[str]) -> list[str]:
     if required:
         return [f"breaks {len(required)} of {_number(len(asked), unit)}{whose}: {_named(required)}"]
     kept = sum(row.verdict is Verdict.HOLDS for row in asked)
-    if not asked or kept + sum(sign_of(row) is KNOWN for row in asked) < len(asked):  # the undecided are counted below
-        return [f"keeps {kept} of {_number(len(asked), unit)}{whose}"] if asked else []
+    if kept < len(asked):  # what a baseline knows is not kept, either; the undecided are counted below
+        return [f"keeps {kept} of {_number(len(asked), unit)}{whose}"]
     return (
         [f"keeps {'the only' if kept == 1 else f'all {kept}'} {unit}{'' if kept == 1 else 's'}{whose}"] if kept else []
     )

@@ -25,6 +25,9 @@ MARKS = {
         next(row for row in RUN.results if cells.sign_of(row) is cells.NOT_PROMISED), known=False, reason=None
     ),
     "VIOLATED": next(row for row in RUN.results if cells.sign_of(row) is cells.VIOLATED),
+    "known": replace(
+        next(row for row in RUN.results if cells.sign_of(row) is cells.VIOLATED), outcome=Outcome.XFAILED, known=True
+    ),
     "INCONCL": next(row for row in RUN.results if cells.sign_of(row) is cells.INCONCLUSIVE),
     "-": next(row for row in RUN.results if cells.sign_of(row) is cells.UNSUPPORTED),
 }
@@ -82,6 +85,15 @@ W, N = "violated", "holds"
         ({"host1": N, "use1": "VIOLATED"}, None,
          "no way out found in 1 tried; breaks 1 of 2 promises of its documents: pid.use1; "
          "exceeds its share in 1 way; 1 of 2 guarantees hold"),
+        ({"host1": N, "use1": "known"}, None,
+         "no way out found in 1 tried; keeps 1 of 2 promises of its documents; "
+         "exceeds its share in 1 way; 1 of 2 guarantees hold"),
+        ({"host1": N, "host2": N, "use1": "known"}, None,
+         "no way out found in 2 tried; keeps 2 of 3 promises of its documents; "
+         "exceeds its share in 1 way; 2 of 3 guarantees hold"),
+        ({"use1": "known"}, None,
+         "no way out was tried; keeps 0 of 1 promise of its documents; exceeds its share in 1 way; "
+         "0 of 1 guarantee holds"),
     ],
 )  # fmt: skip
 def test_the_verdict(signs: dict[str, str], given: tuple[GivenRow, ...] | None, says: str) -> None:
