@@ -31,7 +31,7 @@ def run(given: argparse.Namespace) -> int:
             check_writable(Path(given.output), f"-o {given.output}")
         found = fleet.read(given.reports)
         if given.output is not None:
-            give(given.output, "".join(fleet.written(found)))
+            give(given.output, fleet.written(found))
         for line in fleet.words(found):
             say(f"{line}\n")
     except UsageError as error:

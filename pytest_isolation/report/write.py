@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from pytest_isolation.errors import UsageError
 from pytest_isolation.stdout import say
@@ -39,10 +41,14 @@ def check_writable(path: Path, where: str) -> None:
         raise UsageError(f"{where}: {path} cannot be written by this user; choose another path, or change its mode")
 
 
-def give(path: str, text: str) -> None:
-    """What a command was asked to write: to the file at `path`, STDOUT for the standard output.  Raises UsageError."""
+def give(path: str, text: str | Iterable[str]) -> None:
+    """What a command was asked to write: to the file at `path`, STDOUT for the standard output.  Raises UsageError.
+
+    `text`: whole, or its pieces, of which no more than one is held at a time.
+    """
     if path == STDOUT:
-        say(text)
+        for piece in _pieces(text):
+            say(piece)
         return
     try:
         replace_file(Path(path), text)
@@ -63,30 +69,55 @@ def keep(path: str, text: str) -> None:
         raise UsageError(f"{error}; what was found is on the standard output") from None
 
 
-def replace_file(path: Path, text: str) -> None:
-    """The file at `path` becomes `text`, or stays as it is.  Raises OSError."""
-    data = text.encode("utf-8", "backslashreplace")
+def replace_file(path: Path, text: str | Iterable[str]) -> None:
+    """The file at `path` becomes `text`, or stays as it is.  `text` is as of `give`.  Raises OSError."""
     if path.exists() and not path.is_file():
-        path.write_bytes(data)  # a device, a pipe
+        with path.open("wb") as file:  # a device, a pipe
+            _write(file, text)
         return
     target = Path(os.path.realpath(path))
     new = target.with_name(f".{target.name}.new")
     try:
         new.unlink(missing_ok=True)  # a killed run's
-        with _new_file(new) as file:
-            file.write(data)
+        opened = _new_file(new)
+    except OSError as error:
+        if not _written_over(error, target):
+            raise
+        with target.open("wb") as file:
+            _write(file, text)
+        return
+    try:
+        with opened as file:
+            _write(file, text)
             file.flush()
             os.fsync(file.fileno())
+        try:
             if target.exists():
-                os.fchmod(file.fileno(), target.stat().st_mode & 0o7777)
-        new.replace(target)
-    except OSError as error:
+                new.chmod(target.stat().st_mode & 0o7777)
+            new.replace(target)
+        except OSError as error:
+            if not _written_over(error, target):
+                raise
+            shutil.copyfile(new, target)  # the pieces are used up
+            new.unlink()
+    except BaseException:
         with suppress(OSError):
             new.unlink()
-        if error.errno not in NO_NEW_FILE or not target.exists():
-            raise
-        target.write_bytes(data)
+        raise
 
 
-def _new_file(path: Path) -> Any:
+def _written_over(error: OSError, target: Path) -> bool:
+    return error.errno in NO_NEW_FILE and target.exists()
+
+
+def _pieces(text: str | Iterable[str]) -> Iterable[str]:
+    return (text,) if isinstance(text, str) else text
+
+
+def _write(file: BinaryIO, text: str | Iterable[str]) -> None:
+    for piece in _pieces(text):
+        file.write(piece.encode("utf-8", "backslashreplace"))
+
+
+def _new_file(path: Path) -> BinaryIO:
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666), "wb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 
 from pytest_isolation.cli import main
 from pytest_isolation.report import fleet
+from pytest_isolation.report.write import replace_file
 from tests.unit.test_report import DOCUMENT
 
 
@@ -149,6 +151,39 @@ def test_a_directory_that_cannot_be_listed_is_red() -> None:
         code += "found = fleet.read(sys.argv[1:]); print(len(found.hosts), found.unreadable)"
         done = subprocess.run([sys.executable, "-c", code, name], capture_output=True, text=True, check=True)
     assert done.stdout == f"1 [({str(shut)!r}, 'Permission denied')]\n"
+
+
+def busy(path: Path, target: Path) -> None:
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["in its place", "written over"])
+def test_what_is_written_is_not_held(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, beside: bool
+) -> None:
+    """The whole of it was put together first: of ten thousand hosts that all deviate it is hundreds of MiB."""
+    good, out = report(tmp_path, "good"), tmp_path / "fleet.json"
+    if not beside:  # as of a file that is a mount of its own
+        out.write_text("the older one")
+        monkeypatch.setattr(Path, "replace", busy)
+    monkeypatch.setattr(fleet, "written", lambda _: (f"{number:d}".rjust(1 << 20, "x") for number in range(32)))
+    tracemalloc.start()
+    try:
+        assert merged(capsys, good, "-o", out)[0] == 0
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert out.stat().st_size == 32 << 20 and out.read_bytes().endswith(b"x31")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fleet.json", "good.json"]
+    assert most < 8 << 20, f"{most >> 20} MiB at once"
+
+
+def test_a_piece_that_cannot_be_made_leaves_the_older_one(tmp_path: Path) -> None:
+    out = tmp_path / "fleet.json"
+    out.write_text("the older one")
+    with pytest.raises(ZeroDivisionError):
+        replace_file(out, (str(1 // number) for number in (1, 0)))
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["the older one"]
 
 
 def test_hosts_that_say_the_same_take_a_few_bytes_each(tmp_path: Path) -> None:
