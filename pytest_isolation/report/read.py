@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report.rows import check
-from pytest_isolation.report.run import Run, check_schema
+from pytest_isolation.report.run import HostFacts, Run, check_schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +31,27 @@ def report(path: Path) -> Run:
     try:
         check_schema(document)
         check(Run, document)
+        _check_open(document)
         found = Run.from_json(document)
         _check_names(found)
     except ValueError as error:
         raise UsageError(f"{path}: {error}; {expected}") from None
     return found
+
+
+def _check_open(document: Mapping[str, Any]) -> None:
+    """Raises ValueError for what a renderer looks into where a field may hold anything, or a plugin its own rows."""
+    for number, box in enumerate(document.get("boxes", ())):
+        where = f"boxes[{number}].spec"
+        check(tuple[str, ...], box["spec"].get("weakenings", []), f"{where}.weakenings")
+        check(Mapping[str, Any] | None, box["spec"].get("facts"), f"{where}.facts")
+    for number, host in enumerate(document.get("hosts", ())):
+        if host.get("facts"):  # of a machine that was lost before it told, none
+            check(HostFacts, host["facts"], f"hosts[{number}].facts")
+    own = {one.name for one in fields(Run)}
+    for key, rows in document.items():
+        if key not in own and isinstance(rows, list):
+            check(tuple[Mapping[str, Any], ...], rows, key)
 
 
 def _check_names(run: Run) -> None:

@@ -107,8 +107,15 @@ def check(hint: Any, value: Any, where: str = "") -> None:
     elif hint in PLAIN:
         kinds = (int, float) if hint is float else (hint,)
         fits = isinstance(value, kinds) and isinstance(value, bool) is (hint is bool)
-        if not fits or (hint is float and not isfinite(value)):
+        if not fits or (hint is float and not _finite(value)):
             raise ValueError(f"{where} is {_short(value)}; expected {PLAIN[hint]}")
+
+
+def _finite(value: float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
 
 
 def _check_row(hint: type[Row], value: Mapping[str, Any], where: str) -> None:
