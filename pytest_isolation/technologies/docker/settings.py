@@ -63,8 +63,7 @@ NUMBER = frozenset((
     "cpu_shares", "mem_swappiness", "nano_cpus", "oom_score_adj", "pids_limit",
 ))  # fmt: skip
 LIST = frozenset((
-    "device_cgroup_rules", "dns", "dns_opt", "dns_search", "group_add", "links",
-    "volumes_from",
+    "device_cgroup_rules", "dns", "dns_opt", "dns_search", "group_add", "volumes_from",
 ))  # fmt: skip
 READERS: dict[str, Callable[[str], Any]] = {
     "cap_add": written.capability,
@@ -75,7 +74,7 @@ READERS: dict[str, Callable[[str], Any]] = {
     "ulimits": written.ulimit,
     "volumes": written.volume,
 }
-MAP = {"extra_hosts": ":", "labels": "=", "ports": "=", "storage_opt": "=", "sysctls": "=", "tmpfs": ":"}
+MAP = {"extra_hosts": ":", "labels": "=", "links": ":", "ports": "=", "storage_opt": "=", "sysctls": "=", "tmpfs": ":"}
 """Keyword -> what stands between a key and its value, as the docker command writes it."""
 
 
@@ -109,9 +108,8 @@ def user_keywords(spec: BoxSpec) -> dict[str, Any]:
             raise UsageError(f"docker: write {COMMON[key]}={value} for {key}: every technology knows that word")
         if key in STRUCTURED:
             raise UsageError(f"docker: {key} takes a structure that KEY=VALUE cannot say; leave it out")
-        if (word := flags.meant_by(key)) is not None:
-            dashes = "-" if len(key) == 1 else "--"
-            raise UsageError(f"docker has no keyword {key!r}; {dashes}{key} of `docker run` is {word} here")
+        if (told := flags.told(key)) is not None:
+            raise UsageError(f"docker has no keyword {key!r}; {told}")
         if key not in create | host:
             words = {*COMMON.values(), *values.COMMON, "host"}
             near = [
