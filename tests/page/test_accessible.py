@@ -82,6 +82,17 @@ def test_axe_finds_nothing_on_paper(tmp_path: Path) -> None:
     assert told["violations"] == []
 
 
+def test_nothing_is_left_out_of_sight_on_paper(tmp_path: Path) -> None:
+    """What a browser need not lay out is contained, and a wide table that is contained ends at the page's edge."""
+    text = render(whole())
+    script = """return [...document.querySelectorAll('.wide, .tall, details')].map((one) => {
+        const style = getComputedStyle(one); return [style.contentVisibility, style.overflow]; });"""
+    on_screen = asked(tmp_path, text, script)
+    assert any(visibility == "auto" for visibility, _ in on_screen)
+    on_paper = asked(tmp_path, text.replace("@media print", "@media all"), script)
+    assert len(on_paper) == len(on_screen) and {tuple(one) for one in on_paper} == {("visible", "visible")}
+
+
 def test_axe_sees(tmp_path: Path) -> None:
     """The control: a page with a faint ink, a table's head without a scope and a field without a label."""
     text = render(whole())
