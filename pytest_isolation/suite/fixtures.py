@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn
 
@@ -52,17 +52,17 @@ class Boxes:
         try:
             yield
         except Lacking as error:
-            self.lacks([spec], str(error))
+            self.lacks(spec, str(error))
 
-    def lacks(self, specs: Sequence[BoxSpec], why: str) -> NoReturn:
-        """Skip the test that could have none of `specs`; fail it where one of them is required."""
-        if required := self.required(specs):
-            pytest.fail(f"--isolation-require: {', '.join(required)} is not available: {why}", pytrace=False)
+    def lacks(self, spec: BoxSpec, why: str) -> NoReturn:
+        """Skip the test that could not have this box; fail it where the box is required."""
+        if self.required(spec):
+            pytest.fail(f"--isolation-require: {spec.name} is not available: {why}", pytrace=False)
         pytest.skip(why)
 
-    def required(self, specs: Sequence[BoxSpec]) -> list[str]:
-        """Names of those whose absence fails a test."""
-        return [spec.name for spec in specs if {spec.name, spec.technology} & set(self._require)]
+    def required(self, spec: BoxSpec) -> bool:
+        """Whether its absence fails a test."""
+        return bool({spec.name, spec.technology} & set(self._require))
 
     def close(self) -> None:
         """End every box that was started here."""
@@ -118,11 +118,12 @@ def first_of(request: pytest.FixtureRequest, wanted: tuple[str, ...]) -> Generat
         try:
             technology(spec.technology).check_available(spec)
         except Lacking as error:
-            reasons.append(f"{spec.name}: {error}")
-            if factory.required([spec]):
-                break  # another one in its place would hide that
-            continue
-        with factory(spec) as made:
-            yield made
-        return
-    factory.lacks(specs, "; ".join(reasons))
+            why = str(error)
+        else:
+            with factory(spec) as made:
+                yield made
+            return
+        if factory.required(spec):
+            factory.lacks(spec, why)  # another one in its place would hide that
+        reasons.append(f"{spec.name}: {why}")
+    pytest.skip("; ".join(reasons))

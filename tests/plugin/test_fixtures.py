@@ -111,6 +111,11 @@ def test_vm(isolation_vm):
     [
         ((), 0, ("1 passed, 1 skipped",)),
         (("--isolation-require", "docker"), 1, ("--isolation-require: docker is not available", "1 skipped, 1 error")),
+        (
+            ("--isolation-require", "podman,docker"),
+            1,
+            ("--isolation-require: docker is not available: there", "1 error"),
+        ),
         (("--isolation-require", "qemu"), 1, ("--isolation-require: qemu is not available", "1 passed, 1 error")),
     ],
 )
