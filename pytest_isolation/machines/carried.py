@@ -48,10 +48,12 @@ def tree(target: Path, checks: Path, python: tuple[int, int] = OURS) -> Path:
 OPTION = "--isolation-report"
 STAYS = {
     "--isolation-expect": "judge its JSON report here: pytest-isolation expect",
+    "--isolation-kernel": "boot that one here",
     "--isolation-since": "compare its JSON report here: pytest-isolation diff",
     "--isolation-versions": "measure that one here",
     "--junitxml": "ask for --isolation-report json:FILE, which comes back",
     "--junit-xml": "ask for --isolation-report json:FILE, which comes back",
+    "--log-file": "ask for --log-cli-level=LEVEL, which shows the log",
 }
 """Option that names a file of this machine -> what to do instead."""
 PROFILE = "--isolation-profile"

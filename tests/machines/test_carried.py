@@ -1,11 +1,12 @@
 """What an option of a run elsewhere says about here is looked at here, before anything is started."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from pytest_isolation import cli
-from pytest_isolation.machines.carried import reports_asked, reports_there, tree
+from pytest_isolation.machines.carried import PROFILE, STAYS, reports_asked, reports_there, tree
 
 
 @pytest.mark.parametrize("command", ["in-root", "in-vm"])
@@ -31,6 +32,8 @@ def test_a_report_that_cannot_be_written_is_refused_first(
         (["--junit-xml=x.xml"], "--junit-xml x.xml: no file is brought along"),
         (["--isolation-expect", "known.toml"], "--isolation-expect known.toml: no file"),
         (["--isolation-since=a.json"], "--isolation-since a.json: no file"),
+        (["--isolation-kernel", "vmlinuz"], "--isolation-kernel vmlinuz: no file"),
+        (["--log-file=run.log"], "--log-file run.log: no file is brought along, and none but reports comes back; ask"),
         (["--isolation-profile", "ours.toml"], "--isolation-profile ours.toml: no file is brought along; name a prof"),
     ],
 )
@@ -41,6 +44,12 @@ def test_a_file_of_this_machine_is_refused_first(
     assert cli.main([command, "--", "--box", "namespaces", *words]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"pytest-isolation {command}: {told}") and said.count("\n") == 1
+
+
+def test_the_page_names_each() -> None:
+    page = Path(__file__).parents[2] / "docs" / "other-releases.md"
+    text = page.read_text(encoding="utf-8").partition("No file is brought along")[2]
+    assert set(re.findall(r"`(--[\w-]+)`", text)) == {*STAYS, PROFILE}
 
 
 def test_a_full_disk_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
