@@ -171,10 +171,15 @@ def charts(run: Run) -> tuple[Chart, ...]:
     """One for each of CHARTED that two boxes or more have."""
     found = []
     for key in CHARTED:
-        held = [(box.name, box.costs[key]) for box in measured(run) if key in box.costs and box.costs[key].median > 0]
+        held = [(box.name, box.costs[key]) for box in measured(run) if key in box.costs and _drawn(box.costs[key])]
         if len(held) > 1:
             found.append(_chart(KEYS[key], held))
     return tuple(found)
+
+
+def _drawn(cost: Cost) -> bool:
+    """Whether a logarithmic axis has a place for it: somebody's report may say less than nothing."""
+    return all(1e-300 < value < 1e300 for value in (cost.median, cost.low or cost.median, cost.high or cost.median))
 
 
 def _chart(title: str, held: Iterable[tuple[str, Cost]]) -> Chart:

@@ -59,7 +59,7 @@ class Finding:
     @property
     def fingerprint(self) -> str:
         """Of the place and the guarantee alone: the same in every run, whatever the evidence is."""
-        return hashlib.sha256(f"{self.place}\0{self.guarantee.id}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.place}\0{self.guarantee.id}".encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def findings(run: Run) -> tuple[Finding, ...]:

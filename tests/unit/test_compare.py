@@ -198,6 +198,13 @@ def test_sarif_says_what_is_new_what_was_there_and_what_is_no_more() -> None:
     assert one["baselineState"] == "unchanged"
 
 
+def test_sarif_of_a_name_that_is_no_text() -> None:
+    """JSON can say half of a character, which no encoding has."""
+    run = made([replace(one, sibling="\ud800") for one in of(Verdict.VIOLATED)])
+    (one,) = sarif.document(run)["runs"][0]["results"]
+    assert "\ud800" in one["locations"][0]["logicalLocations"][0]["name"]
+
+
 def test_sarif_of_a_run_with_a_baseline() -> None:
     known = [replace(one, known=True) for one in of(Verdict.VIOLATED)]
     run = made(known, of(Verdict.VIOLATED, HELD.guarantee))

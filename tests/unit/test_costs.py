@@ -77,6 +77,20 @@ def test_a_chart_has_a_line_a_box_and_its_range() -> None:
     assert renderer("html")(costed()).count("<svg") == len(costs.charts(costed()))
 
 
+@pytest.mark.parametrize("odd", [-1.0, 1e-320, 1e308])
+def test_a_figure_that_has_no_place_on_the_axis_is_in_no_chart(odd: float) -> None:
+    """A report that somebody hands us may have one: its page ended in a traceback."""
+    run = costed()
+    before = costs.charts(run)[0]
+    key = next(key for key in costs.CHARTED if costs.KEYS[key] == before.title)
+    box = next(box for box in run.boxes if box.name == before.dots[0].name)
+    cost = box.costs[key]
+    for figure in (replace(cost, median=odd), replace(cost, low=odd), replace(cost, high=odd)):
+        strange = replace(box, name="odd", costs={**box.costs, key: figure})
+        after = costs.charts(replace(run, boxes=(*run.boxes, strange, replace(box, name="twin"))))[0]
+        assert [dot.name for dot in after.dots] == [*(dot.name for dot in before.dots), "twin"]
+
+
 def test_least_is_set_against_least() -> None:
     """Whatever else the machine does adds to a time and takes nothing away."""
     assert costs.times(Cost(median=900.0, n=9, low=0.24, high=1000.0, bare=0.12)) == pytest.approx(2)
