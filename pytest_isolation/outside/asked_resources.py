@@ -47,6 +47,12 @@ def group_on_host(box: Box) -> Group | None:
     return cgroups.group_of_process(box.parts.init_pid, box.parts.host)
 
 
+def counted_by_v2(box: Box, controller: str) -> bool:
+    """Whether `controller` counts the box in version 2.  Raises Unsupported where the host sees no group of it."""
+    group = group_on_host(box)
+    return group is not None and controller not in group.places
+
+
 def on_host(box: Box, name: str) -> str | None:
     """What the host has of `name` for this box, in the words of its own file; None: nothing, or no such file."""
     if name in resources.OTHERS:
@@ -89,9 +95,9 @@ def is_as_asked(box: Box, name: str, asked: str, found: str | None) -> bool:
     if name == resources.DISK_WEIGHT:
         numbers = {int(number) for number in map(_default_weight, found.split(", ")) if number is not None}
         return bool(numbers & disk_weights_of(int(asked)))
-    if name == resources.WEIGHT and "unified" in _where(box, name):
+    if name == resources.WEIGHT and counted_by_v2(box, "cpu"):
         return int(found) in weights_of(int(asked))
-    if name == resources.SWAP and "unified" in _where(box, name):
+    if name == resources.SWAP and counted_by_v2(box, "memory"):
         # Version 2 counts swap by itself.
         group = group_on_host(box)
         memory = group.limits().memory if group is not None else None
@@ -99,13 +105,6 @@ def is_as_asked(box: Box, name: str, asked: str, found: str | None) -> bool:
     if name in (resources.SWAP, resources.RESERVATION, resources.SHM):
         return found.isdigit() and abs(int(found) - int(asked)) < PAGES
     return found == asked
-
-
-def _where(box: Box, name: str) -> str:
-    """unified, or the controller of version 1."""
-    group = group_on_host(box)
-    controller = resources.FILES[name][0][0]
-    return controller if group is None or controller in group.places else "unified"
 
 
 def _limits_on_disks(name: str, found: str) -> set[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import Unsupported
@@ -11,26 +10,30 @@ from pytest_isolation.technologies.limiting import limits_known
 from pytest_isolation.technologies.wording import Unwritten, wording_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from pytest_isolation.boxes.process_limits import ProcessLimit
     from pytest_isolation.outside.box import Box
     from pytest_isolation.outside.process_limits import Steps
 
 
-def sayable(box: Box, limit: str, ways: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Of `ways` to write `limit`, each with its number, those that the words of the box's technology can say.
+def sayable(box: Box, limit: str, ways: Callable[[], Sequence[tuple[str, str]]]) -> list[tuple[str, str]]:
+    """Of `ways` to write `limit`, each with what it means, those that the words of the box's technology can say.
 
-    Raises Unsupported where it has none.
+    Never empty.  Raises Unsupported where it has no words, or they can say none of these.
     """
     words = wording_of(technology(box.spec.technology))
     if limit not in words:
         raise Unsupported(f"{box.spec.technology} has no words for {limit}")
-    found = []
-    for text, number in ways:
-        with suppress(Unwritten):
+    found, why = [], ""
+    for text, meant in ways():
+        try:
             words[limit](text)
-            found.append((text, number))
+            found.append((text, meant))
+        except Unwritten as error:
+            why = error.reason
+    if not found:
+        raise Unsupported(f"{box.spec.technology} can write {limit} in none of the ways: {why}")
     return found
 
 

@@ -28,6 +28,8 @@ def measured(limit: str, box: Box) -> PropertyResult:
 @pytest.mark.parametrize("limit", [one.limit for one in WRITTEN])
 @pytest.mark.parametrize("name", ["runc", "lxc"])
 def test_what_was_written_is_kept(name: str, limit: str, pool: Pool) -> None:
+    if limit == "cpuset-cpus" and len(os.sched_getaffinity(0)) < 2:
+        pytest.skip("this machine gives us one processor: a box cannot be asked to have less")
     ran = measured(limit, pool.box(need(name)))
     assert (ran.violation, ran.unsupported, ran.trouble) == (None, None, None)
 
@@ -57,7 +59,7 @@ def test_who_has_no_words_is_not_asked(name: str, limit: str, pool: Pool) -> Non
 
 def test_a_text_that_is_refused_decides_nothing(pool: Pool) -> None:
     promise, check = CHECKS["port.limit-oom-score-adj"]
-    beyond = replace(check.arguments["entry"], ways=lambda number: [("5000", 5000)])
+    beyond = replace(check.arguments["entry"], ways=lambda number, box: [("5000", "5000")])
     check = replace(check, arguments={**check.arguments, "entry": beyond})
     ran = run_property(promise, check, pool.box(need("runc")), examples=2, seed=1, phases=PROVING)
     assert "written as '5000' is not taken" in str(ran.unsupported)
