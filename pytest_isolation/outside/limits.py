@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import os
+import re
 import time
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
@@ -131,6 +132,13 @@ def burn(box: Box, processes: int, seconds: float) -> tuple[float, float]:
             one.result(timeout=seconds * 20 + 20)
         charged = group.cpu_seconds() - before
         return charged, time.monotonic() - started
+
+
+def times_throttled(group: Group) -> int:
+    """In how many periods the group had used up its quota: nr_throttled, scheduler/sched-bwc; 0 without an account."""
+    file = group.file("cpu", "cpu.stat", "cpu.stat")
+    found = re.search(r"^nr_throttled (\d+)$", file.read_text(encoding="utf-8"), re.MULTILINE) if file else None
+    return int(found[1]) if found else 0
 
 
 QUOTA_PERIOD_S, QUOTA_SLICE_S = 0.1, 0.01

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from pytest_isolation import cli
+from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.wording import LIMITS
-from pytest_isolation.errors import Unsupported
+from pytest_isolation.errors import BoxError, ProcLost, Unavailable, Unsupported
+from pytest_isolation.suite.limits import measure
 from pytest_isolation.suite.limits.asked import ASKED
-from pytest_isolation.suite.limits.measure import TECHNOLOGIES, Measured, Outcome, lasting
+from pytest_isolation.suite.limits.measure import (
+    TECHNOLOGIES,
+    Measured,
+    Outcome,
+    asked_any,
+    is_refusal,
+    lasting,
+    outcome,
+)
 from pytest_isolation.suite.limits.told import SCHEMA, as_json, refusals, rows, table, text, trials, unlike
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.wording import Unwritten, check_worded, worded, wording_of
@@ -83,6 +98,70 @@ def test_what_became_of_each_text_is_told() -> None:
     assert {row.count("|") for row in rest} == {head.count("|")}
     assert list(refusals(document))[2:] == ["| podman | pids `x` | no   such number |"]
     assert list(trials(document))[2:] == ["| podman | pids | 0 of 1 | `64` (72 processes were made) |"]
+
+
+def test_what_nobody_knows_is_no_refusal_and_no_limit_of_the_format() -> None:
+    """A time-out, a text that an interrupted run did not come to, and a trial that broke off."""
+    podman = {"0": Outcome(trouble="no answer"), "64": Outcome(kernel="64", trouble="the process has ended")}
+    found = {
+        "podman": Measured("1", usual={"pids": "none"}, limits={"pids": podman}),
+        "crun": Measured("3", usual={"pids": "none"}, limits={"pids": {}}),
+        "runc": Measured("2", usual={"pids": "none"}, limits={"pids": {"0": Outcome(kernel="none")}}),
+        "cri": Measured("4", usual={"pids": "none"}),
+    }
+    document = as_json(found, interrupted=True)
+    cells = {asked: cells for _, asked, cells in rows(document)}
+    assert cells["0"] == {"podman": "untried", "crun": "untried", "runc": "none", "cri": "-"}
+    assert cells["64"] == {"podman": "64", "crun": "untried", "runc": "untried", "cri": "-"}
+    assert unlike(cells["0"]) == set()
+    assert list(refusals(document))[2:] == []
+    said = text(document)
+    for line in ("untried; trouble: no answer", "64; trouble: the process has ended", "pids, usually none: untried"):
+        assert line in said
+    assert asked_any(found)
+    assert not asked_any({"podman": Measured("1", limits={"pids": {"0": Outcome(trouble="no answer")}})})
+
+
+def test_only_who_says_no_refuses() -> None:
+    refused, late = BoxError("runc: invalid argument"), BoxError("docker create did not end within 60 seconds")
+    late.__context__ = subprocess.TimeoutExpired("docker", 60)
+    assert is_refusal(refused)
+    assert is_refusal(Unavailable("the daemon refused"))
+    for error in (late, BoxError("x (DEADLINE_EXCEEDED)"), Unsupported("this machine has no disk"), OSError("gone")):
+        assert not is_refusal(error)
+
+
+class Technology:
+    """One whose boxes can be started, and are asked for a limit in vain."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.error = error
+
+    def launch(self, *_: object) -> Any:
+        if self.error is not None:
+            raise self.error
+        box: Any = ExitStack()
+        box.parts = SimpleNamespace(init_pid=os.getpid(), host=LOCAL_HOST, notes=(), recorded={}, group=None)
+        return box
+
+
+def became(technology: Technology, limit: str = "oom-score-adj") -> Outcome:
+    return outcome(cast("Any", technology), BoxSpec(technology="runc"), limit, "1", cast("Any", None))
+
+
+def test_one_text_in_trouble_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert became(Technology(OSError("no such process"))) == Outcome(trouble="no such process")
+    assert became(Technology(Unsupported("no disk"))) == Outcome(trouble="no disk")
+    assert became(Technology(BoxError("invalid"))) == Outcome(refused="invalid")
+    kernel = Path("/proc/self/oom_score_adj").read_text(encoding="utf-8").strip()
+
+    def broken(*_: object) -> str:
+        raise ProcLost("the process has ended")
+
+    monkeypatch.setattr(measure, "bites", broken)
+    assert became(Technology()) == Outcome(kernel=kernel, trouble="the process has ended")
+    monkeypatch.setattr(measure, "kernel_has", broken)
+    assert became(Technology()) == Outcome(trouble="the process has ended")
 
 
 def test_what_a_format_cannot_say_is_never_passed_over() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 
 from pytest_isolation.boxes.process_limits import ProcessLimit
@@ -11,7 +12,7 @@ from pytest_isolation.errors import AgentLost
 from pytest_isolation.outside import process_limits
 from pytest_isolation.outside.asked import MOST
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.limits import burn_against, crowd, memory_to_be_had
+from pytest_isolation.outside.limits import burn_against, crowd, group_of, memory_to_be_had, times_throttled
 
 FEW = {"nofile": 4096, "fsize": 128 * MIB}
 ONE = 1.0
@@ -39,7 +40,11 @@ def _quota(box: Box, kernel: str) -> str:
     share = int(found[1]) / int(found[2]) if found else 0.0
     if not 0.1 <= share <= ONE or (found and int(found[2]) > 100_000):
         return ""  # less, or in long periods, takes longer than anybody waits
+    group = group_of(box)
+    before = times_throttled(group)
     charged, allowed, window = burn_against(box, share, 2)
+    if charged <= allowed and times_throttled(group) == before:
+        return ""  # a busy machine had less to give: nothing pressed against the quota
     return f"{'yes' if charged <= allowed else 'no'}: {charged / window:.1f} processors were had"
 
 
@@ -63,12 +68,33 @@ TRIED: Mapping[str, Callable[[Box, str], str]] = {
     "nofile": _process("nofile"),
     "fsize": _process("fsize"),
 }
-"""Limit -> a trial, given what the kernel has: `yes` or `no`, and what came of it; empty where it was not tried."""
+"""Limit -> a trial, given what the kernel has: `yes` or `no`, and what came of it; empty where it was not tried, or the
+limit was not reached."""
+ENDING_S = 2.0
+"""A channel is closed before the process whose it was is gone."""
 
 
 def bites(box: Box, limit: str, kernel: str) -> str:
-    """As TRIED; a box that ended whole says so."""
+    """As TRIED; a box that ended whole says so.  Raises BoxError where it stands, and answers no longer."""
     try:
         return TRIED[limit](box, kernel) if limit in TRIED else ""
     except AgentLost:
+        if not _first_has_ended(box):
+            raise
         return "yes: the first process was ended"
+
+
+def _first_has_ended(box: Box) -> bool:
+    """Whether the first process has, by its machine's /proc; it may be waited for still."""
+    if box.parts.init_pid is None:
+        return False
+    stat = box.parts.host.path(f"/proc/{box.parts.init_pid}/stat")
+    deadline = time.monotonic() + ENDING_S
+    while time.monotonic() < deadline:
+        try:
+            if stat.read_text(encoding="utf-8", errors="surrogateescape").rpartition(")")[2].split()[0] in "ZX":
+                return True
+        except OSError:
+            return True
+        time.sleep(0.01)
+    return False

@@ -30,8 +30,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(given: argparse.Namespace) -> int:
-    """0 when a limit was asked for; 2, with one sentence, on a mistake or where no technology is here; 130, with what
-    is known until then, when it was interrupted (SIGINT, SIGTERM, SIGHUP).
+    """0 when a limit was asked for; 2, with one sentence, on a mistake, where no technology is here or nothing came of
+    it; 130, with what is known until then, when it was interrupted (SIGINT, SIGTERM, SIGHUP).
     """
     return over_engines.run("limits", given.output, partial(_asked, given), partial(_measured, given))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.wording import LIMITS, RLIMITS, kernel_has
-from pytest_isolation.errors import BoxError, Lacking, Unavailable, Unsupported
+from pytest_isolation.errors import BoxError, Lacking, Unavailable
 from pytest_isolation.suite.limits.asked import ASKED
 from pytest_isolation.suite.limits.bites import bites
 from pytest_isolation.technologies import technology
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 TECHNOLOGIES = ("docker", "podman", "cri", "runc", "crun", "lxc", "nspawn")
 """Those that have words for limits and start their boxes on this machine."""
 WITHOUT_NETWORK = frozenset({"docker", "podman", "runc", "crun", "lxc", "nspawn"})
-BROKEN = Lacking, BoxError, OSError
+BROKEN = Lacking, BoxError, OSError, subprocess.SubprocessError
 SHOWN = 400
 """Letters of what was said at most."""
 PASSING = (
@@ -39,7 +40,7 @@ PASSING = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one text; of the first three one is not empty."""
+    """What became of one text; of the first three, and `trouble`, one is not empty."""
 
     kernel: str = ""
     """What the kernel has: boxes/wording.py."""
@@ -52,6 +53,8 @@ class Outcome:
     warned: str = ""
     bites: str = ""
     """Whether it does, and what was tried."""
+    trouble: str = ""
+    """Why it could not be told, by no word of an engine: a time-out, a machine without a disk, a process lost."""
 
 
 @dataclass(slots=True)
@@ -63,13 +66,13 @@ class Measured:
     usual: dict[str, str] = field(default_factory=dict)
     """Limit -> what the kernel has where nothing is asked for."""
     limits: dict[str, dict[str, Outcome]] = field(default_factory=dict)
-    """Limit -> text -> what became of it."""
+    """Limit that there are words for -> text that was tried -> what became of it."""
 
 
 def measure(
     names: Sequence[str], limits: Sequence[str], *, tell: Callable[[str], None], into: dict[str, Measured]
 ) -> None:
-    """Each technology of `names`.  `into` has a limit once it was asked for.  Raises KeyboardInterrupt."""
+    """Each technology of `names`.  `into` has a text once it was tried.  Raises KeyboardInterrupt."""
     for name in names:
         found = into[name] = Measured()
         lifetime = Lifetime()
@@ -78,17 +81,15 @@ def measure(
             with technology(name).launch(spec, lifetime) as box:
                 notes = frozenset(box.parts.notes)
                 found.usual = {limit: kernel_has(box.parts, limit) for limit in limits}
-            for limit in limits:
-                if limit in wording_of(technology(name)):
-                    tell(f"{name} {limit}: {len(ASKED[limit])} texts")
-                    found.limits[limit] = {}
-                    for text in ASKED[limit]:
-                        found.limits[limit][text] = outcome(technology(name), spec, limit, text, lifetime, notes)
+            found.limits = {limit: {} for limit in limits if limit in wording_of(technology(name))}
+            for limit, became in found.limits.items():
+                tell(f"{name} {limit}: {len(ASKED[limit])} texts")
+                for text in ASKED[limit]:
+                    became[text] = outcome(technology(name), spec, limit, text, lifetime, notes)
+                    if became[text].trouble:
+                        tell(f"{name} {limit} {text}: {became[text].trouble}")
         except BROKEN as error:
-            if found.limits:
-                tell(f"{name}: {in_one_line(error)}")
-            else:
-                found.missing = in_one_line(error)
+            found.missing = in_one_line(error)
         finally:
             lifetime.close()
 
@@ -117,19 +118,34 @@ def outcome(
         box = made.launch(replace(spec, worded=((limit, text),)), lifetime)
     except Unwritten as error:
         return Outcome(unwritten=error.reason)
-    except (Unavailable, Unsupported, BoxError) as error:
-        return Outcome(refused=lasting(in_one_line(error)))
-    with box:
-        return _of(box, limit, [note for note in box.parts.notes if note not in known])
+    except BROKEN as error:
+        said = lasting(in_one_line(error))
+        return Outcome(refused=said) if is_refusal(error) else Outcome(trouble=said)
+    found = Outcome()
+    try:
+        with box:
+            found = _of(box, limit, [note for note in box.parts.notes if note not in known])
+            return replace(found, bites=bites(box, limit, found.kernel))
+    except BROKEN as error:
+        return replace(found, trouble=lasting(in_one_line(error)))
+
+
+def is_refusal(error: BaseException | None) -> bool:
+    """Whether an engine, or the kernel, said no: not what was waited for in vain, or lacks what the limit is of."""
+    if not isinstance(error, Unavailable | BoxError) or "DEADLINE_EXCEEDED" in str(error):
+        return False  # the second is gRPC's time-out, of a container runtime
+    while error is not None:
+        if isinstance(error, TimeoutError | subprocess.TimeoutExpired):
+            return False
+        error = error.__cause__ or error.__context__
+    return True
 
 
 def _of(box: Box, limit: str, notes: Sequence[str]) -> Outcome:
-    kernel = kernel_has(box.parts, limit)
     return Outcome(
-        kernel=kernel,
+        kernel=kernel_has(box.parts, limit),
         recorded=_recorded(box.parts.recorded, limit),
         warned=lasting(" ".join(notes)),
-        bites=bites(box, limit, kernel),
     )
 
 
@@ -156,5 +172,6 @@ def lasting(said: str) -> str:
 
 
 def asked_any(found: Mapping[str, Measured]) -> bool:
-    """Whether anything was asked for."""
-    return any(one.limits for one in found.values())
+    """Whether anything came of what was asked for."""
+    became = (one for technology in found.values() for texts in technology.limits.values() for one in texts.values())
+    return any(one.kernel or one.refused or one.unwritten for one in became)

@@ -13,7 +13,7 @@ from pytest_isolation.outside import process_limits
 from pytest_isolation.suite.limits.measure import Measured, Outcome
 
 SCHEMA = "pytest-isolation/limits/1"
-REFUSED, UNWRITTEN = "refused", "-"
+REFUSED, UNWRITTEN, UNTRIED = "refused", "-", "untried"
 
 
 def as_json(found: Mapping[str, Measured], *, interrupted: bool = False) -> Any:
@@ -49,7 +49,7 @@ def _lines(document: Any) -> Iterator[str]:
     for name, one in document["technologies"].items():
         yield f"{name} {one.get('version', one.get('missing'))}"
         for limit, texts in one.get("limits", {}).items():
-            yield f"  {limit}, usually {one['usual'][limit]}"
+            yield f"  {limit}, usually {one['usual'][limit]}{'' if texts else f': {UNTRIED}'}"
             for asked, became in texts.items():
                 yield f"    {asked or 'nothing':22}{_in_full(became)}"
 
@@ -58,20 +58,26 @@ def _in_full(became: Mapping[str, str]) -> str:
     for key in ("refused", "unwritten"):
         if key in became:
             return f"{key}: {became[key]}"
-    words = [became["kernel"], *(f"{key}: {became[key]}" for key in ("recorded", "bites", "warned") if key in became)]
-    return "; ".join(words)
+    beside = ("recorded", "bites", "warned", "trouble")
+    return "; ".join([became.get("kernel", UNTRIED), *(f"{key}: {became[key]}" for key in beside if key in became)])
 
 
-def cell(became: Mapping[str, str] | None) -> str:
-    """In a table: what the kernel has; `refused`; `-` where there are no words for it."""
-    if became is None or "unwritten" in became:
+def cell(texts: Mapping[str, Mapping[str, str]] | None, asked: str) -> str:
+    """In a table: what the kernel has; `refused`; `-` where there are no words for it; `untried` where nobody knows.
+
+    `texts`: what became of each of a limit; None where the technology has no words for it.
+    """
+    if texts is None:
         return UNWRITTEN
-    return REFUSED if "refused" in became else became["kernel"]
+    became = texts.get(asked, {})
+    if "unwritten" in became:
+        return UNWRITTEN
+    return REFUSED if "refused" in became else became.get("kernel", UNTRIED)
 
 
 def unlike(cells: Mapping[str, str]) -> set[str]:
     """Whose cell is another than most have; all that speak where no cell is the most frequent."""
-    said = {name: one for name, one in cells.items() if one != UNWRITTEN}
+    said = {name: one for name, one in cells.items() if one not in (UNWRITTEN, UNTRIED)}
     ranked = Counter(said.values()).most_common(2)
     if len(ranked) < 2:
         return set()
@@ -86,7 +92,7 @@ def rows(document: Any) -> Iterator[tuple[str, str, dict[str, str]]]:
     for limit in limits:
         texts = dict.fromkeys(text for one in measured.values() for text in one["limits"].get(limit, ()))
         for asked in texts:
-            yield limit, asked, {name: cell(one["limits"].get(limit, {}).get(asked)) for name, one in measured.items()}
+            yield limit, asked, {name: cell(one["limits"].get(limit), asked) for name, one in measured.items()}
 
 
 def table(document: Any) -> Iterator[str]:
