@@ -33,7 +33,7 @@ server.serve_forever()
 PYTHON
 exec 3< <(exec venv/bin/python daemon.py)
 daemon=$!
-trap 'kill $daemon; rm -rf "$here"' EXIT
+trap 'kill $daemon 2>/dev/null || true; rm -rf "$here"' EXIT
 read -r port <&3
 export DOCKER_HOST=tcp://127.0.0.1:$port DOCKER_CONFIG=$here
 docker create --device /dev/fuse:r image >/dev/null

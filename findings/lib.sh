@@ -5,7 +5,8 @@ here=$(mktemp -d)
 trap 'rm -rf "$here"' EXIT
 cd "$here"
 
-untried() { echo "not tried: $*" >&2; exit 2; }
+# untried WHY: ends the script with 2.  Within $(…) it can end no more than that, and the next `expect` ends the script.
+untried() { echo "not tried: $*" >&2; touch "$here/untried"; exit 2; }
 
 # deb NAME=VERSION ...: Debian packages, unpacked into $here/deb and nothing else.
 deb() {
@@ -14,7 +15,7 @@ deb() {
     apt-get download -q "$one" >/dev/null 2>&1 || untried "the archive has no $one; this script is for Debian 12"
   done
   for one in *.deb; do dpkg-deb -x "$one" deb; done
-  PATH="$here/deb/usr/bin:$here/deb/usr/sbin:$here/deb/bin:$PATH"
+  PATH="$here/deb/usr/bin:$here/deb/usr/sbin:$here/deb/bin:$here/deb/sbin:$PATH"
   export LD_LIBRARY_PATH="$here/deb/usr/lib/x86_64-linux-gnu"
 }
 
@@ -33,6 +34,7 @@ python_packages() {
 # expect NAME SEEN WANTED: prints what was seen; another value is a failure at the end.
 changed=0
 expect() {
+  [ ! -e "$here/untried" ] || exit 2
   echo "$1: $2"
   [ "$2" = "$3" ] || { echo "  changed: it was $3" >&2; changed=1; }
 }

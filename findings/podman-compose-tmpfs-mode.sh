@@ -3,10 +3,9 @@
 # it on in decimal digits, which Podman and the kernel take for octal ones: 0777 is 511, and the tmpfs has the mode r-x--x--x.  In
 # quotes it arrives.
 . "$(dirname "$0")/lib.sh"
-[ "$(id -u)" = 0 ] || untried "a tmpfs is mounted as root, in a mount namespace of its own"
+. "$beside/podman.sh"
 python_packages podman-compose==1.6.0
-command -v podman >/dev/null || untried "podman is not installed; podman-compose asks it what there is"
-echo "podman-compose 1.6.0, $(podman --version)"
+echo "podman-compose 1.6.0"
 asked() { # MODE
   cat >compose.yaml <<END
 name: sample

@@ -15,8 +15,8 @@ expect "the image's file, in the tree" "$(cat bundle/rootfs/srv/data/file)" cont
 for runtime in runc crun; do
   volume="json.load(open('bundle/config.json'))['mounts']"
   change="c['mounts'] += [one for one in $volume if one['destination'] == '/srv/data']"
-  expect "$runtime, what is mounted there" "$(run $runtime "$change" grep -o ' /srv/data .*' /proc/mounts)" \
-    " /srv/data tmpfs rw,nosuid,nodev,noexec,relatime 0 0"
+  expect "$runtime, what is mounted there" "$(run $runtime "$change" grep ' /srv/data ' /proc/mounts | cut -d' ' -f2,3)" \
+    "/srv/data tmpfs"
   expect "$runtime, the image's file" \
     "$(run $runtime "$change" sh -c '[ -e /srv/data/file ] && echo there || echo "not there"')" "not there"
 done
