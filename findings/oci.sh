@@ -1,9 +1,10 @@
 # Sourced after lib.sh: runc and crun of Debian 12, side by side on one OCI bundle.  Wants root.
 [ "$(id -u)" = 0 ] || untried "containers are started as root here"
 deb runc=1.1.5+ds1-1+deb12u1 crun=1.8.1-1+deb12u1 busybox-static=1:1.35.0-4+deb12u1+b1
+# crun makes the directory of its state when it is asked for its version, too.
 for program in runc crun; do
-  "$program" --version >/dev/null 2>&1 || untried "$program wants libraries that are not here"
-  "$program" --version | head -1
+  XDG_RUNTIME_DIR=$here "$program" --version >/dev/null 2>&1 || untried "$program wants libraries that are not here"
+  XDG_RUNTIME_DIR=$here "$program" --version | head -1
 done
 mkdir -p root/bin root/dev root/proc && cp deb/bin/busybox root/bin/
 for name in sh cat grep sleep; do ln -s busybox "root/bin/$name"; done

@@ -2,10 +2,12 @@
 # (Podman's own locks are one file in /dev/shm for all of root's stores, and a store's first command frees each lock in it.)
 [ "$(id -u)" = 0 ] || untried "podman runs as root here"
 deb podman=4.3.1+ds1-8+deb12u1+b3 conmon=2.1.6+ds1-1 crun=1.8.1-1+deb12u1
+# crun makes the directory of its state when it is asked for its version, too.
 for program in podman conmon crun; do
-  "$program" --version >/dev/null 2>&1 || untried "$program wants libraries that are not here"
+  XDG_RUNTIME_DIR=$here "$program" --version >/dev/null 2>&1 || untried "$program wants libraries that are not here"
 done
 mkdir networks
+printf '#!/bin/sh\nexec "%s" --root "%s" "$@"\n' "$here/deb/usr/bin/crun" "$here/crun" >crun.sh && chmod 755 crun.sh
 cat >containers.conf <<TOML
 [engine]
 cgroup_manager = "cgroupfs"
@@ -17,7 +19,7 @@ static_dir = "$here/state"
 tmp_dir = "$here/tmp"
 volume_path = "$here/volumes"
 [engine.runtimes]
-crun = ["$here/deb/usr/bin/crun"]
+crun = ["$here/crun.sh"]
 [network]
 network_config_dir = "$here/networks"
 TOML
