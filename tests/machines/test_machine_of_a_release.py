@@ -112,7 +112,7 @@ def test_a_kernel_that_cannot_be_had_leaves_nothing(tmp_path: Path, monkeypatch:
     assert [path.name for path in (tmp_path / "pytest-isolation").iterdir() if path.suffix != ".lock"] == []
 
 
-@pytest.mark.long("machines of releases", seconds=400)
+@pytest.mark.long(seconds=900)
 @pytest.mark.parametrize(("suite", "linux", "docker"), [("trixie", "6.12.", "26."), ("sid", "7.", "28.")])
 def test_the_engines_of_a_release_are_measured_on_its_kernel(
     suite: str, linux: str, docker: str, tmp_path: Path
