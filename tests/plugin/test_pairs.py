@@ -37,7 +37,8 @@ def test_every_two_boxes_each_way(tmp_path: Path) -> None:
     rows = couples(done)
     assert set(rows) == {(a, b, one) for a in names for b in names if a != b for one in ABOUT_TWO.split(",")}
     assert {(row["verdict"], row["door"]) for row in rows.values()} == {("holds", "start")}
-    assert {row["examples"] for row in rows.values()} <= set(range(8, 11))
+    # Ten are asked for; what Hypothesis draws twice counts once there, and twice here.
+    assert {row["examples"] for row in rows.values()} <= set(range(8, 13))
     done.said(
         "3 pairs of boxes, each way, 3 guarantees each: 18 hold, 0 violated", "3 guarantees x 3 boxes and 3 pairs"
     )
