@@ -15,6 +15,11 @@ from packaging.requirements import Requirement
 from pytest_isolation.errors import Unavailable, UsageError
 
 NAME = "pytest-isolation"
+PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
+"""Where it is in there, and where its reports are written: these are names of the root or the machine, not of the host.
+
+By the first one's last part Hypothesis knows what is installed. All else it would parse for constants: minutes, on TCG.
+"""
 OURS = sys.version_info[:2] if sys.implementation.name == "cpython" else (0, 0)
 """The CPython that the libraries here are for; none of another implementation's."""
 EXTRAS = ("cri",)

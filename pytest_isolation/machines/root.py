@@ -21,11 +21,11 @@ import psutil
 from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.machines import built, carried, release
+from pytest_isolation.machines.carried import PLACE, REPORTS
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
 
-PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
 SCRIPT = Path(__file__).with_name("enter-root.sh")
 TOOLS = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux", "setpriv": "util-linux", "pivot_root": "util-linux"}
 """Program -> Debian's package of it."""

@@ -17,14 +17,13 @@ from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError
 from pytest_isolation.machines import carried, release
+from pytest_isolation.machines.carried import PLACE, REPORTS
 from pytest_isolation.machines.docker import DockerMachine, check, start
 from pytest_isolation.machines.recipe import image, of_release
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
 
-PLACE, REPORTS = "/opt/suite/site-packages", "/root/reports"
-"""By that name Hypothesis knows what is installed.  All else it would parse for constants: minutes, on TCG."""
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "PYTHONPATH": PLACE, "COLUMNS": "100"}
 TIMEOUT_S = 3600.0
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.errors import BoxError
-from pytest_isolation.machines import DockerMachine, root, suite
+from pytest_isolation.machines import DockerMachine, carried, root, suite
 
 LIMITS = ("cg.mem.enforced", "cg.cannot-raise-own")
 
@@ -98,7 +98,7 @@ def test_a_root_is_entered_on_v2(docker_machine: DockerMachine) -> None:
     suite.mount(docker_machine)
     docker_machine.box.write_file("/root/enter-root.sh", root.SCRIPT.read_bytes())
     said: list[str] = []
-    line = ["/bin/sh", "-euc", ENTERED.format(place=suite.PLACE, reports=suite.REPORTS)]
+    line = ["/bin/sh", "-euc", ENTERED.format(place=carried.PLACE, reports=carried.REPORTS)]
     code = docker_machine.follow(line, env=suite.ENVIRONMENT, directory="/root", timeout=500, out=said.append)
     assert code == 0, "".join(said)
     assert "1 guarantee x 2 boxes: 2 hold" in "".join(said), "".join(said)
