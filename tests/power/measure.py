@@ -107,10 +107,10 @@ def power(promise: Guarantee, test: Callable[..., Any], spec: BoxSpec, pool: Poo
             runs = seed
             break
         ran = run_property(promise, test, pool.box(spec), examples=EXAMPLES[promise.kind], seed=seed, phases=PROVING)
-        if ran.unsupported and not ran.trouble:
+        if ran.unsupported and not ran.trouble and seed == 0:  # what was asked once can be asked
             raise Unasked(f"{promise.id} in {spec.technology}: {ran.unsupported}")
-        if ran.trouble:
-            raise IsolationError(f"{promise.id}, seed {seed}: {ran.trouble}")
+        if ran.trouble or ran.unsupported:
+            raise IsolationError(f"{promise.id}, seed {seed}: {ran.trouble or ran.unsupported}")
         if ran.violation is None:
             missed.append(seed)
         else:

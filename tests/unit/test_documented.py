@@ -85,7 +85,7 @@ def test_the_first_command_of_the_readme_is_short() -> None:
     assert 1 <= len(boxes) <= 2
     assert set(boxes) & {"host", "namespaces"}
     assert COMMANDS[1] == "--isolation"
-    assert "minute or two" in README.partition("pytest --isolation\n")[0]
+    assert "two to three minutes" in README.partition("pytest --isolation\n")[0]
 
 
 def test_the_words_of_the_readme() -> None:

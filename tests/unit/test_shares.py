@@ -129,3 +129,21 @@ def test_named_paths_and_words_have_all(project: Path, arguments: tuple[str, ...
 def test_a_seed_that_is_no_number_is_said(project: Path) -> None:
     _, said = passed(project, seed="monday", code=4)
     assert "ERROR: PYTEST_ISOLATION_SEED is 'monday'; expected a hexadecimal number" in said
+
+
+def test_what_failed_is_run_again_whatever_share_it_is_of(project: Path) -> None:
+    """With the words of .ci/run: of the failed tests alone a share would be drawn anew, and the others be left out."""
+    again = next(line for line in (ROOT / ".ci" / "run").read_text().splitlines() if "--last-failed" in line)
+    words = [word for word in again.partition("#")[0].split() if word.startswith("--")]
+    test = project / "suite" / "test_it.py"
+    test.write_text(PROJECT.replace("pass\n", "raise AssertionError\n"))
+    _, said = passed(project, seed="5", code=1)
+    failed = set(re.findall(r"^FAILED \S+::(\S+)", said, re.MULTILINE))
+    assert len(failed) > 3
+    named = subprocess.run(
+        [sys.executable, ROOT / "dev" / "disturbed", project / ".pytest_cache"], capture_output=True, text=True
+    )
+    assert {line.partition("::")[2] for line in named.stdout.splitlines()[1:]} == failed
+    test.write_text(PROJECT)
+    found, _ = passed(project, *words, seed="5")
+    assert {one or other for one, other in found} == failed
