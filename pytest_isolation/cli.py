@@ -1,6 +1,7 @@
 """`pytest-isolation docker-vm [COMMAND…]`: a Docker daemon in a virtual machine, for as long as the command runs.
 
 `pytest-isolation in-vm [ARGUMENT…]`: `pytest --isolation ARGUMENT…` inside such a machine.
+`pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
 `pytest-isolation diff A.json B.json`: what a later run has weaker, stronger, new or gone.
 `pytest-isolation expect A.json -o known.toml`: the file of --isolation-expect, written or updated.
 `pytest-isolation merge FILE...`: reports of many hosts as one.
@@ -11,8 +12,6 @@
 `pytest-isolation roads`: what of a tree survives save and load, push and pull, export, commit, build and cp.
 `pytest-isolation limits`: what the kernel is told of limits, in each way to write them.
 `pytest-isolation moves`: what survives when a virtual machine is kept as files, and goes on elsewhere.
-
-`pytest-isolation in-root --suite SUITE [ARGUMENT…]`: the same with the engines of a Debian release.
 
 Other packages, and inception/, add commands by the entry point group COMMANDS.
 """

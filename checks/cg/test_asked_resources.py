@@ -1,12 +1,12 @@
 """The limits on other resources that this box was asked to have are there: places, weights, swap, limits on disks."""
 
-import os
 from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.outside.asked_resources import elsewhere, is_as_asked, listed, need_asked, on_host, press_disk
+from pytest_isolation.outside.handed_in import the_machines
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ asked_for = family(
 @asked_for
 def test_it_is_there(box: Box, promise: Guarantee, entry: Asked) -> None:
     asked = need_asked(box, entry.limit)
-    if entry.limit == resources.PROCESSORS and (os.cpu_count() or 1) < 2:
+    if entry.limit == resources.PROCESSORS and the_machines(box, "cpus") < 2:
         raise Unsupported("the machine has one processor, which every box has")
     found = on_host(box, entry.limit)
     promise.held("refused")

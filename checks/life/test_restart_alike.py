@@ -25,6 +25,8 @@ def test_it_is_confined_alike(box: Box, promise: Guarantee, entry: Aspect, nth: 
     before, after = seen.before.get(entry.slug, {}), seen.after.get(entry.slug, {})
     if not before:
         raise Unsupported(f"nobody says of the first process of this box whether it has {entry.what}")
+    if not after:
+        promise.undecided(f"nobody says of the box that was started again whether it has {entry.what}")
     apart = {
         name: f"{before.get(name, 'none')} at first, {after.get(name, 'none')} started again"
         for name in sorted(before.keys() | after.keys())

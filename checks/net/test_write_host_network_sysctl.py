@@ -3,6 +3,7 @@
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, write
 from pytest_isolation.outside.lan import lan_to_change
+from pytest_isolation.outside.leaks import has_proc
 from pytest_isolation.outside.machine import names_of
 
 promise = guarantee(
@@ -39,3 +40,5 @@ def test_settings_stay(box: Box) -> None:
                 promise.require(after.data == before.data, told, setting=one, before=before.data.decode().strip())
     if not asked:
         promise.undecided("the host's /proc/sys/net lists no setting of its interfaces")
+    if not has_proc(box.proc):
+        promise.undecided("the box has no /proc to change a setting by")

@@ -20,6 +20,7 @@ from pytest_isolation.machines import carried, release
 from pytest_isolation.machines.carried import PLACE, REPORTS
 from pytest_isolation.machines.docker import DockerMachine, check, start
 from pytest_isolation.machines.recipe import image, of_release
+from pytest_isolation.technologies import program
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -83,7 +84,7 @@ def must_run(machine: DockerMachine, line: Sequence[str]) -> None:
 
 def python_of(disk: Path) -> tuple[int, int]:
     """The version of Debian's Python on a machine's disk.  Raises BoxError where debugfs(8) finds none."""
-    line = ["debugfs", "-R", "stat /usr/bin/python3", os.fspath(disk)]
+    line = [program.find("debugfs", "e2fsprogs"), "-R", "stat /usr/bin/python3", os.fspath(disk)]
     done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8", errors="replace")
     told = re.search(r'Fast link dest: "(python\d+\.\d+)"', done.stdout)
     if told is None:
@@ -101,7 +102,16 @@ def disk(lifetime: Lifetime, checks: Path, python: tuple[int, int]) -> Path:
     tree = carried.tree(directory / "tree", checks, python)
     size = sum(path.stat().st_size + 4096 for path in tree.rglob("*") if path.is_file()) // MIB
     made = directory / "suite.ext4"
-    line = ["mke2fs", "-q", "-t", "ext4", "-d", os.fspath(tree), os.fspath(made), f"{size + 32}M"]
+    line = [
+        program.find("mke2fs", "e2fsprogs"),
+        "-q",
+        "-t",
+        "ext4",
+        "-d",
+        os.fspath(tree),
+        os.fspath(made),
+        f"{size + 32}M",
+    ]
     done = subprocess.run(line, capture_output=True, text=True, encoding="utf-8", errors="replace")
     if done.returncode:
         raise BoxError(f"the disk with the suite was not made: {done.stderr.strip()}")

@@ -74,6 +74,8 @@ def risen(box: Box, stock: Stock, amount: int) -> tuple[list[Reply], list[int]]:
             during = stock.used(box)[0]
         if not taken:
             return replies, []
+        if taken == 1:
+            raise Undecided(f"the box had one of the {stock.what}, and no more: too few to see in the account")
         slack = max(1, taken // 8)
         if abs(during - before - taken) <= slack and _fell(box, stock, during, taken, slack):
             seen.append(taken)

@@ -1,4 +1,4 @@
-"""What commands have in common that ask the engines of this machine: `layers`, `roads`, `limits`."""
+"""What commands have in common that ask the engines of this machine: `layers`, `roads`, `limits`, `moves`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+
+def in_one_line(error: Exception) -> str:
+    """What an error says, whatever the tool that it quotes has written."""
+    return " ".join(str(error).split())
 
 
 def add_drawing(parser: argparse.ArgumentParser, *, engines: str, drawn: str, count: int) -> None:

@@ -60,6 +60,23 @@ def test_an_example_with_nothing_to_try_does_not_count(pool: Pool, id: str, laun
     assert ran.reasons.startswith(reason)
 
 
+NOTHING_TO_WRITE = "bwrap --unshare-all --ro-bind / / {agent}"
+HOME = "bwrap --unshare-all --ro-bind / / --bind /root /root --proc /proc --dev /dev {agent}"
+
+
+def test_where_no_file_can_be_written_none_is_run(pool: Pool) -> None:
+    need("command")
+    ran = measured(pool, "mnt.written-files-not-run", BoxSpec(technology="command", options=(("", NOTHING_TO_WRITE),)))
+    assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
+
+
+def test_a_home_that_is_handed_in_has_files_that_others_run(pool: Pool) -> None:
+    """A place of the host's system, and so no volume; but .bashrc and .gitconfig lie there."""
+    need("command")
+    ran = measured(pool, "mnt.host-trigger-files", BoxSpec(technology="command", options=(("", HOME),)))
+    assert ran.violation is not None, (ran.trouble, ran.unsupported)
+
+
 NO_LOOK = "bwrap --unshare-all --uid 1 --ro-bind / / --proc /proc --dev /dev --chmod 0000 /dev {agent}"
 
 

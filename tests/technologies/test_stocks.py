@@ -67,3 +67,14 @@ def test_where_others_take_all_the_while_nothing_is_said(box: Box, counting: boo
     """It is no sign that the account has nothing of the box's."""
     with pytest.raises(Undecided, match="others took and gave back"):
         risen(box, _Account(_busy, counting).stock(), AMOUNT)
+
+
+def test_one_that_was_taken_says_nothing(box: Box) -> None:
+    """As much is what an account may be wrong by: one that stood still would look as if it had moved."""
+    account = _Account(_quiet, False)
+
+    def take_one(box: Box, proc: Proc, amount: int, undo: ExitStack) -> Sequence[Reply]:
+        return [proc.getpid(), *(proc.close(-1) for _ in range(amount - 1))]
+
+    with pytest.raises(Undecided, match="too few to see"):
+        risen(box, replace(account.stock(), take=take_one), AMOUNT)

@@ -10,6 +10,7 @@ import fcntl
 import multiprocessing
 import os
 import signal
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -69,19 +70,23 @@ class Helpers:
     def __enter__(self) -> Self:
         # Where threads run, as under pytest-xdist, a fork would copy their locks as they are.
         context: Any = multiprocessing.get_context("fork" if threading.active_count() == 1 else "forkserver")
-        for number in range(1, self._many + 1):
-            mine, its = context.Pipe(duplex=False)
-            process = context.Process(target=_search, args=(self._searching, number, self.turns, its))
-            process.start()
-            its.close()
-            self._started.append((process, mine))
+        try:
+            for number in range(1, self._many + 1):
+                mine, its = context.Pipe(duplex=False)
+                process = context.Process(target=_search, args=(self._searching, number, self.turns, its))
+                process.start()
+                its.close()
+                self._started.append((process, mine))
+        except BaseException:
+            self.__exit__(*sys.exc_info())  # those that run already: a terminal's Control-C does not reach them
+            raise
         return self
 
     def rows(self) -> list[BoxFlow]:
         """What each found; of one that died, nothing."""
         found: list[BoxFlow] = []
         for _, mine in self._started:
-            with suppress(EOFError):
+            with suppress(EOFError, OSError):
                 found.append(mine.recv())
         return found
 

@@ -71,7 +71,7 @@ def compare(
                         compared.shown[kind] = minimal(engine, compared.shown[kind], kind)
             except Unavailable as error:
                 found[name] = Compared(missing=str(error))
-            except BoxError as error:  # this engine's alone: what the others do is told
+            except (BoxError, OSError) as error:  # this engine's alone, a full disk too: what the others do is told
                 tell(f"{name}: {error}")
                 found.setdefault(name, Compared(missing=str(error)))
     return found

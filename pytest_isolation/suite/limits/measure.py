@@ -15,6 +15,7 @@ from pytest_isolation.boxes.wording import LIMITS, RLIMITS, kernel_has
 from pytest_isolation.errors import BoxError, Lacking, Unavailable
 from pytest_isolation.suite.limits.asked import ASKED
 from pytest_isolation.suite.limits.bites import bites
+from pytest_isolation.suite.over_engines import in_one_line
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.wording import Unwritten, wording_of
 
@@ -157,11 +158,6 @@ def _recorded(host: Mapping[str, object], limit: str) -> str:
     if limit == "device-read-bps" and isinstance(found, list):
         return ", ".join(str(one["Rate"]) for one in found)
     return "" if found is None else str(found)
-
-
-def in_one_line(error: Exception) -> str:
-    """What an error says, whatever the tool that it quotes has written."""
-    return " ".join(str(error).split())
 
 
 def lasting(said: str) -> str:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING
 
 from pytest_isolation.suite import over_engines
-
-if TYPE_CHECKING:
-    from pytest_isolation.boxes.lifetime import Lifetime
 
 HELP = "what survives when a virtual machine is kept as files, and goes on elsewhere or in another QEMU"
 
@@ -36,6 +31,7 @@ def run(given: argparse.Namespace) -> int:
 
 
 def _measured(given: argparse.Namespace, suites: list[str]) -> int:
+    from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.machines.qemus import fetched
     from pytest_isolation.report.write import keep
     from pytest_isolation.suite.moves import told
@@ -47,7 +43,7 @@ def _measured(given: argparse.Namespace, suites: list[str]) -> int:
     tell = partial(over_engines.tell, "moves")
     whole = interrupted = False
     try:
-        with _lifetime() as lifetime:
+        with closing(Lifetime()) as lifetime:
             emulators = {HOST: of_this_host()}
             emulators |= {suite: fetched(suite, lifetime, tell) for suite in suites}
             measure(emulators, lifetime, tell=tell, into=found)
@@ -62,17 +58,6 @@ def _measured(given: argparse.Namespace, suites: list[str]) -> int:
     if interrupted:
         return over_engines.left()
     return 0 if any("refused" not in row for row in document["moves"]) else 2
-
-
-@contextmanager
-def _lifetime() -> Iterator[Lifetime]:
-    from pytest_isolation.boxes.lifetime import Lifetime
-
-    lifetime = Lifetime()
-    try:
-        yield lifetime
-    finally:
-        lifetime.close()
 
 
 def _suites(given: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError, Lacking
 from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To, between, within
+from pytest_isolation.suite.over_engines import in_one_line
 from pytest_isolation.technologies.qemu import disk, marks, move
 from pytest_isolation.technologies.qemu.disk import Disk
 from pytest_isolation.technologies.qemu.emulator import Emulator, q35_types, version
@@ -32,11 +33,6 @@ class Measured:
     qemus: dict[str, str] = field(default_factory=dict)
     """HOST, or a release -> its version."""
     moves: list[tuple[Source, To, Moved]] = field(default_factory=list)
-
-
-def in_one_line(error: Exception) -> str:
-    """What an error says, whatever the tool that it quotes has written."""
-    return " ".join(str(error).split())
 
 
 def planned(emulators: Mapping[str, Emulator], lifetime: Lifetime) -> list[Source]:

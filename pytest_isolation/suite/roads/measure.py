@@ -14,6 +14,7 @@ from pytest_isolation.boxes.unpack import expected
 from pytest_isolation.errors import BoxError, Lacking
 from pytest_isolation.strategies import images
 from pytest_isolation.suite import drawing
+from pytest_isolation.suite.over_engines import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 Open = Callable[[Lifetime], AbstractContextManager[Roads]]
 BROKEN = Lacking, BoxError, OSError
 """What ends one road, or one engine: OSError is a disk that is full.  What was measured until then stays."""
-
-
-def in_one_line(error: Exception) -> str:
-    """What an error says, whatever the tool that it quotes has written."""
-    return " ".join(str(error).split())
 
 
 @contextmanager

@@ -208,10 +208,10 @@ def remove(left: str) -> bool:
     """What a containerd of a run leaves: `PLACE BRIDGE MADE`; returns whether it was there."""
     directory, bridge, made = left.rsplit(" ", 2)
     place = Path(directory)
-    there = place.exists()
+    there, inside = place.exists(), f"{place.resolve()}/"  # mountinfo has no symbolic link in a path
     with start_local() as local:
         for point in reversed(mount_points()):
-            if point.startswith(f"{place}/"):
+            if point.startswith(inside):
                 local.proc.umount2(point, MNT.DETACH)
     network.remove_bridge(bridge)
     for result in CNI_RESULTS.glob(f"{bridge}-*"):

@@ -53,15 +53,19 @@ def _destination(line: str) -> IPv4Network:
 def make_bridge(name: str) -> IPv4Network:
     """Make it, up and with the first address of the network that is returned.  Raises Unavailable."""
     from pyroute2 import IPRoute
+    from pyroute2.netlink.exceptions import NetlinkError
 
     subnet = free_subnet(ROUTES.read_text(encoding="utf-8").splitlines()[1:])
     # Of its own: else it has the lowest of its ports', and changes as pods come and go.
     address = ":".join(f"{byte:02x}" for byte in (2, *secrets.token_bytes(5)))
-    with IPRoute() as route:
-        route.link("add", ifname=name, kind="bridge", address=address)
-        (index,) = route.link_lookup(ifname=name)
-        route.addr("add", index=index, address=str(subnet[1]), prefixlen=subnet.prefixlen)
-        route.link("set", index=index, state="up")
+    try:
+        with IPRoute() as route:
+            route.link("add", ifname=name, kind="bridge", address=address)
+            (index,) = route.link_lookup(ifname=name)
+            route.addr("add", index=index, address=str(subnet[1]), prefixlen=subnet.prefixlen)
+            route.link("set", index=index, state="up")
+    except NetlinkError as error:
+        raise Unavailable(f"no bridge for pods can be made here: {error}", "run as root with CAP_NET_ADMIN") from None
     return subnet
 
 

@@ -35,7 +35,7 @@ class Tunnel:
                 program = Program()
                 step = program.write(self._to, data[:PIECE])
                 reply = self._writer.run(program)[step]
-                if not reply.ok:
+                if not reply.ok or reply.value < 1:  # 0 would be asked for ever
                     raise AgentLost(f"the agent's channel is closed ({reply})")
                 data = data[reply.value :]
         except AgentLost:

@@ -70,7 +70,7 @@ def _pumping(source: BinaryIO, to: BinaryIO, failed: list[OSError]) -> threading
         try:
             with source, to:
                 shutil.copyfileobj(source, to, AT_ONCE)
-        except BrokenPipeError:
+        except (BrokenPipeError, ValueError):  # the second: who waited has gone, and closed the file
             pass
         except OSError as error:
             failed.append(error)
