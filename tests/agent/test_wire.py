@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import struct
+import threading
+import time
+import tty
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_isolation.agent import wire
-from pytest_isolation.agent.channel import FdChannel, over_socket
+from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Program
 from pytest_isolation.errors import AgentLost, ProcLost, WireError
 
@@ -33,6 +36,11 @@ def peer_that_sends(data: bytes) -> Iterator[FdChannel]:
         yield channel
     finally:
         channel.close()
+
+
+def over(ours: socket.socket) -> FdChannel:
+    fd = ours.detach()
+    return FdChannel(fd, fd)
 
 
 @given(st.binary(max_size=64))
@@ -102,7 +110,7 @@ def test_a_lost_agent_says_why_to_whoever_asks_next() -> None:
 
 def test_a_socket_closed_with_something_unread_is_closed() -> None:
     ours, theirs = socket.socketpair()
-    channel = over_socket(ours.detach())
+    channel = over(ours)
     theirs.send(HELLO)
     agent = Agent(channel, hello_timeout=2)
     asked = agent.proc.start(Program())
@@ -110,6 +118,77 @@ def test_a_socket_closed_with_something_unread_is_closed() -> None:
     with pytest.raises(AgentLost, match="closed"):
         asked.result(timeout=2)
     agent.close()
+
+
+@contextmanager
+def a_peer(kind: str) -> Iterator[tuple[FdChannel, int]]:
+    """A channel and its other end, which reads what we send."""
+    if kind == "socket":
+        ours, theirs = socket.socketpair()
+        channel, reads = over(ours), theirs.detach()
+    elif kind == "terminal":
+        reads, fd = os.openpty()
+        tty.setraw(fd)
+        channel = FdChannel(fd, fd)
+    else:
+        reads, writer = os.pipe()
+        channel = FdChannel(os.open(os.devnull, os.O_RDONLY), writer)
+    try:
+        yield channel, reads
+    finally:
+        channel.close()
+        os.close(reads)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])
+@pytest.mark.parametrize("pace", [0, 1])
+def test_a_box_that_stops_reading_does_not_hold_us(kind: str, pace: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """red: a write that waits until all is taken.  `pace`: bytes taken every tenth of a second."""
+    monkeypatch.setattr("pytest_isolation.agent.channel.SEND_TIMEOUT_S", 0.4)
+    ended = threading.Event()
+
+    def take(reads: int) -> None:
+        while not ended.wait(0.1):
+            os.read(reads, pace)
+
+    with a_peer(kind) as (channel, reads):
+        slow = threading.Thread(target=take, args=(reads,))
+        slow.start()
+        try:
+            with pytest.raises(AgentLost, match=r"the box stopped reading: \d+ bytes not taken after 0.4 s"):
+                channel.send(bytes(2 << 20))
+        finally:
+            ended.set()
+            slow.join()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "terminal"])
+def test_a_box_that_reads_late_gets_all_in_order(kind: str) -> None:
+    sent, got = os.urandom(3 << 19), bytearray()
+    with a_peer(kind) as (channel, reads):
+
+        def take() -> None:
+            time.sleep(0.2)
+            while len(got) < len(sent):
+                got.extend(os.read(reads, 1 << 16))
+
+        slow = threading.Thread(target=take)
+        slow.start()
+        channel.send(sent)
+        slow.join()
+    assert bytes(got) == sent
+
+
+def test_an_end_of_ours_that_the_box_has_too_does_not_make_us_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A socket that the agent made for us was open there before: whoever kept it sets its flags for both."""
+    monkeypatch.setattr("pytest_isolation.agent.channel.SEND_TIMEOUT_S", 0.2)
+    ours, theirs = socket.socketpair()
+    with ours.dup() as kept, theirs:
+        channel = over(ours)
+        kept.setblocking(True)
+        with pytest.raises(AgentLost, match="stopped reading"):
+            channel.send(bytes(2 << 20))
+        channel.close()
 
 
 def test_a_program_too_large_is_refused_here() -> None:

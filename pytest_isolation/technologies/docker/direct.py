@@ -12,7 +12,7 @@ import socket
 import struct
 from contextlib import suppress
 
-from pytest_isolation.agent.channel import over_socket
+from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Program
 from pytest_isolation.agent.numbers import number
 
@@ -33,7 +33,8 @@ def go_direct(agent: Agent, pid: int) -> None:
         # Looked at only: it may be the end of somebody else's socket.
         if ours.recv(len(token), socket.MSG_PEEK | socket.MSG_DONTWAIT) == token:
             ours.recv(len(token))
-            agent.move(other, over_socket(os.dup(ours.fileno())))
+            own = os.dup(ours.fileno())
+            agent.move(other, FdChannel(own, own))
     program = Program()
     program.close(end)
     program.close(other)

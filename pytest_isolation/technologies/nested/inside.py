@@ -75,6 +75,7 @@ def _become_cats(channel: FdChannel) -> None:
         except OSError:
             pass  # that of the listing
     reader, writer = channel.descriptors
+    os.set_blocking(writer, True)  # cat(1) waits for room no other way
     if os.fork() == 0:
         os.dup2(reader, 0)
     else:

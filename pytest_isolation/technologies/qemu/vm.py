@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.agent.channel import FdChannel, over_socket
+from pytest_isolation.agent.channel import FdChannel
 from pytest_isolation.agent.client import Agent, Program, Reply
 from pytest_isolation.agent.constants import AT_FDCWD, PR
 from pytest_isolation.agent.shortcuts import must
@@ -147,7 +147,8 @@ class _Boot:
         for _, theirs in pairs.values():
             theirs.close()
         line = pairs["first"][0].detach()
-        serial, port = over_socket(line), over_socket(pairs["port"][0].detach())
+        other = pairs["port"][0].detach()
+        serial, port = FdChannel(line, line), FdChannel(other, other)
         self.undo.callback(port.close)
         try:
             if snapshot is not None:
