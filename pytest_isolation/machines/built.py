@@ -6,12 +6,14 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
+from pytest_isolation.technologies.program import SBIN, which
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -46,7 +48,7 @@ def once(
     """
     if place.exists():
         return place
-    if missing := sorted({package for program, package in tools.items() if shutil.which(program) is None}):
+    if missing := sorted({package for program, package in tools.items() if which(program) is None}):
         remedy = f"apt install {' '.join(missing)}"
         raise Unavailable(f"{what} cannot be made: {', '.join(missing)} not installed", remedy)
     with place.with_suffix(".lock").open("w") as lock:
@@ -64,17 +66,30 @@ def once(
     return place
 
 
-def tree(suite: str, packages: Sequence[str], kept: Path, lifetime: Lifetime, *, variant: Variant = "minbase") -> None:
-    """Have the files of a release's packages in the directory `kept`; a run that is killed leaves no half of it."""
+@contextmanager
+def whole(kept: Path, kind: Literal["directory", "file"], lifetime: Lifetime) -> Iterator[tuple[Path, Path]]:
+    """Where to make it, and a directory for what the making needs: it becomes `kept` when the block ends well.
+
+    Neither outlives the block, and a run that is killed leaves neither to later ones.
+    """
     half = kept.with_name(f"{kept.name}.{os.getpid()}.half")
-    lifetime.register("directory", os.fspath(half))
-    directory = lifetime.new_directory("root")
+    lifetime.register(kind, os.fspath(half))
+    directory = lifetime.new_directory("built")
     try:
-        bootstrap(suite, packages, ["--format=directory"], half, directory, variant=variant)
+        yield half, directory
         half.rename(kept)
     finally:
-        shutil.rmtree(half, ignore_errors=True)
+        if kind == "file":
+            half.unlink(missing_ok=True)
+        else:
+            shutil.rmtree(half, ignore_errors=True)
         lifetime.remove_directory(directory)
+
+
+def tree(suite: str, packages: Sequence[str], kept: Path, lifetime: Lifetime, *, variant: Variant = "minbase") -> None:
+    """Have the files of a release's packages in the directory `kept`; a run that is killed leaves no half of it."""
+    with whole(kept, "directory", lifetime) as (half, directory):
+        bootstrap(suite, packages, ["--format=directory"], half, directory, variant=variant)
 
 
 def bootstrap(
@@ -105,7 +120,8 @@ def run(line: Sequence[str], directory: Path, good: Sequence[int] = (0,), by: Se
 
     Raises BoxError with its last twelve lines when it ends with another status than one of `good`.
     """
-    environment = dict(os.environ)
+    # A user's PATH lacks what mmdebstrap, apt and dpkg call: ldconfig, start-stop-daemon, mke2fs.
+    environment = {**os.environ, "PATH": f"{os.environ.get('PATH', os.defpath)}:{SBIN}"}
     if os.geteuid() == 0:
         # Another user's mmdebstrap works as a user of a range, who cannot enter a directory of ours.
         environment["TMPDIR"] = os.fspath(directory)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import tarfile
 from collections.abc import Callable
@@ -62,19 +61,12 @@ def in_tree(tree: Path) -> Path:
 
 
 def _make(suite: str, kept: Path, lifetime: Lifetime) -> None:
-    half = kept.with_name(f"{kept.name}.{os.getpid()}.half")
-    lifetime.register("directory", os.fspath(half))
-    directory = lifetime.new_directory("kernel")
-    archive = directory / "kernel.tar"
-    try:
+    with built.whole(kept, "directory", lifetime) as (half, directory):
+        archive = directory / "kernel.tar"
         # As an archive: a directory that another user's mmdebstrap makes belongs to users of a range.
         built.bootstrap(suite, (PACKAGE,), ["--format=tar"], archive, directory, variant="extract")
         unpack(archive, half)
         in_tree(half)
-        half.rename(kept)
-    finally:
-        shutil.rmtree(half, ignore_errors=True)
-        lifetime.remove_directory(directory)
 
 
 def unpack(archive: Path, target: Path) -> None:

@@ -78,12 +78,9 @@ def image(lifetime: Lifetime, recipe: Recipe | None = None, say: Callable[[str],
 
 
 def _make(recipe: Recipe, kept: Path, lifetime: Lifetime) -> None:
-    half = kept.with_suffix(f".{os.getpid()}.ext2")
-    lifetime.register("file", os.fspath(half))
-    directory = lifetime.new_directory("disk")
     options = ["--format=ext2"]
     options += ['--customize-hook=: >"$1/etc/resolv.conf"', '--customize-hook=echo machine >"$1/etc/hostname"']
-    try:
+    with built.whole(kept, "file", lifetime) as (half, directory):
         built.bootstrap(recipe.suite, recipe.packages, options, half, directory)
         # genext2fs makes the oldest kind there is: overlay2 needs the types of files in their directories, and a
         # file's times need inodes with room for their nanoseconds.
@@ -99,7 +96,3 @@ def _make(recipe: Recipe, kept: Path, lifetime: Lifetime) -> None:
                 os.truncate(half, SIZE)
             # e2fsck's 1: it mended something.
             built.run([*line, os.fspath(half)], directory, good=(0, 1) if line[0] == "e2fsck" else (0,))
-        half.rename(kept)
-    finally:
-        half.unlink(missing_ok=True)
-        lifetime.remove_directory(directory)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.support.explain import As, Finding
 from pytest_isolation.support.feature import RUN_AS_ROOT
+from pytest_isolation.technologies.program import which
 
 if TYPE_CHECKING:
     from pytest_isolation.support.own import Own
@@ -118,7 +118,7 @@ def _judge(
     remedies: list[str] = []
     if programs:
         for names, package in zip(one.programs, one.packages, strict=True):
-            if not any(map(_which, names.split("|"))):
+            if not any(map(which, names.split("|"))):
                 fatal.append(f"program {names.replace('|', ' or ')}")
                 remedies.append(f"apt install {package}")
     fatal += _missing(wishes.needs, found, remedies)
@@ -140,10 +140,6 @@ def shortest(remedies: Sequence[str]) -> tuple[str, ...]:
     if RUN_AS_ROOT not in every:
         return every
     return tuple(one for one in every if one == RUN_AS_ROOT or RUN_AS_ROOT not in one)
-
-
-def _which(name: str) -> str | None:
-    return shutil.which(name, path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 
 
 def _missing(wishes: Sequence[str], found: Mapping[str, Finding], remedies: list[str]) -> list[str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.errors import BoxError, Unavailable
-from pytest_isolation.technologies.program import version_of
+from pytest_isolation.technologies.program import version_of, which
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent, Proc
@@ -72,7 +71,7 @@ def check_program(runtime: str, program: str) -> None:
 
     runc and crun leave the same kernel inside: only they themselves can tell.
     """
-    path = shutil.which(program or runtime)
+    path = which(program or runtime)
     name = next((one for one in (runtime, os.path.basename(program)) if one in SPEAKING), None)
     if path is None or name is None:
         return

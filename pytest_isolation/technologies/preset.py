@@ -9,7 +9,6 @@ import importlib.util
 import os
 import re
 import shlex
-import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,14 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import command, command_line, launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
 from pytest_isolation.technologies.channel import seen
+from pytest_isolation.technologies.program import which
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -56,7 +56,7 @@ class Known:
     def path(self, program: str | None = None) -> str:
         """Of `program`, or the one that the command begins with.  Raises Unavailable with what brings it here."""
         program = program or (sys.executable if self.command[0] == PYTHON else self.command[0])
-        path = shutil.which(program)
+        path = which(program)
         if path is None:
             raise Unavailable(f"{program} is not installed", self.install)
         return path

@@ -31,10 +31,12 @@ from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.telling import telling
 
-__all__ = ["WITH_US", "Programs", "children", "ended", "find", "last_descendant", "serving", "version"]
+__all__ = ["WITH_US", "Programs", "children", "ended", "find", "last_descendant", "serving", "version", "which"]
 
 WITH_US = ("setpriv", "--pdeathsig", "KILL")
 """Before a program's words: it ends when we do, however we end."""
+SBIN = "/usr/local/sbin:/usr/sbin:/sbin"
+"""Debian's PATH of a user, and of root after `su`, has none of these: runc, mke2fs and nft are there."""
 PATIENCE_S = 1.0
 ENDING_S = 20
 """How long a daemon has to end when it is asked to."""
@@ -42,9 +44,14 @@ KEPT = 4096
 """Bytes of a program's standard error that an error may show."""
 
 
+def which(program: str) -> str | None:
+    """The path of `program`, by PATH or else where an administrator's programs are; None where it is not."""
+    return shutil.which(program) or shutil.which(program, path=SBIN)
+
+
 def find(program: str, package: str) -> str:
-    """The path of `program`; raises Unavailable, naming the Debian package, when it is not in PATH."""
-    path = shutil.which(program)
+    """The same; raises Unavailable, naming the Debian package, where it is not."""
+    path = which(program)
     if path is None:
         raise Unavailable(f"{program} is not installed", f"apt install {package}")
     return path

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import time
 from contextlib import ExitStack, suppress
@@ -109,7 +108,7 @@ def plugins() -> str:
 
 def handlers() -> dict[str, str]:
     """Runtime handler -> the program, of those that are installed."""
-    found = {name: shutil.which(name) for name in ("runc", "crun", "runsc")}
+    found = {name: program.which(name) for name in ("runc", "crun", "runsc")}
     return {name: path for name, path in found.items() if path is not None}
 
 
@@ -120,7 +119,7 @@ def check_handler(name: str) -> None:
             f"no runtime is called {name} here; there are {', '.join(handlers())}",
             "install it, or give endpoint=, a runtime that has it",
         )
-    if name == "runsc" and shutil.which(SHIM_OF_GVISOR) is None:
+    if name == "runsc" and program.which(SHIM_OF_GVISOR) is None:
         raise Unavailable(
             f"a pod of gVisor needs {SHIM_OF_GVISOR}, which is not installed: Debian's package runsc has none",
             "install gVisor's own release, which has it",
