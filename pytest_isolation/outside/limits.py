@@ -6,7 +6,6 @@ nothing.
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from contextlib import ExitStack, contextmanager
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_isolation.boxes.cgroups import Group
+    from pytest_isolation.boxes.host import Host
     from pytest_isolation.outside.box import Box
 
 LIMITED = {"memory": 64 * MIB, "pids": 48, "cpus": 0.5}
@@ -145,12 +145,18 @@ QUOTA_PERIOD_S, QUOTA_SLICE_S = 0.1, 0.01
 """A quota is given out anew by the period, to each processor a slice at a time; a slice outlives its period."""
 
 
+def processors_of(host: Host) -> int:
+    """How many processors a box's machine has, which may be another than this one: proc_stat(5)."""
+    return len(re.findall(r"^cpu\d+ ", host.path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE))
+
+
 def burn_against(box: Box, quota: float, processes: int) -> tuple[float, float, float]:
     """Keep `processes` busy under `quota` processors; what was charged, what may be, and the window, in seconds."""
+    processors = processors_of(box.parts.host)
     for seconds in (1.0, 4.0):
         charged, window = burn(box, processes, seconds)
         # What a window can hold at most: it touches one period more than it is long.
-        allowed = quota * (window + QUOTA_PERIOD_S) + QUOTA_SLICE_S * (os.cpu_count() or 1)
+        allowed = quota * (window + QUOTA_PERIOD_S) + QUOTA_SLICE_S * processors
         # What runs past a slice because the clock's tick was late (in a VM it may be) is taken off the next periods:
         # over a longer window it is no more.  Twice as much is no tick's lateness.
         if charged <= allowed or charged > 2 * allowed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from pytest_isolation.boxes.cgroups import Group
-from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.boxes.host import LOCAL_HOST, LocalHost
 from pytest_isolation.errors import AgentLost
+from pytest_isolation.outside import limits
 from pytest_isolation.suite.limits import bites
 
 
@@ -39,6 +41,31 @@ def test_a_quota_that_nobody_reached_is_not_said_to_bite(
 
     monkeypatch.setattr(bites, "burn_against", burnt)
     assert bites.bites(box(1, Group("g", {version: tmp_path})), "cpu-quota", "50000 of 100000") == said
+
+
+class Elsewhere(LocalHost):
+    """A machine whose files are below a directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, *parts: str | os.PathLike[str]) -> Path:
+        return self.root.joinpath(*(os.fspath(one).lstrip("/") for one in parts))
+
+
+def test_a_quota_is_given_out_by_the_processors_of_the_boxs_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """red: by those of this one, where a daemon is elsewhere."""
+    assert limits.processors_of(LOCAL_HOST) == os.cpu_count()
+    there = box(1)
+    there.parts.host = Elsewhere(tmp_path)
+    (tmp_path / "proc").mkdir()
+    stat = "cpu  9 9\n" + "".join(f"cpu{number} 1 1\n" for number in range(500)) + "intr 3\n"
+    (tmp_path / "proc/stat").write_text(stat, encoding="utf-8")
+    monkeypatch.setattr(limits, "burn", lambda *_: (1.0, 1.0))
+    _, allowed, _ = limits.burn_against(there, 0.5, 2)
+    assert allowed == pytest.approx(0.5 * 1.1 + 500 * 0.01)
 
 
 def test_a_box_that_is_silent_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
