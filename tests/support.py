@@ -59,6 +59,12 @@ def need(name: str) -> BoxSpec:
     return spec
 
 
+def skip_unless_measured_with(there: object, here: object) -> None:
+    """What is on record says nothing of another version: the test is skipped from here on, with both."""
+    if there != here:
+        pytest.skip(f"compared with no record, which was measured with {there}; here is {here}")
+
+
 @contextmanager
 def started(lifetime: Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[Box]:
     """A box of `spec` with these `changes`, whose siblings are started as it was."""

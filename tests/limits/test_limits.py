@@ -17,7 +17,7 @@ from pytest_isolation.suite.limits.told import SCHEMA, as_json
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
 from pytest_isolation.technologies.wording import wording_of
-from tests.support import REQUIRED, need
+from tests.support import REQUIRED, need, skip_unless_measured_with
 
 MEASURED = json.loads((Path(__file__).parents[1] / "data" / "limits.json").read_text(encoding="utf-8"))
 FACTS = ("control_groups", "processors", "may_raise")
@@ -38,8 +38,7 @@ def test_the_kernel_is_told_what_it_was_told_before(name: str) -> None:
     recorded, now = MEASURED["technologies"][name], document["technologies"][name]
     assert now["limits"].keys() == set(FEW) & wording_of(technology(name)).keys()
     there, here = ([one["version"], *map(of.get, FACTS)] for one, of in ((recorded, MEASURED), (now, document)))
-    if there != here:
-        pytest.skip(f"version, {', '.join(FACTS)}: measured with {there}, here are {here}")
+    skip_unless_measured_with(there, here)
     for limit, texts in now["limits"].items():
         for text, became in texts.items():
             before = recorded["limits"][limit][text]

@@ -24,7 +24,7 @@ from pytest_isolation.suite.moves.told import as_json
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.qemu.emulator import Emulator, of_this_host, q35_types, version
 from pytest_isolation.technologies.qemu.move import Moved, common_type
-from tests.support import need
+from tests.support import need, skip_unless_measured_with
 
 MEASURED = json.loads((Path(__file__).parents[1] / "data" / "moves.json").read_text(encoding="utf-8"))
 PLAIN, TO = Setup(HOST), To(Setup(HOST))
@@ -72,17 +72,20 @@ def test_the_disk_that_did_not_come_along_is_missed(lifetime: Lifetime) -> None:
 def test_a_machine_does_what_it_did_before(way: str, lifetime: Lifetime) -> None:
     types = q35_types(of_this_host(), lifetime)
     found = as_json(moved(lifetime, [source for source in within(HOST, types) if source.way == way]))
-    same = version(of_this_host()) == MEASURED["qemus"][HOST] and found["kernel"] == MEASURED["kernel"]
     known = {key(row): row for row in MEASURED["moves"]}
     for row in found["moves"]:
         like = {name: value for name, value in row["to"].items() if name != "place"} == row["from"]
         if way != "stop" and like and "refused" not in row and not row.get("less"):
             assert row["went_on"], row
-        if same and (before := known.get(key(row))) is not None:
-            assert row.get("refused") == before.get("refused")
-            assert [row.get(name) for name in ("went_on", "lost", "names")] == [
-                before.get(name) for name in ("went_on", "lost", "names")
-            ]
+    there, here = (MEASURED["qemus"][HOST], MEASURED["kernel"]), (version(of_this_host()), found["kernel"])
+    skip_unless_measured_with(there, here)
+    again = [(row, known[key(row)]) for row in found["moves"] if key(row) in known]
+    assert again, "none of these moves is among those that were measured"
+    for row, before in again:
+        assert row.get("refused") == before.get("refused")
+        assert [row.get(name) for name in ("went_on", "lost", "names")] == [
+            before.get(name) for name in ("went_on", "lost", "names")
+        ]
 
 
 def key(row: dict[str, object]) -> str:
