@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sys
 import time
@@ -10,6 +11,8 @@ from importlib.metadata import version
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_isolation.boxes.lifetime import Lifetime, check_room
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.report import terminal
@@ -17,6 +20,7 @@ from pytest_isolation.report.run import Run, ToolFacts
 from pytest_isolation.stdout import is_terminal, say
 from pytest_isolation.suite.boxes import choose
 from pytest_isolation.suite.collect import all_guarantees
+from pytest_isolation.suite.interrupts import ended_by_signals
 from pytest_isolation.suite.kept import write_reports
 from pytest_isolation.suite.rows import host_facts, run_facts
 from pytest_isolation.suite.support import failing, of_image, of_this_host
@@ -30,12 +34,20 @@ if TYPE_CHECKING:
 
 def answer(asked: RunConfig) -> int:
     """Print what was asked for; returns the exit status."""
-    if asked.clean:
-        return _clean(asked.forget)
-    if asked.host:
-        return _host(asked)
-    say("".join(f"{line}\n" for line in listing(asked)))
-    return 0
+    try:
+        with ended_by_signals():
+            if asked.clean:
+                return _clean(asked.forget)
+            if asked.host:
+                return _host(asked)
+            say("".join(f"{line}\n" for line in listing(asked)))
+            return 0
+    except KeyboardInterrupt:
+        print("interrupted: nothing more was looked at", file=sys.stderr)
+        return int(pytest.ExitCode.INTERRUPTED)
+    except OSError as error:
+        limit = "; raise the limit, for example by ulimit -n 1024" if error.errno == errno.EMFILE else ""
+        raise BoxError(f"this machine does not let it be found out: {error}{limit}") from None
 
 
 def listing(asked: RunConfig) -> list[str]:

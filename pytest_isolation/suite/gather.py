@@ -25,6 +25,7 @@ from pytest_isolation.report.run import (
 from pytest_isolation.suite import fewer
 from pytest_isolation.suite.boxes import BoxCandidate
 from pytest_isolation.suite.demands import missing, unmet
+from pytest_isolation.suite.interrupts import interrupted_later
 from pytest_isolation.suite.joined import joined, worse_proof
 from pytest_isolation.suite.kept import Partial, write_reports
 from pytest_isolation.suite.rows import box_row, guarantee_row, host_facts, run_facts
@@ -247,6 +248,12 @@ class Gatherer:
     def finish(self, session: pytest.Session) -> None:
         """The exit status the rows ask for, and the reports: written even when the run was interrupted."""
         self._look_at_the_kernel()
+        with interrupted_later():
+            self._owe(session)
+            self._write(session)
+
+    def _owe(self, session: pytest.Session) -> None:
+        """The exit status: pytest's own, unless the rows ask for another."""
         asked = self._session.options
         self._unmet, nothing = self.owed()
         if session.exitstatus in self.AS_OWED:
@@ -263,6 +270,8 @@ class Gatherer:
         except UsageError as error:  # only here with workers: they alone know what is in the user's files
             self._run_notes.append(str(error))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def _write(self, session: pytest.Session) -> None:
         self._exit = int(session.exitstatus)
         run = self.run(self._exit)
         session.config.hook.pytest_isolation_report(config=session.config, run=run)
@@ -383,5 +392,7 @@ class Gatherer:
         try:
             vms = any(one.spec.technology == "qemu" for one in self._session.chosen)
             self._support, self._technologies = of_this_host(self._session.started.lifetime, guest=vms)
+        except KeyboardInterrupt:
+            self._run_notes.append("interrupted while it was looked what this kernel can do: host support is missing")
         except BoxError as error:
             self._run_notes.append(f"host support was not finished: {error}")

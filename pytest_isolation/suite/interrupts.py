@@ -35,6 +35,26 @@ def ended_by_signals() -> Iterator[None]:
             signal.signal(one, handler)
 
 
+@contextmanager
+def interrupted_later() -> Iterator[None]:
+    """What takes moments, and must be whole: Control-C and the signals that end a process count once it is."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    ends = (signal.SIGINT, *ENDS)
+    before = {one: signal.getsignal(one) for one in ends if signal.getsignal(one) is not signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
 def interrupt(number: int, frame: object) -> None:
     """A signal's handler: as Control-C."""
     _came.append(number)

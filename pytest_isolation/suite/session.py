@@ -11,6 +11,7 @@ import secrets
 import signal
 import threading
 from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -387,10 +388,27 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
-        """Boxes end first: what a worker knows of them is sent, what the controller knows is written."""
+        """Boxes end last: what a worker knows of them is sent before, what the controller knows is written."""
+        if self.is_worker:
+            self._tell(session)
+            yield
+            self.close()
+            return
+        with ended_by_signals():
+            try:
+                self._tell(session)
+                yield
+            finally:
+                self._close_unless_interrupted()
+
+    def _tell(self, session: pytest.Session) -> None:
+        """What this process knows, once; a controller writes the reports, whoever is in a hurry."""
         if self._jobs is not None and self._through:
-            for told in self._jobs.finish():
-                self.gatherer.add_process(told)
+            try:
+                for told in self._jobs.finish():
+                    self.gatherer.add_process(told)
+            except KeyboardInterrupt:
+                session.exitstatus = pytest.ExitCode.INTERRUPTED
         told = self.gatherer.of_this_process()
         if self.is_worker:
             if self.host is not None:
@@ -400,13 +418,20 @@ class Session:
             self.gatherer.add_process(told)
         if not self.only_collects and not self.is_worker:
             if session.exitstatus != pytest.ExitCode.INTERRUPTED and self.options.measures_further:
-                if (pool := self.started.pool_if_any) is not None:
-                    pool.close()
-                with ended_by_signals():
+                try:
+                    if (pool := self.started.pool_if_any) is not None:
+                        pool.close()
                     self.gatherer.measure_further()
-            self.gatherer.finish(session)
-        yield
-        self.close()
+                except KeyboardInterrupt:
+                    session.exitstatus = pytest.ExitCode.INTERRUPTED
+            with suppress(KeyboardInterrupt):  # once they are written
+                self.gatherer.finish(session)
+
+    def _close_unless_interrupted(self) -> None:
+        try:
+            self.close()
+        except KeyboardInterrupt:
+            self._tell_what_resisted(["what was left when this was interrupted"])
 
 
 def _seed(config: pytest.Config) -> int:

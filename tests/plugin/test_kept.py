@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.report.run import Run as Report
-from tests.runs import Run, run
+from tests.runs import Done, Run, run
 
 COLUMN = ("--isolation", "--box", "host")
 BOX = (*COLUMN, "--isolation-only", "pid.*")
@@ -45,6 +45,28 @@ def test_a_killed_run_keeps_its_rows(tmp_path: Path, sent: signal.Signals) -> No
     assert done.code == 0
     assert not partial.exists()
     assert sorted(os.listdir(folder)) == ["r.md"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Control-C", "SIGTERM"])
+def test_who_does_not_wait_for_the_kernel_has_the_report(tmp_path: Path, sent: signal.Signals) -> None:
+    """red: after the last row, while it was looked what the kernel can do, all was lost over a traceback."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    one = Run(folder, "--isolation", "--box", "host", "--isolation-only", "pid.signal-out-refused")
+    one.report.write_text("the older report")
+    assert one.process.stdout is not None
+    before = []
+    for line in one.process.stdout:
+        before.append(line)
+        if "looking at what this kernel can do" in line:
+            break
+    one.process.send_signal(sent)
+    done = one.wait()
+    done = Done(done.code, "".join(before) + done.out, done.report)
+    assert [row["verdict"] for row in done.report["results"]] == ["violated"]
+    done.said("interrupted while it was looked what this kernel can do", "1 guarantee x 1 box")
+    assert not Path(f"{one.report}.partial").exists()
+    assert one.left_behind(done) == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0 or not Path("/dev/full").exists(), reason="needs /dev/full, writable")
