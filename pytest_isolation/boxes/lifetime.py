@@ -37,6 +37,7 @@ RUN = re.compile(r"[0-9a-f]+-[0-9]+")
 
 def state_directory() -> Path:
     """Where runs of this user are written down: private, and the same for every run.  Raises BoxError."""
+    _check_proc()
     with _told("keep its register of runs in the temporary directory"):
         path = Path(tempfile.gettempdir()) / f"pytest-isolation-{os.getuid()}"
         with suppress(FileExistsError):
@@ -47,6 +48,19 @@ def state_directory() -> Path:
             f"{path} is not a directory that only you can use; somebody may have put it there. Remove it, or set TMPDIR"
         )
     return path
+
+
+def _check_proc() -> None:
+    """Whose processes live, and whose boxes are whose, is read there."""
+    try:
+        shown = os.readlink("/proc/self")
+    except OSError as error:
+        shown = f"nothing ({error.strerror})"
+    if shown != str(os.getpid()):
+        raise BoxError(
+            f"/proc is not of this PID namespace: it says {shown} of this process, which is {os.getpid()}. "
+            "Mount one: mount -t proc proc /proc, or unshare --mount-proc"
+        )
 
 
 ROOM = 4 << 20

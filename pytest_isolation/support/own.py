@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_isolation.support.explain import As
 
 PATIENCE_S = 60.0
+LIBRARIES = ("docker.api", "grpc", "cri_api.v1.api_pb2_grpc", "websocket")
+"""What technologies import once they are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,9 @@ def _said(error: IsolationError) -> Own:
 def _as_nobody(names: Iterable[str]) -> Iterator[tuple[str, Own]]:
     """Imported before the user changes: the installation may be one that only root can read."""
     known = [name for name in names if technology(name)]
-    import_module("docker.api")
+    for library in LIBRARIES:
+        with suppress(ImportError):
+            import_module(library)
     os.chdir("/")
     os.setgroups([])
     os.setresgid(NOBODY, NOBODY, NOBODY)

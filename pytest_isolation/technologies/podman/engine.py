@@ -194,7 +194,7 @@ class Engine:
             if not {self.user, str(self.uid)} & _ranges(path):
                 remedy = f"as root: usermod --add-subuids 100000-165535 --add-subgids 100000-165535 {self.user}"
                 raise Unavailable(
-                    f"{self.user} has no range in {path}",
+                    f"the user {self.user} has no range in {path}",
                     cause=Cause("this user has no further ids (/etc/subuid, /etc/subgid)", remedy),
                 )
         program.find("newuidmap", "uidmap")
