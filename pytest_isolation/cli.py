@@ -39,6 +39,8 @@ from pytest_isolation.suite.roads import command as roads
 COMMANDS = "pytest_isolation.commands"
 """Entry point group: NAME -> a module with `HELP`, `add_arguments(parser)` and `run(arguments) -> exit status`."""
 
+OF_PYTEST = ("list", "host", "clean")
+"""Where somebody may look for `pytest-isolation clean`."""
 IN_MACHINE = "bookworm, trixie or sid: with its engines and its kernel (default: Docker, and a kernel of this machine)"
 
 
@@ -68,6 +70,8 @@ class _Parser(argparse.ArgumentParser):
     """Says in one sentence what was given, what was expected and what to do; exits with 2."""
 
     def error(self, message: str) -> NoReturn:
+        if (given := re.match(r"argument command: invalid choice: '(\w+)'", message)) and given[1] in OF_PYTEST:
+            message = f"{given[1]!r} is no command, but an option of pytest: pytest --isolation-{given[1]}"
         self.exit(2, f"{self.prog}: {message}; `{self.prog} --help` says what it takes\n")
 
 
@@ -80,7 +84,9 @@ def _whole(text: str) -> int:
 def parser(modules: Mapping[str, Any]) -> argparse.ArgumentParser:
     """The parser of the command line, with a sub-command for each module and for the virtual machines."""
     parser = _Parser(
-        prog="pytest-isolation", description="Works on reports of pytest --isolation, and measures in other systems."
+        prog="pytest-isolation",
+        description="Works on reports of pytest --isolation, and measures in other systems.",
+        epilog=f"Options of pytest: --isolation (measure), {', '.join(f'--isolation-{one}' for one in OF_PYTEST)}.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, module in modules.items():

@@ -17,6 +17,7 @@ from typing import Any
 
 from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.report.lines import counted
 from pytest_isolation.report.run import SCHEMA
 
 FLEET = "pytest-isolation/fleet/1"
@@ -257,7 +258,8 @@ def headline(fleet: Fleet, deviating: int) -> str:
     """ "3 hosts, 146 rows: 1 deviates, 0 failed, 1 unreadable: FAILED"."""
     bad = bool(fleet.unreadable or fleet.failed or not fleet.hosts)
     return (
-        f"{len(fleet.hosts)} hosts, {len(fleet.keys)} rows: {deviating} deviate, {len(fleet.failed)} failed, "
+        f"{counted(len(fleet.hosts), 'host')}, {counted(len(fleet.keys), 'row')}: "
+        f"{counted(deviating, 'deviates', 'deviate')}, {len(fleet.failed)} failed, "
         f"{len(fleet.unreadable)} unreadable: {'FAILED' if bad else 'passed'}"
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.guarantees.verdicts import Outcome
 from pytest_isolation.report import fleet
 from pytest_isolation.report.further import HostRow
+from pytest_isolation.report.lines import counted
 
 if TYPE_CHECKING:
     from pytest_isolation.report.run import ResultRow, Run
@@ -91,12 +92,12 @@ def lines(run: Run) -> Iterator[tuple[bool, str]]:
     """(whether it is bad, a line): each machine, the lost ones first; then in what some deviate from most."""
     for host in sorted(run.hosts, key=lambda one: one.lost is None):
         if host.lost is not None:
-            yield True, f"LOST {host.name} after {host.rows} rows: {host.lost}"
+            yield True, f"LOST {host.name} after {counted(host.rows, 'row')}: {host.lost}"
             continue
         facts = host.facts
         who = f": Linux {facts['kernel']} {facts['arch']}, cgroup {facts['cgroup']}" if facts else ""
         who += f", {'root' if facts['root'] else 'not root'}" if facts else ""
-        yield bool(host.exit), f"{host.name}{who}, {host.rows} rows{', FAILED' if host.exit else ''}"
+        yield bool(host.exit), f"{host.name}{who}, {counted(host.rows, 'row')}{', FAILED' if host.exit else ''}"
     yield from ((False, line) for line in _deviations(run))
 
 

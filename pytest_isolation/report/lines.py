@@ -17,6 +17,11 @@ def wrapped(text: str, width: int, indent: str = "  ") -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False) or [""]
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """ "1 host", "2 hosts"; `many`: of a word that takes more than an s."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
 def cut(text: str, width: int) -> str:
     """One line: what came from the box may hold any character."""
     line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -37,8 +37,12 @@ def check_writable(path: Path, where: str) -> None:
         ) from None
     except OSError as error:
         raise UsageError(f"{where}: {path} cannot be written: {error.strerror}; choose another path") from None
-    if not os.access(path if os.path.exists(path) else path.parent, os.W_OK):
-        raise UsageError(f"{where}: {path} cannot be written by this user; choose another path, or change its mode")
+    place = path if os.path.exists(path) else path.parent
+    if os.access(place, os.W_OK):
+        return
+    if os.statvfs(place).f_flag & os.ST_RDONLY:
+        raise UsageError(f"{where}: {path} is on a file system that is read-only; choose another path")
+    raise UsageError(f"{where}: {path} cannot be written by this user; choose another path, or change its mode")
 
 
 def give(path: str, text: str | Iterable[str]) -> None:

@@ -22,6 +22,7 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.expect import Entry, entries
 from pytest_isolation.guarantees.renamed import current
 from pytest_isolation.guarantees.verdicts import Key, Verdict
+from pytest_isolation.report.lines import counted
 
 if TYPE_CHECKING:
     from pytest_isolation.report.run import Run
@@ -135,7 +136,8 @@ def run(given: argparse.Namespace) -> int:
         )
         if (updated.added or updated.renewed) and not (why and given.expires):
             raise UsageError(
-                f"{len(updated.added)} violations are to be accepted and {len(updated.renewed)} renewed; "
+                f"{counted(len(updated.added), 'violation is', 'violations are')} to be accepted, "
+                f"{len(updated.renewed)} to be renewed; "
                 "give --why TEXT and --expires DAY (or never), and --only or --box for some of them alone"
             )
         try:

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.report.lines import counted
 from tests.runs import Done, Run, run
 
 SSHD = "/usr/sbin/sshd"
@@ -167,7 +168,7 @@ def test_one_is_lost_midway_and_another_never_answered(tmp_path: Path, machines:
     assert hosts[silent.name]["rows"] == 0 and hosts[silent.name]["lost"]
     assert hosts[lost.name]["facts"] == hosts[silent.name]["facts"] == {} != hosts[whole.name]["facts"]
     flat = " ".join(said.split())
-    assert f"LOST {lost.name} after {len(kept)} rows: the connection was lost" in flat, said
+    assert f"LOST {lost.name} after {counted(len(kept), 'row')}: the connection was lost" in flat, said
     assert f"LOST {silent.name}" in flat and "FAILED" in flat.rpartition("guarantees x")[2], said
     _as_after_a_boot(done.report["run"]["id"])
     assert one.left_behind(done) == []

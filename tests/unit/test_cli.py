@@ -11,6 +11,7 @@ from pytest_isolation.cli import main
     ("argv", "told"),
     [
         ([], "pytest-isolation: the following arguments are required: command; `pytest-isolation --help`"),
+        (["clean"], "'clean' is no command, but an option of pytest: pytest --isolation-clean; "),
         (["mrge"], "invalid choice: 'mrge' (choose from "),
         (
             ["merge"],

@@ -71,7 +71,7 @@ def test_it_is_brought_up_to_date(tmp_path: Path, capsys: pytest.CaptureFixture[
     report = written(tmp_path / "b.json", two(Verdict.HOLDS, Verdict.VIOLATED))
     before = known.read_text()
     assert command(report, "-o", known) == 2 and known.read_text() == before, "nothing is accepted without a reason"
-    assert "1 violations are to be accepted" in capsys.readouterr().err
+    assert "1 violation is to be accepted, 0 to be renewed" in capsys.readouterr().err
     assert command(report, "-o", known, "--why", "new", "--expires", "never") == 0
     said = capsys.readouterr().out
     assert f"taken out: docker: {BROKEN.guarantee}" in said and f"accepted: docker: {HELD.guarantee}" in said

@@ -100,7 +100,7 @@ def test_what_is_no_report_is_named_and_red(
     assert status == 1
     assert f"UNREADABLE {bad}: " in said and why in said
     assert f"UNREADABLE {tmp_path / 'none.json'}: No such file" in said
-    assert "1 hosts" in said.splitlines()[-1] and said.rstrip().endswith("FAILED"), "the others are merged"
+    assert "1 host, " in said.splitlines()[-1] and said.rstrip().endswith("FAILED"), "the others are merged"
 
 
 def test_a_host_whose_run_failed_is_red(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -137,7 +137,7 @@ def test_a_directory_that_has_none_is_red_beside_others(tmp_path: Path, capsys: 
     """It was passed over: the hosts whose reports should lie there were not missed."""
     (tmp_path / "empty").mkdir()
     status, said = merged(capsys, report(tmp_path, "good"), tmp_path / "empty")
-    assert status == 1 and f"UNREADABLE {tmp_path / 'empty'}: no file below it" in said and "1 hosts" in said
+    assert status == 1 and f"UNREADABLE {tmp_path / 'empty'}: no file below it" in said and "1 host, " in said
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone can become a user who may not read")

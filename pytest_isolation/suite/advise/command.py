@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.guarantees.verdicts import Verdict
+from pytest_isolation.report.lines import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -121,7 +122,7 @@ def advise(
         raise Unavailable(f"{spec.name} cannot be started: {before.boxes[0].reason}", before.boxes[0].remedy or "")
     broken = [row.guarantee for row in before.results if row.verdict is Verdict.VIOLATED]
     possible = possible if broken else ()
-    tell(f"{len(broken)} violated; {len(possible)} changes to try")
+    tell(f"{len(broken)} violated; {counted(len(possible), 'change')} to try")
     advised = search(spec, possible, broken, measure=_meter(checks, options, tell), apply=applied)
     result = applied(spec, advised.chosen)
     assert result is not None  # the search took only what goes together

@@ -6,6 +6,7 @@ import argparse
 from contextlib import closing
 from functools import partial
 
+from pytest_isolation.report.lines import counted
 from pytest_isolation.suite import over_engines
 
 HELP = "what survives when a virtual machine is kept as files, and goes on elsewhere or in another QEMU"
@@ -50,7 +51,7 @@ def _measured(given: argparse.Namespace, suites: list[str]) -> int:
         whole = True
     except KeyboardInterrupt:
         interrupted = True
-        tell(f"interrupted: {len(found.moves)} moves are told of")
+        tell(f"interrupted: {counted(len(found.moves), 'move is', 'moves are')} told of")
     finally:
         document = told.as_json(found, interrupted=not whole)
         if found.moves or interrupted:
