@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Program, Reply
     from pytest_isolation.boxes import weakenings as weaken
-    from pytest_isolation.boxes.box import BoxHandle, Completed
+    from pytest_isolation.boxes.box import Completed
     from pytest_isolation.boxes.cgroups import Limits
+    from pytest_isolation.boxes.handle import BoxHandle
     from pytest_isolation.boxes.image import Entry, Image
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec, Volume
@@ -53,7 +54,7 @@ __all__ = [
 
 _PLACES = {
     "Box": "outside.box",
-    "BoxHandle": "boxes.box",
+    "BoxHandle": "boxes.handle",
     "Completed": "boxes.box",
     "Lifetime": "boxes.lifetime",
     "Limits": "boxes.cgroups",

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import BoxHandle
+    from pytest_isolation.boxes.handle import BoxHandle
 
 
 def confinement(parts: BoxHandle) -> dict[str, Any]:

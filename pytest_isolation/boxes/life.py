@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import BoxHandle
+    from pytest_isolation.boxes.handle import BoxHandle
 
 __all__ = ["Life", "as_shells_do", "signal_called"]
 

@@ -17,7 +17,7 @@ from pytest_isolation.boxes.process_limits import LINES
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import BoxHandle
+    from pytest_isolation.boxes.handle import BoxHandle
     from pytest_isolation.boxes.host import Host
 
 NONE = "none"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import Unavailable, UsageError

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.shortcuts import must, write
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.resources import OOM_SCORE, SHM
 from pytest_isolation.boxes.weakenings import LIMITS, RESOURCES, Weakenings, drop, unlimited

@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.life import Life, as_shells_do
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local

@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.box import Pausing
+from pytest_isolation.boxes.handle import Pausing
 from pytest_isolation.boxes.host import send_signal
 
 if TYPE_CHECKING:

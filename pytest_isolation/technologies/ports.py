@@ -11,7 +11,7 @@ from pytest_isolation.errors import BoxError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pytest_isolation.boxes.box import BoxHandle
+    from pytest_isolation.boxes.handle import BoxHandle
     from pytest_isolation.boxes.spec import BoxSpec
 
 TAKEN = ("port is already allocated", "address already in use")

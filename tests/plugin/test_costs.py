@@ -14,7 +14,7 @@ import jsonschema
 import pytest
 
 from pytest_isolation import Box, weaken
-from pytest_isolation.boxes.box import Pausing
+from pytest_isolation.boxes.handle import Pausing
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError
 from pytest_isolation.report.costs import KEYS

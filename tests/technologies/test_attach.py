@@ -17,7 +17,7 @@ import pytest
 from pytest_isolation import Box, BoxError, Unsupported, UsageError
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD, PTRACE
-from pytest_isolation.boxes.box import HOLDS, VIOLATED, Discrepancy
+from pytest_isolation.boxes.handle import HOLDS, VIOLATED, Discrepancy
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, start_local
 from pytest_isolation.options.boxes import parse

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_isolation.agent.client import Agent
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.host import LocalHost
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.outside.box import Box

@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_isolation.agent.client import Agent
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
 from pytest_isolation.errors import BoxError

@@ -10,7 +10,7 @@ import platform
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import HOLDS, VIOLATED, BoxHandle, Discrepancy
+from pytest_isolation.boxes.handle import HOLDS, VIOLATED, BoxHandle, Discrepancy
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import inject

@@ -20,7 +20,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, KEYCTL, PR
 from pytest_isolation.agent.shortcuts import must
-from pytest_isolation.boxes.box import HOLDS, Discrepancy
+from pytest_isolation.boxes.handle import HOLDS, Discrepancy
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import inject, launcher

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.box import HOLDS, VIOLATED, Discrepancy
+from pytest_isolation.boxes.handle import HOLDS, VIOLATED, Discrepancy
 from pytest_isolation.technologies.attach import target
 
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")

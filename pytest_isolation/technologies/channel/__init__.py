@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import set_name
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.outside.box import Box

@@ -17,7 +17,7 @@ from pytest_isolation.agent.constants import PR
 from pytest_isolation.agent.memory import In, OutBuffer
 from pytest_isolation.agent.shortcuts import set_name
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import Discrepancy
+from pytest_isolation.boxes.handle import Discrepancy
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent

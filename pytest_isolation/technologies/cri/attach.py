@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import HOLDS, BoxHandle, Discrepancy
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.handle import HOLDS, BoxHandle, Discrepancy
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies import inject
 from pytest_isolation.technologies.attach import ABOUT_NEIGHBOURS

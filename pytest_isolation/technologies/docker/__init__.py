@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.host import remove_directory
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.neighbourhood import Neighbourhood

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import ONE_ID, Unavailable, Unsupported, UsageError, unless_root
 from pytest_isolation.outside.box import Box

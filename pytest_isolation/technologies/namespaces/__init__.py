@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings

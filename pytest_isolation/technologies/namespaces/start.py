@@ -17,7 +17,7 @@ from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, KEYCTL, MNT, MOVE_MOUNT, MS, OPEN_TREE, PR, W
 from pytest_isolation.agent.shortcuts import must, read, write
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import BoxHandle, Pausing
+from pytest_isolation.boxes.handle import BoxHandle, Pausing
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.life import Life, signal_called
 from pytest_isolation.boxes.lifetime import Lifetime

@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import BoxHandle
 from pytest_isolation.boxes.caller import NOBODY
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.weakenings import Weakenings, unlimited
 from pytest_isolation.errors import BoxError, Lacking, Unavailable, Unsupported

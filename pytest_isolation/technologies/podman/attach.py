@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.neighbourhood import Neighbourhood
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies import inject, inspected, launcher, neighbours

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.box import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.life import Life

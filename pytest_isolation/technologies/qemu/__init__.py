@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.box import BoxHandle, Pausing
 from pytest_isolation.boxes.cgroups import Limits
+from pytest_isolation.boxes.handle import BoxHandle, Pausing
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
