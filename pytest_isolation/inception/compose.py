@@ -7,7 +7,7 @@ import posixpath
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files as resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.inception import yaml
 from pytest_isolation.inception.compose_service import Service, read_service
@@ -16,6 +16,9 @@ from pytest_isolation.inception.secrets import asks_for_one
 from pytest_isolation.inception.tree import Tree, normal
 from pytest_isolation.inception.variables import ENVIRONMENT, read_env, resolved_map
 from pytest_isolation.inception.yaml import Map, Seq
+
+if TYPE_CHECKING:
+    from pytest_isolation.inception.started import Used
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 """In the order docker compose looks for them."""
@@ -61,13 +64,13 @@ def choose(tree: Tree, srcs: str, used: list[str]) -> list[str]:
     return sorted(others, key=lambda path: (path.count("/"), path))[:1]
 
 
-def read_compose(tree: Tree, paths: list[str], env_file: str | None = None, project: str | None = None) -> Compose:
-    """`project` is the directory that relative paths start from; None: that of the first file.
+def read_compose(tree: Tree, paths: list[str], used: Used) -> Compose:
+    """`used.project` is the directory that relative paths start from; None: that of the first file.
 
     Raises Unreadable when the first file cannot be read; what else is wrong is in `problems`."""
     problems: list[Unreadable] = []
-    base = posixpath.dirname(paths[0]) if project is None else project
-    known = _variables(tree, env_file or posixpath.join(base, ".env"), problems)
+    base = posixpath.dirname(paths[0]) if used.project is None else used.project
+    known = _variables(tree, used.env_file or posixpath.join(base, ".env"), problems)
     opened: list[str] = []
     bases: dict[str, str] = {}
     document = _load(tree, paths[0], opened, base, bases)
@@ -78,6 +81,7 @@ def read_compose(tree: Tree, paths: list[str], env_file: str | None = None, proj
             problems.append(error)
     for own in sorted(set(bases.values()) - {base}):
         known = _variables(tree, posixpath.join(own, ".env"), problems) | known
+    known |= {name: Text(value, Place(paths[0])) for name, value in used.environment.items()}
     references = list(_references(document))
     document = _mapping(resolved_map(document, known), Place(paths[0]))
     compose = Compose(opened, document, variables=known, problems=problems, written=references)

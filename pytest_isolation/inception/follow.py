@@ -247,6 +247,7 @@ def _put_in(script: Script, parts: list[tuple[Command, Script]]) -> Script:
         assigned=[*(value for one in every for value in one.assigned), *script.assigned],
         heredocs=[*(value for one in every for value in one.heredocs), *script.heredocs],
         reads=[*(value for one in every for value in one.reads), *script.reads],
+        arrays={name: value for one in (*every, script) for name, value in one.arrays.items()},
         lists={name: value for one in (*every, script) for name, value in one.lists.items()},
         broken=next((one.broken for one in (script, *every) if one.broken), None),
         cut=next((one.cut for one in (script, *every) if one.cut), None),

@@ -52,6 +52,8 @@ class Makefile:
     file: str
     targets: dict[str, Target] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
+    exported: set[str] = field(default_factory=set)
+    """Names of the variables that what a recipe runs is given; ALL stands for every variable."""
     default: str | None = None
     problems: list[Unreadable] = field(default_factory=list)
     shells: list[Text] = field(default_factory=list)
@@ -68,6 +70,18 @@ class Makefile:
     def lines(self, target: str | None = None) -> list[Text]:
         """Every recipe line, or those that making `target` runs, in order."""
         return self._listed(target, _Walk())
+
+    def environment(self) -> dict[str, str]:
+        """What it exports to what its recipes run, as far as the file says: of USER and HOME the names stay."""
+        names = self.variables if ALL in self.exported else self.exported
+        found = {}
+        for name in names:
+            value = expand(self.variables.get(name, "$"), self.variables)
+            value = re.sub(r"\$\(shell\s+(?:whoami|id -un)\s*\)", "${USER}", value)
+            value = re.sub(r"\$[({](USER|HOME|LOGNAME)[)}]", r"${\1}", value)
+            if not re.search(r"\$(?!\{(?:USER|HOME|LOGNAME)\})", value):
+                found[name] = value.strip()
+        return found
 
     def missed(self, target: str | None = None) -> Text | None:
         """The first of those lines that runs a make of which is not known what it does."""
@@ -174,7 +188,7 @@ def _automatic(line: str, target: str, needs: list[str], stem: str = "") -> str:
     return AUTOMATIC.sub(put, line)
 
 
-UNKNOWN = "?"
+UNKNOWN, ALL = "?", "*"
 
 
 @dataclass(slots=True)
@@ -326,12 +340,16 @@ def _read(tree: Tree, path: str, made: Makefile, opened: list[str]) -> None:
             define = match[1]
         elif match := re.match(r"\s*-?s?include\s+(.*)$", plain):
             _include(tree, path, expand(match[1], made.variables), made, opened, at)
-        elif re.match(r"\s*(export\s*[\w ]*$|unexport|vpath)\b", plain):
+        elif match := re.match(r"\s*export\b\s*([\w ]*)$", plain):
+            made.exported |= set(match[1].split() or [ALL])
+        elif re.match(r"\s*(unexport|vpath)\b", plain):
             continue
         elif (match := RULE.match(plain)) and not ASSIGNMENT.match(plain):
             current = _rule(made, match, at)
         elif match := ASSIGNMENT.match(plain):
             _assign(made, match, at)
+            if re.match(r"\s*(?:override\s+)?export\b", plain):
+                made.exported.add(match[1])
             current = []
         else:
             current = current if line.startswith(" ") else []
@@ -381,6 +399,7 @@ def _rule(made: Makefile, match: re.Match[str], at: Place) -> list[Target]:
     found = []
     for name in names[:200]:
         if name in SPECIAL:
+            made.exported |= {ALL} if name == ".EXPORT_ALL_VARIABLES" else set()
             continue
         target = made.targets.setdefault(name, Target(name, [], [], at))
         target.needs += listed

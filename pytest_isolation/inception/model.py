@@ -195,10 +195,10 @@ def read_submission(tree: Tree, asked: AuditOptions, git: Git | None) -> Submiss
             made.makefile = _or_problem(made, partial(read_makefile, tree, made.path(name)))
             break
     copy_as_make_does(made)
-    used, env_file, base = used_by_make(made)
-    paths = choose(tree, made.srcs, used)
+    used = used_by_make(made)
+    paths = choose(tree, made.srcs, used.files)
     if paths:
-        made.compose = _or_problem(made, lambda: read_compose(tree, paths, env_file, base))
+        made.compose = _or_problem(made, lambda: read_compose(tree, paths, used))
     if made.compose is not None:
         made.problems += made.compose.problems
         for name, service in made.compose.services.items():

@@ -36,6 +36,8 @@ class Command:
     """File that its output goes to, by `>` or `>>`."""
     loops: Lists = ()
     """Of the loops around it whose lists are known: (variable, words that it goes through); the innermost last."""
+    fed: str = ""
+    """What a here-string (`<<< TEXT`) gives it to read."""
 
     @property
     def name(self) -> str:
@@ -87,6 +89,8 @@ class Script:
     """(path written to or "", body, place)"""
     reads: list[tuple[str, bool, Place]] = field(default_factory=list)
     """(name, whether it stands alone, place) of every variable that it reads: `${NAME:-other}` has another value."""
+    arrays: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Variable -> the words of `NAME=(...)` and of every `NAME+=(...)`, as written."""
     lists: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Variable of a loop -> the words that the last such goes through, as written; `items` looks around first."""
     broken: Place | None = None

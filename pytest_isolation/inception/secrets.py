@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pytest_isolation.inception.place import Place, Verbatim
 from pytest_isolation.inception.variables import read_env
@@ -14,7 +14,11 @@ NAME = re.compile(
     re.I,
 )
 """As people write them: mdp is the French mot de passe."""
-NOT_A_VALUE = re.compile(r"(_FILES?|_PATHS?|_DIRS?|_NAMES?|_USERS?|_LENGTH|_IDS?|_CACHE_KEY_SALT)$", re.I)
+NOT_A_VALUE = re.compile(
+    r"_(FILES?|PATHS?|DIRS?|NAMES?|USERS?|LEN(GTH)?|SIZE|MIN|MAX|POLICY|PLUGIN|ALGO(RITHM)?|TTL|EXPIR\w+|TIMEOUT|TRIES"
+    r"|HOST|PORT|URL|IDS?|CACHE_KEY_SALT)$",
+    re.I,
+)
 """Names of where, whose or how long.  WordPress' cache salt tells two sites apart and hides nothing."""
 PLACEHOLDER = re.compile(
     r"x{3,}|\*+|\.{2,}|-+|<.*>|\[.*\]|\{\{.*\}\}|%.*%|your.*|my_?(password|secret)_?here|.*change.?me.*|example.*|todo.*"
@@ -31,10 +35,6 @@ PASSWORD_HASH = re.compile(
     r"'(\$P\$[./0-9A-Za-z]{31}|\$2[aby]\$\d\d\$[./0-9A-Za-z]{53}|\$wp\$2y\$[^']{20,}|\*[0-9A-F]{40})'"
 )
 ENV_FILE = re.compile(r"(^|/)(\.env([._-][\w.-]+)?|[\w-]+\.env|env_file)$")
-FLAG = re.compile(r"(--(?:[a-z_]*pass(?:word)?|dbpass|admin_password|user_pass))=(.+)$")
-CLIENT = re.compile(r"(mysql|mariadb)(-?(admin|dump|check|show|import))?")
-"""MariaDB's clients: `-p` and a value in one word."""
-KEYED = frozenset({("redis-cli", "-a"), ("redis-server", "--requirepass"), ("redis-cli", "--pass")})
 NAMED_LINE = re.compile(r"[A-Za-z_]\w*=(?!=*$)(.+)")
 """NAME=VALUE; padded base64 ends in `=` and is a value alone."""
 
@@ -43,6 +43,8 @@ def is_credential(name: str, value: str, *, example: bool = False) -> bool:
     """A name that means a secret with a value that is one."""
     if not NAME.search(name) or NOT_A_VALUE.search(name):
         return False
+    if re.search(r"secrets?$", name, re.I) and re.fullmatch(r"[a-z_]+", value) and NAME.search(value):
+        return value == "secret"  # SECRET=db_password is the name of one
     return is_literal(value, example=example)
 
 
@@ -104,22 +106,6 @@ def is_secret_file(path: str, root: str) -> bool:
         return False
     name = parts[-1]
     return not (name.startswith((".git", "README", "readme")) or is_example(name) or name.endswith((".md", ".sh")))
-
-
-def given_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """(what stands before it, value) of the passwords that a command has in its words, as literals."""
-    program = words[0].rpartition("/")[2] if words else ""
-    for word, after in zip(words, [*words[1:], ""], strict=True):
-        if flag := FLAG.match(word):
-            name, value = f"{flag[1]}=", flag[2]
-        elif CLIENT.fullmatch(program) and re.match(r"-p[^=\s]", word):
-            name, value = "-p", word[2:]
-        elif (program, word) in KEYED:
-            name, value = f"{word} ", after
-        else:
-            continue
-        if is_literal(value) and not value.startswith(("-", "<")):
-            yield name, value
 
 
 def credentials_of_env(text: str, path: str) -> Iterator[tuple[str, Place]]:

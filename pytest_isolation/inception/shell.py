@@ -39,6 +39,8 @@ MAX_DEPTH = 4
 MAX_LOOPS_AROUND = 8
 """Of one command; further out nothing is looked for."""
 BRANCHES = frozenset({"if_statement", "case_statement"})
+LOOKED_UP = re.compile(r"(?:\$\(|`)(?:command\s+-v|which|type\s+-P)\s+([\w./-]+)(?:\)|`)")
+"""A program by its name, in PATH."""
 STEPS = frozenset({"cd", "mkdir", "echo", "printf", "set", "rm", "cp", "mv", "chown", "chmod", "export", "sleep"})
 
 
@@ -138,7 +140,7 @@ def with_words(script: Script) -> Script:
         name: tuple(split(value.strip("()")))
         for name, (value, _) in script.assignments.items()
         if value and "$(" not in value and "`" not in value
-    }
+    } | script.arrays
     if values:
         script.commands = [_named(one, values) for one in script.commands]
     listed = tuple(path for one in script.commands if one.name in LISTING for path in paths(one.words))
@@ -264,15 +266,17 @@ def _is_step(node: Node) -> bool:
 
 
 def _command(node: Node, context: _Context, at: Place) -> Command:
-    words, prefix = [], []
+    words, prefix, fed = [], [], ""
     for child in node.children:
-        if child.type == "variable_assignment":
+        if child.type == "herestring_redirect":
+            fed = word_of(child.children[-1])
+        elif child.type == "variable_assignment":
             prefix.append(text_of(child))
         elif child.is_named and not child.type.endswith("redirect"):
-            words.append(word_of(child))
+            words.append(LOOKED_UP.sub(r"\1", word_of(child)))
     return Command(
         tuple(words), at, context.background, context.function, context.in_loop, context.piped_into,
-        context.conditional, tuple(prefix), context.case, context.into, context.loops,
+        context.conditional, tuple(prefix), context.case, context.into, context.loops, fed,
     )  # fmt: skip
 
 
@@ -290,6 +294,12 @@ def _read(script: Script, node: Node, at: Place) -> None:
 def _assign(script: Script, node: Node, at: Place) -> None:
     name, value = node.child_by_field_name("name"), node.child_by_field_name("value")
     if name is not None and value is not None:
+        if value.type == "array":
+            more = script.arrays.get(text_of(name), ()) if any(one.type == "+=" for one in node.children) else ()
+            script.arrays[text_of(name)] = (
+                *more,
+                *(word_of(one) for one in value.named_children if one.type != "comment"),
+            )
         script.assignments[text_of(name)] = word_of(value), at
         script.assigned.append((text_of(name), word_of(value), at))
 

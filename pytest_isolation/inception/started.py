@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import posixpath
+import re
+from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.tree import normal
+from pytest_isolation.inception.variables import interpolate
 
+MAX_SCRIPTS_DEEP = 4
+"""Scripts that a script calls."""
 MAX_GOALS = 200
 """Targets that are looked at for the one that starts the stack."""
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_isolation.inception.model import Submission
     from pytest_isolation.inception.place import Text
 
@@ -90,35 +97,89 @@ def _copy(made: Submission, command: Command, base: str) -> None:
         made.tree.copy(source, target)
 
 
-def used_by_make(made: Submission) -> tuple[list[str], str | None, str | None]:
-    """The compose files, the env file and the project directory of the first `up` that make reaches.
+@dataclass(slots=True)
+class Used:
+    """How make calls compose; paths are relative to the submission."""
+
+    files: list[str] = field(default_factory=list)
+    env_file: str | None = None
+    project: str | None = None
+    environment: dict[str, str] = field(default_factory=dict)
+    """What compose finds in its environment: it goes before the .env."""
+
+
+def used_by_make(made: Submission) -> Used:
+    """The first `up` that make reaches, also by a script.
 
     By the default goal; where that starts nothing, by the first target that does.
     """
     if made.makefile is None or made.makefile.default is None:
-        return [], None, None
+        return Used()
     goals = [made.makefile.default, *made.makefile.targets][:MAX_GOALS]
-    calls = next((some for goal in goals if (some := compose_calls(made.makefile.lines(goal)))), [])
-    for line in calls:
-        words, base = line
-        files, env, at = [], None, 0
-        project = None
-        while at < len(words) - 1:
-            if words[at] in ("-f", "--file"):
-                files.append(words[at + 1])
-            elif words[at] == "--env-file":
-                env = words[at + 1]
-            elif words[at] == "--project-directory":
-                project = words[at + 1]
-            at += 1
-        files += [word.partition("=")[2] for word in words if word.startswith("--file=")]
-        env = next((word.partition("=")[2] for word in words if word.startswith("--env-file=")), env)
-        here = made.path(base)
-        found = [path for one in files if (path := normal(posixpath.join(here, one))) is not None]
-        env_path = normal(posixpath.join(here, env)) if env else None
-        project = next((word.partition("=")[2] for word in words if word.startswith("--project-directory=")), project)
-        return found, env_path, normal(posixpath.join(here, project)) if project else None
-    return [], None, None
+    for goal in goals:
+        for words, base, environment in _calls(made, made.makefile.lines(goal)):
+            used = _used(made, words, base)
+            used.environment = made.makefile.environment() | environment
+            return used
+    return Used(environment=made.makefile.environment())
+
+
+def _calls(made: Submission, lines: list[Text]) -> Iterator[tuple[list[str], str, dict[str, str]]]:
+    """(words after `docker compose`, directory, environment of its own) of every call with `up` or `start` in it."""
+    for line in lines:
+        yield from _of_script(made, shell.parse(str(line), line.at.file, line.at.line or 1), line, ".", "", 0)
+
+
+def _of_script(
+    made: Submission, script: Script, text: str, base: str, own: str, depth: int
+) -> Iterator[tuple[list[str], str, dict[str, str]]]:
+    """`text`: as it is written; `own`: the directory of the script's file."""
+    given = {name: value for name, (value, _) in script.assignments.items() if not re.search(r"\$[^{]|`", value)}
+    for command in script.commands:
+        words = list(command.real)
+        if words[:1] == ["cd"] and len(words) > 1:
+            beside = re.match(r"\$\((?:[^()]|\([^()]*\)|\$\{[^}]*\})*\)|\$\{0%/\*\}", words[1])
+            inner = words[1][beside.end() :].lstrip("/") if beside else words[1]
+            base = posixpath.normpath(posixpath.join(own if beside else base, inner or "."))
+        if (rest := after_compose(words)) is not None and {"up", "start"} & set(rest):
+            exported = {name: value for name, value in given.items() if _is_exported(name, text)}
+            before = dict(one.partition("=")[::2] for one in command.prefix)
+            yield [interpolate(word, given) for word in rest], base, exported | before
+        for word in words[:3] if depth < MAX_SCRIPTS_DEEP else ():
+            path = made.tree.find(made.path(base, word)) if "/" in word or word.endswith(".sh") else None
+            if path is not None and path != command.at.file and is_script(path):
+                text, there = made.tree.lenient(path), posixpath.dirname(path)
+                below = posixpath.relpath(there or ".", made.root or ".")
+                yield from _of_script(made, shell.parse(text, path), text, base, below, depth + 1)
+
+
+def _is_exported(name: str, text: str) -> bool:
+    return re.search(rf"\bexport\b[^\n;&|]*\b{re.escape(name)}\b|\bset -\w*a|\ballexport\b", text) is not None
+
+
+def is_script(path: str) -> bool:
+    """Whether a file that a recipe names may be a script of a shell, by its name."""
+    return path.endswith((".sh", ".bash")) or "." not in posixpath.basename(path)
+
+
+def _used(made: Submission, words: list[str], base: str) -> Used:
+    files, env, at = [], None, 0
+    project = None
+    while at < len(words) - 1:
+        if words[at] in ("-f", "--file"):
+            files.append(words[at + 1])
+        elif words[at] == "--env-file":
+            env = words[at + 1]
+        elif words[at] == "--project-directory":
+            project = words[at + 1]
+        at += 1
+    files += [word.partition("=")[2] for word in words if word.startswith("--file=")]
+    env = next((word.partition("=")[2] for word in words if word.startswith("--env-file=")), env)
+    here = made.path(base)
+    found = [path for one in files if (path := normal(posixpath.join(here, one))) is not None]
+    env_path = normal(posixpath.join(here, env)) if env else None
+    project = next((word.partition("=")[2] for word in words if word.startswith("--project-directory=")), project)
+    return Used(found, env_path, normal(posixpath.join(here, project)) if project else None)
 
 
 def of_other_targets(made: Submission) -> list[str]:

@@ -228,6 +228,10 @@ def only_443(s: Submission) -> Iterator[Finding]:
             elif image.role in MANDATORY:
                 where = f"port {port.host}" if port.host else "a port the machine chooses"
                 yield fail(port.at, f"{name}: {port.written} publishes {where}", "publish 443 of NGINX only")
+            elif image.service.build is None and image.service.image is not None and not ENTRY.search(
+                f"{name} {image.service.image}"
+            ):  # fmt: skip
+                continue  # a bonus, whatever its image is: C07 says that it is pulled
             elif image.dockerfile is None:
                 entry = entry or port.host == "443"
                 yield unclear(port.at, f"{name}: {port.written}", f"what {name} is: no Dockerfile of it was read")
@@ -236,6 +240,10 @@ def only_443(s: Submission) -> Iterator[Finding]:
     if s.role("nginx") and not entry:
         service = s.role("nginx")[0].service
         yield fail(service.place("ports"), f"{service.name} does not publish 443", 'ports: ["443:443"]')
+
+
+ENTRY = re.compile(r"nginx|wordpress|php|maria|mysql|\bdb\b|httpd|apache|caddy|traefik|haproxy|proxy|web", re.I)
+"""Of a service and its image: it may be one of the three, or another way in."""
 
 
 def store(image: Image) -> list[tuple[str, str, str, Place]]:

@@ -17,6 +17,8 @@ from pytest_isolation.inception.secrets import is_example
 from pytest_isolation.inception.started import after_compose
 from pytest_isolation.inception.yaml import Map
 
+MAX_BRACES, MAX_BRACED = 8, 64
+"""Lists in one word, and the words that they make."""
 OF_DOCKER = ("host", "bridge", "none")
 """Networks that every daemon has."""
 
@@ -74,10 +76,15 @@ def makes_directories(s: Submission) -> Iterator[Finding]:
         yield not_applicable("no target starts the stack (S05, S06)")
         return
     makers = [one for one in _commands(s, goal) if one.name == "mkdir" or (one.name == "install" and "-d" in one.words)]
-    made = " ".join(str(one) for one in makers)
+    made = [word for one in makers for word in _words(s, one)]
     for device in devices:
-        if "$" in made or _last_part(device) in made:
+        if any(_is_it(word, device) for word in made):
             continue
+        if any(_is_it(inner, device) for word in made for inner in braced(word)):
+            at = next(one.at for one in makers if any("{" in word for word in one.words))
+            says = "make's shell is sh, to which {a,b} is no list: dash makes one directory of that name"
+            yield advice(at, says, "SHELL := /bin/bash in the Makefile, or each directory by its name")
+            break
         elsewhere = [
             one for one in _commands(s, None)
             if one.name == "mkdir" and one not in makers
@@ -88,6 +95,39 @@ def makes_directories(s: Submission) -> Iterator[Finding]:
         yield fail(
             device.at, f"{says}: nothing that `make {goal}` runs makes {device}{where}", f"mkdir -p {device} before up"
         )
+
+
+def _words(s: Submission, command: Command) -> list[str]:
+    """The directories that a `mkdir` makes: where its shell is bash, each of `{a,b}`."""
+    words = [word for word in command.real[1:] if not word.startswith("-")]
+    assert s.makefile is not None
+    by_make = command.at.file == s.makefile.file or "akefile" in command.at.file
+    first = s.makefile.variables.get("SHELL", "") if by_make else s.tree.lenient(command.at.file).partition("\n")[0]
+    return [inner for word in words for inner in braced(word)] if re.search("bash|zsh", first) else words
+
+
+def braced(word: str) -> list[str]:
+    """What bash makes of `a/{b,c}`."""
+    made = [word]
+    for _ in range(MAX_BRACES):
+        found = [(one, re.search(r"(?<!\$)\{([^{}]*,[^{}]*)\}", one)) for one in made]
+        made = [
+            inner
+            for one, match in found
+            for inner in (
+                [one[: match.start()] + item + one[match.end() :] for item in match[1].split(",")] if match else [one]
+            )
+        ][:MAX_BRACED]
+    return made
+
+
+def _is_it(word: str, device: str) -> bool:
+    """Whether `mkdir -p WORD` makes the directory; what only the run knows may."""
+    if re.search(r"[$`]", word):
+        return True
+    if not word.startswith("/") or not device.startswith("/") or "$" in device:
+        return _last_part(device) in word.split("/")
+    return f"{posixpath.normpath(word)}/".startswith(f"{posixpath.normpath(device)}/")
 
 
 def _last_part(path: str) -> str:

@@ -232,6 +232,10 @@ def database(s: Submission) -> Iterator[Finding]:
         hosts = {(match["host"] or "localhost").strip("'\"`") for match in ROOT.finditer(whole) if not _is_empty(match)}
         empty = next((at for text, at in texts for match in ROOT.finditer(text) if _is_empty(match)), None)
         fix = "ALTER USER 'root'@'localhost' IDENTIFIED BY '${…}';"
+        for text, at in texts:
+            for match in BARE_ROOT.finditer(text):
+                if (host := match["host"].strip("'\"`")) not in hosts:
+                    yield fail(at, f"root@{host} is made, and gets no password", f"leave it out, or {fix}")
         if hosts - {"%"} or re.search(
             r"mysqladmin.*\bpassword\b|secure[-_]installation|mysql\.(global_priv|user)\b", whole
         ):
@@ -277,6 +281,13 @@ ROOT = re.compile(
     re.I,
 )
 """SQL that gives root a password, or says how root logs in."""
+
+
+BARE_ROOT = re.compile(
+    r"CREATE\s+USER\s+(?:IF\s+NOT\s+EXISTS\s+)?['\"`]?root['\"`]?\s*@\s*"
+    r"(?P<host>['\"`]?[\w.%:-]+['\"`]?)\s*(?:;|$)",
+    re.I,
+)
 
 
 def _is_empty(match: re.Match[str]) -> bool:
