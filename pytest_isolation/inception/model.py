@@ -16,6 +16,7 @@ from pytest_isolation.inception import configured, contents, nginx, shell
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
 from pytest_isolation.inception.asked import AuditOptions
+from pytest_isolation.inception.compose import NAMES as COMPOSE_NAMES
 from pytest_isolation.inception.compose import Compose, choose, read_compose
 from pytest_isolation.inception.compose_service import Service
 from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage, run_texts
@@ -174,17 +175,42 @@ class Submission:
 
 
 def find_root(tree: Tree) -> str:
-    """The directory with srcs/ beside a Makefile, at the top or nested; "" when there is none."""
+    """The directory with srcs/ beside a Makefile, at the top or nested; "" when there is none.
+
+    Other projects of a repository may have both: one whose srcs/ has a compose file goes first.
+    """
 
     def rank(directory: str) -> tuple[int, int, str]:
-        has = sum((
-            f"{directory}/srcs".lstrip("/") in tree.directories,
-            any(f"{directory}/{name}".lstrip("/") in tree for name in make.NAMES),
-        ))  # fmt: skip
-        return -has, directory.count("/") + bool(directory), directory
+        return -_has(tree, directory), directory.count("/") + bool(directory), directory
 
-    candidates = ["", *(one for one in tree.directories if one.count("/") < 3)]
-    return min(candidates, key=rank)
+    return min(_candidates(tree), key=rank)
+
+
+def other_roots(tree: Tree, root: str) -> list[str]:
+    """Directories that are as much a project as `root`, and not below it."""
+    has = _has(tree, root)
+    if has < WHOLE or not root:
+        return []
+    below = f"{root}/"
+    return sorted(
+        one for one in _candidates(tree) if one != root and not one.startswith(below) and _has(tree, one) == has
+    )
+
+
+def _candidates(tree: Tree) -> list[str]:
+    return ["", *(one for one in tree.directories if one.count("/") < 3)]
+
+
+WHOLE = 3
+"""What a project has: srcs/, a Makefile and a compose file in srcs/."""
+
+
+def _has(tree: Tree, directory: str) -> int:
+    return sum((
+        f"{directory}/srcs".lstrip("/") in tree.directories,
+        any(f"{directory}/{name}".lstrip("/") in tree for name in make.NAMES),
+        any(f"{directory}/srcs/{name}".lstrip("/") in tree for name in COMPOSE_NAMES),
+    ))  # fmt: skip
 
 
 def read_submission(tree: Tree, asked: AuditOptions, git: Git | None) -> Submission:

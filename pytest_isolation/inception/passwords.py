@@ -56,9 +56,10 @@ def given_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(what stands before it, value) of the passwords that a command has in its words, as literals."""
     program = words[0].rpartition("/")[2] if words else ""
     through = program in THROUGH and (program not in ENGINES or "exec" in words)
+    before = ""
     for word, after in zip(words, [*words[1:], ""], strict=True):
         if through and (CLIENT.fullmatch(inner := word.rpartition("/")[2]) or inner in KEYED):
-            program = inner
+            program, before = inner, f"{inner} "
         keys = KEYED.get(program, ())
         if flag := FLAG.match(word):
             name, value = f"{flag[1]}=", flag[2]
@@ -76,7 +77,7 @@ def given_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         else:
             continue
         if is_literal(value) and not value.startswith(("-", "<", "env:", "file:")):
-            yield name, value
+            yield f"{before}{name}", value
 
 
 def set_by(command: Command) -> Iterator[tuple[str, str]]:

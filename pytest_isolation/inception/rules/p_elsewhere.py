@@ -102,7 +102,8 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
         elif posixpath.basename(path) in makefile.NAMES or path.endswith(".mk"):
             yield from _in_makefile(path, text, fix)
         elif path.endswith(HISTORIES):
-            yield from in_script(shell.parse(re.sub(r"(?m)^: \d+:\d+;", "", text), path), fix)
+            typed = re.sub(r"(?m)^: \d+:\d+;", "", text)  # zsh writes down when
+            yield from in_script(shell.parse(typed, path), f"git rm --cached {path}, and change the password")
         else:
             yield from _in_file(path, text, fix, is_script=path in shells)
     for _, script in s.host_scripts:
@@ -186,7 +187,11 @@ def _in_document(path: str, text: str, fix: str) -> Iterator[Finding]:
             yield fail(Place(path, line_of(text, match.start("value"))), f"{name}: {secrets.shown(value)}", fix)
     for match in OF_CLIENT.finditer(text):
         if secrets.is_literal(match["value"], example=True) and STRONG.search(match["value"]):
-            yield fail(Place(path, line_of(text, match.start("value"))), f"mysql gets its password in the open: {secrets.shown(match['value'])}", fix)
+            yield fail(
+                Place(path, line_of(text, match.start("value"))),
+                f"mysql gets its password in the open: {secrets.shown(match['value'])}",
+                fix,
+            )
 
 
 def _in_settings(path: str, text: str, fix: str) -> Iterator[Finding]:

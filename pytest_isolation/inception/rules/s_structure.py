@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception import compose, makefile, nginx, shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
-from pytest_isolation.inception.model import Submission
+from pytest_isolation.inception.model import Submission, other_roots
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.started import after_compose, compose_calls, of_other_targets
@@ -20,6 +20,9 @@ ELSEWHERE = ("secrets/", "docs/", "doc/", ".github/", ".git", "vm/", "vagrant/",
 
 @rule("S01", Severity.END, asks="A Makefile is at the root of the project.", look="ls")
 def makefile_at_root(s: Submission) -> Iterator[Finding]:
+    if others := other_roots(s.tree, s.root):
+        says = f"{s.root} was looked at; other projects are here: {', '.join(others[:3])}"
+        yield advice(Place(s.root), says, "name each directory that is to be audited")
     for name in makefile.NAMES:
         if s.path(name) in s.tree:
             yield passed(name, Place(s.path(name)))

@@ -232,10 +232,13 @@ def database(s: Submission) -> Iterator[Finding]:
         hosts = {(match["host"] or "localhost").strip("'\"`") for match in ROOT.finditer(whole) if not _is_empty(match)}
         empty = next((at for text, at in texts for match in ROOT.finditer(text) if _is_empty(match)), None)
         fix = "ALTER USER 'root'@'localhost' IDENTIFIED BY '${…}';"
+        told: set[str] = set()
         for text, at in texts:
             for match in BARE_ROOT.finditer(text):
-                if (host := match["host"].strip("'\"`")) not in hosts:
-                    yield fail(at, f"root@{host} is made, and gets no password", f"leave it out, or {fix}")
+                if (host := match["host"].strip("'\"`")) not in hosts | told:
+                    told.add(host)
+                    place = Place(at.file, max(at.line, 1) + text.count("\n", 0, match.start()))
+                    yield fail(place, f"root@{host} is made, and gets no password", f"leave it out, or {fix}")
         if hosts - {"%"} or re.search(
             r"mysqladmin.*\bpassword\b|secure[-_]installation|mysql\.(global_priv|user)\b", whole
         ):
@@ -319,7 +322,7 @@ def editable(s: Submission) -> Iterator[Finding]:
     needs="compose",
 )  # fmt: skip
 def keeps_its_data(s: Submission) -> Iterator[Finding]:
-    fix = "do that once: if [ ! -f … ]; then … fi"
+    fix = "only where nothing is there yet: if [ ! -f … ]; then … fi"
     for role in ("wordpress", "mariadb"):
         for image in s.role(role):
             held = [one.target.rstrip("/") for one in image.service.mounts if one.kind in ("volume", "bind")]
