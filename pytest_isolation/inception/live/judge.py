@@ -35,6 +35,8 @@ MANDATORY = ("nginx", "wordpress", "mariadb")
 SLOW_S = 8
 """To stop in: Docker kills after 10."""
 STORE = re.compile(r"mysql|mariadb|/var/www|html|wordpress")
+NO_STORE = re.compile(r"\.\w+$|^/(var/log|var/cache|run|var/run|tmp|etc)(/|$)")
+"""A file, and where programs keep what may be lost."""
 NETWORK = "a network that reaches it, or the image on this Docker"
 STARTED = "only with the stack built and started by the audit: --inception-live host, or vm"
 
@@ -131,7 +133,7 @@ def _is_entry(one: Container) -> bool:
 
 def _mounts(one: Container, where: str, asked: AuditOptions) -> Iterator[Said]:
     login = re.escape(asked.login) if asked.login else "[^/]+"
-    stores = [held for held in one.mounts if STORE.search(held[2]) and not re.search(r"\.\w+$", held[2])]
+    stores = [held for held in one.mounts if STORE.search(held[2]) and not NO_STORE.search(held[2])]
     if not stores and one.service in MANDATORY:
         yield "L11", "fail", where, "it mounts no volume for what it stores", "mount the store's volume"
     for kind, place, target in stores:

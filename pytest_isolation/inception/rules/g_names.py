@@ -12,6 +12,7 @@ from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.rules.d_images import _texts
 from pytest_isolation.inception.rules.n_nginx import OPEN, reached_as
 from pytest_isolation.inception.rules.w_wordpress import option, wp_commands
 from pytest_isolation.inception.variables import interpolate
@@ -177,6 +178,28 @@ def root_is_the_volume(s: Submission) -> Iterator[Finding]:
                 continue
             roots = [one for one in inside if one.name == "root"] or [one for one in outer if one not in inside]
             yield from _wrong_root(image, roots, inside, shared)
+            yield from _below(s, roots, shared)
+
+
+def _below(s: Submission, roots: list[Directive], shared: list[tuple[str, str]]) -> Iterator[Finding]:
+    """A root below the volume, where WordPress is put elsewhere: no file and no command of its container names it."""
+    root = roots[0].arguments[0].rstrip("/") if len(roots) == 1 and roots[0].arguments else ""
+    above = [other for own, other in shared if root.startswith(own + "/")]
+    downloads = wp_commands(s, "core", "download")
+    if not above or not downloads or OPEN.search(root):
+        return
+    text = " ".join(text for image in s.role("wordpress") for text, _ in _texts(s, image))
+    places = {found for one in downloads if (found := option(one, "path"))}
+    if not places:
+        commands = [one for image in s.role("wordpress") for start in image.starts for one in start.script.commands]
+        places = {one.real[1] for one in commands if one.name == "cd" and len(one.real) > 1}
+        places = places or {image.workdir for image in s.role("wordpress")}
+    if root in text or posixpath.basename(root) in {posixpath.basename(one) for one in places} or len(places) != 1:
+        return
+    place = places.pop().rstrip("/")
+    if place in above:
+        unknown = 'File not found.: FastCGI sent in stderr: "Primary script unknown"'
+        yield fail(roots[0].at, f"{unknown}: root is {root}, and WordPress is put into {place}", f"root {place};")
 
 
 def _wrong_root(

@@ -13,6 +13,7 @@ from tests.inception.mutants.edits import (
     MKDIR,
     README,
     WORDPRESS_START,
+    WP_INSTALL,
     Edit,
     breach,
     innocent,
@@ -20,6 +21,7 @@ from tests.inception.mutants.edits import (
 )
 
 SET = "set -eu\n"
+NGINX_CONF = "srcs/requirements/nginx/conf/nginx.conf"
 CONF = "srcs/requirements/mariadb/conf/99-inception.cnf"
 DATA = "DATA=/home/student/data\n"
 BY_FILE = "  env_file: .env\n"
@@ -157,6 +159,10 @@ HANDED = (
     breach("C10", "what make has and does not export", *exported("DATA := /home/student/data"), verdict="unclear"),
     # -- a pulled bonus
     breach("C07", "a bonus is pulled, with its ports", (COMPOSE, "\nnetworks:\n", "\n  ftp:\n    <<: *common\n    profiles: [bonus]\n    image: fauria/vsftpd:1.0\n    ports: ['21:21']\n\nnetworks:\n")),
+    # -- a root below the volume
+    breach("G14", "WordPress is put above the root", (NGINX_CONF, "root /var/www/html;", "root /var/www/html/site;"), *wp("wp core download --allow-root\n" + WP_INSTALL)),
+    innocent("G14", "WordPress is put into the root", (NGINX_CONF, "root /var/www/html;", "root /var/www/html/site;"),
+             *wp("wp core download --allow-root --path=/var/www/html/site\n" + WP_INSTALL)),
     # -- directories
     breach("E02", "a list of bash, for sh", *made("mkdir -p /home/student/data/{mariadb,wordpress}", *LITERAL_DATA), verdict="advice"),
     innocent("E02", "a list of bash, for bash", *made("mkdir -p /home/student/data/{mariadb,wordpress}", *LITERAL_DATA), (MAKEFILE, "COMPOSE =", "SHELL := /bin/bash\nCOMPOSE =")),
