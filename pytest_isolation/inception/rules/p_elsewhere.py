@@ -63,6 +63,14 @@ VARIABLE = re.compile(
 )
 """A variable of a Makefile that is one word."""
 OF_CLIENT = re.compile(r"\b(?:mysql|mariadb)(?:-?\w+)?\b[^\n`|]*?\s-p(?P<value>[^\s`'\"<$\[]{6,100})")
+HASHED = re.compile(r"^[\w.@-]+:(?:\$(?:apr1|1|5|6|y|2[aby])\$|\{SHA\})[\w./$+=]{8,}", re.M)
+"""A line of .htpasswd, or of /etc/shadow."""
+KEPT_BESIDE = re.compile(r"(\.(bak|old|orig|save|backup|copy)|~)+$", re.I)
+"""What a copy of a file is called: it is of the same kind."""
+SAYS_SO = re.compile(r"credential|passw|mot.?de.?passe|mdp|identifiant|login", re.I)
+"""In a document's name, or the head of a column."""
+MADE_UP = re.compile(r"(?<![\w./:@-])(?=\S*[a-z])(?=\S*[A-Z])(?=\S*\d)[^\s/.:@|`*<>(){}\[\]'\",]{7,40}(?![\w./:@-])")
+"""A word that nobody writes but as a password: small letters, capitals and digits."""
 TOKENS = re.compile(
     r"\b(gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{40,}|glpat-[\w-]{20}|AKIA[0-9A-Z]{16}|xox[bpars]-[\w-]{20,}"
     r"|sk_live_\w{20,})\b"
@@ -185,6 +193,12 @@ def _in_document(path: str, text: str, fix: str) -> Iterator[Finding]:
         name, value = match["name"] or "password", match["value"].rstrip(".,;:)`*\"'")
         if secrets.is_credential(name, value, example=True) and STRONG.search(value):
             yield fail(Place(path, line_of(text, match.start("value"))), f"{name}: {secrets.shown(value)}", fix)
+    if SAYS_SO.search(posixpath.basename(path)):
+        for match in MADE_UP.finditer(text):
+            yield fail(Place(path, line_of(text, match.start())), f"a password: {secrets.shown(match[0])}", fix)
+    for number, cell in _columns(text):
+        if secrets.is_literal(cell, example=True) and STRONG.search(cell):
+            yield fail(Place(path, number), f"a password: {secrets.shown(cell)}", fix)
     for match in OF_CLIENT.finditer(text):
         if secrets.is_literal(match["value"], example=True) and STRONG.search(match["value"]):
             yield fail(
@@ -192,6 +206,21 @@ def _in_document(path: str, text: str, fix: str) -> Iterator[Finding]:
                 f"mysql gets its password in the open: {secrets.shown(match['value'])}",
                 fix,
             )
+
+
+def _columns(text: str) -> Iterator[tuple[int, str]]:
+    """(line, cell) below the heads of a table that say password."""
+    wanted: list[int] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        cells = [one.strip(" `*") for one in line.strip().strip("|").split("|")] if "|" in line else []
+        if not cells:
+            wanted = []
+        elif not wanted:
+            wanted = [
+                at for at, cell in enumerate(cells) if re.fullmatch(r"pass(word|wd)|mot de passe|mdp", cell, re.I)
+            ]
+        else:
+            yield from ((number, cells[at]) for at in wanted if at < len(cells) and " " not in cells[at])
 
 
 def _in_settings(path: str, text: str, fix: str) -> Iterator[Finding]:
@@ -224,7 +253,10 @@ TEMPLATE = re.compile(r"\.(sh|bash|template|tmpl|tpl|in|j2|dist)$", re.I)
 
 
 def _in_file(path: str, text: str, fix: str, *, is_script: bool) -> Iterator[Finding]:
-    name = posixpath.basename(path)
+    name = KEPT_BESIDE.sub("", posixpath.basename(path))
+    for match in HASHED.finditer(text):
+        yield fail(Place(path, line_of(text, match.start())), "a password's hash", fix)
+        break
     if SQL.search(name):
         for match in secrets.PASSWORD_HASH.finditer(text):
             yield fail(Place(path, line_of(text, match.start())), "a password's hash", fix)
@@ -236,7 +268,8 @@ def _in_file(path: str, text: str, fix: str, *, is_script: bool) -> Iterator[Fin
     if name.endswith(".php") or name.startswith("wp-config"):
         plain = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
         for match in SALT.finditer(plain):
-            if secrets.is_literal(match[2]) and "unique phrase" not in match[2] and not match[2].startswith("__"):
+            named = secrets.NOT_A_VALUE.search(match[1]) is None
+            if named and secrets.is_literal(match[2]) and "unique phrase" not in match[2] and match[2][:2] != "__":
                 yield fail(Place(path, line_of(plain, match.start())), f"{match[1]} is {secrets.shown(match[2])}", fix)
     if name.endswith(CODE) and len(text) <= MAX_CODE:
         yield from _in_code(path, text, fix)
