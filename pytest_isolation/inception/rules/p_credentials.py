@@ -101,9 +101,8 @@ def no_env_tracked(s: Submission) -> Iterator[Finding]:
     named = env_paths(s)
     for path in s.published():
         if path not in named:
-            if s.tree.files.get(path, 0) < MAX_ENCODED and (names := passwords.encoded(s.content(path), path)):
-                fix = f"git rm --cached {path}: base64 hides nothing; change the passwords"
-                yield fail(Place(path), f"git tracks it, and it holds {', '.join(names[:4])}, only encoded", fix)
+            if MAY_BE_ENCODED.search(path) and s.tree.files.get(path, 0) < MAX_ENCODED:
+                yield from _encoded(s, path)
             continue
         found = list(secrets.credentials_of_env(s.content(path), path))
         if not found:
@@ -116,6 +115,15 @@ def no_env_tracked(s: Submission) -> Iterator[Finding]:
         else:
             fix = f"git rm --cached {path}, name it in .gitignore, and change the passwords"
             yield fail(found[0][1], f"git tracks it, and it holds {names}", fix)
+
+
+MAY_BE_ENCODED = re.compile(r"(b64|base64|\.enc|env|secret|cred|pass|vars|config|key)[^/]*$", re.I)
+
+
+def _encoded(s: Submission, path: str) -> Iterator[Finding]:
+    if names := passwords.encoded(s.content(path), path):
+        fix = f"git rm --cached {path}: base64 hides nothing; change the passwords"
+        yield fail(Place(path), f"git tracks it, and it holds {', '.join(names[:4])}, only encoded", fix)
 
 
 def env_paths(s: Submission) -> set[str]:

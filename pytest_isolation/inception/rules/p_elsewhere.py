@@ -123,8 +123,8 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
     for command in host_commands(s):
         yield from _written(s, command, fix)
         for word in command.words:
-            if (match := PASTES.search(word)) and command.name in ("curl", "wget"):
-                yield fail(command.at, f"fetches {match[0][:80]}", "keep the file on the machine; nothing public")
+            if (paste := PASTES.search(word)) and command.name in ("curl", "wget"):
+                yield fail(command.at, f"fetches {paste[0][:80]}", "keep the file on the machine; nothing public")
 
 
 def _written(s: Submission, command: Command, fix: str) -> Iterator[Finding]:
