@@ -138,6 +138,12 @@ class RunningBox:
             raise Unsupported(f"{self.spec.technology} keeps nothing of a box that has ended, and starts a new one")
         return type(self)(self.spec, self.parts.life.again())
 
+    def moved(self) -> Self:
+        """The box, gone on elsewhere from what was kept of it; it ends with this one.  Raises Unsupported, BoxError."""
+        if self.parts.move is None:
+            raise Unsupported(f"{self.spec.technology} has no way here to keep what runs in a box, and go on with it")
+        return type(self)(self.spec, self.parts.move())
+
     @property
     def sibling(self) -> Self:
         """Another box from the same spec, started when first asked for and closed with this one.

@@ -70,6 +70,8 @@ class BoxHandle:
     """The machine it stands on, where its outside is: numbers, groups and paths below are that machine's."""
     init_pid: int | None = None
     """The first process as the host numbers it; None where the host has no number for it (a VM)."""
+    kernel_pid: int | None = None
+    """Of a box with a kernel of its own: the process of the host that is that kernel."""
     group: Group | None = None
     """The control group that holds all of the box, as the host sees it."""
     root: Path | None = None
@@ -84,6 +86,11 @@ class BoxHandle:
     pausing: Pausing | None = None
     """None when the technology has no way to pause a box."""
     life: Life = field(default_factory=Life)
+    move: Callable[[], BoxHandle] | None = None
+    """Keep all that runs in the box in files, end it, and have it go on from them in another process of the host.
+
+    Its parts end with the first start's.  Raises BoxError.
+    """
     send: Callable[[str, Image], Arrival] | None = None
     """Sends a tree over a road of the engine, and tells what arrived: boxes/roads.py.  Raises Unavailable, BoxError."""
     asked: Limits | None = None

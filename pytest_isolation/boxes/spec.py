@@ -27,13 +27,15 @@ class Volume:
     """A host directory, made for this box, that it sees at `target`.
 
     `nested`: with a mount of its own below it (at `target`/nested), for recursive read-only.  `source`: one that is
-    there already, in place of one that is made; its nested mount is then there, too.
+    there already, in place of one that is made; its nested mount is then there, too.  `tree`: what lies in one that is
+    made, when the box is started.
     """
 
     target: str
     read_only: bool = False
     nested: bool = False
     source: str | None = None
+    tree: Image | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError."""

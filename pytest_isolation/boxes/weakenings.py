@@ -69,7 +69,8 @@ WRITTEN_LIMITS = (
 )  # fmt: skip
 """Of those that boxes/wording.py has, which guarantees ask for."""
 LIMIT_LOSSES = tuple(f"limit-{name}" for name in WRITTEN_LIMITS)
-LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES + LIMIT_LOSSES
+VOLUME_LOSSES = ("volume-links", "volume-modes", "volume-owners", "volume-xattrs")
+LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES + LIMIT_LOSSES + VOLUME_LOSSES
 """What an image, or its configuration, can lose on its way into a box, or from there to the next."""
 
 DEFENCES = {
@@ -110,6 +111,8 @@ DEFENCES = {
     "exit-status": "whoever started it is told that it ended with 0, however it did",
     "restart": "started again, it lacks what it was asked to have",
     "own-kernel": "its processes are its machine's kernel's",
+    "kept-state": "moved, it begins anew",
+    "volume-edge": "the directory above the one that it was handed is handed in as well",
 }
 """What drop() can leave out, and what that means."""
 
@@ -185,7 +188,8 @@ def drop(defence: str) -> Weakening:
 def lossy(aspect: str) -> Weakening:
     """The image is carried into the box with a loss; or ROAD-ASPECT: what the box's engine sends over a road has one.
 
-    Or limit-NAME: that limit, as somebody has written it, does not come as far as the box's engine.
+    Or limit-NAME: that limit, as somebody has written it, does not come as far as the box's engine.  Or volume-ASPECT:
+    a directory that it is handed has the loss.
 
     One of LOSSES: links are followed and copied, names folded to lower case, holes filled.
     """

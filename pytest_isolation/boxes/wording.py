@@ -7,13 +7,14 @@ Sources: kernel Documentation/admin-guide/cgroup-v1, cgroup-v2.rst; proc_pid_lim
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.cgroups import NONE_V1, Group, group_of_process
-from pytest_isolation.boxes.process_limits import LINES
+from pytest_isolation.boxes.process_limits import INFINITY, LINES, RESOURCES
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -86,17 +87,39 @@ BESIDE = 32 << 20
 def kernel_has(parts: BoxHandle, limit: str) -> str:
     """What the kernel has of `limit` for the box's first process: a number in the unit of its file, or a word.
 
-    Raises Unsupported where the process is none of its machine's.
+    Of a box with a kernel of its own: the machine's kernel of its group and of who runs it, its own of its processes.
+    Raises Unsupported where nobody sees it.
     """
     pid, host = parts.init_pid, parts.host
     if pid is None:
-        raise Unsupported("no process of the box is one of its machine's: nobody outside sees what it was given")
+        return _of_own_kernel(parts, limit)
     if (read := OF_THE_PROCESS.get(limit)) is not None:
         return read(pid, host)
     if name := LIMITS[limit].rlimit:
         found = re.search(rf"^{name}\s+(\S+)\s+(\S+)", _read(host, pid, "limits"), re.MULTILINE)
         return ":".join(found.groups()) if found else NO_FILE
     return _of_the_group(parts.group or group_of_process(pid, host), limit)
+
+
+def _of_own_kernel(parts: BoxHandle, limit: str) -> str:
+    if parts.shares_kernel or parts.group is None:
+        raise Unsupported("no process of the box is one of its machine's: nobody outside sees what it was given")
+    proc = parts.agent.proc
+    if name := LIMITS[limit].rlimit:
+        number = RESOURCES.index(next(one for one, line in LINES.items() if line == name))
+        both = proc.prlimit64(0, number).data
+        return ":".join("unlimited" if one == INFINITY else f"{one}" for one in struct.unpack("<2Q", both))
+    if limit == "shm-size":
+        told = proc.statfs("/dev/shm").data
+        if not told:
+            return NO_FILE
+        size, blocks = struct.unpack_from("<2Q", told, 8)  # statfs(2): f_bsize, f_blocks
+        return f"{size * blocks}"
+    if (read := OF_THE_PROCESS.get(limit)) is None:
+        return _of_the_group(parts.group, limit)
+    if parts.kernel_pid is None:
+        raise Unsupported("nobody knows which process of the machine is the kernel of the box")
+    return read(parts.kernel_pid, parts.host)
 
 
 def _of_the_group(group: Group | None, limit: str) -> str:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "linux-image-cloud-amd64"
 """The release's newest.  What it needs brings the modules, which Debian 14 has in packages of their own."""
+WITH_9P = "linux-image-amd64"
+"""The cloud kernels know no 9p."""
 KEPT = (("boot",), ("lib", "modules"), ("usr", "lib", "modules"))
 """Of all that is unpacked."""
 TOOLS = {"mmdebstrap": "mmdebstrap"}
@@ -26,23 +28,23 @@ VERSION = 1
 """Another number: the kernel is unpacked anew."""
 
 
-def place_of(suite: str) -> Path:
+def place_of(suite: str, package: str = PACKAGE) -> Path:
     """The directory where the kernel of a release is, or will be."""
-    key = hashlib.sha256(repr((suite, PACKAGE, VERSION)).encode()).hexdigest()[:16]
+    key = hashlib.sha256(repr((suite, package, VERSION)).encode()).hexdigest()[:16]
     return built.cache() / f"kernel-{suite}-{key}"
 
 
-def image(suite: str, lifetime: Lifetime, say: Callable[[str], None]) -> Path:
+def image(suite: str, lifetime: Lifetime, say: Callable[[str], None], package: str = PACKAGE) -> Path:
     """The kernel image of a release, its modules in the same tree; unpacked now unless it is in the cache.
 
     Takes a minute and the network then.  Raises UsageError for another suite, Unavailable without mmdebstrap or the
     room, BoxError with what mmdebstrap said.
     """
     release.check(suite)
-    kept = place_of(suite)
+    kept = place_of(suite, package)
     built.once(
         kept,
-        lambda: _make(suite, kept, lifetime),
+        lambda: _make(suite, package, kept, lifetime),
         what="a kernel",
         tools=TOOLS,
         wanted_mib=WANTED_MIB,
@@ -60,11 +62,11 @@ def in_tree(tree: Path) -> Path:
     return found[-1]
 
 
-def _make(suite: str, kept: Path, lifetime: Lifetime) -> None:
+def _make(suite: str, package: str, kept: Path, lifetime: Lifetime) -> None:
     with built.whole(kept, "directory", lifetime) as (half, directory):
         archive = directory / "kernel.tar"
         # As an archive: a directory that another user's mmdebstrap makes belongs to users of a range.
-        built.bootstrap(suite, (PACKAGE,), ["--format=tar"], archive, directory, variant="extract")
+        built.bootstrap(suite, (package,), ["--format=tar"], archive, directory, variant="extract")
         unpack(archive, half)
         in_tree(half)
 

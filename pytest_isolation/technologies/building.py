@@ -5,6 +5,7 @@ A technology's own start is a subclass, and says in its own words how they are m
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.binary import agent_binary
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.handed import Handed, handed
 
@@ -78,12 +81,16 @@ class Building:
     def given_volumes(self, *, keeps_read_only: bool) -> Iterator[GivenVolume]:
         """The volumes of the spec, each with a directory made for it, or the one that it names.
 
-        `keeps_read_only`: whether a volume that is asked for read-only is given so; a hole is that it is not.
+        `keeps_read_only`: whether a volume that is asked for read-only is given so; a hole is that it is not.  Raises
+        Unsupported where this user may not make the tree that lies in one.
         """
         for volume in self.spec.volumes:
             directory = self.directory("volume") if volume.source is None else Path(volume.source)
             if volume.nested and volume.source is None:
                 self.nest(directory)
+            if volume.tree is not None and volume.source is None:
+                with start_local() as local:
+                    unpack(volume.tree.handed_on("volume", self.spec.weakenings), local.proc, os.fsencode(directory))
             self.volumes[volume.target] = directory
             yield GivenVolume(volume, directory, not (volume.read_only and keeps_read_only))
 

@@ -21,6 +21,7 @@ REFUSES_NOTHING = {
     "own-groups", "no-secret-given", "paused-whole", "fails-closed",
     "graceful-stop", "forced-stop", "exit-status", "restart", "reaper", "parent-death",
     "own-session", "process-limits", "saved-images", "exported-files", "built-files", "told-limits",
+    "volume-edge", "as-handed", "kept-state",
 }  # fmt: skip
 """Defences without which a call that was refused is refused still."""
 

@@ -17,9 +17,9 @@ from pytest_isolation.outside import limits
 from pytest_isolation.suite.limits import bites
 
 
-def box(pid: int | None, group: Group | None = None) -> Any:
+def box(pid: int | None, group: Group | None = None, kernel_pid: int | None = None) -> Any:
     return SimpleNamespace(
-        parts=SimpleNamespace(init_pid=pid, host=LOCAL_HOST, group=group, deadly_limits=""),
+        parts=SimpleNamespace(init_pid=pid, kernel_pid=kernel_pid, host=LOCAL_HOST, group=group, deadly_limits=""),
         spec=SimpleNamespace(memory=None, pids=None),
     )
 
@@ -81,5 +81,6 @@ def test_a_box_that_is_silent_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> 
         sleeping.kill()
         monkeypatch.setattr(bites, "ENDING_S", 5.0)
         # It is a zombie until it is waited for, and then nothing.
-        assert bites.bites(box(sleeping.pid), "memory", "33554432") == "yes: the first process was ended"
+        for one in (box(sleeping.pid), box(None, kernel_pid=sleeping.pid)):
+            assert bites.bites(one, "memory", "33554432") == "yes: the first process was ended"
     assert bites.bites(box(sleeping.pid), "memory", "33554432") == "yes: the first process was ended"

@@ -85,10 +85,11 @@ def bites(box: Box, limit: str, kernel: str) -> str:
 
 
 def _first_has_ended(box: Box) -> bool:
-    """Whether the first process has, by its machine's /proc; it may be waited for still."""
-    if box.parts.init_pid is None:
+    """Whether the first process has, by its machine's /proc, or its kernel; it may be waited for still."""
+    pid = box.parts.init_pid or box.parts.kernel_pid
+    if pid is None:
         return False
-    stat = box.parts.host.path(f"/proc/{box.parts.init_pid}/stat")
+    stat = box.parts.host.path(f"/proc/{pid}/stat")
     deadline = time.monotonic() + ENDING_S
     while time.monotonic() < deadline:
         try:

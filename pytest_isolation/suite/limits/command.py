@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="docker, podman, cri, runc, crun, lxc, nspawn; repeatable; default: all",
+        help="docker, podman, cri, runc, crun, gvisor, lxc, nspawn, qemu; repeatable; default: all",
     )
     parser.add_argument(
         "--limit", action="append", default=[], metavar="NAME", help="memory, pids, cpus ...; repeatable; default: all"

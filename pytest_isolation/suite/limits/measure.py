@@ -17,21 +17,24 @@ from pytest_isolation.suite.limits.asked import ASKED
 from pytest_isolation.suite.limits.bites import bites
 from pytest_isolation.suite.over_engines import in_one_line
 from pytest_isolation.technologies import technology
+from pytest_isolation.technologies.qemu.emulator import of_this_host, version
+from pytest_isolation.technologies.qemu.size import OPTIONS, size
 from pytest_isolation.technologies.wording import Unwritten, wording_of
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
     from pytest_isolation.technologies.base import Technology
 
-TECHNOLOGIES = ("docker", "podman", "cri", "runc", "crun", "lxc", "nspawn")
+TECHNOLOGIES = ("docker", "podman", "cri", "runc", "crun", "gvisor", "lxc", "nspawn", "qemu")
 """Those that have words for limits and start their boxes on this machine."""
-WITHOUT_NETWORK = frozenset({"docker", "podman", "runc", "crun", "lxc", "nspawn"})
+WITHOUT_NETWORK = frozenset({"docker", "podman", "runc", "crun", "gvisor", "lxc", "nspawn"})
 BROKEN = Lacking, BoxError, OSError, subprocess.SubprocessError
 SHOWN = 400
 """Letters of what was said at most."""
 PASSING = (
     (r"pytest-isolation-[0-9a-f]+-[0-9a-f]+", "NAME"), (r"\b[0-9a-f]{64}\b", "ID"), (r"/tmp/[^\s:,\"']+", "PATH"),
-    (r"\b20[0-9]{2}-?[0-9]{2}-?[0-9]{2}T?[0-9:.]+(Z|[+-][0-9:]+)?", "TIME"), (r"\b(pid[ =]|nsexec\[)[0-9]+", r"\1N"),
+    (r"\b20[0-9]{2}-?[0-9]{2}-?[0-9]{2}T?[0-9:.]+(Z|[+-][0-9:]+)?", "TIME"),
+    (r"\b(pid[ =]|nsexec\[|/proc/)[0-9]+", r"\1N"),
     (r"pytest-isolation/[0-9a-f-]+(/[\w-]+)*", "GROUP"), (r"time=\"TIME\" level=\w+ msg=", ""),
     (r"^.*? it said: ", ""), (r"^starting \w+: the Docker daemon refused: ", ""),
     (r" (Usage: docker create|See ').*$", ""),
@@ -78,6 +81,9 @@ def measure(
         found = into[name] = Measured()
         lifetime = Lifetime()
         try:
+            if name == "qemu":
+                _machines(found, limits, lifetime, tell)
+                continue
             spec, found.version = _spec(name)
             with technology(name).launch(spec, lifetime) as box:
                 notes = frozenset(box.parts.notes)
@@ -93,6 +99,22 @@ def measure(
             found.missing = in_one_line(error)
         finally:
             lifetime.close()
+
+
+def _machines(found: Measured, limits: Sequence[str], lifetime: Lifetime, tell: Callable[[str], None]) -> None:
+    """Of QEMU: what its machines have of memory and processors, which it has options for.  Raises Unavailable."""
+    own = of_this_host()
+    found.version = version(own)
+    asked = [limit for limit in limits if limit in OPTIONS]
+    found.usual = {limit: size(own, limit, None, lifetime) for limit in asked}
+    found.limits = {limit: {} for limit in asked}
+    for limit, became in found.limits.items():
+        tell(f"qemu {limit}: {len(ASKED[limit])} texts")
+        for text in ASKED[limit]:
+            try:
+                became[text] = Outcome(kernel=size(own, limit, text, lifetime))
+            except BoxError as error:
+                became[text] = Outcome(refused=lasting(in_one_line(error)))
 
 
 def _spec(name: str) -> tuple[BoxSpec, str]:

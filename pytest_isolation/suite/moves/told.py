@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_isolation.boxes.counting import CLOCKS
 from pytest_isolation.suite.moves.measure import Measured
 from pytest_isolation.suite.moves.plan import Setup, Source, To
-from pytest_isolation.technologies.qemu.marks import CLOCKS
 from pytest_isolation.technologies.qemu.move import Moved
 
 SCHEMA = "pytest-isolation/moves/1"
@@ -97,6 +97,33 @@ def tables(document: Any) -> tuple[str, str]:
     within = [row for row in document["moves"] if row["from"]["qemu"] == row["to"]["qemu"]]
     between = [row for row in document["moves"] if row["from"]["qemu"] != row["to"]["qemu"]]
     return _table(within, document), _table(between, document)
+
+
+TOLD = {
+    "realtime": "CLOCK_REALTIME",
+    "monotonic": "CLOCK_MONOTONIC",
+    "boottime": "CLOCK_BOOTTIME",
+    "boot-id": "boot ID",
+    "uuid": "DMI UUID",
+    "mac": "MAC address",
+}
+"""What a machine knows the time by, and itself."""
+
+
+def told_after(document: Any) -> str:
+    """A row for each of TOLD, a column for each way to move a machine within one QEMU, all of it, to an equal one."""
+    ways: dict[str, Mapping[str, Any]] = {}
+    for row in document["moves"]:
+        if "refused" not in row and not row.get("less") and row["from"] == _plain(row["to"]):
+            ways.setdefault(f"{WAYS[row['way']]}, {row['to']['place']}", row)
+    lines = ["| | " + " | ".join(ways) + " |", "|---" * (len(ways) + 1) + "|"]
+    for key, name in TOLD.items():
+        cells = [
+            _clock(row, key, row["clocks_behind_s"][key]) if key in CLOCKS else row["names"].get(key, "")
+            for row in ways.values()
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 def _table(rows: list[Any], document: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.boxes.weakenings import ROAD_LOSSES, drop, hand_in, lossy, share
+from pytest_isolation.boxes.weakenings import ROAD_LOSSES, VOLUME_LOSSES, drop, hand_in, lossy, share
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import FILTERED, granted
 from pytest_isolation.technologies.container import GRANTED, OF_ENGINES, ContainerPlan, grants, shares
 from pytest_isolation.technologies.handed import HAND_INS
@@ -56,6 +57,7 @@ OPENS: Opens = {
     drop("pause"): sets("pauses_whole", False),
     drop("process-limits"): by(limits_asked),
     **each(ROAD_LOSSES, lossy, by(Image.handed_on)),
+    **each(VOLUME_LOSSES, lossy, by(Building.given_volumes)),
     **lossy_words(BY_OPTION, by(worded_lines)),
     hand_in("group"): adds("added", ("group_add", str(launcher.HANDED_GROUP))),
     hand_in("variable"): by(launcher.handed_variables),

@@ -163,6 +163,8 @@ class Start(Building):
         """The name of a volume of the daemon's own, whose directory the observer sees."""
         if volume.source is not None:
             raise Unsupported(f"the daemon at {self.daemon.where} cannot mount directories of this machine")
+        if volume.tree is not None:
+            raise Unsupported(f"no files of this machine are put into a volume of the daemon at {self.daemon.where}")
         if volume.nested:
             raise Unsupported(
                 "a mount below a volume on the daemon's machine would outlive a run that is killed, and is not made"
@@ -254,6 +256,7 @@ class Start(Building):
             agent=agent,
             host=self.host,
             init_pid=None if gvisor else pid,
+            kernel_pid=pid if gvisor else None,
             shares_kernel=not gvisor,
             group=cgroups.group_at(groups, self.host) if groups else None,
             root=inspected.merged_root(found, self.host),

@@ -10,6 +10,7 @@ from pytest_isolation.boxes.weakenings import (
     IMAGE_LOSSES,
     LIMITS,
     RESOURCES,
+    VOLUME_LOSSES,
     drop,
     expose,
     hand_in,
@@ -19,6 +20,7 @@ from pytest_isolation.boxes.weakenings import (
     unlimited,
 )
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import granted, useful
 from pytest_isolation.technologies.handed import handed_in
 from pytest_isolation.technologies.lacking import in_vain
@@ -86,6 +88,8 @@ class Plan:
     """Started again, it has all that it was asked to have."""
     propagates: bool = False
     """What is mounted below /mnt, both see."""
+    volumes_alone: bool = True
+    """It has the directories that it was handed, and none above them."""
 
 
 OPENS: Opens = {
@@ -124,10 +128,12 @@ OPENS: Opens = {
     drop("restart"): sets("restarts_alike", False),
     drop("own-kernel"): by(launcher.become_agent),  # always: the agent runs on the kernel that starts it
     drop("propagation"): sets("propagates", True).where(as_root),
+    drop("volume-edge"): sets("volumes_alone", False).where(as_root),
     drop("clean-up"): by(launcher.new_groups).where(as_root),
     drop("devices"): sets("few_devices", False).where(as_root),
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
+    **each(VOLUME_LOSSES, lossy, by(Building.given_volumes)),
     **handed_in(("/", "/tmp", "/run", "/sys/fs/cgroup")),
     expose("/dev"): sets("own_devices", False),
     hand_in("group"): by(launcher.become_agent).where(as_root),

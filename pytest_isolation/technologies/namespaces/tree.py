@@ -117,13 +117,26 @@ class Tree:
         for volume in self.spec.volumes:
             target = volume.target
             made_for_it = volume.source is None
-            self._mount(os.fspath(directories[target]), target, None, MS.BIND if made_for_it else MS.BIND | MS.REC)
+            if self.plan.volumes_alone or not made_for_it:
+                self._mount(os.fspath(directories[target]), target, None, MS.BIND if made_for_it else MS.BIND | MS.REC)
+            else:
+                self._within_its_parent(target, directories[target])
             if volume.nested and made_for_it:
                 self._mount("tmpfs", f"{target}/nested", "tmpfs", MS.NOSUID | MS.NODEV, "size=1m,mode=777")
             if volume.read_only and self.plan.read_only:
                 path = f"{self.root}{target}"
                 made = self._program.mount_setattr(AT_FDCWD, path, AT.RECURSIVE, set_=MOUNT_ATTR_RDONLY)
                 self._musts.append((made, f"making {target} read-only"))
+
+    def _within_its_parent(self, target: str, directory: Path) -> None:
+        """The directory above it is mounted, and a link leads down to it: who shares a part of an export does so."""
+        above = f"/above{target}"
+        for place in ("/above", above):
+            self._directory(place)
+        self._mount(os.fspath(directory.parent), above, None, MS.BIND)
+        self._program.unlinkat(AT_FDCWD, f"{self.root}{target}", AT.REMOVEDIR)
+        linked = self._program.symlinkat(f"{above}/{directory.name}", AT_FDCWD, f"{self.root}{target}")
+        self._musts.append((linked, f"a link to {target}"))
 
     def _devices(self) -> None:
         """The nodes every container has; bound from the host where mknod(2) is not for us."""

@@ -111,7 +111,7 @@ def _as_asked(spec: BoxSpec, both: Parts, lifetime: Lifetime, undo: ExitStack) -
             left_to_inner: dict[str, Any] = {field: None}
             outer, inner = replace(outer, **given_to_outer), replace(inner, **left_to_inner)
     made = Building(inner, lifetime, undo).given_volumes(keeps_read_only=True)
-    through = [replace(one.volume, source=os.fspath(one.directory)) for one in made]
+    through = [replace(one.volume, source=os.fspath(one.directory), tree=None) for one in made]
     # At the same path in the outer box: there the inner technology finds what it is to mount.
     passed = tuple(replace(one, target=str(one.source)) for one in through)
     outer = replace(outer, volumes=(*outer.volumes, *given.volumes(), *passed))

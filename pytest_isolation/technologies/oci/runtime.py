@@ -173,6 +173,7 @@ class OciRuntime:
             agent=agent,
             life=container.life(lambda made: self._handle(container, made)),
             init_pid=container.pid if self.shares_kernel else None,
+            kernel_pid=None if self.shares_kernel else container.pid,
             group=container.group,
             root=container.root,
             volumes=container.volumes,

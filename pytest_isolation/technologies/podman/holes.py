@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.boxes.weakenings import ROAD_LOSSES, drop, expose, lossy, share
+from pytest_isolation.boxes.weakenings import ROAD_LOSSES, VOLUME_LOSSES, drop, expose, lossy, share
+from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import FILTERED, granted, useful
 from pytest_isolation.technologies.container import OF_ENGINES, ContainerPlan, shares
 from pytest_isolation.technologies.limiting import limits_asked
@@ -46,6 +47,7 @@ OPENS: Opens = {
     drop("pause"): sets("pauses_whole", False),
     drop("process-limits"): by(limits_asked),
     **each(ROAD_LOSSES, lossy, by(Image.handed_on)),
+    **each(VOLUME_LOSSES, lossy, by(Building.given_volumes)),
     **lossy_words(BY_OPTION, by(worded_lines)),
     expose("/tmp"): OF_ENGINES[expose("/tmp")] & removes("fresh", "/tmp"),
 }

@@ -7,12 +7,9 @@ that hangs or panics raises `vm.BootError` with its console's last lines.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.handle import BoxHandle, Pausing
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import Weakenings, drop, unlimited
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
@@ -21,10 +18,10 @@ from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.lacking import Words, in_vain
 from pytest_isolation.technologies.opens import Opens, by, each, openable
-from pytest_isolation.technologies.qemu import accel, guest, kernel, network
+from pytest_isolation.technologies.qemu import accel, guest, kernel, network, share
 from pytest_isolation.technologies.qemu.emulator import binary
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine
-from pytest_isolation.technologies.qemu.snapshot import start
+from pytest_isolation.technologies.qemu.start import Start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,6 +68,8 @@ class Qemu:
         "kernel": "a kernel image (default: the newest readable one in /boot, cloud kernels first)",
         "accel": "auto (KVM when a guest really boots on it, else TCG), kvm or tcg",
         "machine": "q35, or microvm (with KVM only: without it Linux finds no timer there)",
+        "share": "how directories of the host are handed in: virtiofs, or 9p- and a security model: 9p-passthrough, "
+        "9p-mapped-xattr, 9p-mapped-file, 9p-none (default: none can be)",
     }
 
     def weakenings(self) -> Weakenings:
@@ -86,6 +85,8 @@ class Qemu:
         for key, allowed in CHOICES.items():
             if (value := spec.option(key, allowed[0])) not in allowed:
                 raise UsageError(f"{key}={value}: expected one of {', '.join(allowed)}")
+        if (kind := self._share(spec)) is not None:
+            share.check(kind, found)
         if spec.option("accel") == "kvm" and (reason := accel.no_kvm()):
             raise Unavailable(f"accel=kvm: {reason}", "use accel=auto or accel=tcg")
         if spec.option("machine") == "microvm" and (spec.option("accel") == "tcg" or accel.no_kvm()):
@@ -101,7 +102,8 @@ class Qemu:
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:
         machine, notes = self.machine(spec, lifetime)
-        return start_box(spec, lambda undo: self._parts(spec, machine, notes, lifetime, undo))
+        kind = self._share(spec)
+        return start_box(spec, lambda undo: Start(spec, machine, kind, notes, lifetime, undo).parts())
 
     def machine(self, spec: BoxSpec, lifetime: Lifetime) -> tuple[Machine, list[str]]:
         """The machine that a box of `spec` is, and what its reader must know.  Raises as launch()."""
@@ -115,32 +117,19 @@ class Qemu:
         chosen, note = accel.choose(spec.option("accel", "auto"), machine, lifetime)
         return replace(machine, accel=chosen, devices=(*machine.devices, *asked)), [note] if note else []
 
-    def _parts(
-        self, spec: BoxSpec, machine: Machine, notes: list[str], lifetime: Lifetime, undo: ExitStack
-    ) -> BoxHandle:
-        limits = launcher.limits_of(spec)
-        group = launcher.new_groups(spec, lifetime, Limits(cpus=limits.cpus), undo)
-        vm = start(machine, lifetime, group=group, caller=spec.caller)
-        undo.callback(vm.close)
-        agent = guest.become_box(vm, spec)
-        undo.callback(agent.close)
-        return BoxHandle(
-            agent=agent,
-            group=group,
-            shares_kernel=False,
-            pausing=Pausing(lambda: vm.monitor.ask("stop"), lambda: vm.monitor.ask("cont")),
-            image_files=(machine.kernel.path,),
-            memory_overhead=group.memory_bytes() if group is not None and group.has("memory") else None,
-            notes=notes,
-            measured={"accel": "kvm" if vm.monitor.kvm() else "tcg"},
-        )
-
     def clean(self, kind: str, handle: str) -> bool:
         return False
 
     def _kernel(self, spec: BoxSpec) -> kernel.Kernel:
         # Debian's own names have a "+", which makes a list of an option's value: a kernel is one.
         return kernel.kernel("+".join(texts(spec, "kernel")) or None)
+
+    def _share(self, spec: BoxSpec) -> str | None:
+        """Raises UsageError."""
+        value = spec.option("share")
+        if value is None or value in share.KINDS:
+            return None if value is None else str(value)
+        raise UsageError(f"share={value}: expected one of {', '.join(share.KINDS)}")
 
     def _memory(self, spec: BoxSpec) -> int:
         asked = launcher.limits_of(spec).memory
@@ -152,8 +141,10 @@ class Qemu:
             raise Unsupported(f"image={spec.image!r}: a VM here is started from the image made by us, not from a disk")
         if spec.network not in (None, "none", "user"):
             raise Unsupported(f"network={spec.network}: expected none (the default here) or user")
-        if spec.volumes:
-            raise Unsupported("volumes: Debian's cloud kernels have no 9p file system to share a directory through")
+        if spec.volumes and self._share(spec) is None:
+            raise Unsupported(
+                "volumes: a machine has no way to directories of the host unless one is asked for, as share=virtiofs"
+            )
         if self._memory(spec) > LARGEST:
             raise Unsupported(f"memory={spec.memory}: a VM here has at most {(LARGEST - KERNELS_OWN) >> 20} MiB")
         if (asked := launcher.limits_of(spec).cpus) is not None and asked > 1:

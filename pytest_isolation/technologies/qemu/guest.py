@@ -23,6 +23,8 @@ from pytest_isolation.technologies.qemu import network
 from pytest_isolation.technologies.qemu.machine import CHANNEL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pytest_isolation.technologies.qemu.machine import Machine
     from pytest_isolation.technologies.qemu.vm import Vm
 
@@ -35,10 +37,13 @@ class Plan:
     """What is left out of a box on purpose."""
 
     read_only: bool = True
+    keeps_state: bool = True
+    """What runs in it, when it is moved."""
 
 
 OPENS: Opens = {
     drop("read-only"): sets("read_only", False),
+    drop("kept-state"): sets("keeps_state", False),
     **each(IMAGE_LOSSES, lossy, by(Image.carried)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
 }
@@ -52,10 +57,16 @@ def too_slow(machine: Machine) -> Unavailable:
     )
 
 
-def become_box(vm: Vm, spec: BoxSpec) -> Agent:
+def plan_of(spec: BoxSpec) -> Plan:
+    """What is left out of a box of `spec`."""
+    return folded(OPENS, Plan(), spec)
+
+
+def become_box(vm: Vm, spec: BoxSpec, mount_more: Callable[[Proc, str], None]) -> Agent:
     """Turn the initramfs of `vm` into a box of `spec`; returns the agent that is its first process.
 
-    Raises BoxError with the call that the guest's kernel refused.
+    `mount_more`: mounts what else the box is to have below the root that it is given.  Raises BoxError with the call
+    that the guest's kernel refused.
     """
     if vm.channel is None or vm.descriptor is None:
         raise too_slow(vm.machine)
@@ -63,6 +74,7 @@ def become_box(vm: Vm, spec: BoxSpec) -> Agent:
     _root(proc, spec)
     _limits(proc, spec)
     _mounts(proc, spec)
+    mount_more(proc, NEW)
     must(proc.sethostname(spec.hostname), "hostname")
     launcher.loopback_up(proc)
     if spec.network == "user":
@@ -71,7 +83,7 @@ def become_box(vm: Vm, spec: BoxSpec) -> Agent:
     must(proc.mount(".", "/", None, MS.MOVE), "the new root")
     must(proc.chroot("."), "the new root")
     must(proc.chdir("/"), "the new root")
-    if spec.read_only and folded(OPENS, Plan(), spec).read_only:
+    if spec.read_only and plan_of(spec).read_only:
         must(proc.mount(None, "/", None, MS.REMOUNT | MS.BIND | MS.RDONLY), "making the root read-only")
     return _become(vm, spec, vm.descriptor)
 

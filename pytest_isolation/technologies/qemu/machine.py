@@ -45,6 +45,8 @@ class Machine:
     boot: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    moves: bool = True
+    """Whether its state can be kept in a file: QEMU keeps none of a machine that has the host's directories."""
     translated: int = TRANSLATED
     """How much translated code TCG may keep, in bytes: part of what a VM costs beside its memory."""
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,15 +14,14 @@ from dataclasses import dataclass
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import must, read, write
+from pytest_isolation.boxes.counting import CLOCKS, count, seconds
+from pytest_isolation.boxes.counting import counted_to as counted
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies.qemu import disk
 
 COUNTER, MEMORY, DEVICE = "/counter", "/memory", "/dev/vda"
-COUNTS_FOR_S = 600
 PIECE = 256 << 10
 SYNCED_AT, CACHED_AT = 0, 4 * MIB
-CLOCKS = {"realtime": 0, "monotonic": 1, "boottime": 7}  # clock_gettime(2)
 BLKFLSBUF = 0x1261  # linux/fs.h
 FILES = {
     "boot-id": "/proc/sys/kernel/random/boot_id",
@@ -65,7 +63,7 @@ def put(proc: Proc, *, on_disk: bool) -> None:
     if on_disk:
         write_disk(proc, SYNCED_AT, SYNCED, sync=True)
         write_disk(proc, CACHED_AT, CACHED, sync=False)
-    _count(proc)
+    count(proc, COUNTER)
     counted_to(proc, above=10)
 
 
@@ -96,7 +94,7 @@ def look(proc: Proc, *, counting: bool = True) -> Look:
     began = time.monotonic()
     replies = proc.run(program)
     host = (began + time.monotonic()) / 2
-    clocks = {name: _seconds(must(replies[step], name).data) for name, step in steps.items()}
+    clocks = {name: seconds(must(replies[step], name).data) for name, step in steps.items()}
     texts = {name: read(proc, path).data.decode(errors="replace").strip() for name, path in FILES.items()}
     source = read(proc, CLOCKSOURCE).data.decode(errors="replace").strip()
     counter = counted_to(proc) if counting else 0
@@ -144,30 +142,6 @@ def _read(proc: Proc, path: str, at: int, size: int) -> bytes:
     return found
 
 
-def _seconds(timespec: bytes) -> float:
-    whole, nano = struct.unpack("<2q", timespec)
-    return float(whole + nano / 1e9)
-
-
-def _count(proc: Proc) -> None:
-    """Have a process of the machine write a byte a millisecond; its answer never comes."""
-    child = proc.spawn()
-    program = Program()
-    fd = program.openat(AT_FDCWD, COUNTER, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    first = program.write(fd, b"1")
-    program.nanosleep(0.001)
-    program.loop(first, 0, COUNTS_FOR_S)
-    child.start(program)
-
-
 def counted_to(proc: Proc, *, above: int = 0) -> int:
     """Raises BoxError when the counter does not pass `above` in ten seconds."""
-    for _ in range(200):
-        found = proc.openat(AT_FDCWD, COUNTER, os.O_RDONLY)
-        if found.ok:
-            size = must(proc.lseek(found.value, 0, os.SEEK_END), "the counter").value
-            proc.close(found.value)
-            if size > above:
-                return size
-        time.sleep(0.05)
-    raise BoxError(f"the counter in the machine did not pass {above} within 10 s")
+    return counted(proc, COUNTER, above=above)
