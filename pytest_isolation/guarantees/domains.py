@@ -46,6 +46,7 @@ class Domain:
     """Its guarantees are measured through the exec door, too; not where they are about a box's start and end."""
 
 
+@cache
 def checks_directory() -> Path:
     """Inside the package in a wheel, beside it in a checkout.  Raises UsageError when it is in neither."""
     package = Path(__file__).parents[1]

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -66,17 +67,18 @@ def load_check(path: Path, name: str = "") -> ModuleType:
     return module
 
 
-def check_files() -> list[Path]:
+@cache
+def check_files() -> tuple[Path, ...]:
     """Every test_*.py in a domain's directory, or in one below it; in the order of the domains.
 
     Raises UsageError for a domain without a record, or with a wrong one.
     """
     order = list(domains())
-    return sorted(
-        checks_directory().glob("*/**/test_*.py"), key=lambda path: (order.index(_below_checks(path)[0]), path)
-    )
+    found = checks_directory().glob("*/**/test_*.py")
+    return tuple(sorted(found, key=lambda path: (order.index(_below_checks(path)[0]), path)))
 
 
+@cache
 def _below_checks(path: Path) -> tuple[str, ...]:
     """("cg", "mem", "test_exceed")."""
     return path.relative_to(checks_directory()).with_suffix("").parts

@@ -99,9 +99,9 @@ class Session:
         if self.only_built_in:
             config.args = []
         if not self.is_worker:
-            known = {promise.id for promise in all_guarantees()}
+            built_in, known = built_in_guarantees(), {promise.id for promise in all_guarantees()}
             for name in dict.fromkeys(one.spec.technology for one in self.chosen):
-                claims.check(name, built_in_guarantees(), known)
+                claims.check(name, built_in, known)
             if self.only_built_in:
                 self.judge.check(known)
         self._jobs: Jobs | None = None
