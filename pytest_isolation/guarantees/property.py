@@ -97,11 +97,15 @@ class Check:
 
 
 class _Enough(BaseException):
-    """Of a run that is not to be confirmed: its violation.  No Exception: Hypothesis would run the input again."""
+    """What one example is enough for.  No Exception: Hypothesis would run the input again, and then once more.
 
-    def __init__(self, violation: Violation) -> None:
-        super().__init__(violation)
-        self.violation = violation
+    That is the violation of a run that is not to be confirmed, and what the box or its machine lacks: another input
+    would lack the same thing.
+    """
+
+    def __init__(self, error: Violation | Lacking) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,11 +325,8 @@ def _count(
                 ran.undecided[str(undecided)] += 1
                 promise.notes.become(before)
                 return None
-            except Lacking:
-                failing.append(shown(*args, **kwargs))
-                pace.fail()
-                pace.until = 0.0  # another input would lack the same thing, so the first one is enough
-                raise
+            except Lacking as error:
+                raise _Enough(error) from error
             except (Violation, BoxError) as error:
                 arguments = shown(*args, **kwargs)
                 if isinstance(error, Violation):
@@ -349,8 +350,8 @@ def _count(
 def _classify(error: BaseException, ran: PropertyResult, file: str) -> None:
     """`file`: the check's."""
     if isinstance(error, _Enough):
-        ran.violation = error.violation
-    elif (violation := _find(Violation, error)) is not None:
+        error = error.error
+    if (violation := _find(Violation, error)) is not None:
         ran.violation = violation
     elif (broken := _find(BoxError, error)) is not None:
         ran.trouble = str(broken)

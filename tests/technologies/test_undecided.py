@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import PropertyResult, run_property
@@ -137,3 +137,21 @@ def test_when_the_time_to_shrink_is_over_nothing_more_is_drawn(pool: Pool, monke
     assert made.trouble is None
     assert literal_eval(made.arguments["data"]) == drawn[-1]
     assert len(drawn) <= made.examples + 2
+
+
+@promise
+@given(number=st.integers(0, 9))
+def never_asked(box: Box, number: int) -> None:
+    ASKED.append(number)
+    raise Unsupported("the box has nothing of the kind")
+
+
+ASKED: list[int] = []
+
+
+def test_what_a_box_lacks_is_found_out_once(pool: Pool) -> None:
+    """A box may be started for each example: another input would lack the same thing."""
+    ASKED.clear()
+    found = ran(pool, never_asked)
+    assert str(found.unsupported) == "the box has nothing of the kind"
+    assert (len(ASKED), found.examples) == (1, 1)
