@@ -59,15 +59,21 @@ class Run:
         env: Mapping[str, str] | None = None,
         command: Sequence[str] = (sys.executable, "-m", "pytest"),
         report: bool = True,
+        support: bool = False,
         background: bool = False,
     ) -> None:
-        """`background`: as a shell's job with `&`, which ignores Control-C, whatever these tests are themselves."""
+        """`support`: with host support in the report, which takes longer than most runs of the tests.
+
+        `background`: as a shell's job with `&`, which ignores Control-C, whatever these tests are themselves.
+        """
         self.folder = folder
         self.temporary = folder.parent / f"{folder.name}-tmp"
         self.temporary.mkdir(exist_ok=True)
         self.temporary.chmod(0o777)
         self.report = self.temporary / "report.json"
         wanted = [f"--isolation-report=json:{self.report}"] if report else []
+        if report and not support and "--isolation" in arguments:
+            wanted.append("--isolation-no-host")
         clean = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         self.process = subprocess.Popen(
             [*command, *arguments, *wanted],

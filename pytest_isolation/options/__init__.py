@@ -117,6 +117,10 @@ OPTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
         "action": "store_true", "dest": "isolation_host",
         "help": "host support only: try what this kernel can do, as root and as a user, and say what that lets run",
     }),
+    ("--isolation-no-host", {
+        "action": "store_true", "dest": "isolation_no_host",
+        "help": "no host support in the reports of a measurement: trying it takes some seconds of each run",
+    }),
     ("--isolation-kernel", {
         "action": "append", "dest": "isolation_kernel", "metavar": "PATH",
         "help": "host support of that kernel image, booted in a VM (repeatable)",

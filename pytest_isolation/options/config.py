@@ -70,6 +70,8 @@ class RunConfig:
     """Addresses of daemons that are gone for good: with `clean`."""
     host: bool = False
     """Host support only: no box is started."""
+    no_host: bool = False
+    """No host support in the reports of a measurement."""
     kernels: tuple[str, ...] = ()
     """Paths of kernel images to try beside the running one."""
 
@@ -132,6 +134,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         clean=bool(options.get("isolation_clean")),
         forget=tuple(options.get("isolation_forget") or ()),
         host=host,
+        no_host=bool(options.get("isolation_no_host")),
         kernels=kernels,
     )
     _check_measures(options, enabled or others_measure)
@@ -153,6 +156,7 @@ MEASURING = {
     "isolation_why": "--isolation-why",
     "isolation_costs": "--isolation-costs",
     "isolation_pairs": "--isolation-pairs",
+    "isolation_no_host": "--isolation-no-host",
 }
 """What means nothing unless something is measured; --box and --isolation-require are the fixtures', too."""
 ANSWERS = {

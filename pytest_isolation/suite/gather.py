@@ -383,8 +383,13 @@ class Gatherer:
             self._run_notes.append(f"which layer refuses was not found: {' '.join(str(error).split())}")
 
     def _look_at_the_kernel(self) -> None:
-        """Host support, unless nobody would see it: boxes were named, all are there, and no report is written."""
+        """Host support, unless it is not wanted, or nobody would see it.
+
+        That is where boxes were named, all are there, and no report is written.
+        """
         asked, hook = self._session.options, self._session.config.hook.pytest_isolation_report
+        if asked.no_host:
+            return
         heard = asked.reports or hook.get_hookimpls()
         if asked.boxes and not heard and all(one.available for one in self._session.chosen):
             return

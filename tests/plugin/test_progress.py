@@ -32,14 +32,16 @@ def test_what_it_came_to_is_told_before_the_next_box(tmp_path: Path) -> None:
 
 
 def test_host_support_is_tried_where_somebody_sees_it(tmp_path: Path) -> None:
-    """It takes seconds: a run of named boxes that are there, without a report, leaves it out."""
+    """It takes seconds: a run of named boxes that are there, without a report, leaves it out; and who does not ask."""
     asked = ("--isolation", "--box", "host", "--isolation-only", "pid.signal-out*")
-    done = run(tmp_path / "run", *asked)  # it writes a report
+    done = run(tmp_path / "run", *asked, support=True)  # it writes a report
     assert "looking at what this kernel can do" in done.out
-    assert done.report["support"]
-    done = run(tmp_path / "again", *asked, report=False)
-    assert "looking at what this kernel can do" not in done.out
-    assert "passed" in done.out
+    assert done.report["support"] and done.report["technologies"]
+    for how in ({"report": False}, {"support": False}):
+        done = run(tmp_path / "again", *asked, **how)
+        assert "looking at what this kernel can do" not in done.out
+        assert "passed" in done.out
+    assert done.report["results"] and not done.report["support"] and not done.report["technologies"]
 
 
 def test_a_slow_start_is_told_once(tmp_path: Path) -> None:

@@ -126,6 +126,8 @@ def test_only() -> None:
         (["--isolation-list", "--isolation-report", "md:r.md"], "with --isolation-list, which measures no box; leave"),
         (["--isolation-list", "--isolation-require", "docker"], "--isolation-require is given with --isolation-list"),
         (["--isolation-clean", "--isolation-only", "pid.*"], "--isolation-only is given with --isolation-clean"),
+        (["--isolation-host", "--isolation-no-host"], "--isolation-no-host is given with --isolation-host"),
+        (["--isolation-no-host"], "--isolation-no-host is given without --isolation"),
         (["--isolation-host", "--isolation-profile", "vm"], "--isolation-profile is given with --isolation-host"),
         (["--isolation-kernel", "k", "--isolation-only", "pid.*"], "--isolation-only is given with --isolation-kernel"),
     ],
@@ -250,6 +252,7 @@ def test_every_option_of_the_contract_has_help() -> None:
         "--isolation-host", "--isolation-kernel", "--isolation-clean", "--isolation-pairs", "--isolation-jobs",
         "--isolation-costs", "--isolation-costs-boxes", "--isolation-versions", "--isolation-since",
         "--isolation-depth", "--isolation-why", "--isolation-forget", "--isolation-flow", "--isolation-flow-seconds",
+        "--isolation-no-host",
     }  # fmt: skip
     assert all(how["help"] for how in words.values())
 
