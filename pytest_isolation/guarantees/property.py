@@ -66,6 +66,19 @@ def take_over(test: Callable[..., Any]) -> None:
         test._hypothesis_internal_use_settings = OURS  # type: ignore[attr-defined]
 
 
+def draw_of_strategies_alone() -> None:
+    """Have Hypothesis look for no constants in modules that it takes for the user's own, to draw them as inputs.
+
+    In a checkout those are ours, in a wheel none; and which are imported depends on what was measured before, and by
+    which process: the same seed would give other inputs.  For a process that runs no test of the user's.
+    """
+    from hypothesis.internal.conjecture import providers
+
+    found: Any = getattr(providers, "_local_constants", None)  # Hypothesis before 6.130 has none
+    if found is not None and hasattr(providers, "_get_local_constants"):
+        providers._get_local_constants = lambda: found
+
+
 @dataclass(frozen=True, slots=True)
 class Check:
     """A test function with all it is called with but `box` and what Hypothesis draws.

@@ -24,7 +24,7 @@ from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.family import guarantees_of, parameters
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import take_over
+from pytest_isolation.guarantees.property import draw_of_strategies_alone, take_over
 from pytest_isolation.guarantees.verdicts import Control, Key, Verdict
 from pytest_isolation.suite import hosts
 from pytest_isolation.suite.boxes import BoxCandidate, choose
@@ -116,6 +116,8 @@ class Session:
         controls = agreed.controls if agreed is not None else None
         self.started = Started(self.run_id, self.seed, controls, self.progress.starting)
         self.lost_a_worker = False
+        if self.only_built_in:
+            draw_of_strategies_alone()
         _leave_nothing_beside_the_user(self)
         if not self.is_worker and not self.only_collects:
             check_room()
