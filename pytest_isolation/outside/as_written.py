@@ -1,8 +1,12 @@
-"""What the domain `port` asks of limits: each in the ways to write it, and what the kernel is to have."""
+"""What the domain `port` asks of limits: each in the ways to write it, and what the kernel is to have.
+
+One start has all of them that one box can have at the same time: together.py.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +14,15 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import LIMIT_LOSSES, Weakening, lossy
 from pytest_isolation.boxes.wording import BESIDE, LIMITS, NO_FILE, kernel_has
-from pytest_isolation.errors import Unsupported
+from pytest_isolation.errors import BoxError, Unavailable, Undecided, Unsupported
 from pytest_isolation.outside.asked import PAGES
 from pytest_isolation.outside.asked_resources import counted_by_v2, group_on_host, listed, weights_of
+from pytest_isolation.outside.carried import alike
+from pytest_isolation.outside.together import Part, Together
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
+    from pytest_isolation.outside.together import Start
 
 DOCKER = "https://docs.docker.com/engine/containers/resource_constraints/"
 RUN = "https://docs.docker.com/reference/cli/docker/container/run/"
@@ -143,3 +150,54 @@ WRITTEN = (
     Written("nofile", "limit on open files", f"{RUN}#ulimit", _files, _same),
 )  # fmt: skip
 assert tuple(one.hole for one in WRITTEN) == tuple(map(lossy, LIMIT_LOSSES))
+
+
+# -- one start for all of them ------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Text:
+    """A limit as it is written, and what that means, as boxes/wording.py writes what the kernel has on version 1."""
+
+    limit: str
+    text: str
+    meant: str
+
+
+Texts = tuple[Text, ...]
+"""One for each limit that the box's technology has words for."""
+
+
+def _started(*limits: str) -> Start[Texts]:
+    @contextmanager
+    def start(box: Box, wanted: Texts) -> Iterator[Box]:
+        worded = tuple((one.limit, one.text) for one in wanted if one.limit in limits)
+        with ExitStack() as undo:
+            try:
+                limited = undo.enter_context(alike(box, memory=None, pids=None, cpus=None, worded=worded))
+            except (BoxError, Unavailable) as error:
+                # What is refused is not otherwise than it was written.
+                said = ", ".join(f"{limit} written as {text!r}" for limit, text in worded)
+                raise Undecided(f"{said} is not taken: {error}") from None
+            yield limited
+
+    return start
+
+
+def _part(one: Written) -> Part[Texts, tuple[bool, str]]:
+    def read(limited: Box, wanted: Texts) -> tuple[bool, str]:
+        for asked in wanted:
+            if asked.limit == one.limit:
+                found = kernel_has(limited.parts, one.limit)
+                return one.has_it(limited, asked.meant, found), found
+        raise Unsupported(f"nothing was asked of the {one.what}")
+
+    return Part(_started(one.limit), read)
+
+
+PARTS = {one.limit: _part(one) for one in WRITTEN}
+"""Of each limit: whether the kernel has what was meant, and what it has."""
+BY_ITSELF = "memory-swap"
+"""It comes with a limit on memory of its own."""
+_TOGETHER = tuple(limit for limit in PARTS if limit != BY_ITSELF)
+ASKED = Together(_started(*_TOGETHER), *(PARTS[limit] for limit in _TOGETHER))

@@ -63,3 +63,13 @@ def test_a_text_that_is_refused_decides_nothing(pool: Pool) -> None:
     check = replace(check, arguments={**check.arguments, "entry": beyond})
     ran = run_property(promise, check, pool.box(need("runc")), examples=2, seed=1, phases=PROVING)
     assert "written as '5000' is not taken" in str(ran.unsupported)
+
+
+def test_one_start_serves_all_that_a_box_can_have_at_once(own_pool: Pool) -> None:
+    """Ten guarantees took five starts each; one that has a limit on memory of its own still starts by itself."""
+    box = own_pool.box(need("runc"))
+    for limits, starts in ((("pids", "nofile", "cpu-shares"), 3), (("memory-swap",), 5)):
+        for limit in limits:
+            ran = measured(limit, box)
+            assert (ran.violation, ran.trouble, ran.decided) == (None, None, 2)
+        assert len(own_pool.starts["runc"]) == starts, "the box itself, and one for each of two inputs"
