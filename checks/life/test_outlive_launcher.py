@@ -30,7 +30,7 @@ def test_nothing_goes_on(box: Box, others: int, later: float) -> None:
     if not box.parts.shares_kernel:
         raise Unsupported("its own kernel has its processes, and the host sees none of them")
     name = secrets.token_hex(7)
-    with box.fresh() as other:
+    with box.fresh(awaited=False) as other:
         if (launcher := other.parts.life.launcher) is None:
             raise Unsupported(f"{box.spec.technology} leaves no program that stays with the box it has started")
         procs = [other.init.spawn() for _ in range(others)]

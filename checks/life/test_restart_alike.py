@@ -14,6 +14,7 @@ alike = family(
     severity=lambda entry: (severity.use if entry.is_share else severity.surface)(entry.does),
     falsified_by=weaken.drop("restart"),
     kind="per-window",
+    inputs="restart",
     distinct="{entry.why}",
 )
 

@@ -50,6 +50,7 @@ kept = family(
     severity=lambda entry: entry.reach,
     falsified_by=lambda entry: entry.hole,
     kind="per-window",
+    inputs="stop",
     distinct="{entry.why}",
 )
 

@@ -50,7 +50,7 @@ def test_published_port_answers_at_its_address(box: Box, ports: list[int], loopb
         return
     addresses = ("127.0.0.1", loopback, neighbour.host[socket.AF_INET])
     asked = tuple(Published(address=one, inside=port) for one, port in zip(addresses, ports, strict=True))
-    with box.fresh(publish=asked) as publishing:
+    with box.fresh(awaited=False, publish=asked) as publishing:
         recorded = publishing.parts.published
         if not recorded:
             raise Unsupported("the box's network has no ports that can be published")

@@ -28,7 +28,7 @@ NAME = "outlives-init"
 @promise
 @given(depth=st.integers(1, 3), daemon=st.booleans())
 def test_nothing_outlives_init(box: Box, depth: int, daemon: bool) -> None:
-    with box.fresh() as doomed:
+    with box.fresh(awaited=False) as doomed:
         group = group_of(doomed)
         proc = doomed.init
         for _ in range(depth):

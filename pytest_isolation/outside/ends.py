@@ -89,7 +89,7 @@ def stopped(box: Box, name: str, seconds: int) -> Stopped:
 
 
 def _stopped(box: Box, name: str, seconds: int) -> Stopped:
-    with box.fresh(stop_signal=name) as other:
+    with box.fresh(awaited=False, stop_signal=name) as other:
         stop = other.parts.life.stop
         if stop is None:
             raise Unsupported(f"{box.spec.technology} has no command that stops a box and waits for its end")
@@ -195,7 +195,7 @@ def restarted(box: Box, aspect: Aspect) -> Restarted:
 
 
 def _restarted(box: Box, asks: Mapping[str, Any]) -> Restarted:
-    with box.fresh(stop_signal="SIGTERM", **asks) as other:
+    with box.fresh(awaited=False, stop_signal="SIGTERM", **asks) as other:
         if other.parts.life.again is None:
             other.restarted()  # says why not
         before = told(other)
