@@ -17,7 +17,7 @@ kept = family(
     severity=lambda leg: severity.portability(leg.loses),
     falsified_by=lambda leg: leg.hole,
     kind="per-road",
-    inputs=lambda leg: f"port.road-{leg.road}",
+    inputs="port.road",
     distinct="{entry.aspect}, {entry.why}",
 )
 
