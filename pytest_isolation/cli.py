@@ -101,6 +101,7 @@ def parser(modules: Mapping[str, Any]) -> argparse.ArgumentParser:
     inside.add_argument("--memory", type=_whole, default=2048, metavar="MIB", help="of the machine (default: 2048)")
     inside.add_argument("--processors", type=_whole, default=2, metavar="N", help="of the machine (default: 2)")
     inside.add_argument("--suite", metavar="SUITE", help=IN_MACHINE)
+    inside.add_argument("--minutes", type=_whole, default=60, metavar="N", help="pytest is ended then (default: 60)")
     inside.add_argument("program", nargs=argparse.REMAINDER, metavar="ARGUMENT", help="of pytest: --box docker, ...")
     root = commands.add_parser("in-root", help="`pytest --isolation ARGUMENT…` with the engines of a Debian release")
     root.add_argument("--suite", default="sid", metavar="SUITE", help="bookworm, trixie or sid (default: sid)")
@@ -113,18 +114,21 @@ def run_machine(given: argparse.Namespace) -> int:
     from pytest_isolation.errors import IsolationError
     from pytest_isolation.guarantees.domains import checks_directory
     from pytest_isolation.machines import carried, command
-    from pytest_isolation.options.config import reports
+    from pytest_isolation.options.config import reports, since
 
     words = given.program[1:] if given.program[:1] == ["--"] else given.program
     try:
         if given.command != "docker-vm":
             carried.check_stays(words)
             reports(carried.reports_asked(words), Path.cwd())  # now, and not when the run there is over
+            since(carried.since_asked(words), Path.cwd())
         if given.command == "in-root":
             return command.in_root(given.suite, words, checks_directory())
         memory, processors, suite = given.memory << 20, given.processors, given.suite
         if given.command == "in-vm":
-            return command.inside(words, checks_directory(), memory=memory, processors=processors, suite=suite)
+            return command.inside(
+                words, checks_directory(), memory=memory, processors=processors, suite=suite, minutes=given.minutes
+            )
         return command.keep(words, memory=memory, processors=processors, internet=given.internet, suite=suite)
     except IsolationError as error:
         print(f"pytest-isolation {given.command}: {error}", file=sys.stderr)

@@ -54,24 +54,27 @@ OPTION = "--isolation-report"
 STAYS = {
     "--isolation-expect": "judge its JSON report here: pytest-isolation expect",
     "--isolation-kernel": "boot that one here",
-    "--isolation-since": "compare its JSON report here: pytest-isolation diff",
     "--isolation-versions": "measure that one here",
     "--junitxml": "ask for --isolation-report json:FILE, which comes back",
     "--junit-xml": "ask for --isolation-report json:FILE, which comes back",
     "--log-file": "ask for --log-cli-level=LEVEL, which shows the log",
 }
 """Option that names a file of this machine -> what to do instead."""
+SINCE, SINCE_THERE = "--isolation-since", "since.json"
+"""The one whose file is brought along: a run that was cut short goes on there; and what it is called there."""
 PROFILE = "--isolation-profile"
 
 
 def check_stays(arguments: Sequence[str]) -> None:
-    """Raises UsageError for an option that names a file: none is brought along, and of these none comes back."""
+    """Raises UsageError for an option that names a file which is not brought along, or does not come back."""
     for option, instead in STAYS.items():
         for _, value in _values(arguments, option):
-            raise UsageError(f"{option} {value}: no file is brought along, and none but reports comes back; {instead}")
+            raise UsageError(
+                f"{option} {value}: that file is not brought along, and reports alone come back; {instead}"
+            )
     for _, value in _values(arguments, PROFILE):
         if "/" in value or value.endswith(".toml"):
-            raise UsageError(f"{PROFILE} {value}: no file is brought along; name a profile that is built in")
+            raise UsageError(f"{PROFILE} {value}: that file is not brought along; name a profile that is built in")
 
 
 def reports_asked(arguments: Sequence[str]) -> list[str]:
@@ -94,6 +97,24 @@ def reports_there(arguments: Sequence[str], directory: str) -> tuple[list[str], 
             reports[f"{directory}/{name}"] = Path(path).absolute()
             words[number] = words[number].removesuffix(text) + f"{kind}:{name}"
     return words, reports
+
+
+def since_asked(arguments: Sequence[str]) -> str | None:
+    """The path of the report that the run is to go on from; of several the last, as pytest has it."""
+    return next((path for _, path in reversed([*_values(arguments, SINCE)])), None)
+
+
+def since_there(arguments: Sequence[str]) -> list[str]:
+    """The arguments with that report's name there, in the directory where pytest is called."""
+    words = list(arguments)
+    for number, text in _values(arguments, SINCE):
+        words[number] = words[number].removesuffix(text) + SINCE_THERE
+    return words
+
+
+def partial_of(report: Path) -> Path:
+    """Where the rows that a run has measured are until its report is written."""
+    return report.with_name(f"{report.name}.partial")
 
 
 def _values(arguments: Sequence[str], option: str) -> Iterator[tuple[int, str]]:

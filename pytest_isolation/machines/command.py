@@ -43,11 +43,21 @@ def keep(program: Sequence[str], *, memory: int, processors: int, internet: bool
             return 0
 
 
-def inside(arguments: Sequence[str], checks: Path, *, memory: int, processors: int, suite: str | None) -> int:
+def inside(
+    arguments: Sequence[str], checks: Path, *, memory: int, processors: int, suite: str | None, minutes: int
+) -> int:
     """As `suite.run_inside`, printing what pytest prints; 130 when somebody asked for the end."""
     with suppress(KeyboardInterrupt), _lifetime() as lifetime:
         return run_inside(
-            lifetime, arguments, checks, memory=memory, processors=processors, suite=suite, say=_say, out=_out
+            lifetime,
+            arguments,
+            checks,
+            memory=memory,
+            processors=processors,
+            suite=suite,
+            timeout=60.0 * minutes,
+            say=_say,
+            out=_out,
         )
     return 128 + signal.SIGINT
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +23,7 @@ from pytest_isolation.boxes.box import Completed
 from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, UsageError
-from pytest_isolation.machines import kernels
+from pytest_isolation.machines import apparmor, kernels
 from pytest_isolation.machines.recipe import image, of_release
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
@@ -53,6 +54,9 @@ CONTAINERD = "/run/docker-containerd.sock"
 """The daemon's own: at the usual place it would be taken for one that pods are to be measured with."""
 LEAST = 512 * MIB
 NUDGE_S = 45.0
+LOOK_S = 20.0
+GRACE_S = 300.0
+"""What a run that was asked to end may take for the reports of what it has: on TCG Python itself takes long."""
 SILENT_S = 60.0
 """A machine that has not answered the smallest question by then does not any more."""
 TIMEOUT_S = 300.0
@@ -88,13 +92,16 @@ class DockerMachine:
         directory: str = "/",
         timeout: float,
         out: Callable[[str], None],
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> int:
         """Run a program of the machine; `out` is given what it writes, both outputs, as it comes.
 
-        Its exit status, or -N for signal N.  Raises TimeoutError after `timeout` seconds, when it is killed, and
-        BoxError when it does not start.
+        `meanwhile` is called every LOOK_S seconds.  Returns the exit status, or -N for signal N.  After `timeout`
+        seconds the program is sent SIGINT, and after GRACE_S more SIGKILL: then TimeoutError is raised.  Raises
+        BoxError when it does not start, AgentLost when the machine does not answer any more.
         """
-        deadline = time.monotonic() + timeout
+        end = time.monotonic() + timeout
+        looked = time.monotonic()
         with self.box.spawn() as parent:
             file = f"/tmp/output-{parent.pid}"
             written = must(parent.openat(AT_FDCWD, file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), file).value
@@ -104,21 +111,37 @@ class DockerMachine:
             launcher.execute(
                 child, argv[0], argv, [f"{key}={value}" for key, value in env.items()], (null, written, written)
             )
-            at = 0
+            at, asked = 0, False
             while True:
-                ended = must(parent.wait4(child.pid, W.NOHANG), argv[0])
-                while data := must(parent.pread64(written, 65536, at), file).data:
-                    at += len(data)
+                look = Program()
+                ended = look.wait4(child.pid, W.NOHANG)
+                read = look.pread64(written, 65536, at)
+                told = parent.run(look, timeout=SILENT_S)
+                status = must(told[ended], argv[0])
+                while data := must(told[read] if read is not None else parent.pread64(written, 65536, at), file).data:
+                    at, read = at + len(data), None
                     out(data.decode(errors="replace"))
-                if ended.value:
+                if status.value:
                     break
-                if time.monotonic() > deadline:
-                    parent.kill(child.pid, 9)
-                    raise TimeoutError(f"{argv[0]} was still running in the machine after {timeout:g} s")
+                if time.monotonic() > end:
+                    if asked:
+                        parent.kill(child.pid, 9)
+                        raise TimeoutError(f"{argv[0]} was still running in the machine after {timeout + GRACE_S:g} s")
+                    parent.kill(child.pid, signal.SIGINT)
+                    asked, end = True, time.monotonic() + GRACE_S
+                if time.monotonic() > looked + LOOK_S:
+                    self.nudge()
+                    meanwhile()
+                    looked = time.monotonic()
                 time.sleep(0.5)
             parent.unlinkat(AT_FDCWD, file)
-            status = int.from_bytes(ended.outs[0][:4], "little")
-        return -(status & 0x7F) if status & 0x7F else status >> 8 & 0xFF
+            code = int.from_bytes(status.outs[0][:4], "little")
+        return -(code & 0x7F) if code & 0x7F else code >> 8 & 0xFF
+
+    def nudge(self) -> None:
+        """Seen on a busy host: TCG lost the guest's timer, and all that sleeps slept on.  Going on sets it anew."""
+        self.vm.monitor.ask("stop")
+        self.vm.monitor.ask("cont")
 
     def log(self) -> str:
         """What the daemon wrote."""
@@ -175,20 +198,20 @@ def start(
         processors=processors,
         modules=("virtio_blk", *network.MODULES),
         devices=(*_drive("disk", disk, "snapshot=on"), *_drives(disks), *_network(internet)),
-        boot=("cgroup_no_v1=all", "apparmor=0"),
+        boot=("cgroup_no_v1=all",),
         translated=256 * MIB,
     )
     try:
-        return _start(machine, lifetime, timeout)
+        return _start(machine, lifetime, timeout, say)
     except BootError as error:
         if chosen == "kvm":
             raise
         # On a busy host TCG loses an interrupt now and then, and the guest waits for it for ever.
         say(f"{error.why}: it is started once more")
-        return _start(machine, lifetime, timeout)
+        return _start(machine, lifetime, timeout, say)
 
 
-def _start(machine: Machine, lifetime: Lifetime, timeout: float) -> DockerMachine:
+def _start(machine: Machine, lifetime: Lifetime, timeout: float, say: Callable[[str], None]) -> DockerMachine:
     with ExitStack() as undo:
         vm = boot(machine, lifetime, timeout=timeout)
         undo.callback(vm.close)
@@ -198,8 +221,10 @@ def _start(machine: Machine, lifetime: Lifetime, timeout: float) -> DockerMachin
         try:
             vm.load(*(name for name in MODULES if known(name)))
             _settle_in(vm.agent.proc)
-            _start_daemon(vm.agent.proc)
             made = DockerMachine(vm, f"tcp://127.0.0.1:{_forwarded(vm)}", lambda: None)
+            if said := apparmor.load(made.box, timeout):
+                say(said)
+            _start_daemon(vm.agent.proc)
             _wait(made, timeout)
         except AgentLost as error:
             raise BootError("the machine did not start", f"it stopped answering ({error})", vm.console.tail()) from None
@@ -260,6 +285,7 @@ def _mount(proc: Proc, new: str) -> None:
     for kind, target, flags, data in (
         ("proc", "/proc", usual | MS.NOEXEC, None),
         ("sysfs", "/sys", usual | MS.NOEXEC, None),
+        ("securityfs", "/sys/kernel/security", usual | MS.NOEXEC, None),
         ("cgroup2", "/sys/fs/cgroup", usual | MS.NOEXEC, "nsdelegate"),
         ("devtmpfs", "/dev", MS.NOSUID, None),
         ("devpts", "/dev/pts", MS.NOSUID | MS.NOEXEC, "ptmxmode=0666,mode=620"),
@@ -308,9 +334,7 @@ def _wait(machine: DockerMachine, timeout: float) -> None:
             # On a busy host a rule of iptables takes seconds on TCG, and a daemon makes fifty: it goes on.
             told, deadline = len(log), time.monotonic() + timeout
         if time.monotonic() > nudge:
-            # Seen on a busy host: TCG lost the guest's timer, and all that sleeps slept on.  Going on sets it anew.
-            machine.vm.monitor.ask("stop")
-            machine.vm.monitor.ask("cont")
+            machine.nudge()
             nudge = time.monotonic() + NUDGE_S
         time.sleep(0.2)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.machines import built, release
+from pytest_isolation.machines import apparmor, built, release
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
@@ -37,7 +37,7 @@ class Recipe:
     suite: str = "bookworm"
     packages: tuple[str, ...] = (
         "docker.io", "tini", "iptables", "iproute2", "kmod", "procps", "ca-certificates",
-        "runc", "crun", "bubblewrap", "python3", "docker-compose", "make", "openssl",
+        "runc", "crun", "bubblewrap", "python3", "docker-compose", "make", "openssl", apparmor.PACKAGE,
     )  # fmt: skip
     version: int = 1
     """Another number: the disk is made anew."""
@@ -50,7 +50,9 @@ class Recipe:
 
 def of_release(suite: str | None) -> Recipe:
     """With all engines of a release, as a root has them; of None, Docker's.  Raises UsageError for another suite."""
-    return Recipe() if suite is None else Recipe(suite=suite, packages=release.packages(suite))
+    if suite is None:
+        return Recipe()
+    return Recipe(suite=suite, packages=(*release.packages(suite), apparmor.PACKAGE))
 
 
 def place_of(recipe: Recipe) -> Path:

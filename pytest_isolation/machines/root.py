@@ -88,6 +88,9 @@ def run_inside(
     (out := directory / "reports").mkdir()
     libraries = carried.tree(directory / "suite", checks, release.python(os.readlink(place / "usr/bin/python3")))
     words, reports = carried.reports_there(arguments, REPORTS)
+    if (before := carried.since_asked(arguments)) is not None:
+        shutil.copyfile(before, out / carried.SINCE_THERE)
+    words = carried.since_there(words)
     entered = [str(SCRIPT), str(place), str(top), str(libraries), str(out), _groups(lifetime)]
     status = _follow([*_entering(), *entered, *_measuring(words)])
     for there, here in reports.items():

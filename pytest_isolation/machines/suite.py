@@ -5,17 +5,19 @@ This installation, with the libraries it needs, goes on a disk of its own; the m
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.errors import BoxError
+from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.machines import carried, release
 from pytest_isolation.machines.carried import PLACE, REPORTS
 from pytest_isolation.machines.docker import DockerMachine, check, start
@@ -43,9 +45,10 @@ def run_inside(
 ) -> int:
     """`pytest --isolation ARGUMENTS…` in a new machine; returns its exit status.
 
-    `checks`: the directory of the built-in ones.  Reports that the arguments ask for are written here, where they say.
-    `suite`: as for `start`.  `out` is given what pytest prints, as it comes.  Raises what `start` and `disk` do,
-    BoxError when the machine breaks.
+    `checks`: the directory of the built-in ones.  Reports that the arguments ask for are written here, where they say;
+    until then the rows so far are in `carried.partial_of` a report.  `suite`: as for `start`.  `timeout`: of pytest, in
+    seconds.  `out` is given what pytest prints, as it comes.  Raises what `start` and `disk` do, BoxError when the
+    machine breaks.
     """
     check(memory, processors)
     own = disk(lifetime, checks, python_of(image(lifetime, of_release(suite), say)))
@@ -59,12 +62,56 @@ def run_in(
     """The same in a machine that was started with the `disk` as its first further one."""
     words, reports = carried.reports_there(arguments, REPORTS)
     mount(machine)
-    line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *words]
-    status = machine.follow(line, env=ENVIRONMENT, directory=REPORTS, timeout=timeout, out=out)
+    if (before := carried.since_asked(arguments)) is not None:
+        machine.box.write_file(f"{REPORTS}/{carried.SINCE_THERE}", Path(before).read_bytes())
+    line = ["/usr/bin/python3", "-m", "pytest", "--isolation", "-p", "no:cacheprovider", *carried.since_there(words)]
+    partial = {os.fspath(carried.partial_of(Path(there))): carried.partial_of(here) for there, here in reports.items()}
+    for here in partial.values():
+        if before is None or not _same(here, Path(before)):
+            here.unlink(missing_ok=True)  # an earlier run's, whose rows are not this one's
+    try:
+        status = machine.follow(
+            line,
+            env=ENVIRONMENT,
+            directory=REPORTS,
+            timeout=timeout,
+            out=out,
+            meanwhile=lambda: _fetch(machine, partial),
+        )
+    except (AgentLost, TimeoutError) as error:
+        kept = next((f"; {carried.SINCE} {here} goes on from there" for here in partial.values() if here.exists()), "")
+        raise BoxError(f"the run in the machine was lost: {error}{kept}") from None
     for there, here in reports.items():
         if machine.box.proc.faccessat(AT_FDCWD, there, os.R_OK).ok:
             here.write_bytes(machine.box.read_file(there))
+            carried.partial_of(here).unlink(missing_ok=True)
     return status
+
+
+def _fetch(machine: DockerMachine, partial: Mapping[str, Path]) -> None:
+    """Have here what a run there has measured so far: a machine that is lost loses no more than that."""
+    for there, here in partial.items():
+        if not machine.box.proc.faccessat(AT_FDCWD, there, os.R_OK).ok:
+            continue
+        text = machine.box.read_file(there)
+        with suppress(ValueError):  # a row was written meanwhile: the next time
+            # What the run goes on from may lie there, and has more until the run has carried that over.
+            if len(json.loads(text)["results"]) >= _rows(here):
+                new = here.with_name(f".{here.name}.new")
+                new.write_bytes(text)
+                new.replace(here)
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
+
+
+def _rows(report: Path) -> int:
+    """How many a partial report has that lies there; 0 without one."""
+    try:
+        return len(json.loads(report.read_bytes())["results"])
+    except (OSError, ValueError, KeyError):
+        return 0
 
 
 def mount(machine: DockerMachine) -> None:

@@ -121,7 +121,7 @@ def from_options(options: Mapping[str, Any], *, rootdir: Path, base: Path, other
         profile=_profile(options.get("isolation_profile"), options.get("isolation_ask"), base),
         expect=_expect(options.get("isolation_expect"), base),
         examples=_examples(options.get("isolation_examples")),
-        since=_since(options.get("isolation_since"), base),
+        since=since(options.get("isolation_since"), base),
         jobs=_jobs(options.get("isolation_jobs")),
         prove=bool(options.get("isolation_prove")),
         depth=bool(options.get("isolation_depth")),
@@ -299,7 +299,8 @@ def _expect(given: str | None, base: Path) -> Baseline | None:
     return expect.load(given, base)
 
 
-def _since(given: str | None, base: Path) -> Run | None:
+def since(given: str | None, base: Path) -> Run | None:
+    """The report that --isolation-since names.  Raises UsageError for what is none."""
     if given is None:
         return None
     from pytest_isolation.report.read import report

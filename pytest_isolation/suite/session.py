@@ -230,7 +230,8 @@ class Session:
                 raise pytest.UsageError(str(error)) from None
         self.wrong = list(dict.fromkeys(wrong))
         self.guarantees = {known: one for known, one in self.guarantees.items() if self.options.wants(known)}
-        items[:] = sorted(kept, key=self._order)
+        # What is carried over comes first: a run that goes on from a partial report soon has as much in its own.
+        items[:] = sorted(sorted(kept, key=self._order), key=lambda item: self._since.row(item) is None)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Whatever else chose among the items has chosen."""

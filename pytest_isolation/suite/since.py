@@ -21,7 +21,7 @@ from pytest_isolation.suite.plan import cell_of, promise_of
 from pytest_isolation.suite.rows import host_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pytest
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pytest_isolation.report.run import BoxRow, ResultRow
     from pytest_isolation.suite.boxes import BoxCandidate
     from pytest_isolation.suite.judge import Judge
+
+EXAMPLES = "--isolation-examples"
 
 
 class Since:
@@ -49,6 +51,7 @@ class Since:
         self._checks = {row.id: row.check for row in run.guarantees}
         self._ours = frozenset(map(str, check_files()))
         self._same_host = plain(run.host) == plain(host_facts())
+        self._as_few = asked.examples in (None, _examples(run.run.argv))
 
     def row(self, item: pytest.Item) -> ResultRow | None:
         """The row of a test's cell as the earlier run measured it, with today's claim; None: it is to be measured."""
@@ -86,13 +89,24 @@ class Since:
         return {**box.spec.get("facts", {}), **given}
 
     def _stands(self, row: ResultRow) -> bool:
-        if not self._same_host or self._asked.examples is not None or row.outcome is Outcome.FAILED or row.tests:
+        if not self._same_host or not self._as_few or row.outcome is Outcome.FAILED or row.tests:
             return False
-        if fewer.SAYS in (row.remark or ""):
+        if self._asked.examples is None and fewer.SAYS in (row.remark or ""):
             return False
         if row.verdict is Verdict.HOLDS:
             return row.control is Control.FIRED
         return row.verdict is Verdict.VIOLATED
+
+
+def _examples(argv: Sequence[str]) -> int | None:
+    """What a run that was called so was given as --isolation-examples; None: nothing, or no number."""
+    told = None
+    for word, after in zip(argv, (*argv[1:], ""), strict=True):
+        if word == EXAMPLES:
+            told = after
+        elif word.startswith(f"{EXAMPLES}="):
+            told = word.partition("=")[2]
+    return int(told) if told is not None and told.isdecimal() else None
 
 
 def _same(before: BoxRow | None, now: BoxCandidate) -> bool:

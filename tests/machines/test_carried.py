@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import cli
-from pytest_isolation.machines.carried import PROFILE, STAYS, reports_asked, reports_there, tree
+from pytest_isolation.machines.carried import (
+    PROFILE,
+    STAYS,
+    partial_of,
+    reports_asked,
+    reports_there,
+    since_asked,
+    since_there,
+    tree,
+)
 
 
 @pytest.mark.parametrize("command", ["in-root", "in-vm"])
@@ -28,13 +37,18 @@ def test_a_report_that_cannot_be_written_is_refused_first(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["--junitxml", "x.xml"], "--junitxml x.xml: no file is brought along, and none but reports comes back; ask"),
-        (["--junit-xml=x.xml"], "--junit-xml x.xml: no file is brought along"),
-        (["--isolation-expect", "known.toml"], "--isolation-expect known.toml: no file"),
-        (["--isolation-since=a.json"], "--isolation-since a.json: no file"),
-        (["--isolation-kernel", "vmlinuz"], "--isolation-kernel vmlinuz: no file"),
-        (["--log-file=run.log"], "--log-file run.log: no file is brought along, and none but reports comes back; ask"),
-        (["--isolation-profile", "ours.toml"], "--isolation-profile ours.toml: no file is brought along; name a prof"),
+        (["--junitxml", "x.xml"], "--junitxml x.xml: that file is not brought along, and reports alone come back; ask"),
+        (["--junit-xml=x.xml"], "--junit-xml x.xml: that file is not brought along"),
+        (["--isolation-expect", "known.toml"], "--isolation-expect known.toml: that file"),
+        (["--isolation-kernel", "vmlinuz"], "--isolation-kernel vmlinuz: that file"),
+        (
+            ["--log-file=run.log"],
+            "--log-file run.log: that file is not brought along, and reports alone come back; ask",
+        ),
+        (
+            ["--isolation-profile", "ours.toml"],
+            "--isolation-profile ours.toml: that file is not brought along; name a prof",
+        ),
     ],
 )
 def test_a_file_of_this_machine_is_refused_first(
@@ -48,7 +62,7 @@ def test_a_file_of_this_machine_is_refused_first(
 
 def test_the_page_names_each() -> None:
     page = Path(__file__).parents[2] / "docs" / "other-releases.md"
-    text = page.read_text(encoding="utf-8").partition("No file is brought along")[2]
+    text = page.read_text(encoding="utf-8").partition("brought along, and nothing but a report comes back")[2]
     assert set(re.findall(r"`(--[\w-]+)`", text)) == {*STAYS, PROFILE}
 
 
@@ -78,6 +92,27 @@ def test_reports_go_by_their_own_names(tmp_path: Path, monkeypatch: pytest.Monke
     words, back = reports_there(given, "/there")
     assert words[2:] == ["--isolation-report", "json:r.json", "--isolation-report=md:1-r.json", "--isolation-report"]
     assert back == {"/there/r.json": tmp_path / "a/r.json", "/there/1-r.json": Path("/b/r.json")}
+
+
+@pytest.mark.parametrize("command", ["in-root", "in-vm"])
+def test_a_report_to_go_on_from_is_looked_at_first(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (other := tmp_path / "x.json").write_text("{}")
+    assert cli.main([command, "--", "--box", "namespaces", f"--isolation-since={other}"]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"pytest-isolation {command}: --isolation-since '{other}': {other}: schema None; expected ")
+    assert told.count("\n") == 1
+
+
+def test_a_report_to_go_on_from_goes_by_another_name() -> None:
+    given = ["--isolation-since", "a/b.json", "--box", "runc", "--isolation-since=/c.json.partial"]
+    assert since_asked(given) == "/c.json.partial"
+    assert since_asked(given[:2]) == "a/b.json" and since_asked(given[2:4]) is None
+    assert since_there(given) == [
+        "--isolation-since", "since.json", "--box", "runc", "--isolation-since=since.json",
+    ]  # fmt: skip
+    assert partial_of(Path("/a/r.json")) == Path("/a/r.json.partial")
 
 
 def test_what_pods_need_is_carried_where_it_is_here(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_another_suite_is_told(command: str, capsys: pytest.CaptureFixture[str])
 
 def test_a_machine_has_what_a_root_has_and_a_kernel_of_its_own() -> None:
     for suite in release.SUITES:
-        assert recipe.of_release(suite).packages == root.Root(suite).packages
+        assert recipe.of_release(suite).packages == (*root.Root(suite).packages, "apparmor")
     disks = {recipe.place_of(recipe.of_release(suite)) for suite in (None, *release.SUITES)}
     assert len(disks) == 4
     assert len({kernels.place_of(suite) for suite in release.SUITES}) == 3
@@ -113,7 +113,9 @@ def test_a_kernel_that_cannot_be_had_leaves_nothing(tmp_path: Path, monkeypatch:
 
 
 @pytest.mark.long(seconds=900)
-@pytest.mark.parametrize(("suite", "linux", "docker"), [("trixie", "6.12.", "26."), ("sid", "7.", "28.")])
+@pytest.mark.parametrize(
+    ("suite", "linux", "docker"), [("bookworm", "6.1.", "20."), ("trixie", "6.12.", "26."), ("sid", "7.", "28.")]
+)
 def test_the_engines_of_a_release_are_measured_on_its_kernel(
     suite: str, linux: str, docker: str, tmp_path: Path
 ) -> None:

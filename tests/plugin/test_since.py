@@ -14,6 +14,12 @@ from tests.runs import run
 ASKED = ("--isolation", "--box", "host", "--box", "namespaces", "--box", "chroot:env=A=1")
 ONLY = ("--isolation-only", "pid.init-is-one,pid.signal-out-refused,uts.*", "--isolation-jobs", "1")
 WHICH = {"carried", "seconds"}
+FILES = {
+    "pid.init-is-one": "test_init_is_one",
+    "pid.signal-out-refused": "test_signal_outside",
+    "uts.host-name-hidden": "test_learn_host_name",
+}
+"""Guarantee -> the file of its check."""
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
@@ -76,3 +82,25 @@ def test_a_row_that_would_be_red_now_is_measured(tmp_path: Path) -> None:
     done = run(tmp_path / "done", *asked, "--isolation-since", str(before), "--isolation-profile", str(profile))
     assert done.code == 1
     assert "carried" not in done.rows["host", "pid.init-is-one"]
+
+
+def test_a_run_that_was_cut_short_goes_on(tmp_path: Path) -> None:
+    """Of as many examples as it was asked for; what is there already comes first, so a second cut loses none of it."""
+    asked = ("--isolation", "--box", "chroot", "--isolation-jobs", "1", "--isolation-examples", "2")
+    only = ("--isolation-only", ",".join(FILES))
+    first = run(tmp_path / "first", *asked, *only)
+    stood = [row["guarantee"] for row in first.report["results"] if row["verdict"] in ("holds", "violated")]
+    assert len(stood) > 1
+    # Cut short: the last of those that were measured is all there is.
+    before = tmp_path / "before.json.partial"
+    left = [row for row in first.report["results"] if row["guarantee"] == stood[-1]]
+    before.write_text(json.dumps(first.report | {"results": left}))
+
+    again = run(tmp_path / "again", *asked, *only, f"--isolation-since={before}", "-v")
+    assert {at[1] for at, row in again.rows.items() if "carried" in row} == {stood[-1]}
+    assert set(again.rows) == set(first.rows)
+    told = [line for line in again.out.splitlines() if "[chroot" in line and "::" in line]
+    assert FILES[stood[-1]] in told[0], told
+
+    more = run(tmp_path / "more", *asked[:-1], "3", *only, f"--isolation-since={before}")
+    assert not any("carried" in row for row in more.report["results"]), "two examples are not three"

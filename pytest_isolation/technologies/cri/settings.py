@@ -13,6 +13,7 @@ from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.apparmor import confines
 from pytest_isolation.technologies.base import PERIOD_US, flag, texts
 from pytest_isolation.technologies.capabilities import NAMES
 from pytest_isolation.technologies.cri import lacking
@@ -187,6 +188,8 @@ def _context(spec: BoxSpec, plan: Plan) -> dict[str, Any]:
         "seccomp": seccomp or {"profile_type": PROFILES.index("Unconfined")},
     }
     apparmor = profile(spec, "apparmor")
+    if plan.granted and confines():
+        apparmor = {"profile_type": PROFILES.index("Unconfined")}
     return context if apparmor is None else context | {"apparmor": apparmor}
 
 

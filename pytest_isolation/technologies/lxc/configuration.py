@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies import launcher
+from pytest_isolation.technologies.apparmor import confines
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.lacking import in_vain
 from pytest_isolation.technologies.limiting import limits_asked
@@ -181,6 +182,8 @@ class Configuration:
     def _privileges(self) -> Iterator[str]:
         spec = self.spec
         granted = set(self.plan.granted)
+        if granted and confines():
+            yield "lxc.apparmor.profile = unconfined"
         dropped = {name.removeprefix("CAP_").upper() for name in texts(spec, "cap_drop")}
         if self.ids is None and granted:
             # A list can be cleared as a whole only.
