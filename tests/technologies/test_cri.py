@@ -17,7 +17,7 @@ from pytest_isolation.boxes.lifetime import Lifetime, mount_points
 from pytest_isolation.boxes.weakenings import join_sibling
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import clean, technology
-from pytest_isolation.technologies.cri import containerd, settings
+from pytest_isolation.technologies.cri import client, containerd, settings
 from pytest_isolation.technologies.cri.stream import HELLO_SIZE, StreamedChannel
 from pytest_isolation.technologies.pool import Pool
 from tests.support import need
@@ -53,6 +53,22 @@ def test_a_plain_container_is_as_kubernetes_has_it(lifetime: Lifetime) -> None:
         assert box.parts.address is not None
         assert box.parts.root is not None and (box.parts.root / "agent").is_file()
         assert box.proc.uname().data[65:].startswith(b"box\0")
+
+
+def test_a_pod_of_gvisor_is_one_sandbox(lifetime: Lifetime) -> None:
+    """Of Debian's runsc, which has no shim of its own: runc's shim starts it, and hears of its end."""
+    need("gvisor")
+    with start("cri:runtime=runsc", lifetime) as box:
+        told = [word for word in box.proc.uname().data.split(b"\0") if word]
+        assert told[2].startswith(b"4.4.0"), f"the host's kernel answers: {told}"
+        assert box.proc.getpid().value == 1
+        assert box.parts.address is not None, "the pod's network is a network of its own"
+        assert box.enter().getpid().value > 1
+        identity = box.parts.id
+    runtime = client.connect(containerd.ours(lifetime))
+    pods = runtime.call("listing pods", "ListPodSandbox", runtime.api.ListPodSandboxRequest()).items
+    assert not [pod for pod in pods if pod.runtime_handler == "runsc"]
+    assert identity not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
 
 
 def test_a_restricted_one_is_restricted_through_both_doors(lifetime: Lifetime) -> None:

@@ -69,7 +69,8 @@ GVISOR = """\
       runtime_type = "io.containerd.runsc.v1"
 """
 SHIM_OF_GVISOR = "containerd-shim-runsc-v1"
-"""Through runc's shim a second container of a pod, each pod's has one, never answers and never ends."""
+BRIDGE = Path(__file__).with_name("gvisor-handler.sh")
+"""Without it runc's shim starts runsc by this: a second container of a pod, each pod's has one, would never answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +119,6 @@ def check_handler(name: str) -> None:
         raise Unavailable(
             f"no runtime is called {name} here; there are {', '.join(handlers())}",
             "install it, or give endpoint=, a runtime that has it",
-        )
-    if name == "runsc" and program.which(SHIM_OF_GVISOR) is None:
-        raise Unavailable(
-            f"a pod of gVisor needs {SHIM_OF_GVISOR}, which is not installed: Debian's package runsc has none",
-            "install gVisor's own release, which has it",
         )
     if name == "crun" and refuses_this_host():
         raise Unavailable(
@@ -179,11 +175,25 @@ def _configure(place: Path, socket: Path, bridge: str, subnet: IPv4Network, prog
         disabled=", ".join(f'"{name}"' for name in disabled),
     )  # fmt: skip
     for name, path in handlers().items():
-        text += GVISOR if name == "runsc" else HANDLER.format(name=name, path=path, place=place)
+        if name == "runsc" and program.which(SHIM_OF_GVISOR) is not None:
+            text += GVISOR
+            continue
+        started = _through_the_shim_of_runc(path, place) if name == "runsc" else path
+        text += HANDLER.format(name=name, path=started, place=place)
     (place / "config.toml").write_text(text, encoding="utf-8")
     (place / "net.d").mkdir()
     pods = network.conflist(bridge, subnet, os.fspath(place / "addresses"))
     (place / "net.d" / "10-pods.conflist").write_text(json.dumps(pods), encoding="utf-8")
+
+
+def _through_the_shim_of_runc(runsc: str, place: Path) -> str:
+    """A program that runc's shim can start as it starts runc, and that has containers of gVisor."""
+    (kept := place / "gvisor").mkdir()
+    made = place / "runsc"
+    text = BRIDGE.read_text(encoding="utf-8")
+    made.write_text(text.replace("{runsc}", runsc).replace("{kept}", os.fspath(kept)), encoding="utf-8")
+    made.chmod(0o755)
+    return os.fspath(made)
 
 
 def _await(endpoint: str, pid: int, started: program.Programs) -> None:

@@ -155,13 +155,13 @@ class Start(Building):
     def _look(self, agent: Agent) -> BoxHandle:
         status, info = self.runtime.container(self.id)
         pid = int(info.get("pid") or 0)
-        groups = cgroups.places_of(pid, self.id) if pid else None
-        if groups is None:
-            raise BoxError(f"{self.spec.id}: process {pid} is not the container's on this machine")
         handler = settings.handler(self.spec) or default_handler(self.runtime)
         program = containerd.handlers().get(handler, "")
         check_runtime(agent, handler, program, same_host=True)
         gvisor = is_gvisor(handler, program)
+        groups = cgroups.places_of(pid, self.id) if pid else None
+        if groups is None and not gvisor:
+            raise BoxError(f"{self.spec.id}: process {pid} is not the container's on this machine")
         group = cgroups.group_at(groups) if groups else None
         self._limit_processes(group)
         if not self.plan.cgroup_read_only and not gvisor:
