@@ -32,6 +32,14 @@ def test_its_daemon_is_whole_and_its_control_groups_are_v2(docker_machine: Docke
     assert b" cgroup " not in docker_machine.box.read_file("/proc/self/mountinfo"), "a v1 hierarchy is mounted"
 
 
+def test_apparmor_is_on_and_the_daemon_has_loaded_its_profile(docker_machine: DockerMachine) -> None:
+    client = docker.DockerClient(base_url=docker_machine.address)
+    assert "name=apparmor" in client.info()["SecurityOptions"]
+    client.close()
+    loaded = docker_machine.box.read_file("/sys/kernel/security/apparmor/profiles").decode().splitlines()
+    assert "docker-default (enforce)" in loaded
+
+
 def test_its_kernel_is_another_one(docker_machine: DockerMachine) -> None:
     boot = "/proc/sys/kernel/random/boot_id"
     assert docker_machine.box.read_file(boot) != Path(boot).read_bytes()

@@ -130,6 +130,8 @@ def test_the_engines_of_a_release_are_measured_on_its_kernel(
     assert report["host"]["cgroup"] == "v2"
     versions = {box["name"]: str(box["version"]) for box in report["boxes"]}
     assert versions["docker"].startswith(docker)
+    labels = {box["name"]: box["spec"]["facts"].get("lsm_label") for box in report["boxes"]}
+    assert labels == {"docker": "docker-default (enforce)", "crun": "unconfined"}
     assert [(row["box"], row["verdict"], row["control"]) for row in report["results"]] == [
         ("docker", "holds", "fired"),
         ("crun", "holds", "fired"),
