@@ -115,11 +115,9 @@ class DockerMachine:
             while True:
                 look = Program()
                 ended = look.wait4(child.pid, W.NOHANG)
-                read = look.pread64(written, 65536, at)
-                told = parent.run(look, timeout=SILENT_S)
-                status = must(told[ended], argv[0])
-                while data := must(told[read] if read is not None else parent.pread64(written, 65536, at), file).data:
-                    at, read = at + len(data), None
+                status = must(parent.run(look, timeout=SILENT_S)[ended], argv[0])
+                while data := must(parent.pread64(written, 65536, at), file).data:
+                    at += len(data)
                     out(data.decode(errors="replace"))
                 if status.value:
                     break
