@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import pytest
 
 from tests.runs import run
 
@@ -84,6 +85,7 @@ def test_a_row_that_would_be_red_now_is_measured(tmp_path: Path) -> None:
     assert "carried" not in done.rows["host", "pid.init-is-one"]
 
 
+@pytest.mark.long(seconds=25)
 def test_a_run_that_was_cut_short_goes_on(tmp_path: Path) -> None:
     """Of as many examples as it was asked for; what is there already comes first, so a second cut loses none of it."""
     asked = ("--isolation", "--box", "chroot", "--isolation-jobs", "1", "--isolation-examples", "2")
