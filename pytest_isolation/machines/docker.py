@@ -220,7 +220,7 @@ def _start(machine: Machine, lifetime: Lifetime, timeout: float, say: Callable[[
             vm.load(*(name for name in MODULES if known(name)))
             _settle_in(vm.agent.proc)
             made = DockerMachine(vm, f"tcp://127.0.0.1:{_forwarded(vm)}", lambda: None)
-            if said := apparmor.load(made.box, timeout):
+            if said := apparmor.load(made.box, 3 * timeout):
                 say(said)
             _start_daemon(vm.agent.proc)
             _wait(made, timeout)
