@@ -11,9 +11,10 @@ import os
 import re
 import signal
 import socket
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
@@ -220,14 +221,34 @@ def _start(machine: Machine, lifetime: Lifetime, timeout: float, say: Callable[[
             vm.load(*(name for name in MODULES if known(name)))
             _settle_in(vm.agent.proc)
             made = DockerMachine(vm, f"tcp://127.0.0.1:{_forwarded(vm)}", lambda: None)
-            if said := apparmor.load(made.box, 3 * timeout):
-                say(said)
-            _start_daemon(vm.agent.proc)
-            _wait(made, timeout)
+            with _nudging(made):
+                if said := apparmor.load(made.box, 3 * timeout):
+                    say(said)
+                _start_daemon(vm.agent.proc)
+                _wait(made, timeout)
         except AgentLost as error:
             raise BootError("the machine did not start", f"it stopped answering ({error})", vm.console.tail()) from None
         made.close = undo.pop_all().close
     return made
+
+
+@contextmanager
+def _nudging(machine: DockerMachine) -> Iterator[None]:
+    """Meanwhile the machine is nudged now and then, for whoever waits for it."""
+    ended = threading.Event()
+
+    def nudge() -> None:
+        while not ended.wait(NUDGE_S):
+            with suppress(BoxError, OSError):  # it is gone: who waits for it is told
+                machine.nudge()
+
+    thread = threading.Thread(target=nudge, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _drive(name: str, path: Path, *more: str) -> list[str]:
@@ -321,7 +342,6 @@ def _wait(machine: DockerMachine, timeout: float) -> None:
     """Until the daemon answers a ping through the forwarded port (Docker Engine API, GET /_ping)."""
     port = int(machine.address.rpartition(":")[2])
     deadline = time.monotonic() + timeout
-    nudge = time.monotonic() + NUDGE_S
     told = 0
     while not _pong(port):
         if (ended := _ended(machine)) or time.monotonic() > deadline:
@@ -331,9 +351,6 @@ def _wait(machine: DockerMachine, timeout: float) -> None:
                 raise BoxError(f"the machine's Docker daemon does not answer; its log's last lines:\n{tail}")
             # On a busy host a rule of iptables takes seconds on TCG, and a daemon makes fifty: it goes on.
             told, deadline = len(log), time.monotonic() + timeout
-        if time.monotonic() > nudge:
-            machine.nudge()
-            nudge = time.monotonic() + NUDGE_S
         time.sleep(0.2)
 
 
