@@ -32,7 +32,7 @@ for file in *; do
   esac
   set -- "$@" "$file"
 done
-exec {PARSER} --replace --skip-cache "$@"
+[ $# = 0 ] || exec {PARSER} --replace --skip-cache "$@"
 """
 """A file is called as its program is, or by its whole path: usr.bin.lxc-start.
 

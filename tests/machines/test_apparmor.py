@@ -25,3 +25,9 @@ def test_profiles_of_programs_that_are_there_are_loaded(tmp_path: Path) -> None:
     (tmp_path / "disable").mkdir()
     (tmp_path / "disable" / "cat").symlink_to("../cat")
     assert "cat" not in loaded(tmp_path), "what its owner has disabled is not loaded"
+
+
+def test_where_there_is_none_the_parser_is_not_started(tmp_path: Path) -> None:
+    """Without a file it would read its input."""
+    (tmp_path / NOT_THERE[0]).write_text("")
+    assert loaded(tmp_path) == []
