@@ -1,4 +1,7 @@
-"""AppArmor and a box that was given more: the default profile of an engine denies mount(2) whatever it may else."""
+"""AppArmor and a box with a hole: an engine's profile still denies mount(2), ptrace(2) and signals to others.
+
+So a box with a hole is not confined by it: the hole is open, or a control would stay silent.
+"""
 
 from __future__ import annotations
 

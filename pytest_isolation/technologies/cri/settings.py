@@ -188,7 +188,7 @@ def _context(spec: BoxSpec, plan: Plan) -> dict[str, Any]:
         "seccomp": seccomp or {"profile_type": PROFILES.index("Unconfined")},
     }
     apparmor = profile(spec, "apparmor")
-    if plan.granted and confines():
+    if spec.weakenings and confines():
         apparmor = {"profile_type": PROFILES.index("Unconfined")}
     return context if apparmor is None else context | {"apparmor": apparmor}
 

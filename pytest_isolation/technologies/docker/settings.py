@@ -313,9 +313,9 @@ class Settings:
     def _defences(self) -> None:
         if self.plan.granted:
             self._add("cap_add", *self.plan.granted)
-            if self.daemon.security("apparmor"):
-                # docker-default denies mount(2) and ptrace(2) whatever the capabilities are.
-                self._add("security_opt", "apparmor=unconfined")
+        if self.spec.weakenings and self.daemon.security("apparmor"):
+            # docker-default denies mount(2), ptrace(2) and signals to others whatever else was opened.
+            self._add("security_opt", "apparmor=unconfined")
         for key, value in self.plan.added:
             self._add(key, value)
         if not self.plan.first:

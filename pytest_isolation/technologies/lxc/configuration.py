@@ -182,7 +182,7 @@ class Configuration:
     def _privileges(self) -> Iterator[str]:
         spec = self.spec
         granted = set(self.plan.granted)
-        if granted and confines():
+        if spec.weakenings and confines():
             yield "lxc.apparmor.profile = unconfined"
         dropped = {name.removeprefix("CAP_").upper() for name in texts(spec, "cap_drop")}
         if self.ids is None and granted:

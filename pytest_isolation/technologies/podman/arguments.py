@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import UsageError
 from pytest_isolation.technologies import launcher, neighbours
+from pytest_isolation.technologies.apparmor import confines
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.docker.limits import swap_of
 from pytest_isolation.technologies.lacking import in_vain
@@ -92,6 +93,8 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     for one in spec.publish:
         found += ["--publish", f"{one.address if plan.binds_addresses else '0.0.0.0'}::{one.inside}/tcp"]
     found += plan.options + own(spec)
+    if spec.weakenings and confines():
+        found += ["--security-opt", "apparmor=unconfined"]
     # After the user's own: of two that say the same the last is taken, and a box has what a check asks for.
     for limit in limits_asked(spec):
         found += ["--ulimit", f"{limit.resource}={limit.soft}:{limit.hard}"]

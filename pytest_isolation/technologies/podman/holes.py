@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.weakenings import ROAD_LOSSES, VOLUME_LOSSES, drop, expose, lossy, share
-from pytest_isolation.technologies.apparmor import confines
 from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import FILTERED, granted, useful
 from pytest_isolation.technologies.container import OF_ENGINES, ContainerPlan, shares
@@ -34,8 +33,7 @@ class Plan(ContainerPlan):
 
 
 def _grants(name: str) -> Opener:
-    unconfined = ("--security-opt", "apparmor=unconfined") if confines() else ()
-    return adds("options", "--cap-add", name, *unconfined).where(lambda: useful(name))
+    return adds("options", "--cap-add", name).where(lambda: useful(name))
 
 
 OPENS: Opens = {
