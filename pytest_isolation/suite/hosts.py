@@ -31,6 +31,21 @@ def machine_of(session: Session) -> Machine:
     return Machine(facts=host_facts(), boxes=boxes)
 
 
+def check_asked(config: pytest.Config) -> None:
+    """Raises UsageError where pytest-xdist would ask no other machine: this one would pass for those that are named."""
+    dist, machines = config.getoption("dist", "no"), config.getoption("tx", None)
+    if machines and dist == "no":
+        raise UsageError(
+            f"--tx {machines[0]} is given without --dist, so that this machine alone would be measured; "
+            "add --dist each, and each machine measures everything"
+        )
+    if dist == "each" and not machines:
+        raise UsageError(
+            "--dist each is given without --tx, so that this machine alone would be measured; "
+            "name each machine: --tx ssh=HOST//python=PYTHON"
+        )
+
+
 def check(session: Session) -> None:
     """Raises UsageError for what only the machine that asks would measure."""
     if session.options.measures_further:

@@ -109,6 +109,8 @@ class Session:
         """All tests were run: nothing ended the run before."""
         self.side_by_side = not self.is_worker and config.getoption("dist", "no") == "each" and bool(config.option.tx)
         """Whether this process asks machines that measure each for itself."""
+        if not self.is_worker:
+            hosts.check_asked(config)
         if self.side_by_side:
             hosts.check(self)
         self.gatherer = hosts.Hosts(self) if self.side_by_side else Gatherer(self)

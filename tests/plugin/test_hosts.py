@@ -202,3 +202,18 @@ def test_two_of_one_name_are_a_mistake(tmp_path: Path) -> None:
     assert done.code == 4, done.out
     assert "2 machines have id=x; expected another id for each" in done.out
     assert "INTERNALERROR" not in done.out and "Traceback" not in done.out, done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--tx", "ssh=web1"), "--tx ssh=web1 is given without --dist, so that this machine alone would be measured"),
+        (("--dist", "each"), "--dist each is given without --tx, so that this machine alone would be measured"),
+    ],
+)
+def test_this_machine_does_not_pass_for_another(tmp_path: Path, words: tuple[str, ...], why: str) -> None:
+    """red: exit status 0, and no other machine had been asked."""
+    done = run(tmp_path, "--isolation", "--isolation-only", "pid.init-is-one", "--box", "host", *words)
+    assert done.code == 4, done.out
+    assert not done.report
+    done.said(why)
