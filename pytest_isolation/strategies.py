@@ -22,6 +22,7 @@ from pytest_isolation.outside.process_limits import Steps
 from pytest_isolation.outside.terminals import Letters
 
 __all__ = [
+    "Drawn",
     "belongings",
     "byte_names",
     "callers_names",
@@ -34,6 +35,7 @@ __all__ = [
     "limit_steps",
     "payloads",
     "reserved_names",
+    "sequences",
     "text_names",
     "tokens",
     "unprivileged_ports",
@@ -250,3 +252,14 @@ def limit_steps() -> st.SearchStrategy[Steps]:
 def letters() -> st.SearchStrategy[Letters]:
     """A word that nobody else uses, and the size of a window."""
     return st.builds(Letters, token=tokens(), rows=st.integers(1, 200), columns=st.integers(1, 300))
+
+
+Drawn = list[tuple[int, int, int, int]]
+"""A sequence of calls as numbers: outside/behaviour/kinds.py, Kind.calls()."""
+
+
+def sequences() -> st.SearchStrategy[Drawn]:
+    """Sequences of calls of whatever kind, of 0 to 48 calls; in three parts, so that most are not short."""
+    small = st.integers(0, 7)
+    some = st.lists(st.tuples(st.integers(0, 15), small, small, small), max_size=16)
+    return st.tuples(some, some, some).map(lambda parts: [call for part in parts for call in part])

@@ -70,7 +70,19 @@ WRITTEN_LIMITS = (
 """Of those that boxes/wording.py has, which guarantees ask for."""
 LIMIT_LOSSES = tuple(f"limit-{name}" for name in WRITTEN_LIMITS)
 VOLUME_LOSSES = ("volume-links", "volume-modes", "volume-owners", "volume-xattrs")
+SKEWED = {
+    "behaviour-files": ("copy_file_range", "ENOSYS"),
+    "behaviour-names": ("linkat", "EPERM"),
+    "behaviour-image": ("renameat2", "EXDEV"),
+    "behaviour-times": ("utimensat", "ENOSYS"),
+    "behaviour-channels": ("shutdown", "EOPNOTSUPP"),
+    "behaviour-locks": ("flock", "ENOLCK"),
+    "behaviour-memory": ("mprotect", "EACCES"),
+    "behaviour-processes": ("kill", "EPERM"),
+}
+"""Of a loss of behaviour: the call that a layer below the program refuses, and the errno, as real ones do."""
 LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES + LIMIT_LOSSES + VOLUME_LOSSES
+LOSSES += (*SKEWED, "behaviour-devices")
 """What an image, or its configuration, can lose on its way into a box, or from there to the next."""
 
 DEFENCES = {
@@ -190,6 +202,9 @@ def lossy(aspect: str) -> Weakening:
 
     Or limit-NAME: that limit, as somebody has written it, does not come as far as the box's engine.  Or volume-ASPECT:
     a directory that it is handed has the loss.
+
+    Or behaviour-KIND: a layer between its programs and the kernel refuses one call (SKEWED); behaviour-devices: its
+    devices are plain files.
 
     One of LOSSES: links are followed and copied, names folded to lower case, holes filled.
     """

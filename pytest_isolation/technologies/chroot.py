@@ -16,7 +16,7 @@ from pytest_isolation.boxes.life import Life
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, ROAD_LOSSES, Weakenings, lossy
+from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, ROAD_LOSSES, SKEWED, Weakenings, lossy
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import launcher
@@ -28,6 +28,7 @@ CAP_SYS_CHROOT = 18
 OPENS: Opens = {
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
+    **each(SKEWED, lossy, by(launcher.become_agent)),
     # Of a carrier of ours, which a box without them has not: chroot(2) sends nothing.
     **each(ROAD_LOSSES, lossy, by(carrier)),
 }

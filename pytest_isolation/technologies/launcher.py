@@ -17,10 +17,10 @@ from pathlib import Path
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
-from pytest_isolation.agent.constants import AT, W
-from pytest_isolation.agent.memory import In
+from pytest_isolation.agent.constants import AT, PR, W
+from pytest_isolation.agent.memory import In, Struct
 from pytest_isolation.agent.shortcuts import must
-from pytest_isolation.boxes import cgroups, making_groups
+from pytest_isolation.boxes import cgroups, making_groups, skewed
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.life import as_shells_do
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -33,8 +33,11 @@ from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unavailable, Un
 __all__ = ["check_image", "environment", "limits_of", "new_groups", "new_root"]
 
 CLOSE_RANGE_CLOEXEC = 4
+SECCOMP_SET_MODE_FILTER = 1
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+DEV_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+"""What udev, or an engine, makes in /dev: OCI runtime specification, runtime-linux.md."""
 HANDED_GROUP = 61_183
 """Above the numbers that Debian gives out (policy 9.2.2), and below those of nobody."""
 
@@ -133,6 +136,7 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
         must(child.setresgid(spec.gid, spec.gid, spec.gid), f"gid={spec.gid}")
     if spec.uid:
         must(child.setresuid(spec.uid, spec.uid, spec.uid), f"uid={spec.uid}")
+    skew(child, spec)
     execute(child, path, [path, "-d"], environment(spec), pipes.theirs, keep=keep)
     # Whoever made it lets go of its channel: only so is the end of the box seen when it comes.
     maker = child.parent
@@ -142,6 +146,20 @@ def become_agent(child: Proc, path: str, spec: BoxSpec, pipes: Pipes, *, keep: I
             program.close(fd)
         maker.run(program)
         maker = maker.parent
+
+
+def skew(child: Proc, spec: BoxSpec) -> None:
+    """With a loss of behaviour: `child` and all that come of it are under a filter that answers a call: skewed.py."""
+    answered = skewed.answers(spec.weakenings)
+    if not answered:
+        return
+    code = skewed.code(sorted(answered.items()), child.agent.machine)
+    program = Program(stop_on_error=True)
+    program.prctl(PR.SET_NO_NEW_PRIVS, 1)
+    size = struct.pack("<H6x", len(code) // 8)
+    laid = program.seccomp(SECCOMP_SET_MODE_FILTER, 0, Struct((size, In(code))))  # struct sock_fprog
+    replies = child.run(program)
+    must(replies[laid] if replies.ran(laid) else replies[0], "a layer that answers otherwise")
 
 
 def execute(

@@ -22,6 +22,7 @@ REFUSES_NOTHING = {
     "graceful-stop", "forced-stop", "exit-status", "restart", "reaper", "parent-death",
     "own-session", "process-limits", "saved-images", "exported-files", "built-files", "told-limits",
     "volume-edge", "as-handed", "kept-state",
+    "same-calls", "usual-devices",
 }  # fmt: skip
 """Defences without which a call that was refused is refused still."""
 

@@ -11,6 +11,7 @@ from pytest_isolation.boxes.weakenings import (
     LIMITS,
     RESOURCES,
     VOLUME_LOSSES,
+    SKEWED,
     drop,
     expose,
     hand_in,
@@ -56,6 +57,8 @@ class Plan:
     own_root: bool = True
     own_devices: bool = True
     """Of /dev."""
+    true_devices: bool = True
+    """They are devices, and not files of the same names."""
     few_devices: bool = True
     """No other than those may be used."""
     enters_group: bool = True
@@ -134,6 +137,8 @@ OPENS: Opens = {
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
     **each(VOLUME_LOSSES, lossy, by(Building.given_volumes)),
+    **each(SKEWED, lossy, by(launcher.become_agent)),
+    lossy("behaviour-devices"): sets("true_devices", False),
     **handed_in(("/", "/tmp", "/run", "/sys/fs/cgroup")),
     expose("/dev"): sets("own_devices", False),
     hand_in("group"): by(launcher.become_agent).where(as_root),

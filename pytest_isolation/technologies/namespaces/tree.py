@@ -140,8 +140,11 @@ class Tree:
 
     def _devices(self) -> None:
         """The nodes every container has; bound from the host where mknod(2) is not for us."""
-        lacking = list(DEVICES)
-        if not self.userns:
+        lacking = list(DEVICES) if self.plan.true_devices else []
+        if not self.plan.true_devices:
+            for name in DEVICES:
+                self._file(f"/dev/{name}")
+        elif not self.userns:
             nodes = []
             for name in DEVICES:
                 node, number = f"{self.root}/dev/{name}", os.stat(f"/dev/{name}").st_rdev
@@ -159,7 +162,7 @@ class Tree:
         size = dict(launcher.limits_of(self.spec).resources).get(SHM, "64m")
         self._mount("tmpfs", "/dev/shm", "tmpfs", INERT, f"mode=1777,size={size}")
         self._try("mqueue", "/dev/mqueue", "mqueue", INERT)
-        for link, target in (("fd", "/proc/self/fd"), ("stdin", "fd/0"), ("stdout", "fd/1"), ("stderr", "fd/2")):
+        for link, target in launcher.DEV_LINKS.items():
             self._program.symlinkat(target, AT_FDCWD, f"{self.root}/dev/{link}")
 
     def _masks(self) -> None:

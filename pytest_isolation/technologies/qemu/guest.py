@@ -126,6 +126,8 @@ def _mounts(proc: Proc, spec: BoxSpec) -> None:
     mount("devtmpfs", "/dev", MS.NOSUID)
     for name in ("pts", "shm", "mqueue"):
         proc.mkdirat(AT_FDCWD, f"{NEW}/dev/{name}", 0o755)
+    for link, target in launcher.DEV_LINKS.items():
+        proc.symlinkat(target, AT_FDCWD, f"{NEW}/dev/{link}")
     mount("devpts", "/dev/pts", MS.NOSUID | MS.NOEXEC, "ptmxmode=0666,mode=620")
     mount("tmpfs", "/dev/shm", MS.NOSUID | MS.NODEV | MS.NOEXEC, "mode=1777")
     if spec.read_only:
