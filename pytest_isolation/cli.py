@@ -12,6 +12,7 @@
 `pytest-isolation roads`: what of a tree survives save and load, push and pull, export, commit, build and cp.
 `pytest-isolation limits`: what the kernel is told of limits, in each way to write them.
 `pytest-isolation moves`: what survives when a virtual machine is kept as files, and goes on elsewhere.
+`pytest-isolation behaviour`: which ordinary calls end otherwise in a box than on its machine.
 
 Other packages, and inception/, add commands by the entry point group COMMANDS.
 """
@@ -30,6 +31,7 @@ from typing import Any, NoReturn
 from pytest_isolation.report import convert, diff, merge, redact
 from pytest_isolation.suite import expect
 from pytest_isolation.suite.advise import command as advise
+from pytest_isolation.suite.behaviour import command as behaviour
 from pytest_isolation.suite.interrupts import INTERRUPTED
 from pytest_isolation.suite.layers import command as layers
 from pytest_isolation.suite.limits import command as limits
@@ -63,6 +65,7 @@ def command_modules() -> dict[str, Any]:
     """Name of a command -> its module: ours, and those of other packages."""
     ours = {"diff": diff, "expect": expect, "merge": merge, "report": convert, "redact": redact}
     ours |= {"advise": advise, "layers": layers, "moves": moves, "roads": roads, "limits": limits}
+    ours |= {"behaviour": behaviour}
     return ours | {found.name: found.load() for found in entry_points(group=COMMANDS)}
 
 

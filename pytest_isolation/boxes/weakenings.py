@@ -81,8 +81,8 @@ SKEWED = {
     "behaviour-processes": ("kill", "EPERM"),
 }
 """Of a loss of behaviour: the call that a layer below the program refuses, and the errno, as real ones do."""
-LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES + LIMIT_LOSSES + VOLUME_LOSSES
-LOSSES += (*SKEWED, "behaviour-devices")
+BEHAVIOUR_LOSSES = (*SKEWED, "behaviour-devices")
+LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES + LIMIT_LOSSES + VOLUME_LOSSES + BEHAVIOUR_LOSSES
 """What an image, or its configuration, can lose on its way into a box, or from there to the next."""
 
 DEFENCES = {

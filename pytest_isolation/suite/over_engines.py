@@ -1,4 +1,4 @@
-"""What commands have in common that ask the engines of this machine: `layers`, `roads`, `limits`, `moves`."""
+"""What commands have in common that ask the engines of this machine: `layers`, `roads`, `limits` and their like."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ def in_one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def add_drawing(parser: argparse.ArgumentParser, *, engines: str, drawn: str, count: int) -> None:
-    """--engine, --count and --seed.  `engines`: which there are; `drawn`: the things, as a noun; `count`: of them."""
+def add_drawing(
+    parser: argparse.ArgumentParser, *, engines: str, drawn: str, count: int, option: str = "--engine"
+) -> None:
+    """`option`, --count and --seed.  `engines`: which there are; `drawn`: the things, as a noun; `count`: of them."""
     parser.add_argument(
-        "--engine", action="append", default=[], metavar="NAME", help=f"{engines}; repeatable; default: all"
+        option, action="append", default=[], metavar="NAME", help=f"{engines}; repeatable; default: all"
     )
     parser.add_argument("--count", type=int, metavar="N", help=f"{drawn} that are drawn (default: {count})")
     parser.add_argument("--seed", type=int, metavar="N", help="which are drawn (default: 0)")

@@ -17,7 +17,15 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.roads import ASPECTS as ROAD_ASPECTS
 from pytest_isolation.boxes.roads import TREE, Arrival, losses
 from pytest_isolation.boxes.unpack import expected, observed, unpack
-from pytest_isolation.boxes.weakenings import LIMIT_LOSSES, LOSSES, ROAD_LOSSES, ROADS, lossy
+from pytest_isolation.boxes.weakenings import (
+    BEHAVIOUR_LOSSES,
+    LIMIT_LOSSES,
+    LOSSES,
+    ROAD_LOSSES,
+    ROADS,
+    VOLUME_LOSSES,
+    lossy,
+)
 from pytest_isolation.strategies import AFTER_2262, BEFORE_1970, SINCE_1970, images
 
 QUICK = settings(
@@ -99,8 +107,9 @@ def test_a_lossy_tree_can_be_made(aspect: str, tmp_path: Path) -> None:
     made()
 
 
-def test_every_loss_is_of_the_tree_the_configuration_a_road_or_a_limit() -> None:
-    assert set(LOSSES) == {*ASPECTS, "names", "environment", "identity", "workdir", *ROAD_LOSSES, *LIMIT_LOSSES}
+def test_every_loss_is_of_the_tree_the_configuration_or_what_comes_after() -> None:
+    of_images = {*ASPECTS, "names", "environment", "identity", "workdir"}
+    assert set(LOSSES) == {*of_images, *ROAD_LOSSES, *LIMIT_LOSSES, *VOLUME_LOSSES, *BEHAVIOUR_LOSSES}
 
 
 @pytest.mark.parametrize("loss", [loss for loss in ROAD_LOSSES if not loss.endswith("-identity")])

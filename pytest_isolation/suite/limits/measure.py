@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.wording import LIMITS, RLIMITS, kernel_has
@@ -16,6 +15,7 @@ from pytest_isolation.errors import BoxError, Lacking, Unavailable
 from pytest_isolation.suite.limits.asked import ASKED
 from pytest_isolation.suite.limits.bites import bites
 from pytest_isolation.suite.over_engines import in_one_line
+from pytest_isolation.suite.plain_boxes import plain
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.qemu.emulator import of_this_host, version
 from pytest_isolation.technologies.qemu.size import OPTIONS, size
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 TECHNOLOGIES = ("docker", "podman", "cri", "runc", "crun", "gvisor", "lxc", "nspawn", "qemu")
 """Those that have words for limits and start their boxes on this machine."""
-WITHOUT_NETWORK = frozenset({"docker", "podman", "runc", "crun", "gvisor", "lxc", "nspawn"})
 BROKEN = Lacking, BoxError, OSError, subprocess.SubprocessError
 SHOWN = 400
 """Letters of what was said at most."""
@@ -84,7 +83,7 @@ def measure(
             if name == "qemu":
                 _machines(found, limits, lifetime, tell)
                 continue
-            spec, found.version = _spec(name)
+            spec, found.version = plain(name)
             with technology(name).launch(spec, lifetime) as box:
                 notes = frozenset(box.parts.notes)
                 found.usual = {limit: kernel_has(box.parts, limit) for limit in limits}
@@ -115,22 +114,6 @@ def _machines(found: Measured, limits: Sequence[str], lifetime: Lifetime, tell: 
                 became[text] = Outcome(kernel=size(own, limit, text, lifetime))
             except BoxError as error:
                 became[text] = Outcome(refused=lasting(in_one_line(error)))
-
-
-def _spec(name: str) -> tuple[BoxSpec, str]:
-    """Of the plainest box, and the version.  crun is hidden the tree that it refuses.  Raises Unavailable."""
-    spec = BoxSpec(technology=name, network="none" if name in WITHOUT_NETWORK else None)
-    made, how = technology(name), ""
-    try:
-        made.check_available(spec)
-    except Unavailable:
-        if name != "crun" or cgroups.mode() != "hybrid":
-            raise
-        spec, how = replace(spec, options=(("hide_unified", "true"),)), ", the v2 tree hidden"
-        made.check_available(spec)
-    facts = made.facts(spec)
-    by = f" with {facts['runtime']}" if name in ("docker", "podman", "cri") and facts.get("runtime") else ""
-    return spec, f"{facts['version']}{by}{how}"
 
 
 def outcome(

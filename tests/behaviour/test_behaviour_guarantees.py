@@ -1,0 +1,84 @@
+"""The guarantees port.behaviour-*: the machine is like itself, and a layer that answers otherwise is found."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from pytest_isolation.boxes.weakenings import lossy
+from pytest_isolation.guarantees.guarantee import Guarantee
+from pytest_isolation.guarantees.property import PROVING, Check, PropertyResult, run_property
+from pytest_isolation.outside.behaviour.compared import compared, compared_on_image
+from pytest_isolation.outside.behaviour.devices import NUMBERS
+from pytest_isolation.outside.behaviour.kinds import BY_NAME, KINDS
+from pytest_isolation.outside.behaviour.play import Call
+from pytest_isolation.outside.box import Box
+from pytest_isolation.suite.behaviour.layers import file_system
+from pytest_isolation.suite.behaviour.measure import drawn
+from pytest_isolation.technologies.pool import Pool
+from tests.support import built_in_checks, need, plain
+
+CHECKS: dict[str, tuple[Guarantee, Check]] = {one.id: (one, test) for one, test in built_in_checks()}
+NAMES = [kind.name for kind in KINDS]
+
+
+def measured(name: str, box: Box, examples: int = 3) -> PropertyResult:
+    promise, test = CHECKS[f"port.behaviour-{name}"]
+    return run_property(promise, test, box, examples=examples, seed=1, phases=PROVING)
+
+
+@pytest.mark.parametrize("name", [kind.name for kind in KINDS if not kind.on_image])
+def test_the_machine_is_like_itself(name: str, pool: Pool) -> None:
+    """No false alarm: what is another's in each process, and what takes its time, is not told."""
+    box = pool.box(plain("host"))
+    for sequence in drawn(name, 25, 3):
+        found = compared(box, BY_NAME[name], sequence)
+        assert found.first is None, (found.first, found.program)
+        assert any(seen.result != "EBADF" for seen in found.machine)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "devices"])
+def test_a_sound_box_is_like_its_machine(name: str, pool: Pool) -> None:
+    ran = measured(name, pool.box(need("namespaces")))
+    assert (ran.violation, ran.unsupported, ran.trouble) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "devices"])
+def test_a_layer_that_answers_otherwise_is_found(name: str, pool: Pool) -> None:
+    weak = pool.box(need("namespaces").weakened(lossy(f"behaviour-{name}")))
+    assert measured(name, weak, 10).violation is not None
+    # And nothing else with it.
+    others = {"names": "locks", "locks": "memory"}.get(name, "names")
+    assert measured(others, weak).violation is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) is root's")
+def test_a_root_without_devices_is_told(pool: Pool) -> None:
+    ran = measured("devices", pool.box(need("chroot")))
+    assert ran.violation is not None
+    assert ran.violation.observed["null"] == "ENOENT" and ran.violation.observed.keys() >= NUMBERS.keys()
+
+
+LINKED = (Call("add", 0, 0, 7), Call("look", 1))
+MOVED = (Call("rename", 2, 7),)
+
+
+@pytest.mark.parametrize("name", ["docker", "podman", "cri"])
+def test_an_overlay_is_named(name: str, pool: Pool) -> None:
+    """Of what the kernel's document of overlayfs says is not as POSIX has it: other names of what was changed, and a
+    directory that is renamed.
+    """
+    box = pool.box(need(name))
+    if file_system(box) != "overlay":
+        pytest.skip(f"{name} has its images on {file_system(box)} here")
+    linked, moved = compared_on_image(box, BY_NAME["image"], [LINKED, MOVED])
+    assert linked.first is not None
+    assert [one.result for one in linked.first] == ["file 644, 2 names, 15 bytes", "file 644, 2 names, 13 bytes"]
+    if moved.first is not None:  # with redirect_dir it is renamed
+        assert (moved.first[0].result, moved.first[1].result) == ("0", "EXDEV")
+
+
+def test_a_kernel_of_ones_own_is_found(pool: Pool) -> None:
+    box = pool.box(need("gvisor"))
+    assert {name for name in ("files", "locks") if measured(name, box, 10).violation} == {"files", "locks"}
