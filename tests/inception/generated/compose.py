@@ -22,6 +22,8 @@ def compose(s: Stack) -> None:
     if s.data_by == "env" and s.env == "absent" and "C10" not in c.says:
         c.allow("unclear", "C10")
     c.allow("unclear", "E02")
+    if "C10" in c.says:
+        c.allow("fail", "E02")  # make makes the directories in /home/LOGIN/data
     tag = c.pick(":inception", ":42", ":1.0", ":v1")
     restart = c.one("C04", ("restart: always", "restart: unless-stopped", "restart: on-failure", 'restart: "always"', "restart: on-failure:5"),
                     ("restart: no", 'restart: "no"', ""))  # fmt: skip
