@@ -55,6 +55,7 @@ CNF, POOL = "srcs/requirements/mariadb/conf/99-inception.cnf", "srcs/requirement
 INSTALL, INSERT = "srcs/requirements/wordpress/tools/install.php", "wp_insert_user(["
 SETS = "update_option('{}', 1);\n" + INSERT
 ALTER = "ALTER USER 'root'@'localhost' IDENTIFIED BY '${root_password}';\n"
+VIA = "VIA mysql_native_password USING PASSWORD('${root_password}')"
 MAKEFILE, MAKES = "Makefile", "\t$(COMPOSE) up"
 NOT_MADE = dict.fromkeys(ASKS, "unclear") | {"L12": "fail"}
 UNASKED = dict.fromkeys(("L03", "L13", "L14"), "unclear")
@@ -120,6 +121,11 @@ MUTANTS = {
         {"L02": "fail", "L07": "fail", "L03": "fail"}, settles=BROKEN_S,
     ),
     "root has no password": Mutant(((START, ALTER, ""),), {"L14": "fail"}, fresh=True),
+    # mariadb-install-db lets root in by the socket, too, and only ALTER USER takes that away
+    "root has a password by SET PASSWORD": Mutant(
+        ((START, ALTER, "SET PASSWORD FOR 'root'@'localhost' = PASSWORD('${root_password}');\n"),), {"L14": "fail"},
+        fresh=True,
+    ),
     "data in Docker's own directory": Mutant(elsewhere("mariadb:/var/lib/mysql", "/var/lib/mysql"), {"L11": "fail"}),
     "image by another name": Mutant(((COMPOSE, "image: mariadb:", "image: database:"),), {"L09": "fail"}),
     "make fails the second time": Mutant(
@@ -146,9 +152,7 @@ LOOK_ALIKES = {
          (CONF, "fastcgi_pass wordpress:9000", "fastcgi_pass php")), {},
     ),
     "TLS on port 443 of one address": Mutant(((CONF, "listen [::]:443 ssl;", ""),), {}),
-    "root has a password by SET PASSWORD": Mutant(
-        ((START, ALTER, "SET PASSWORD FOR 'root'@'localhost' = PASSWORD('${root_password}');\n"),), {}, fresh=True
-    ),
+    "root has a password by the plugin's name": Mutant(((START, "BY '${root_password}'", VIA),), {}, fresh=True),
     "logs in Docker's own directory": Mutant(elsewhere("mariadb:/var/lib/mysql", "/var/log/mysql"), {}),
     "image of a registry's name": Mutant(((COMPOSE, "image: mariadb:", "image: example.org/team/mariadb:"),), {}),
     "make makes a directory once": Mutant(((MAKEFILE, MAKES, "\tmkdir -p srcs/more\n" + MAKES),), {}, make_again),

@@ -239,6 +239,10 @@ def database(s: Submission) -> Iterator[Finding]:
                     told.add(host)
                     place = Place(at.file, max(at.line, 1) + text.count("\n", 0, match.start()))
                     yield fail(place, f"root@{host} is made, and gets no password", f"leave it out, or {fix}")
+        if at := _socket_stays(texts):
+            says = "SET PASSWORD leaves root's login by unix_socket as it is: mariadb -u root in its container logs in"
+            yield advice(at, says, fix)
+            continue
         if hosts - {"%"} or re.search(
             r"mysqladmin.*\bpassword\b|secure[-_]installation|mysql\.(global_priv|user)\b", whole
         ):
@@ -284,6 +288,17 @@ ROOT = re.compile(
     re.I,
 )
 """SQL that gives root a password, or says how root logs in."""
+
+
+def _socket_stays(texts: list[tuple[str, Place]]) -> Place | None:
+    """Where root@localhost has its password by SET PASSWORD alone, beside its login by unix_socket."""
+    found = [(match, at) for text, at in texts for match in ROOT.finditer(text) if not _is_empty(match)]
+    at_home = [(match, at) for match, at in found if (match["host"] or "localhost").strip("'\"`") == "localhost"]
+    whole = "\n".join(text for text, _ in texts)
+    other = r"authentication-method=normal|DROP\s+USER|DELETE\s+FROM|UPDATE\s+mysql|mysqladmin|secure[-_]installation"
+    if not at_home or not all(match[0].upper().startswith("SET") for match, _ in at_home):
+        return None
+    return None if re.search(other, whole, re.I) else at_home[0][1]
 
 
 BARE_ROOT = re.compile(

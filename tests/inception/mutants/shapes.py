@@ -240,8 +240,10 @@ SHAPES = (
     # -- root's password
     breach("W06", "an empty password", (MARIADB_START, "BY '${root_password}'", "BY ''")),
     breach("W06", "from other containers alone", (MARIADB_START, "ALTER USER 'root'@'localhost'", "CREATE USER 'root'@'%'")),
-    innocent("W06", "by SET PASSWORD", (MARIADB_START, "ALTER USER 'root'@'localhost' IDENTIFIED BY '${root_password}';",
-                                        "SET PASSWORD FOR 'root'@'localhost' = PASSWORD('${root_password}');")),
+    breach("W06", "by SET PASSWORD alone", (MARIADB_START, "ALTER USER 'root'@'localhost' IDENTIFIED BY '${root_password}';",
+                                            "SET PASSWORD FOR 'root'@'localhost' = PASSWORD('${root_password}');"), verdict="advice"),
+    innocent("W06", "by the plugin's name", (MARIADB_START, "IDENTIFIED BY '${root_password}'",
+                                             "IDENTIFIED VIA mysql_native_password USING PASSWORD('${root_password}')")),
     innocent("W06", "for both hosts", (MARIADB_START, "ALTER USER 'root'@'localhost'",
                                        "CREATE USER 'root'@'%' IDENTIFIED BY '${root_password}';\nALTER USER 'root'@'localhost'")),
     # -- a script that chmod names is not run by the build
