@@ -60,6 +60,8 @@ MAKEFILE, MAKES = "Makefile", "\t$(COMPOSE) up"
 NOT_MADE = dict.fromkeys(ASKS, "unclear") | {"L12": "fail"}
 UNASKED = dict.fromkeys(("L03", "L13", "L14"), "unclear")
 NO_DATABASE = {"L02": "fail"} | UNASKED
+TAGS = ("database:inception", "example.org/team/mariadb:inception")
+"""Of images that are called otherwise than the reference's."""
 BROKEN_S = 20
 """Enough for containers that end to be started again."""
 

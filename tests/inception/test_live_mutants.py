@@ -15,12 +15,13 @@ import pytest
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.inception.asked import AuditOptions
+from pytest_isolation.inception.live import leftovers, taken
 from pytest_isolation.inception.live import stack as stacks
-from pytest_isolation.inception.live import taken
 from pytest_isolation.inception.live.audit import Way, started
 from pytest_isolation.inception.live.judge import ASKS, judge
 from pytest_isolation.inception.live.stack import Stack
-from tests.inception.broken import LOOK_ALIKES, MUTANTS
+from pytest_isolation.technologies.docker import daemon
+from tests.inception.broken import LOOK_ALIKES, MUTANTS, TAGS
 from tests.inception.support import DAY, REFERENCE, apply
 
 ASKED = AuditOptions(day=DAY, login="student")
@@ -34,6 +35,9 @@ def running(built: Lifetime, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with pytest.MonkeyPatch.context() as patch, ExitStack() as undo:
         patch.setattr(taken, "MAKES", 3 * len(EVERY))
         stack, _, made = undo.enter_context(started(REFERENCE, ASKED, built, way))
+        for tag in TAGS:  # which nobody knew of when the stack was planned
+            built.register("inception:project-tag", f"{tag}=")
+            undo.callback(leftovers.restore_tag, daemon.connect(None), f"{tag}=")
         assert made.status == 0, (way.logs / "make.log").read_text()[-2000:]
         yield stack
 
