@@ -239,9 +239,9 @@ def database(s: Submission) -> Iterator[Finding]:
                     told.add(host)
                     place = Place(at.file, max(at.line, 1) + text.count("\n", 0, match.start()))
                     yield fail(place, f"root@{host} is made, and gets no password", f"leave it out, or {fix}")
-        if at := _socket_stays(texts):
+        if (by_set := _socket_stays(texts)) is not None:
             says = "SET PASSWORD leaves root's login by unix_socket as it is: mariadb -u root in its container logs in"
-            yield advice(at, says, fix)
+            yield advice(by_set, says, fix)
             continue
         if hosts - {"%"} or re.search(
             r"mysqladmin.*\bpassword\b|secure[-_]installation|mysql\.(global_priv|user)\b", whole
