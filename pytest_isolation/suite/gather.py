@@ -88,6 +88,8 @@ class Gatherer:
             self._run_notes.append(f"a worker crashed while it ran {report.nodeid}")
         if told is None:
             return
+        if told.plan is not None:
+            self.add_process(told.plan)
         if report.when == "setup":
             self._begun[report.nodeid] = told
         elif (closed := told.closed) is not None:
@@ -114,10 +116,18 @@ class Gatherer:
 
     def of_this_process(self) -> Process:
         """What only this process knows of its boxes and guarantees."""
-        session = self._session
+        started = started_by(self._session.started.pool_if_any)
         return replace(
-            started_by(session.started.pool_if_any),
-            measured=session.measured_facts(),
+            self.plan_of_this_process(),
+            starts=started.starts,
+            notes=started.notes,
+            measured=self._session.measured_facts(),
+        )
+
+    def plan_of_this_process(self) -> Process:
+        """What is known of it once it has collected."""
+        session = self._session
+        return Process(
             guarantees=tuple(map(guarantee_row, session.guarantees.values())),
             known=tuple(sorted(session.known)),
             wrong=tuple(session.wrong),

@@ -14,7 +14,7 @@ from pytest_isolation.errors import UsageError
 from pytest_isolation.report.hosts import merged, named
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.rows import host_facts
-from pytest_isolation.suite.told import Found, Machine, Process
+from pytest_isolation.suite.told import Found, Machine, Process, told_by
 
 if TYPE_CHECKING:
     from pytest_isolation.report.run import ResultRow, Run
@@ -64,7 +64,7 @@ class OneHost(Gatherer):
         self.lost: str | None = None
 
     def add_process(self, told: Process) -> None:
-        """What its worker tells at its end."""
+        """What its worker tells, first of what it is going to measure, and at its end."""
         super().add_process(told)
         self.machine = told.machine
 
@@ -113,11 +113,17 @@ class Hosts(Gatherer):
         if node is None:
             super().add(report)
             return
+        if (told := told_by(report)) is not None and told.plan is not None:
+            self._add_guarantees(told.plan)
         self.host(host_of(node)).add(report)
 
     def add_process_of(self, name: str, told: Process) -> None:
         """What a worker tells at its end."""
         self.host(name).add_process(told)
+        self._add_guarantees(told)
+
+    def _add_guarantees(self, told: Process) -> None:
+        """Those that a worker knows."""
         super().add_process(Process(guarantees=told.guarantees, known=told.known, wrong=told.wrong))
 
     def lose(self, name: str, why: str) -> None:

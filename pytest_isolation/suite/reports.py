@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_isolation.suite.items import LETTERS
-from pytest_isolation.suite.told import arrived, carried, told_by
+from pytest_isolation.suite.told import Told, arrived, carried, tell, told_by
 
 if TYPE_CHECKING:
     from pytest_isolation.suite.session import Session
@@ -19,10 +20,20 @@ class Reports:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self._has_told = False
+        """What this worker is going to measure."""
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_report_to_serializable(self) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
-        """What a report carries goes over the wire of xdist."""
+    def pytest_report_to_serializable(
+        self, report: object
+    ) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+        """What a report carries goes over the wire of xdist; the first has what this worker is going to measure.
+
+        A run that is interrupted, or killed, hears of no worker's end.
+        """
+        if self._session.is_worker and not self._has_told and isinstance(report, pytest.TestReport):
+            self._has_told = True
+            tell(report, replace(told_by(report) or Told(), plan=self._session.gatherer.plan_of_this_process()))
         data = yield
         return carried(data) if data is not None else None
 

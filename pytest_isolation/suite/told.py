@@ -1,7 +1,8 @@
 """What processes of a run tell each other: typed everywhere, and plain data on the way (`to_json`, `from_json`).
 
 A cell's row, or why it has none, is on pytest's report of its test: `carried` and `arrived` are its way over
-pytest-xdist's wire.  What belongs to a whole process comes at its end: `Process`.
+pytest-xdist's wire.  What belongs to a whole process comes at its end: `Process`; what a worker is going to measure,
+on its first report.
 """
 
 from __future__ import annotations
@@ -48,24 +49,6 @@ class Proof(Row):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told(Row):
-    """Of one test: its row, or why its box is closed, or a proof."""
-
-    row: ResultRow | None = None
-    closed: Closed | None = None
-    proof: Proof | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured(Row):
-    """Of one cell, from whoever has measured it."""
-
-    told: Told
-    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Box -> what only the running box could tell of itself."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Found(Row):
     """What a machine found of a box before it started one, or why it cannot start it."""
 
@@ -103,6 +86,26 @@ class Process(Row):
     """Box -> facts that only a running box can tell."""
     machine: Machine | None = None
     """Under --dist each: where it ran."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told(Row):
+    """Of one test: its row, or why its box is closed, or a proof."""
+
+    row: ResultRow | None = None
+    closed: Closed | None = None
+    proof: Proof | None = None
+    plan: Process | None = None
+    """On the first report of a worker: what it is going to measure, for whoever does not live to hear of its end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured(Row):
+    """Of one cell, from whoever has measured it."""
+
+    told: Told
+    facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Box -> what only the running box could tell of itself."""
 
 
 def started_by(pool: Pool | None) -> Process:

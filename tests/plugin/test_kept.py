@@ -16,11 +16,13 @@ COLUMN = ("--isolation", "--box", "host")
 BOX = (*COLUMN, "--isolation-only", "pid.*")
 
 
+@pytest.mark.parametrize("workers", ["0", "2"])
 @pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGHUP], ids=["SIGKILL", "SIGHUP"])
-def test_a_killed_run_keeps_its_rows(tmp_path: Path, sent: signal.Signals) -> None:
+def test_a_killed_run_keeps_its_rows(tmp_path: Path, sent: signal.Signals, workers: str) -> None:
+    """red with workers: the report lacked the guarantees of its rows, could not be read, and none was missing."""
     folder = tmp_path / "empty"
     folder.mkdir()
-    one = Run(folder, "-v", *COLUMN)  # long: with a dozen rows the run may have ended before the signal is there
+    one = Run(folder, "-v", "-n", workers, *COLUMN)  # long: a dozen rows may have ended before the signal
     one.report.write_text("the older report")
     assert one.process.stdout is not None
     seen = 0
@@ -39,7 +41,10 @@ def test_a_killed_run_keeps_its_rows(tmp_path: Path, sent: signal.Signals) -> No
         assert not partial.exists()
         found = Report.from_json(json.loads(one.report.read_text()))
     assert len(found.results) >= 3
+    assert {row.guarantee for row in found.results} <= {one.id for one in found.guarantees}
     assert found.run.exit == 2
+    if sent is not signal.SIGKILL:  # who is killed has not reckoned it up
+        assert found.run.missing
     one.report.unlink()
     done = run(folder, *BOX, "--isolation-report", f"md:{folder / 'r.md'}")  # removes what the killed one left
     assert done.code == 0
