@@ -50,7 +50,12 @@ BREAKS = {
 
 @pytest.fixture(scope="module")
 def spec() -> BoxSpec:
-    return replace(need("qemu"), options=(("accel", "tcg"), ("share", "virtiofs")))
+    asked = replace(need("qemu"), options=(("accel", "tcg"), ("share", "virtiofs")))
+    try:
+        Qemu().check_available(asked)
+    except Unavailable as error:
+        pytest.skip(str(error))  # since Debian 13 the daemon is a package of its own
+    return asked
 
 
 def test_what_the_host_has_is_there_and_what_the_box_makes_arrives(spec: BoxSpec, lifetime: Lifetime) -> None:
