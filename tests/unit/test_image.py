@@ -112,7 +112,7 @@ def test_every_loss_is_of_the_tree_the_configuration_or_what_comes_after() -> No
     assert set(LOSSES) == {*of_images, *ROAD_LOSSES, *LIMIT_LOSSES, *VOLUME_LOSSES, *BEHAVIOUR_LOSSES}
 
 
-@pytest.mark.parametrize("loss", [loss for loss in ROAD_LOSSES if not loss.endswith("-identity")])
+@pytest.mark.parametrize("loss", [one for one in (*ROAD_LOSSES, *VOLUME_LOSSES) if not one.endswith("-identity")])
 def test_a_loss_on_a_road_is_of_that_road_and_aspect_alone(loss: str) -> None:
     road, _, aspect = loss.partition("-")
 

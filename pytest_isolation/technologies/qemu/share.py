@@ -6,7 +6,6 @@ Source: QEMU docs, system/invocation (-fsdev, -device vhost-user-fs-pci) and too
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 from collections.abc import Iterable
 from contextlib import ExitStack
@@ -162,7 +161,7 @@ def _socket(sockets: Path, one: Share) -> str:
 @cache
 def _daemon() -> str:
     """Raises Unavailable where none is installed."""
-    found = next((path for path in PLACES if os.access(path, os.X_OK)), None) or shutil.which(VIRTIOFSD)
+    found = next((path for path in PLACES if os.access(path, os.X_OK)), None) or program.which(VIRTIOFSD)
     if found is None:
         raise Unavailable(f"{VIRTIOFSD} is not installed", "Debian: apt install virtiofsd (in 12: qemu-system-common)")
     return found
