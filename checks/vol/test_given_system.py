@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.boxes.weakenings import Weakening
-from pytest_isolation.outside.shared.found import Shared, shared
+from pytest_isolation.outside.shared.found import Shared, of_its_machine, shared
 from pytest_isolation.outside.shared.rulers import rulers
 from pytest_isolation.outside.shared.table import below
 
@@ -59,8 +59,8 @@ KINDS = (
 given = family(
     "vol.{entry.slug}-not-given",
     over=KINDS,
-    claim="no {entry.name} is mounted in the box or open in its first process: {entry.whether}usable by its user or "
-    "not",
+    claim="no {entry.name} is mounted in the box, or open in its first process or in the one that is its machine: "
+    "{entry.whether}usable by its user or not",
     sources=(
         "CIS Docker Benchmark 1.6.0, 5.5 and 5.31",
         "https://docs.docker.com/engine/storage/bind-mounts/#considerations-and-constraints",
@@ -81,8 +81,9 @@ def _comes_with_the_network(box: Box, one: Shared) -> bool:
 
 @given
 def test_nothing_of_it_was_given(box: Box, promise: Guarantee, entry: Kind) -> None:
-    """Every mount and every descriptor, with what the host has behind it."""
+    """Every mount and every descriptor, with what the host has behind it; of a machine, of the process that it is."""
     found, ruling = [one for one in shared(box) if not _comes_with_the_network(box, one)], rulers(box)
+    found += of_its_machine(box)
     handed = [(one, host) for one in found if (host := entry.of(one, ruling))]
     unknown = sorted(one.target for one in found if one.kind == "unknown")
     if unknown and not handed:

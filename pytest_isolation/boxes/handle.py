@@ -127,6 +127,9 @@ class BoxHandle:
     """The host's files that a virtual machine was started from."""
     deadly_limits: str = ""
     """Why meeting a limit of its group ends the whole box; empty where it ends only what meets it."""
+    size: Callable[[], tuple[int, int]] | None = None
+    """Of a machine, whose process `kernel_pid` is: the most memory, in bytes, and processors that it can come to have;
+    None: the box is no machine.  Raises BoxError."""
     memory_overhead: int | None = None
     """Bytes that a machine's own process takes beside the guest's memory; None: the box's memory is the host's."""
     said: Callable[[], str] = lambda: ""

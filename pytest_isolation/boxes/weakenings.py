@@ -125,6 +125,13 @@ DEFENCES = {
     "own-kernel": "its processes are its machine's kernel's",
     "kept-state": "moved, it begins anew",
     "volume-edge": "the directory above the one that it was handed is handed in as well",
+    "emulator-filter": "no filter keeps the process that is the machine from any system call",
+    "emulator-user": "the process that is the machine is root's",
+    "emulator-root": "the process that is the machine has its host's root directory",
+    "emulator-ports": "the process that is the machine takes connections by TCP",
+    "emulator-names": "the process that is the machine takes connections at a socket with a name",
+    "machine-memory": "it may have more memory than its host",
+    "machine-processors": "it may have more processors than its host",
 }
 """What drop() can leave out, and what that means."""
 
@@ -134,7 +141,7 @@ RESOURCES = (
     "read-bytes", "write-bytes", "reads", "writes", "parent", "shm",
 )  # fmt: skip
 """What else a box may be asked to have: boxes/resources.py says of each where it is."""
-HANDED_IN = ("file", "socket", "directory", "group", "variable")
+HANDED_IN = ("file", "socket", "directory", "group", "variable", "port", "device", "network")
 CAPABILITIES = (
     "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
     "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK", "IPC_OWNER",
@@ -183,6 +190,7 @@ def hand_in(what: str) -> Weakening:
     """One `file` of the host's system, one `socket` of a daemon, or one `directory` of data, at a place drawn as well.
 
     `group`: its first process is in a further group of the host's.  `variable`: it has a secret in its environment.
+    `port`: one of the host's loopback leads into it.  Of a machine: a `device` of its host, and a card of a `network`.
     """
     return Weakening("hand-in", _known("hand_in", what, HANDED_IN))
 

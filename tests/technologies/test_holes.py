@@ -76,6 +76,7 @@ FILTER_OF_SYS_PTRACE = {"sec.kcmp-refused", "sec.pidfd-getfd-refused", "sec.proc
 DOMAINS = (*ASKED, *CONFINING)
 OPEN_ANYWAY = {
     "sec.io-uring-refused", "sec.vsock-refused",  # this engine's filter has no rule for them
+    "sec.other-abi-refused",  # it names 32-bit x86 as well
     "cap.net-bind-service-denied",  # this engine sets net.ipv4.ip_unprivileged_port_start to 0
     "rlimit.processes-not-shared", "rlimit.pending-signals-not-shared", "rlimit.message-queues-not-shared",
     "rlimit.locked-memory-not-shared",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -13,13 +14,16 @@ from pathlib import Path
 import psutil
 import pytest
 
+from pytest_isolation import weaken
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import MIB, BoxSpec, Volume
 from pytest_isolation.errors import Unavailable, Unsupported, UsageError
 from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.outside import emulator
+from pytest_isolation.outside.shared.found import of_its_machine
 from pytest_isolation.technologies import technology
-from pytest_isolation.technologies.qemu import Qemu, accel, kernel
+from pytest_isolation.technologies.qemu import Qemu, accel, kernel, process
 from pytest_isolation.technologies.qemu.move import move
 from tests.support import built_in_checks, need, new_pool
 
@@ -48,6 +52,29 @@ def test_copies_of_one_machine_are_not_the_same(spec: BoxSpec, lifetime: Lifetim
             seconds = int.from_bytes(box.proc.clock_gettime(0).outs[0][:8], "little")
             assert abs(seconds - time.time()) < 30, "the guest's clock stayed where it was kept"
     assert len(seen) == 3, "copies share the state of their random number generator"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes another user")
+def test_its_process_may_be_nobodys_with_an_empty_root(spec: BoxSpec, lifetime: Lifetime) -> None:
+    nobody = str(pwd.getpwnam("nobody").pw_uid)
+    for _ in range(2):  # the second goes on from the first's state
+        with technology("qemu").launch(replace(spec, options=(*TCG, ("confined", "true"))), lifetime) as box:
+            assert {user for one in emulator.status(box) for user in one["Uid"].split()} == {nobody}
+            assert {one["Seccomp"] for one in emulator.status(box)} == {"2"}
+            assert list(Path(f"/proc/{box.parts.kernel_pid}/root").iterdir()) == []
+            assert not emulator.has_the_hosts_root(box)
+            assert box.parts.size is not None and box.parts.size()[1] == 1
+
+
+def test_what_a_machine_was_handed_is_what_its_process_has_open(spec: BoxSpec, lifetime: Lifetime) -> None:
+    with technology("qemu").launch(spec, lifetime) as box:
+        assert of_its_machine(box) == []
+        assert [*emulator.devices(box), *emulator.ports(box), *emulator.names(box)] == []
+    handed = spec.weakened(weaken.hand_in("directory"), weaken.hand_in("file"), weaken.hand_in("device"))
+    with technology("qemu").launch(handed, lifetime) as box:
+        found = {(one.kind, one.directory, one.read_only) for one in of_its_machine(box)}
+        assert found == {("volume", True, False), ("system", False, True)}
+        assert emulator.devices(box) == [process.DEVICE]
 
 
 def test_it_is_the_kernel_that_was_named(spec: BoxSpec, lifetime: Lifetime) -> None:
@@ -127,6 +154,8 @@ def test_a_killed_run_leaves_no_machine(spec: BoxSpec) -> None:
 import sys, time
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.outside import emulator
+from pytest_isolation.outside.shared.found import of_its_machine
 from pytest_isolation.technologies import technology
 box = technology("qemu").launch(BoxSpec(technology="qemu", options=(("accel", "tcg"),)), Lifetime())
 print(*box.parts.group.pids(), flush=True)

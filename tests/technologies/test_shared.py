@@ -60,6 +60,15 @@ def test_what_docker_was_told_to_hand_in(run: Lifetime, tmp_path: Path) -> None:
     }
 
 
+def test_what_an_overlay_lies_over(run: Lifetime, tmp_path: Path) -> None:
+    """Podman's volume `:O` is one: writes go elsewhere, and what is read is the host's."""
+    need("podman")
+    (tmp_path / "data").mkdir()
+    with start(parse(f"podman:volume={tmp_path}/data:/over:O"), run) as box:
+        found = {(one["kind"], one["target"], one["host"], one["mode"]) for one in files(box)}
+    assert ("volume", "/over", f"{tmp_path}/data", "ro") in found
+
+
 def test_control_groups_of_the_host(run: Lifetime) -> None:
     with start(need("namespaces").weakened(weaken.expose("/sys/fs/cgroup")), run) as box:
         assert [one["target"] for one in files(box) if one["kind"] == "system"]  # at a place that is drawn

@@ -77,6 +77,8 @@ TRACED = {"pid.ptrace-cross-refused", "pid.setns-host-refused"}
 """Host processes in some /proc, with SYS_PTRACE and SYS_ADMIN."""
 SOCKET = {"daemon.socket-unreachable", "vol.socket-not-given"}
 """Docker's socket; read-only says nothing of connections."""
+PORT = {"vol.port-not-given"}
+"""-p: not yet a guarantee when these were written down."""
 SYSTEM = {"vol.system-not-given"}
 """Any place of the host's system."""
 READ = {
@@ -133,7 +135,7 @@ BOXES = {
         "-v /:/rootfs:ro -v /var/run:/var/run:ro -v /sys:/sys:ro -v /var/lib/docker/:/var/lib/docker:ro"
         " -v /dev/disk/:/dev/disk:ro -p 8080 --privileged --device=/dev/kmsg",
         breaks={
-            *PRIVILEGED, *ROOT, *SEEN, "pid.ptrace-cross-refused",
+            *PRIVILEGED, *ROOT, *SEEN, *PORT, "pid.ptrace-cross-refused",
             # The host's /proc and /sys.
             "net.hosts-ipv6-addresses-hidden", "net.hosts-routes-hidden", "net.hosts-neighbours-hidden",
             "net.hosts-groups-hidden", "net.hosts-other-sockets-hidden", "net.hosts-links-in-sysfs-hidden",
@@ -156,12 +158,12 @@ BOXES = {
     "portainer": known(
         "https://docs.portainer.io/start/install-ce/server/docker/linux",
         "-p 8000 -p 9443 -v /var/run/docker.sock:/var/run/docker.sock -v VOLUME:/data",
-        breaks=SOCKET,
+        breaks={*SOCKET, *PORT},
     ),
     "traefik": known(
         "https://doc.traefik.io/traefik/getting-started/docker/",
         "-p 80 -p 8080 -v /var/run/docker.sock:/var/run/docker.sock:ro",
-        breaks=SOCKET,
+        breaks={*SOCKET, *PORT},
     ),
     # Root of all devices and of its own namespaces; the host's processes and files are not handed in.
     "docker-in-docker": known(
@@ -175,7 +177,7 @@ BOXES = {
         "-p 53/tcp -p 53/udp -p 80/tcp -v DIRECTORY:/etc/pihole --cap-add NET_ADMIN --cap-add SYS_TIME"
         " --cap-add SYS_NICE",
         # The last two were not yet guarantees when this was written down: NET_ADMIN gives them as well.
-        breaks={"net.admin-denied", "net.netlink-admin-denied", "net.firewall-denied"},
+        breaks={"net.admin-denied", "net.netlink-admin-denied", "net.firewall-denied", *PORT},
     ),
     # net.path-unix-isolated and daemon.socket-unreachable had been written down here: they need a bus there.
     "home-assistant": known(
@@ -186,6 +188,7 @@ BOXES = {
     "nginx-unprivileged": known(
         "https://github.com/nginx/docker-nginx-unprivileged",
         "--user=101:101 --read-only --cap-drop ALL --security-opt no-new-privileges --tmpfs /tmp -p 8080",
+        breaks=PORT,
         keeps={*CAPABLE, "mnt.written-files-not-run"},  # a tmpfs of the engine's is noexec where nothing else is said
     ),
     "postgres": known(

@@ -74,3 +74,19 @@ def test_files_and_sockets() -> None:
     assert not places.rules("/run/mysqld/mysqld.sock")
     assert places.in_store("/var/lib/docker/containers/1/hosts")
     assert not places.in_store("/var/lib/docker")
+
+
+@pytest.mark.parametrize(
+    ("options", "layers"),
+    [
+        (
+            "rw,lowerdir=/srv/a:/etc,upperdir=/var/tmp/u,workdir=/var/tmp/w",
+            [("/srv/a", True), ("/etc", True), ("/var/tmp/u", False)],
+        ),
+        ("ro,lowerdir=/srv/with\\040space:/srv/a\\134:b", [("/srv/with space", True), ("/srv/a:b", True)]),
+        ("rw,lowerdir+=/srv/a,datadir+=/srv/d,lowerdir=l/SHORT", [("/srv/a", True)]),
+        ("rw,relatime", []),
+    ],
+)
+def test_what_an_overlay_lies_over(options: str, layers: list[tuple[str, bool]]) -> None:
+    assert table.layers(options) == layers

@@ -13,7 +13,7 @@ from pytest_isolation.boxes.lifetime import state_directory
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.shared import places
-from pytest_isolation.outside.shared.table import OF_THE_KERNEL, Mount, below, names_of, parse
+from pytest_isolation.outside.shared.table import OF_THE_KERNEL, Mount, below, layers, names_of, parse
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
@@ -66,6 +66,23 @@ def shared(box: Box) -> list[Shared]:
     return kept.found
 
 
+def of_its_machine(box: Box) -> list[Shared]:
+    """What the process that is the box's machine has open of its host's files: its disks, and what it shares.
+
+    Looked for anew each time.  Nothing for a box that is no machine.
+    """
+    if box.parts.size is None:
+        return []
+    found = _Look(box).opened(f"/proc/{box.parts.kernel_pid}", set())
+    # A file without a name is QEMU's own: nobody else finds it, and it goes with the machine.
+    named = [one for one in found if not str(one.host).endswith(" (deleted)")]
+    # A directory is open for reading in any case: whether the process passes a guest's writes on, nobody outside sees.
+    return [
+        replace(one, target=f"{one.target} of its machine", fd=None, read_only=one.read_only and not one.directory)
+        for one in named
+    ]
+
+
 class _Look:
     def __init__(self, box: Box) -> None:
         self.box, self.parts = box, box.parts
@@ -78,6 +95,7 @@ class _Look:
         mounts = self._boxs_table()
         found = [] if any(mount.point == "/" for mount in mounts) else list(self._root())
         found += [self._mounted(mount) for mount in mounts]
+        found += [one for mount in mounts for one in self._laid_over(mount)]
         found += self._descriptors({mount.number for mount in mounts})
         return found + self._said(found)
 
@@ -130,6 +148,15 @@ class _Look:
             )
         told = [self._classified(replace(one, host=name)) for name in names]
         return next((each for each in told if each.is_the_hosts), told[0])
+
+    def _laid_over(self, mount: Mount) -> Iterator[Shared]:
+        """The host's directories that an overlay lies over, but its root's, which an engine made."""
+        if not self.seen_by_host or mount.fstype != "overlay" or mount.point == "/":
+            return
+        for host, read_only in layers(mount.options):
+            one = Shared("volume", mount.point, host, read_only or mount.read_only, "overlay", directory=True)
+            if (found := self._directory(one)).kind != "own":
+                yield found
 
     def _control_group(self, mount: Mount, one: Shared) -> Shared:
         """The box's own group, or one that has it in it, which is the host's."""
@@ -184,14 +211,17 @@ class _Look:
 
     def _descriptors(self, mounts: set[int]) -> Iterator[Shared]:
         """Open directories and files that lie on a mount of the host's, of the first process."""
-        if self.proc is None:
-            return
+        if self.proc is not None:
+            yield from self.opened(self.proc, mounts)
+
+    def opened(self, process: str, mounts: set[int]) -> Iterator[Shared]:
+        """Those of `process`, of the host's /proc, but what lies on `mounts`, by their numbers."""
         hosts = {mount.number for mount in self.hosts} - mounts
-        for fd in self._open():
-            place = self.host.path(f"{self.proc}/fd/{fd}")
+        for fd in self._open(process):
+            place = self.host.path(f"{process}/fd/{fd}")
             try:
                 mode, host = place.stat().st_mode, str(place.readlink())
-                told = self.host.path(f"{self.proc}/fdinfo/{fd}").read_text(encoding="utf-8", errors="surrogateescape")
+                told = self.host.path(f"{process}/fdinfo/{fd}").read_text(encoding="utf-8", errors="surrogateescape")
             except OSError:
                 continue
             about = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)
@@ -205,9 +235,9 @@ class _Look:
             elif stat.S_ISREG(mode):
                 yield self._classified(one)
 
-    def _open(self) -> list[int]:
+    def _open(self, process: str) -> list[int]:
         try:
-            names = [path.name for path in self.host.path(f"{self.proc}/fd").iterdir()]
+            names = [path.name for path in self.host.path(f"{process}/fd").iterdir()]
         except OSError:
             return []
         # The first three are the caller's own: where its output goes.

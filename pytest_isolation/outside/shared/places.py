@@ -139,6 +139,7 @@ STORES = (
     "/run/containers", "/run/libpod", "/run/crun", "/run/runc", "/var/lib/lxc", "/var/lib/machines",
     "/run/user/*/containers", "/run/user/*/libpod", "/root/.local/share/containers", "/root/.local/share/docker",
     "/home/*/.local/share/containers", "/home/*/.local/share/docker", "/run/systemd/nspawn", "/run/firejail",
+    "/var/tmp/nspawn-temp-*",
 )  # fmt: skip
 """Where engines make the files of a box: its root, its /etc/hosts, its named volumes."""
 HANDED_BY_ENGINES = ("/usr/lib/os-release", "/etc/os-release")

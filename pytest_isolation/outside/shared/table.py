@@ -84,3 +84,23 @@ def names_of(device: str, root: str, table: list[Mount]) -> list[str]:
         if rest is not None:
             found.append(join(mount.point, rest))
     return sorted(set(found), key=lambda path: (len(path), path))
+
+
+def layers(options: str) -> list[tuple[str, bool]]:
+    """The directories that an overlay was made of, by whole paths, and whether writes go elsewhere.
+
+    `options`: of its file system, as a mountinfo has them.  Source: kernel:filesystems/overlayfs.
+    """
+    found = []
+    for option in options.split(","):
+        key, _, value = option.partition("=")
+        if key in ("lowerdir", "lowerdir+"):
+            found += [(_whole(one), True) for one in re.split(r"(?<!\\134):", value) if one]
+        elif key == "upperdir":
+            found.append((_whole(value), False))
+    return [(path, read_only) for path, read_only in found if path.startswith("/")]
+
+
+def _whole(text: str) -> str:
+    """A colon of a name has a backslash, which the table writes as an octal number."""
+    return _plain(text).replace("\\:", ":")

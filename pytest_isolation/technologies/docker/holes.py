@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_isolation.boxes.image import Image
+from pytest_isolation.boxes.spec import Published
 from pytest_isolation.boxes.weakenings import ROAD_LOSSES, VOLUME_LOSSES, drop, hand_in, lossy, share
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.building import Building
@@ -33,6 +34,8 @@ class Plan(ContainerPlan):
     """The agent is the first process."""
     binds_addresses: bool = True
     """A port is published on the address that was named."""
+    published: list[Published] = field(default_factory=list)
+    """Besides those of its spec."""
     enters_as_user: bool = True
     """Whoever the container was told to run as."""
     pauses_whole: bool = True
@@ -53,6 +56,7 @@ OPENS: Opens = {
     drop("init"): sets("first", False),
     drop("reaper"): by(folded),
     drop("bound-address"): sets("binds_addresses", False),
+    hand_in("port"): adds("published", Published(address="127.0.0.1", inside=8080)),
     drop("exec-user"): sets("enters_as_user", False),
     drop("pause"): sets("pauses_whole", False),
     drop("process-limits"): by(limits_asked),

@@ -213,7 +213,7 @@ class Settings:
                 for inside, outside in ports.items()
             }
             self.create["ports"] = [tuple(inside.split("/", 1)) for inside in sorted(ports)]
-        for one in spec.publish:
+        for one in (*spec.publish, *self.plan.published):
             address = one.address if self.plan.binds_addresses else "0.0.0.0"
             self.host.setdefault("port_bindings", {})[f"{one.inside}/tcp"] = (address,)
             self.create.setdefault("ports", []).append((str(one.inside), "tcp"))

@@ -90,7 +90,7 @@ def arguments(spec: BoxSpec, *, name: str, agent: str, run_id: str) -> list[str]
     found += ["--label", f"{LABEL}={run_id}", "--entrypoint", json.dumps([agent])]
     plan = folded(OPENS, Plan(), spec)
     found += _identity(spec) + _limits(spec) + _file_systems(spec, plan) + _namespaces(spec, plan)
-    for one in spec.publish:
+    for one in (*spec.publish, *plan.published):
         found += ["--publish", f"{one.address if plan.binds_addresses else '0.0.0.0'}::{one.inside}/tcp"]
     found += plan.options + own(spec)
     if spec.weakenings and confines():

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.boxes.weakenings import ROAD_LOSSES, VOLUME_LOSSES, drop, expose, lossy, share
+from pytest_isolation.boxes.spec import Published
+from pytest_isolation.boxes.weakenings import ROAD_LOSSES, VOLUME_LOSSES, drop, expose, hand_in, lossy, share
 from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.capabilities import FILTERED, granted, useful
 from pytest_isolation.technologies.container import OF_ENGINES, ContainerPlan, shares
@@ -26,6 +27,8 @@ class Plan(ContainerPlan):
     """Directories that are memory file systems where the root is read-only."""
     binds_addresses: bool = True
     """A port is published on the address that was named."""
+    published: list[Published] = field(default_factory=list)
+    """Besides those of its spec."""
     pauses_whole: bool = True
     """All its processes stop when it is paused."""
     entering: list[str] = field(default_factory=list)
@@ -44,6 +47,7 @@ OPENS: Opens = {
     drop("exec-user"): adds("entering", "--user", "0:0"),
     drop("masks"): adds("options", "--security-opt", "unmask=ALL"),
     drop("bound-address"): sets("binds_addresses", False),
+    hand_in("port"): adds("published", Published(address="127.0.0.1", inside=8080)),
     drop("pause"): sets("pauses_whole", False),
     drop("process-limits"): by(limits_asked),
     **each(ROAD_LOSSES, lossy, by(Image.handed_on)),

@@ -18,7 +18,7 @@ from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.lacking import Words, in_vain
 from pytest_isolation.technologies.opens import Opens, by, each, openable
-from pytest_isolation.technologies.qemu import accel, guest, kernel, network, share
+from pytest_isolation.technologies.qemu import accel, guest, kernel, network, process, share
 from pytest_isolation.technologies.qemu.emulator import binary
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine
 from pytest_isolation.technologies.qemu.start import Start
@@ -70,6 +70,7 @@ class Qemu:
         "machine": "q35, or microvm (with KVM only: without it Linux finds no timer there)",
         "share": "how directories of the host are handed in: virtiofs, or 9p- and a security model: 9p-passthrough, "
         "9p-mapped-xattr, 9p-mapped-file, 9p-none (default: none can be)",
+        "confined": "true: QEMU's own process is nobody's, with an empty root (root alone can ask for it)",
     }
 
     def weakenings(self) -> Weakenings:
@@ -82,6 +83,7 @@ class Qemu:
         found = self._kernel(spec)
         if found.modules.directory is not None and found.why_no_channel(CHANNEL):
             raise guest.too_slow(Machine(kernel=found))
+        process.check(spec)
         for key, allowed in CHOICES.items():
             if (value := spec.option(key, allowed[0])) not in allowed:
                 raise UsageError(f"{key}={value}: expected one of {', '.join(allowed)}")

@@ -6,7 +6,7 @@ All by system calls of the agent in the initramfs, which then becomes the box's 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Agent, Proc, Program
@@ -19,7 +19,7 @@ from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.opens import Opens, by, each, folded, sets
-from pytest_isolation.technologies.qemu import network
+from pytest_isolation.technologies.qemu import network, process
 from pytest_isolation.technologies.qemu.machine import CHANNEL
 
 if TYPE_CHECKING:
@@ -39,11 +39,21 @@ class Plan:
     read_only: bool = True
     keeps_state: bool = True
     """What runs in it, when it is moved."""
+    filtered: bool = True
+    """Whether QEMU's own process is under a filter."""
+    own_account: bool = True
+    own_root: bool = True
+    """Both of QEMU's process, where it is to be confined."""
+    nameless: bool = True
+    """Whether nobody can connect to QEMU's process by a name."""
+    devices: list[str] = field(default_factory=list)
+    """Further words for QEMU."""
 
 
 OPENS: Opens = {
     drop("read-only"): sets("read_only", False),
     drop("kept-state"): sets("keeps_state", False),
+    **process.OPENS,
     **each(IMAGE_LOSSES, lossy, by(Image.carried)),
     **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
 }

@@ -50,6 +50,15 @@ class Machine:
     translated: int = TRANSLATED
     """How much translated code TCG may keep, in bytes: part of what a VM costs beside its memory."""
 
+    filtered: bool = True
+    """Whether QEMU's own process is under its filter of system calls."""
+    account: str = ""
+    """Whose QEMU's process becomes when it has all that it needs; empty: it stays its starter's."""
+    own_root: bool = False
+    """Whether an empty directory is its root from then on."""
+    kept: bool = True
+    """Whether the next equal one may go on from its state: not where it has what a second cannot have."""
+
     @property
     def starts_on_virtio(self) -> bool:
         """Whether the agent's first words go over virtio.
@@ -59,12 +68,21 @@ class Machine:
         return all(self.kernel.modules.built_in(name) for name in CHANNEL)
 
 
+SANDBOX = "on,obsolete=deny,spawn=deny,resourcecontrol=deny"
+
+
 def command(
-    machine: Machine, initramfs: str, fds: dict[str, int], snapshot: Snapshot | None = None, state: int | None = None
+    machine: Machine,
+    initramfs: str,
+    fds: dict[str, int],
+    snapshot: Snapshot | None = None,
+    state: int | None = None,
+    root: str = "",
 ) -> list[str]:
     """`fds`: the descriptors of the channels `first`, `port`, `console` and `monitor` in QEMU's process.
 
     `snapshot`: of an equal machine, to go on from; `state`: a descriptor with that, where it is in a file of its own.
+    `root`: the directory that is QEMU's own root, where the machine asks for one.
     """
     if machine.type == "microvm" and machine.accel == "tcg":
         # Seen with QEMU 7.2 and kernels 6.1 and 6.12: no reference to calibrate the TSC against, and no timer.
@@ -83,7 +101,13 @@ def command(
     tcg = f"tcg,tb-size={machine.translated // MIB}" + (",thread=single" if machine.in_turn else "")
     line += ["-accel", "kvm" if kvm else tcg, "-cpu", machine.cpu or ("host" if kvm else "max")]
     line += ["-m", f"{machine.memory // MIB}M", "-smp", str(machine.processors), "-no-reboot"]
-    line += ["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]
+    if machine.filtered:
+        # It becomes another user's when it is under its filter, which must let it.
+        line += ["-sandbox", SANDBOX if machine.account else f"{SANDBOX},elevateprivileges=deny"]
+    if machine.account:
+        line += ["-runas", machine.account]
+    if machine.own_root:
+        line += ["-chroot", root]
     for name, fd in fds.items():
         line += ["-chardev", f"socket,id={name},fd={fd}"]
     line += ["-device", "isa-serial,chardev=console,index=0", "-mon", "chardev=monitor,mode=control"]

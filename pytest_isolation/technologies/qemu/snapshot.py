@@ -55,7 +55,7 @@ def start(machine: Machine, lifetime: Lifetime, *, group: Group | None = None, c
             raise
         return vm
     vm = boot(machine, lifetime, group=group, caller=caller)
-    if vm.descriptor is not None and machine.moves and len(kept) < KEPT:
+    if vm.descriptor is not None and machine.moves and machine.kept and len(kept) < KEPT:
         try:
             kept[machine] = save(vm, lifetime)
         except BaseException:

@@ -8,7 +8,7 @@ from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.handle import BoxHandle, Pausing
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.building import Building
-from pytest_isolation.technologies.qemu import guest, share, state
+from pytest_isolation.technologies.qemu import guest, process, share, state
 from pytest_isolation.technologies.qemu.snapshot import Snapshot, start
 from pytest_isolation.technologies.qemu.vm import boot
 
@@ -46,6 +46,7 @@ class Start(Building):
             self.machine = share.fitted(self.machine, self.kind, self.shares, sockets)
             if self.kind == "virtiofs":
                 share.serve(self.shares, sockets, self.lifetime, self.group, self.undo)
+        self.machine = process.with_its_process(self.machine, self.spec, self.plan, self.lifetime, self.undo)
         return self._become(start(self.machine, self.lifetime, group=self.group, caller=self.spec.caller))
 
     def _become(self, vm: Vm) -> BoxHandle:
@@ -68,6 +69,7 @@ class Start(Building):
             pausing=Pausing(lambda: vm.monitor.ask("stop"), lambda: vm.monitor.ask("cont")),
             move=(lambda: self._moved(vm)) if self.machine.moves and vm.descriptor is not None else None,
             image_files=(self.machine.kernel.path,),
+            size=lambda: process.size(vm),
             memory_overhead=group.memory_bytes() if group is not None and group.has("memory") else None,
             notes=self.notes,
             measured={"accel": "kvm" if vm.monitor.kvm() else "tcg"},

@@ -221,7 +221,10 @@ class _Boot:
         (directory / "initramfs").write_bytes(self._initramfs())
         kept = state.opened(snapshot.file) if snapshot is not None and snapshot.file is not None else None
         inherited = (*fds.values(), *([kept] if kept is not None else []), *self.caller.handed)
-        line = command(self.machine, os.fspath(directory / "initramfs"), fds, snapshot, kept)
+        root = directory / "root"
+        if self.machine.own_root:
+            root.mkdir()
+        line = command(self.machine, os.fspath(directory / "initramfs"), fds, snapshot, kept, os.fspath(root))
         local = start_local(pass_fds=inherited)
         self.undo.callback(local.close)
         self.caller.bring(local.proc)

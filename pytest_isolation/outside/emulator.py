@@ -1,0 +1,110 @@
+"""The process that a box's machine is, as its host's /proc tells of it.
+
+Posture: what it is and has there, not what a guest makes of it today.
+Sources: proc_pid_status(5), proc_pid_fd(5), proc_net(5), kernel:filesystems/proc.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from pytest_isolation.errors import BoxError, Unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_isolation.outside.box import Box
+
+NO_MACHINE = "the box is no machine of its own, or nobody knows which process that is"
+LISTENS = "0A"
+"""TCP_LISTEN: st of /proc/net/tcp."""
+ACCEPTS = 0x0001_0000
+"""__SO_ACCEPTCON: Flags of /proc/net/unix."""
+USUAL = {
+    (1, 3): "null", (1, 5): "zero", (1, 8): "random", (1, 9): "urandom", (5, 2): "ptmx", (10, 232): "kvm",
+}  # fmt: skip
+"""Character devices that a machine's process may have open: what every process may, and the one that it runs on."""
+
+
+def pid_of(box: Box) -> int:
+    """The process, by its host's number.  Raises Unsupported where the box is no machine."""
+    if box.parts.kernel_pid is None or box.parts.size is None:
+        raise Unsupported(NO_MACHINE)
+    return box.parts.kernel_pid
+
+
+def status(box: Box) -> list[dict[str, str]]:
+    """/proc/PID/status of each of its threads.  Raises Unsupported, BoxError."""
+    found = []
+    for thread in sorted(_of(box, "task").iterdir(), key=lambda one: int(one.name)):
+        text = (thread / "status").read_text(encoding="utf-8", errors="surrogateescape")
+        found.append({key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())})
+    return found
+
+
+def has_the_hosts_root(box: Box) -> bool:
+    """Whether its root directory is that of whoever measures.  Raises Unsupported."""
+    theirs, ours = (box.outside.path(f"/proc/{pid}/root").stat() for pid in (pid_of(box), "self"))
+    return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
+
+
+def ports(box: Box) -> list[str]:
+    """Where it takes connections by TCP: "0100007F:8F83", as the kernel writes it.  Raises Unsupported."""
+    sockets = _sockets(box)
+    lines = [*_lines(box, "tcp"), *_lines(box, "tcp6")]
+    return [words[1] for words in lines if len(words) > 9 and words[3] == LISTENS and words[9] in sockets]
+
+
+def names(box: Box) -> list[str]:
+    """The names at which it takes connections of its machine's: unix(7).  Raises Unsupported."""
+    sockets = _sockets(box)
+    return [
+        " ".join(words[7:]) or "without a name"
+        for words in _lines(box, "unix")
+        if len(words) > 6 and words[6] in sockets and int(words[3], 16) & ACCEPTS
+    ]
+
+
+def devices(box: Box) -> list[str]:
+    """Device nodes that it has open, besides USUAL and terminals of its own.  Raises Unsupported."""
+    found = []
+    for place, status_of in _open(box):
+        if stat.S_ISBLK(status_of.st_mode):
+            found.append(str(place.readlink()))
+        elif stat.S_ISCHR(status_of.st_mode):
+            number = os.major(status_of.st_rdev), os.minor(status_of.st_rdev)
+            if number not in USUAL and not 136 <= number[0] <= 143:
+                found.append(str(place.readlink()))
+    return found
+
+
+def _of(box: Box, what: str) -> Path:
+    return box.outside.path(f"/proc/{pid_of(box)}/{what}")
+
+
+def _open(box: Box) -> Iterator[tuple[Path, os.stat_result]]:
+    try:
+        places = sorted(_of(box, "fd").iterdir(), key=lambda one: int(one.name))
+    except OSError as error:
+        raise BoxError(f"/proc/{pid_of(box)}/fd, of the box's machine: {error.strerror}") from None
+    for place in places:
+        try:
+            yield place, place.stat()
+        except OSError:
+            continue  # closed since
+
+
+def _sockets(box: Box) -> set[str]:
+    return {str(status_of.st_ino) for _, status_of in _open(box) if stat.S_ISSOCK(status_of.st_mode)}
+
+
+def _lines(box: Box, kind: str) -> list[list[str]]:
+    """Of its own network namespace; nothing where the kernel has no such protocol."""
+    try:
+        text = _of(box, f"net/{kind}").read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return []
+    return [line.split() for line in text.splitlines()[1:]]

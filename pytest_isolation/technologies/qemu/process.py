@@ -1,0 +1,99 @@
+"""QEMU's own process on its host: whose it is there, what it may do, and what it is handed for its machine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_isolation.boxes.spec import MIB
+from pytest_isolation.boxes.weakenings import drop, hand_in
+from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.technologies.base import flag
+from pytest_isolation.technologies.handed import handed
+from pytest_isolation.technologies.opens import Opens, adds, as_root, by, sets
+
+if TYPE_CHECKING:
+    from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.spec import BoxSpec
+    from pytest_isolation.technologies.qemu.guest import Plan
+    from pytest_isolation.technologies.qemu.machine import Machine
+    from pytest_isolation.technologies.qemu.vm import Vm
+
+ACCOUNT = "nobody"
+DEVICE = "/dev/full"
+"""A device that everybody has and that does nothing: whoever has it open can do nothing with it."""
+MOST = 254
+"""Processors of a q35: more want an interrupt remapper, system/i386/pc."""
+LARGEST = 512 << 30
+"""Bytes that a processor of TCG can address are twice as many."""
+IS_NOT_ROOT = "the user who measures may not become another: QEMU's process is that user's"
+
+
+def _can_be_larger() -> bool:
+    """Whether a machine can be asked for that would be larger than this one."""
+    return (os.cpu_count() or 1) < MOST and _memory() < LARGEST
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+OPENS: Opens = {
+    drop("emulator-filter"): sets("filtered", False),
+    drop("emulator-user"): sets("own_account", False).where(as_root),
+    drop("emulator-root"): sets("own_root", False).where(as_root),
+    drop("emulator-ports"): adds("devices", "-chardev", "socket,id=tcp,server=on,wait=off,host=127.0.0.1,port=0"),
+    drop("emulator-names"): sets("nameless", False),
+    drop("machine-memory"): adds("devices", "-m", f"slots=1,maxmem={_memory() // MIB + 1024}M").where(_can_be_larger),
+    drop("machine-processors"): adds("devices", "-smp", f"maxcpus={(os.cpu_count() or 1) + 1}").where(_can_be_larger),
+    hand_in("device"): adds("devices", "-chardev", f"file,id=handed-device,path={DEVICE}"),
+    hand_in("network"): adds(
+        "devices", "-netdev", "user,id=handed,restrict=on", "-device", "virtio-net-pci,netdev=handed,romfile="
+    ),
+    hand_in("file"): by(handed).where(lambda: os.access("/etc", os.W_OK)),
+    hand_in("directory"): by(handed),
+}
+"""Folded into guest.Plan."""
+
+
+def check(spec: BoxSpec) -> None:
+    """Raises Unsupported where the process cannot be confined as `spec` asks, UsageError for what is no answer."""
+    if flag(spec, "confined") and not as_root():
+        raise Unsupported(f"confined=true: {IS_NOT_ROOT}", "run as root, or leave it out")
+
+
+def with_its_process(machine: Machine, spec: BoxSpec, plan: Plan, lifetime: Lifetime, undo: ExitStack) -> Machine:
+    """`machine` with what its process is to be; `undo` takes away what was made to be handed to it."""
+    confined = flag(spec, "confined")
+    devices, kept = list(plan.devices), True
+    for number, one in enumerate(handed(spec, lifetime, undo, lifetime.new_directory)):
+        kept = False
+        if one.is_directory:
+            devices += ["-fsdev", f"local,id=handed{number},path={one.host},security_model=none"]
+            devices += ["-device", f"virtio-9p-pci,fsdev=handed{number},mount_tag=handed{number}"]
+        else:
+            devices += ["-drive", f"file={one.host},format=raw,if=none,readonly=on,id=handed{number}"]
+    if not plan.nameless:
+        kept = False  # a second with this name would not start
+        name = f"pytest-isolation-{secrets.token_hex(8)}"
+        devices += ["-chardev", f"socket,id=unix,server=on,wait=off,abstract=on,path={name}"]
+    return replace(
+        machine,
+        devices=(*machine.devices, *devices),
+        filtered=plan.filtered,
+        account=ACCOUNT if confined and plan.own_account else "",
+        own_root=confined and plan.own_root,
+        kept=kept,
+    )
+
+
+def size(vm: Vm) -> tuple[int, int]:
+    """The most memory, in bytes, and processors that the machine can come to have.  Raises BoxError."""
+    try:
+        memory, processors = (vm.monitor.ask("qom-get", path="/machine", property=name) for name in ("memory", "smp"))
+        return int(memory.get("max-size", memory["size"])), int(processors["maxcpus"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise BoxError(f"QEMU's monitor does not say how large its machine may be: {error!r}") from None
