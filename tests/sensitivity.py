@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data" / "sensitivity"
 PAGE = ROOT / "docs" / "sensitivity.md"
-ENGINES = ("docker", "podman", "bubblewrap", "nspawn")
+ENGINES = ("docker", "podman", "bubblewrap", "nspawn", "runc", "lxc")
 TABLES = tuple(sorted(file.stem for file in DATA.glob("*.toml")))
 BASES = ("hardened", "plain")
 UNASKED = (

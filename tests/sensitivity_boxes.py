@@ -22,7 +22,17 @@ from pytest_isolation.guarantees.guarantee import EXAMPLES
 from pytest_isolation.guarantees.property import PROVING, run_property
 from tests.owners import Owner, attached, owner, remove_group
 from tests.sensitivity import BASES, DATA, FEW, UNASKED, Option, Verdicts, also, bases, load, options, rows, save
-from tests.sensitivity_started import Start, Words, lxc_with, meant_by, nspawn_with, runc_with, started
+from tests.sensitivity_started import (
+    Start,
+    Words,
+    lxc_with,
+    machines_words,
+    meant_by,
+    nspawn_with,
+    qemu_with,
+    runc_with,
+    started,
+)
 from tests.support import built_in_checks, need
 
 GROUP = "pytest-isolation-sensitivity"
@@ -131,7 +141,8 @@ def ours(name: str, program: Sequence[str], start: Start) -> Iterator[tuple[str,
     with _directory() as place:
         said = subprocess.run(program, capture_output=True, text=True, check=True).stdout
         found = re.search(r"\d[\w.+~-]*", said)
-        yield found[0] if found else "", meant_by(place), start
+        meant = meant_by(place) | (machines_words(place) if name == "qemu" else {})
+        yield found[0] if found else "", meant, start
 
 
 MEASURED = {
@@ -141,6 +152,7 @@ MEASURED = {
     "nspawn": partial(ours, "nspawn", ["systemd-nspawn", "--version"], nspawn_with),
     "runc": partial(ours, "runc", ["runc", "--version"], runc_with),
     "lxc": partial(ours, "lxc", ["lxc-start", "--version"], lxc_with),
+    "qemu": partial(ours, "qemu", ["qemu-system-x86_64", "--version"], qemu_with),
 }
 
 

@@ -7,18 +7,21 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from pytest_isolation import Box, BoxSpec
 from pytest_isolation.boxes import resources
+from pytest_isolation.boxes.caller import Caller
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.technologies import inject, nspawn, technology
 from pytest_isolation.technologies.oci import bundle
 from pytest_isolation.technologies.oci import runtime as oci_runtime
+from pytest_isolation.technologies.qemu import machine, snapshot, vm
 
 Words = dict[str, str]
 """What the {words} of a table stand for."""
@@ -163,3 +166,46 @@ def lxc_with(argv: Sequence[str], _: str) -> Iterator[Box]:
         asked = {OF_LINES.get(key.removeprefix("lxc.cgroup."), ""): value for key, value in pairs}
         box.parts.resources = {name: value for name, value in asked.items() if name}
         yield box
+
+
+# -- QEMU --------------------------------------------------------------------------------------------------------------
+
+OPENED = 209
+"""The descriptor that -add-fd of qemu.toml names."""
+
+
+def machines_words(place: Path) -> Words:
+    """What the words of qemu.toml stand for besides: files of a machine's, and more than this machine has."""
+    (place / "empty").mkdir()
+    (place / "image").write_bytes(bytes(1 << 20))
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+    return {
+        "place": os.fspath(place), "empty": f"{place}/empty", "image": f"{place}/image",
+        "too_much": str(memory + 1024), "too_many": str((os.cpu_count() or 1) + 1),
+        "firmware": os.fspath(shutil.copy("/usr/share/seabios/bios-256k.bin", place / "firmware")),
+    }  # fmt: skip
+
+
+@contextmanager
+def qemu_with(argv: Sequence[str], opened: str) -> Iterator[Box]:
+    """A machine with these words in the place of QEMU's usual filter and of -nodefaults."""
+    usual = machine.command
+
+    def command(*given: Any, **named: Any) -> list[str]:
+        line = usual(*given, **named)
+        at = line.index("-sandbox")
+        return [one for one in (*line[:at], *line[at + 2 :]) if one != "-nodefaults"] + [
+            part for word in argv for part in word.split(" ", 1)
+        ]
+
+    with ExitStack() as undo:
+        caller = Caller()
+        if opened:
+            fd = os.open(opened, os.O_RDONLY)
+            undo.callback(os.close, OPENED)
+            os.dup2(fd, OPENED)
+            os.close(fd)
+            caller = Caller(open=(OPENED,))
+        undo.enter_context(mock.patch.object(vm, "command", command))
+        undo.enter_context(mock.patch.object(snapshot, "KEPT", 0))
+        yield undo.enter_context(started(BoxSpec(technology="qemu", caller=caller)))

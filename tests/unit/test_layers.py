@@ -23,7 +23,6 @@ REFUSES_NOTHING = {
     "own-session", "process-limits", "saved-images", "exported-files", "built-files", "told-limits",
     "volume-edge", "as-handed", "kept-state",
     "same-calls", "usual-devices",
-
     "emulator-confined", "emulator-closed", "machine-size", "nothing-plugged-in",
 }  # fmt: skip
 """Defences without which a call that was refused is refused still."""
