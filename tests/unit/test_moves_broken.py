@@ -98,7 +98,7 @@ def register(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("register")
 @pytest.mark.parametrize(
     ("error", "status", "said"),
-    [(FULL, 2, "No space left on device"), (KeyboardInterrupt(), 130, "interrupted: 1 moves are told of")],
+    [(FULL, 2, "No space left on device"), (KeyboardInterrupt(), 130, "interrupted: 1 move is told of")],
 )
 def test_what_was_measured_is_written_however_it_ends(
     error: BaseException, status: int, said: str,
