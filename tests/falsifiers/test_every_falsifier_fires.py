@@ -75,6 +75,7 @@ NOT_ASKED = (
         for id in ("mnt.bind-ro", "mnt.bind-rro-recursive", "mnt.ro-remount-refused", "mnt.locked-umount-refused")
     }
     | {
+        ("mnt.host-trigger-files", "qemu"): "mounted no directory of the host's",
         ("cg.mem.as-asked", "qemu"): "of its guest",
         ("cg.mem.bounded", "qemu"): "of its guest",
         ("cg.swap.bounded", "qemu"): "of its guest",

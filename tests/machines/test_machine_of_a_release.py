@@ -102,11 +102,10 @@ def need_room_and_mmdebstrap(place: Path) -> None:
 def test_a_kernel_that_cannot_be_had_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need_room_and_mmdebstrap(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(tmp_path))
-    monkeypatch.setattr(kernels, "PACKAGE", "no-such-package")
     lifetime = Lifetime()
     try:
         with pytest.raises(BoxError, match="mmdebstrap ended with status"):
-            kernels.image("bookworm", lifetime, print)
+            kernels.image("bookworm", lifetime, print, package="no-such-package")
     finally:
         lifetime.close()
     assert [path.name for path in (tmp_path / "pytest-isolation").iterdir() if path.suffix != ".lock"] == []
