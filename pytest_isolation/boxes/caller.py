@@ -63,6 +63,7 @@ class Caller:
         self.bring_key(proc)
         if self.terminal is None:
             return
+        proc.setpgid(0, os.getpgrp())  # whoever leads a group may begin no session: setsid(2)
         # The first of a session without a terminal takes one: tty_ioctl(4), TIOCSCTTY.
         made = proc.setsid()
         if made.ok:

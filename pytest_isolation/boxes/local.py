@@ -81,6 +81,7 @@ def start_local(
                 user=uid,
                 group=gid,
                 extra_groups=None if identity is None else [],
+                process_group=0,  # a terminal's Control-C is ours to heed: it must not take what ends boxes
             )
         )
     finally:

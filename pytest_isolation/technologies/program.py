@@ -78,7 +78,11 @@ def serving(argv: Sequence[str], log: Path, lifetime: Lifetime) -> Iterator[subp
     """A program that runs for as long as the block, and no longer than we do; what it says is in `log`."""
     with log.open("wb") as written:
         process = subprocess.Popen(
-            [*WITH_US, *argv], stdin=subprocess.DEVNULL, stdout=written, stderr=subprocess.STDOUT
+            [*WITH_US, *argv],
+            stdin=subprocess.DEVNULL,
+            stdout=written,
+            stderr=subprocess.STDOUT,
+            process_group=0,  # it has to serve until what uses it has ended: Control-C is for us
         )
     lifetime.register("process", f"{process.pid}:{started(process.pid)}")
     try:

@@ -183,6 +183,23 @@ def test_a_box_that_breaks_mid_check(tmp_path: Path, name: str, sent: str) -> No
     assert done.rows[name, SIGNAL]["verdict"] == "holds"
 
 
+@pytest.mark.parametrize("name", ["runc", "lxc"])
+def test_control_c_reaches_no_program_that_ends_a_box(tmp_path: Path, name: str) -> None:
+    """red for runc: a terminal's Control-C ended what was to call `runc delete`, and the box stayed in its register."""
+    need(name)
+    (tmp_path / "empty").mkdir()
+    one = Run(tmp_path / "empty", "-v", "--isolation", "--box", name, "--isolation-jobs", "1")
+    assert one.process.stdout is not None
+    for line in one.process.stdout:
+        if "HOLDS" in line:
+            break
+    os.killpg(one.process.pid, signal.SIGINT)
+    done = one.wait(60)
+    assert done.code == 2
+    assert "not removed" not in done.out
+    assert one.left_behind(done) == []
+
+
 @pytest.mark.parametrize(
     ("sent", "background"),
     [(signal.SIGINT, False), (signal.SIGTERM, False), (signal.SIGTERM, True)],
