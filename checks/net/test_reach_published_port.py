@@ -13,7 +13,7 @@ from pytest_isolation.boxes.spec import Published
 from pytest_isolation.outside.neighbour import Neighbour, neighbour_of_host
 from pytest_isolation.outside.network import calling, listening, sockaddr
 from pytest_isolation.outside.patience import patience
-from pytest_isolation.outside.published import Bound, addresses_of_host, bound_to_one, by_table, by_token
+from pytest_isolation.outside.published import Bound, addresses_of_host, bound_to_one, by_table, by_token, recorded
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(
@@ -39,22 +39,21 @@ Heard = Callable[[Callable[[bytes], AbstractContextManager[bool]]], bool]
     loopback=st.integers(2, 0xFF_FFFE).map(lambda tail: socket.inet_ntoa((0x7F00_0000 + tail).to_bytes(4, "big"))),
 )
 def test_published_port_answers_at_its_address(box: Box, ports: list[int], loopback: str) -> None:
-    if box.parts.published is None:
-        raise Unsupported(f"{box.spec.technology} publishes no port of a box at an address of the host")
+    bound = bound_to_one(recorded(box))
     neighbour = neighbour_of_host(box)
-    for one in bound_to_one(box.parts.published):
+    for one in bound:
         _asked(box, neighbour, one, required=False)
     if box.spec.attached:
-        if not bound_to_one(box.parts.published):
+        if not bound:
             raise Unsupported("no port of this container is published on one address of its host")
         return
     addresses = ("127.0.0.1", loopback, neighbour.host[socket.AF_INET])
     asked = tuple(Published(address=one, inside=port) for one, port in zip(addresses, ports, strict=True))
     with box.fresh(awaited=False, publish=asked) as publishing:
-        recorded = publishing.parts.published
-        if not recorded:
+        published = publishing.parts.published
+        if not published:
             raise Unsupported("the box's network has no ports that can be published")
-        found = {int(inside.partition("/")[0]): int(place.rpartition(":")[2]) for inside, place in recorded}
+        found = {int(inside.partition("/")[0]): int(place.rpartition(":")[2]) for inside, place in published}
         for wanted in asked:
             promise.receipt(wanted.inside in found, f"publishing port {wanted.inside} at {wanted.address}")
             _asked(publishing, neighbour, Bound(wanted.inside, wanted.address, found[wanted.inside]), required=True)

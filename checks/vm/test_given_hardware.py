@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.agent.shortcuts import listing
-from pytest_isolation.boxes.programs import read_file
+from pytest_isolation.agent.shortcuts import read as read_at
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.errors import BoxError
 from pytest_isolation.guarantees.severity import Consequence
@@ -23,13 +23,12 @@ def _cards(box: Box) -> list[str]:
     emulator.pid_of(box)
     if not (names := listing(box.proc, BUS)):
         raise Unsupported(f"the machine's own kernel shows nothing in {BUS}")
-    found = []
-    for name in names:
-        try:
-            if read_file(box.proc, f"{BUS}/{name}/class").decode().startswith(NETWORK):
-                found.append(name)
-        except BoxError:
-            continue
+    read = {name: reply for name in names if (reply := read_at(box.proc, f"{BUS}/{name}/class")).ok}
+    if not read:
+        raise Unsupported(f"the box does not let us read the class of anything in {BUS}")
+    found = [name for name, reply in read.items() if reply.data.decode(errors="replace").startswith(NETWORK)]
+    if not found and (rest := sorted(set(names) - read.keys())):
+        raise BoxError(f"the class of {', '.join(rest)} in {BUS} could not be read: one may be a network card")
     return found
 
 

@@ -116,7 +116,7 @@ class BoxHandle:
     """The engine's own name of the box, where that is another than `id`."""
     published: Sequence[tuple[str, str]] | None = None
     """("80/tcp", "0.0.0.0:8080") for each port of the host that leads into the box, by the engine's record; None: the
-    technology publishes no ports."""
+    technology publishes no ports, or the box has somebody else's network."""
     mounted: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     """Target in the box -> the host's path, and whether it refuses writes: what the engine mounted, by its record."""
     neighbourhood: Neighbourhood | None = None

@@ -23,6 +23,8 @@ LISTENS = "0A"
 """TCP_LISTEN: st of /proc/net/tcp."""
 ACCEPTS = 0x0001_0000
 """__SO_ACCEPTCON: Flags of /proc/net/unix."""
+FILTERED, COUNT = "2", "Seccomp_filters"
+"""Seccomp of proc_pid_status(5): 0 is none, 1 is strict; how many there are, since Linux 5.9."""
 USUAL = {
     (1, 3): "null", (1, 5): "zero", (1, 8): "random", (1, 9): "urandom", (5, 2): "ptmx", (10, 232): "kvm",
 }  # fmt: skip
@@ -40,9 +42,24 @@ def status(box: Box) -> list[dict[str, str]]:
     """/proc/PID/status of each of its threads.  Raises Unsupported, BoxError."""
     found = []
     for thread in sorted(_of(box, "task").iterdir(), key=lambda one: int(one.name)):
-        text = (thread / "status").read_text(encoding="utf-8", errors="surrogateescape")
-        found.append({key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())})
+        found.append(_fields(thread / "status"))
     return found
+
+
+def unfiltered(box: Box) -> list[str]:
+    """The names of its threads that run under no more seccomp filters than whoever measures, who hands his on.
+
+    Raises Unsupported where that one runs under some and the kernel does not say how many: before Linux 5.9.
+    """
+    ours = _fields(box.outside.path("/proc/self/status"))
+    if ours.get("Seccomp") == FILTERED and COUNT not in ours:
+        raise Unsupported(
+            "whoever measures runs under a seccomp filter of its own, which the machine's process inherits, and this "
+            "kernel does not count them",
+            "run pytest where no filter holds it, or on Linux 5.9 or later",
+        )
+    inherited = _filters(ours)
+    return sorted({one.get("Name", "") for one in status(box) if _filters(one) <= inherited})
 
 
 def has_the_hosts_root(box: Box) -> bool:
@@ -79,6 +96,15 @@ def devices(box: Box) -> list[str]:
             if number not in USUAL and not 136 <= number[0] <= 143:
                 found.append(str(place.readlink()))
     return found
+
+
+def _fields(place: Path) -> dict[str, str]:
+    text = place.read_text(encoding="utf-8", errors="surrogateescape")
+    return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+
+
+def _filters(fields: dict[str, str]) -> int:
+    return int(fields.get(COUNT, 1)) if fields.get("Seccomp") == FILTERED else 0
 
 
 def _of(box: Box, what: str) -> Path:

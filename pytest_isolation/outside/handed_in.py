@@ -15,6 +15,7 @@ from pytest_isolation.boxes.weakenings import CAPABILITIES
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.outside import asked_resources
 from pytest_isolation.outside.asked import IN_THE_GUEST, Bounded, on_host
+from pytest_isolation.outside.limits import processors_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -180,9 +181,7 @@ def the_machines(box: Box, what: Bounded) -> float:
         return _meminfo(box, "MemTotal:") + (swap_of_machine(box) if what == "swap" else 0)
     if what == "pids":
         return float(box.outside.path("/proc/sys/kernel/pid_max").read_text(encoding="utf-8"))
-    return float(
-        len(re.findall(r"^cpu[0-9]+ ", box.outside.path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE))
-    )
+    return float(processors_of(box.parts.host))
 
 
 def swap_of_machine(box: Box) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_isolation.boxes.image import Image
+from pytest_isolation.boxes.lifetime import state_directory
 from pytest_isolation.boxes.roads import TREE, Arrival, losses, together
 from pytest_isolation.boxes.spec import Volume
 from pytest_isolation.boxes.unpack import Unreadable, expected, observed
@@ -65,13 +68,35 @@ def differing(box: Box, aspect: Aspect, trees: Sequence[Image]) -> dict[str, str
     found = once(box, ("volume", image), lambda: _seen(box, image))
     if isinstance(found, str):
         raise Unsupported(found)
+    if aspect.name == "xattrs" and not _host_keeps_attributes():
+        raise Unsupported(
+            f"the file system of {tempfile.gettempdir()} keeps no user attributes: the host's own files have none",
+            "set TMPDIR to a directory of one that does, as of ext4",
+        )
     wanted = expected(image.below(TREE))
-    if not wanted.keys() & found.tree.keys():
-        raise BoxError("nothing of the trees is in the directory that was handed in: there is nothing to compare")
+    if missing := sorted(wanted.keys() - found.tree.keys()):
+        names = ", ".join(map(repr, missing[:3]))
+        raise BoxError(
+            f"{len(missing)} of {len(wanted)} names are not in the directory that was handed in, {names} first: "
+            "the trees cannot be compared"
+        )
     return {
         os.fsdecode(loss.path): f"host: {loss.sent!r:.80}, box: {loss.arrived!r:.80}"
         for loss in losses(aspect.name, wanted, found)
     }
+
+
+def _host_keeps_attributes() -> bool:
+    """Where directories that are handed in lie: xattr(7).  Raises BoxError."""
+    directory, name = state_directory(), f"user.pytest-isolation-{os.getpid()}"
+    try:
+        os.setxattr(directory, name, b"")
+        os.removexattr(directory, name)
+    except OSError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            return False
+        raise BoxError(f"a user attribute of {directory}: {error.strerror}") from None
+    return True
 
 
 def _seen(box: Box, image: Image) -> Arrival | str:

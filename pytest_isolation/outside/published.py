@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.network import Door, new_token
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_isolation.outside.box import Box
@@ -38,6 +39,16 @@ class Bound:
 
     def __str__(self) -> str:
         return f"{self.address}:{self.port}->{self.inside}"
+
+
+def recorded(box: Box) -> Sequence[tuple[str, str]]:
+    """BoxHandle.published.  Raises Unsupported where nothing tells of it."""
+    if box.parts.published is None:
+        raise Unsupported(
+            f"no record tells which ports of the host lead into the box: {box.spec.technology} publishes none, or the "
+            "box has the network of its host or of another box"
+        )
+    return box.parts.published
 
 
 def bound_to_one(published: Iterable[tuple[str, str]]) -> list[Bound]:

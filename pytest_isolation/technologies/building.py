@@ -85,7 +85,7 @@ class Building:
         Unsupported where this user may not make the tree that lies in one.
         """
         for volume in self.spec.volumes:
-            directory = self.directory("volume") if volume.source is None else Path(volume.source)
+            directory = self._made_for_volume() if volume.source is None else Path(volume.source)
             if volume.nested and volume.source is None:
                 self.nest(directory)
             if volume.tree is not None and volume.source is None:
@@ -93,6 +93,15 @@ class Building:
                     unpack(volume.tree.handed_on("volume", self.spec.weakenings), local.proc, os.fsencode(directory))
             self.volumes[volume.target] = directory
             yield GivenVolume(volume, directory, not (volume.read_only and keeps_read_only))
+
+    def _made_for_volume(self) -> Path:
+        """In a directory that everybody may search: then no mode bit stands in for the wall between the two."""
+        above = self.directory("volume")
+        above.chmod(0o755)
+        made = above / "handed"
+        made.mkdir()
+        made.chmod(0o777)
+        return made
 
     def nest(self, directory: Path) -> None:
         """A file system of its own at `directory`/nested.  Raises Unsupported without root."""

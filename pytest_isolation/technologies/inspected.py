@@ -12,15 +12,23 @@ from typing import Any
 
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
 
+OTHERS = ("container:", "ns:")
+"""How a NetworkMode begins that is the network of another container, or of some process."""
 
-def published(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The ports of the host that lead into the container: ("80/tcp", "0.0.0.0:8080") each."""
+
+def published(found: Mapping[str, Any]) -> list[tuple[str, str]] | None:
+    """The ports of the host that lead into the container: ("80/tcp", "0.0.0.0:8080") each.
+
+    None where its network is its host's or somebody else's, and the record has none: that tells nothing of ports.
+    """
     ports = (found.get("NetworkSettings") or {}).get("Ports") or {}
-    return [
+    listed = [
         (str(inside), f"{_address(str(one.get('HostIp') or '0.0.0.0'))}:{one.get('HostPort')}")
         for inside, places in sorted(ports.items())
         for one in places or ()
     ]
+    mode = str((found.get("HostConfig") or {}).get("NetworkMode") or "")
+    return None if not listed and (mode == "host" or mode.startswith(OTHERS)) else listed
 
 
 def _address(host: str) -> str:

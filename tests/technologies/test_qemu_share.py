@@ -104,6 +104,18 @@ def test_a_way_that_cannot_be_had_is_told(spec: BoxSpec, monkeypatch: pytest.Mon
     share._daemon.cache_clear()
 
 
+def test_a_daemon_that_fails_is_quoted(
+    spec: BoxSpec, lifetime: Lifetime, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """red: QEMU's words alone, which do not tell what ailed the daemon."""
+    daemon = tmp_path / "virtiofsd"
+    daemon.write_text("#!/bin/sh\necho no such luck >&2\nexit 3\n")
+    daemon.chmod(0o755)
+    monkeypatch.setattr(share, "_daemon", lambda: os.fspath(daemon))
+    with pytest.raises(Unavailable, match="virtiofsd ended: no such luck"):
+        technology("qemu").launch(replace(spec, volumes=BOTH[:1]), lifetime)
+
+
 def test_a_killed_run_leaves_no_daemon(spec: BoxSpec) -> None:
     program = """
 import time

@@ -69,11 +69,16 @@ def shared(box: Box) -> list[Shared]:
 def of_its_machine(box: Box) -> list[Shared]:
     """What the process that is the box's machine has open of its host's files: its disks, and what it shares.
 
-    Looked for anew each time.  Nothing for a box that is no machine.
+    Looked for anew each time.  Nothing for a box that is no machine.  Raises BoxError where nobody may list it.
     """
     if box.parts.size is None:
         return []
-    found = _Look(box).opened(f"/proc/{box.parts.kernel_pid}", set())
+    process = f"/proc/{box.parts.kernel_pid}"
+    try:
+        next(box.parts.host.path(f"{process}/fd").iterdir(), None)
+    except OSError as error:
+        raise BoxError(f"{process}/fd, of the box's machine: {error.strerror}") from None
+    found = _Look(box).opened(process, set())
     # A file without a name is QEMU's own: nobody else finds it, and it goes with the machine.
     named = [one for one in found if not str(one.host).endswith(" (deleted)")]
     # A directory is open for reading in any case: whether the process passes a guest's writes on, nobody outside sees.

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import must, read, write
-from pytest_isolation.boxes.counting import CLOCKS, count, seconds
-from pytest_isolation.boxes.counting import counted_to as counted
+from pytest_isolation.boxes import counting
+from pytest_isolation.boxes.counting import CLOCKS, seconds
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.technologies.qemu import disk
 
@@ -63,7 +63,7 @@ def put(proc: Proc, *, on_disk: bool) -> None:
     if on_disk:
         write_disk(proc, SYNCED_AT, SYNCED, sync=True)
         write_disk(proc, CACHED_AT, CACHED, sync=False)
-    count(proc, COUNTER)
+    counting.count(proc, COUNTER)
     counted_to(proc, above=10)
 
 
@@ -87,8 +87,8 @@ def write_disk(proc: Proc, at: int, data: bytes, *, sync: bool) -> None:
     must(proc.run(program)[-1], "writing to the disk")
 
 
-def look(proc: Proc, *, counting: bool = True) -> Look:
-    """`counting`: whether there is a counter.  Raises BoxError where it is not."""
+def look(proc: Proc, *, counts: bool = True) -> Look:
+    """`counts`: whether there is a counter.  Raises BoxError where it is not."""
     program = Program()
     steps = {name: program.clock_gettime(number) for name, number in CLOCKS.items()}
     began = time.monotonic()
@@ -97,7 +97,7 @@ def look(proc: Proc, *, counting: bool = True) -> Look:
     clocks = {name: seconds(must(replies[step], name).data) for name, step in steps.items()}
     texts = {name: read(proc, path).data.decode(errors="replace").strip() for name, path in FILES.items()}
     source = read(proc, CLOCKSOURCE).data.decode(errors="replace").strip()
-    counter = counted_to(proc) if counting else 0
+    counter = counted_to(proc) if counts else 0
     return Look(counter, clocks, host, {name: text for name, text in texts.items() if text}, source)
 
 
@@ -144,4 +144,4 @@ def _read(proc: Proc, path: str, at: int, size: int) -> bytes:
 
 def counted_to(proc: Proc, *, above: int = 0) -> int:
     """Raises BoxError when the counter does not pass `above` in ten seconds."""
-    return counted(proc, COUNTER, above=above)
+    return counting.counted_to(proc, COUNTER, above=above)

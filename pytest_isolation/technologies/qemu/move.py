@@ -209,7 +209,7 @@ def _looked_at(vm: Vm, moved: Moved, its: Disk | None, *, goes_on: bool, began: 
     try:
         if not goes_on:
             marks.mount(proc)
-        after = marks.look(proc, counting=goes_on)
+        after = marks.look(proc, counts=goes_on)
         seconds = time.monotonic() - began
         lost = marks.lost(proc, on_disk=its is not None, backed=its is not None and its.base is not None)
         time.sleep(PAUSE_S)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.lifetime import started
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.errors import NOT_ROOT, Unavailable
+from pytest_isolation.errors import NOT_ROOT, BoxError, Unavailable
 from pytest_isolation.technologies import launcher, program
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pytest_isolation.technologies.qemu.kernel import Kernel
     from pytest_isolation.technologies.qemu.machine import Machine
 
-__all__ = ["KINDS", "Share", "check", "devices", "fitted", "modules", "mount", "serve"]
+__all__ = ["KINDS", "Daemon", "Share", "check", "devices", "fitted", "modules", "mount", "serve", "told_of"]
 
 MODELS = ("passthrough", "mapped-xattr", "mapped-file", "none")
 KINDS = ("virtiofs", *(f"9p-{model}" for model in MODELS))
@@ -37,8 +37,31 @@ KINDS = ("virtiofs", *(f"9p-{model}" for model in MODELS))
 VIRTIOFSD = "virtiofsd"
 PLACES = ("/usr/libexec/virtiofsd", "/usr/lib/qemu/virtiofsd")
 """Where Debian has it: since 13 in a package of its own; until 12 beside QEMU."""
+ENDS_S = 1.0
+"""How long after QEMU a daemon ends."""
 MESSAGE = 512 << 10
 """The most that goes in one message of 9p: the kernel's default of 128 KiB is slow, and QEMU warns of less than 8."""
+
+
+@dataclass(frozen=True, slots=True)
+class Daemon:
+    """A daemon of virtiofs that was started."""
+
+    parent: Proc
+    pid: int
+    log: Path
+    """What it says."""
+
+    def words(self) -> str:
+        """Its last lines, on one."""
+        return "; ".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-3:])
+
+    def failed(self) -> bool:
+        """Whether it has ended with an error: with QEMU it ends without one."""
+        try:
+            return launcher.status_of(self.parent, self.pid, timeout=ENDS_S) != 0
+        except BoxError:
+            return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +120,9 @@ def devices(kind: str, shares: Iterable[Share], sockets: Path, memory: int) -> t
     return tuple(line)
 
 
-def serve(shares: Iterable[Share], sockets: Path, lifetime: Lifetime, group: Group | None, undo: ExitStack) -> None:
+def serve(
+    shares: Iterable[Share], sockets: Path, lifetime: Lifetime, group: Group | None, undo: ExitStack
+) -> Iterator[Daemon]:
     """A daemon of virtiofs for each, in `group`, before QEMU starts: it ends with QEMU, and with us.
 
     What it says is in `sockets`, in a file for each.  Raises Unavailable without one, BoxError.
@@ -111,10 +136,10 @@ def serve(shares: Iterable[Share], sockets: Path, lifetime: Lifetime, group: Gro
             finally:
                 os.close(place)
             ear.listen(1)
-            _start(one, ear.fileno(), sockets, lifetime, group, undo)
+            yield _start(one, ear.fileno(), sockets, lifetime, group, undo)
 
 
-def _start(one: Share, ear: int, sockets: Path, lifetime: Lifetime, group: Group | None, undo: ExitStack) -> None:
+def _start(one: Share, ear: int, sockets: Path, lifetime: Lifetime, group: Group | None, undo: ExitStack) -> Daemon:
     path = _daemon()
     # A limit of files that is not raised: a root without CAP_SYS_RESOURCE may not.
     line = [path, f"--fd={ear}", "-o", f"source={one.directory},xattr", "--rlimit-nofile=0"]
@@ -128,14 +153,25 @@ def _start(one: Share, ear: int, sockets: Path, lifetime: Lifetime, group: Group
     if group is not None:
         group.add(child.pid)
     local.proc.close(ear)
+    place = sockets / f"{one.tag}.log"
     null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
-    log = must(child.openat(AT_FDCWD, said(sockets, one), os.O_WRONLY | os.O_CREAT, 0o600), "a log").value
+    log = must(child.openat(AT_FDCWD, place, os.O_WRONLY | os.O_CREAT, 0o600), "a log").value
     launcher.execute(child, path, line, [f"PATH={launcher.PATH}"], (null, log, log), keep=(ear,))
+    return Daemon(local.proc, child.pid, place)
 
 
-def said(sockets: Path, one: Share) -> Path:
-    """The file with what its daemon has said."""
-    return sockets / f"{one.tag}.log"
+@contextmanager
+def told_of(daemons: Iterable[Daemon]) -> Iterator[None]:
+    """A start of QEMU that fails says what they have said.  Raises Unavailable where one has failed itself."""
+    try:
+        yield
+    except BoxError as error:
+        for one in daemons:
+            if one.failed():
+                raise Unavailable(f"share=virtiofs: {VIRTIOFSD} ended: {one.words() or 'it said nothing'}") from None
+        if words := "; ".join(filter(None, (one.words() for one in daemons))):
+            raise BoxError(f"{error}; {VIRTIOFSD} said: {words}") from None
+        raise
 
 
 def mount(proc: Proc, kind: str, shares: Iterable[Share], root: str) -> None:

@@ -32,6 +32,7 @@ class Start(Building):
         self.machine, self.kind, self.notes = machine, kind, notes
         self.plan = guest.plan_of(spec)
         self.shares: list[share.Share] = []
+        self.daemons: list[share.Daemon] = []
         self.group = launcher.new_groups(spec, lifetime, Limits(cpus=launcher.limits_of(spec).cpus), undo)
 
     def parts(self) -> BoxHandle:
@@ -45,9 +46,10 @@ class Start(Building):
             sockets = self.directory("share")
             self.machine = share.fitted(self.machine, self.kind, self.shares, sockets)
             if self.kind == "virtiofs":
-                share.serve(self.shares, sockets, self.lifetime, self.group, self.undo)
+                self.daemons = list(share.serve(self.shares, sockets, self.lifetime, self.group, self.undo))
         self.machine = process.with_its_process(self.machine, self.spec, self.plan, self.lifetime, self.undo)
-        return self._become(start(self.machine, self.lifetime, group=self.group, caller=self.spec.caller))
+        with share.told_of(self.daemons):
+            return self._become(start(self.machine, self.lifetime, group=self.group, caller=self.spec.caller))
 
     def _become(self, vm: Vm) -> BoxHandle:
         self.undo.callback(vm.close)
