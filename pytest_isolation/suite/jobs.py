@@ -41,10 +41,11 @@ PATIENCE_S = 30.0
 """How long a helper may take to end its boxes when the run is cut short."""
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
-LONG = ("cg.cpu.",)
-"""Guarantees whose windows take seconds in which this process waits: they come first of their box.
+LONG = ("port.limit-", "port.road-", "life.", "cg.cpu.", "port.", "dev.nodes-closed", "net.publish-only-bound-ip")
+"""How the ids of guarantees begin that take seconds each, or are measured one after the other by one process, and so
+do: those that took longest first.  They come first of their box.
 
-The run begins with them while helpers measure the rest; at the end everybody would wait for them.  They need no
+Everybody begins with them; at the end everybody would wait for whoever was at one.  Those that wait for windows need no
 machine of their own: beside others a box is charged less processor time, never more, and one without a limit passes a
 quota of a fifth on a busy machine as well.
 """
@@ -154,8 +155,12 @@ class Jobs:
             self._helpers.append(_Helper(pid, os.fdopen(reader, "rb")))
 
     def _help(self, first: int, writer: int, tell: Callable[[], Process]) -> None:
-        """From the cell `first` to the end, then those before: in each part, checks that share a box are together."""
-        for item in (*self._cells[first:], *self._cells[:first]):
+        """The long ones of the box of cell `first`, which would make the run wait if they were begun late.
+
+        Then from that cell to the end, and those before: in each part, checks that share a box are together.
+        """
+        long = [item for item in self._cells if is_long(item) and box_of(item) == box_of(self._cells[first])]
+        for item in (*long, *self._cells[first:], *self._cells[:first]):
             self._take(item)
         with os.fdopen(writer, "wb") as pipe:
             pipe.write(json.dumps(tell().to_json()).encode())
@@ -217,9 +222,15 @@ def helpable(items: Sequence[pytest.Item]) -> list[pytest.Function]:
 
 
 def is_long(item: pytest.Item) -> bool:
-    """Whether the cell of an item waits for windows of seconds."""
+    """Whether the cell of an item is one of LONG."""
+    return rank(item) < len(LONG)
+
+
+def rank(item: pytest.Item) -> int:
+    """Of the cell of an item: its place in LONG; behind them all where it is quick, or there is none."""
     promise = promise_of(item)
-    return promise is not None and promise.id.startswith(LONG)
+    places = (place for place, begin in enumerate(LONG) if promise is not None and promise.id.startswith(begin))
+    return next(places, len(LONG))
 
 
 def box_of(item: pytest.Item) -> str | None:

@@ -42,7 +42,7 @@ from pytest_isolation.suite.controls import State, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.interrupts import ended_by_signals
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
-from pytest_isolation.suite.jobs import Jobs, helpable, how_many, is_long
+from pytest_isolation.suite.jobs import Jobs, helpable, how_many, rank
 from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
 from pytest_isolation.suite.progress import Progress
@@ -242,18 +242,20 @@ class Session:
             if promise is not None and cell is not None and not cell.proof:
                 self.planned.add(key(promise, cell))
 
-    def _order(self, item: pytest.Item) -> tuple[int, int, bool, bool, str]:
-        """Box by box, door by door, and there what waits long first, and then the checks that share a spec together.
+    def _order(self, item: pytest.Item) -> tuple[int, int, bool, int, str, str]:
+        """Box by box, door by door, and there what takes long first, and then the checks that share a spec together.
 
-        Then pairs, then other tests.
+        Of those, the ones whose controls share a box.  Then pairs, then other tests.
         """
         cell = cell_of(item)
         if cell is None:
-            return 2, 0, False, False, ""
+            return 2, 0, False, 0, "", ""
         names = [one.spec.name for one in self.chosen]
         promise = promise_of(item)
         changes = repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
-        return int(cell.sibling is not None), names.index(cell.spec.name), cell.again, not is_long(item), changes
+        control = repr((sorted(map(str, promise.falsified_by)), promise.control_box)) if promise else ""
+        where = int(cell.sibling is not None), names.index(cell.spec.name)
+        return *where, cell.again, rank(item), changes, control
 
     # -- measuring ------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from pytest_isolation import guarantee, weaken
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
 from pytest_isolation.guarantees import severity
-from pytest_isolation.suite.jobs import Jobs, is_long
+from pytest_isolation.suite.jobs import Jobs, is_long, rank
 from pytest_isolation.suite.plan import Cell
 from pytest_isolation.suite.told import Closed, Measured, Process, Told
 
@@ -114,3 +114,19 @@ def test_what_waits_long_is_measured_beside_the_rest(tmp_path: Path) -> None:
     may_end.set()
     waiting.join(10)
     assert is_long(long) and not is_long(quick)
+
+
+def test_whoever_helps_begins_with_what_takes_long(tmp_path: Path) -> None:
+    """At the end everybody would wait for whoever had begun it last."""
+    quick, other, long, longer = (_alike(id, inputs="") for id in ("pid.a", "pid.b", "cg.cpu.c", "port.limit-d"))
+    measured: list[str] = []
+
+    def measure(item: Any) -> Measured:
+        measured.append(item.nodeid)
+        return FOUND
+
+    cells = sorted([quick, other, long, longer], key=rank)
+    reader, writer = os.pipe()
+    with os.fdopen(reader):
+        Jobs(tmp_path, cells, measure)._help(3, writer, Process)
+    assert measured == [one.nodeid for one in (longer, long, other, quick)]
