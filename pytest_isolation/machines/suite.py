@@ -89,12 +89,20 @@ def run_in(
 
 
 def _fetch(machine: DockerMachine, partial: Mapping[str, Path]) -> None:
-    """Have here what a run there has measured so far: a machine that is lost loses no more than that."""
+    """Have here what a run there has measured so far: a machine that is lost loses no more than that.
+
+    Where that cannot be, the run there goes on: it has ended, or there is no room here.
+    """
     for there, here in partial.items():
         if not machine.box.proc.faccessat(AT_FDCWD, there, os.R_OK).ok:
             continue
-        text = machine.box.read_file(there)
-        with suppress(ValueError):  # a row was written meanwhile: the next time
+        try:
+            text = machine.box.read_file(there)
+        except AgentLost:
+            raise
+        except BoxError:
+            continue
+        with suppress(ValueError, OSError):  # a row was written meanwhile: the next time
             # What the run goes on from may lie there, and has more until the run has carried that over.
             if len(json.loads(text)["results"]) >= _rows(here):
                 new = here.with_name(f".{here.name}.new")

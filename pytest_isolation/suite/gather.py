@@ -257,10 +257,15 @@ class Gatherer:
 
     def finish(self, session: pytest.Session) -> None:
         """The exit status the rows ask for, and the reports: written even when the run was interrupted."""
-        self._look_at_the_kernel()
-        with interrupted_later():
-            self._owe(session)
-            self._write(session)
+        try:
+            self._look_at_the_kernel()
+        finally:
+            with interrupted_later():
+                self._owe(session)
+                self._exit = int(session.exitstatus)
+                run = self.run(self._exit)
+                self._write(session, run)
+        session.config.hook.pytest_isolation_report(config=session.config, run=run)
 
     def _owe(self, session: pytest.Session) -> None:
         """The exit status: pytest's own, unless the rows ask for another."""
@@ -281,10 +286,7 @@ class Gatherer:
             self._run_notes.append(str(error))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def _write(self, session: pytest.Session) -> None:
-        self._exit = int(session.exitstatus)
-        run = self.run(self._exit)
-        session.config.hook.pytest_isolation_report(config=session.config, run=run)
+    def _write(self, session: pytest.Session, run: Run) -> None:
         unwritten = write_reports(run, self._session.options.reports)
         if unwritten and self._partial.begun:
             unwritten.append(f"the rows are in {self._partial.path}")
@@ -403,8 +405,8 @@ class Gatherer:
         heard = asked.reports or hook.get_hookimpls()
         if asked.boxes and not heard and all(one.available for one in self._session.chosen):
             return
-        self._session.progress.says("looking at what this kernel can do, some seconds")
         try:
+            self._session.progress.says("looking at what this kernel can do, some seconds")
             vms = any(one.spec.technology == "qemu" for one in self._session.chosen)
             self._support, self._technologies = of_this_host(self._session.started.lifetime, guest=vms)
         except KeyboardInterrupt:

@@ -18,7 +18,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -39,6 +39,8 @@ PER_PROCESSOR = 2
 """Processes, where nobody says how many: each waits more than half of its time."""
 PATIENCE_S = 30.0
 """How long a helper may take to end its boxes when the run is cut short."""
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a run."""
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
 LONG = ("port.limit-", "port.road-", "life.", "cg.cpu.", "port.", "dev.nodes-closed", "net.publish-only-bound-ip")
@@ -120,39 +122,44 @@ class Jobs:
         for helper in self._helpers:
             if not helper.done:
                 os.kill(helper.pid, signal.SIGTERM)
-        killed = [helper for helper in self._helpers if not _ended(helper.pid, PATIENCE_S)]
-        for helper in killed:
-            os.kill(helper.pid, signal.SIGKILL)
-            os.waitpid(helper.pid, 0)
+        ended = {helper.pid: _ended(helper.pid, PATIENCE_S) for helper in self._helpers}
+        for pid in [pid for pid, status in ended.items() if status is None]:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
         for helper in self._helpers:
             helper.told.close()
         self._helpers.clear()
-        if killed:
+        if any(status != 0 for status in ended.values()):
             clean()
 
     # -- for the helpers -----------------------------------------------------------------
 
     def fork(
-        self, number: int, tell: Callable[[], Process], end: Callable[[], None], *, first: Callable[[], None]
+        self, number: int, tell: Callable[[], Process], end: Callable[[], object], *, first: Callable[[], None]
     ) -> None:
         """Start `number` helpers, in which `first` is called first.
 
-        When there is nothing left to measure they `tell` and `end`.
+        When there is nothing left to measure they `tell` and `end`; what `end` returns could not be ended.
         """
         run = os.getpid()
         gc.collect()
         gc.freeze()  # a collection in a helper would write to, and so copy, what it shares with the run
         for which in range(number):
             reader, writer = os.pipe()
-            pid = os.fork()
-            if pid == 0:
-                os.close(reader)
-                for one in self._helpers:
-                    one.told.close()
-                begin = len(self._cells) * (which + 1) // (number + 1)
-                _be_helper(run, [first, partial(self._help, begin, writer, tell)], end)
+            # One that comes between would have a helper go on as the run, or the run not know of it.
+            heeded = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+            try:
+                pid = os.fork()
+                if pid == 0:
+                    os.close(reader)
+                    for one in self._helpers:
+                        one.told.close()
+                    begin = len(self._cells) * (which + 1) // (number + 1)
+                    _be_helper(run, heeded, first, partial(self._help, begin, writer, tell), end)
+                self._helpers.append(_Helper(pid, os.fdopen(reader, "rb")))
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, heeded)
             os.close(writer)
-            self._helpers.append(_Helper(pid, os.fdopen(reader, "rb")))
 
     def _help(self, first: int, writer: int, tell: Callable[[], Process]) -> None:
         """The long ones of the box of cell `first`, which would make the run wait if they were begun late.
@@ -256,7 +263,14 @@ def _locked(file: IO[str]) -> bool:
     return True
 
 
-def _be_helper(run: int, work: Sequence[Callable[[], None]], end: Callable[[], None]) -> NoReturn:
+def _be_helper(
+    run: int,
+    heeded: Iterable[int],
+    first: Callable[[], None],
+    work: Callable[[], None],
+    end: Callable[[], object],
+) -> NoReturn:
+    """`heeded`: the signal mask of the run, which blocks ENDS until `first` is done; ends with 1 if all is not well."""
     code = 1
     try:
         # A run that is killed takes its helpers along: what they had made is in their registers.
@@ -267,24 +281,28 @@ def _be_helper(run: int, work: Sequence[Callable[[], None]], end: Callable[[], N
             nowhere = os.open(os.devnull, os.O_RDWR)
             for fd in range(3):
                 os.dup2(nowhere, fd)
+            first()
             try:
-                for part in work:
-                    part()
+                signal.pthread_sigmask(signal.SIG_SETMASK, heeded)
+                work()
+                code = 0
             finally:
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, signal.SIG_IGN)
-                end()
-            code = 0
+                code = 1 if end() else code
     finally:  # what went wrong nobody would read: a cell that a helper has not told is measured by the run
         os._exit(code)
 
 
-def _ended(pid: int, seconds: float) -> bool:
+def _ended(pid: int, seconds: float) -> int | None:
+    """What waitpid(2) tells of a child; None: it has not ended within `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with suppress(ChildProcessError):
-            if os.waitpid(pid, os.WNOHANG) == (0, 0):
+            gone, status = os.waitpid(pid, os.WNOHANG)
+            if gone == 0:
                 time.sleep(0.01)
                 continue
-        return True
-    return False
+            return status
+        return 0  # somebody else has waited for it
+    return None

@@ -327,7 +327,7 @@ class Session:
             return
         self.started.controls_directory()  # one for all of them
         self._jobs = Jobs(self.started.lifetime.new_directory("cells"), cells, self._measured)
-        self._jobs.fork(number, lambda: started_by(self.started.pool), self._end_boxes, first=self.started.leave)
+        self._jobs.fork(number, lambda: started_by(self.started.pool), self.started.end, first=self.started.leave)
 
     def _prove(self, item: pytest.Function, promise: Guarantee, spec: BoxSpec) -> bool:
         self._keep_only(Cell(spec))

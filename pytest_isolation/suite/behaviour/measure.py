@@ -14,6 +14,7 @@ from pytest_isolation.errors import BoxError, IsolationError
 from pytest_isolation.outside.behaviour.compared import Compared, compared, compared_on_image
 from pytest_isolation.outside.behaviour.kinds import BY_NAME, Kind
 from pytest_isolation.outside.behaviour.play import Call, Seen
+from pytest_isolation.report.lines import counted
 from pytest_isolation.strategies import sequences
 from pytest_isolation.suite import drawing
 from pytest_isolation.suite.behaviour import layers, view
@@ -91,7 +92,7 @@ def measure(
             box = pool.box(spec)
             found.sees = view.seen(box)
             for kind, some in asked.items():
-                tell(f"{name} {kind}: {len(some)} sequences")
+                tell(f"{name} {kind}: {counted(len(some), 'sequence')}")
                 try:
                     found.differences[kind] = _kind(spec, pool, BY_NAME[kind], some)
                     found.compared[kind] = len(some)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from pytest_isolation.report.lines import counted
 from pytest_isolation.suite.behaviour.measure import Measured
 from pytest_isolation.suite.limits.told import unlike
 
@@ -58,9 +59,8 @@ def _count(became: Mapping[str, Any]) -> str:
     if "trouble" in became:
         return str(became["trouble"])
     differences = len(became["differences"])
-    return (
-        f"{became['sequences']} sequences, {differences or 'no'} {'difference' if differences == 1 else 'differences'}"
-    )
+    found = counted(differences, "difference") if differences else "no differences"
+    return f"{counted(became['sequences'], 'sequence')}, {found}"
 
 
 def measured(document: Any) -> dict[str, Any]:
