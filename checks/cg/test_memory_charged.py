@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import CLONE, IPC, IPC_PRIVATE
 from pytest_isolation.agent.shortcuts import finished
+from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.objects import remove_by
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
@@ -46,6 +48,7 @@ SEGMENT, MESSAGE, MESSAGES, PAIRS = 2 * MIB, 65536, 3, 16
 IPC_CREAT_PRIVATE = 0o1600
 SPAN, TABLE, AT_ONCE, MADV_POPULATE_READ = 2 * MIB, 4096, 256, 22
 """One page table is for so much of a process' addresses, where a page is 4 KiB."""
+SPARE, FREED_S = 4 * MIB, 5.0
 MEMBERS, MEMBER = 16_000, 64
 """Semaphores of a set: at most 32,000, semget(2); and the bytes that the kernel has for each."""
 
@@ -66,7 +69,7 @@ charged = family(
 def test_memory_is_charged(box: Box, promise: Guarantee, entry: Thing) -> None:
     group, limit = need_memory_account(box), memory_ceiling(box)
     wanted = limit + 16 * MIB
-    with box.spawn() as proc, _given_back(box):
+    with _given_back(box, group, limit), box.spawn() as proc:
         end_first(proc)
         try:
             kept = FILL[entry.slug](box, proc, wanted)
@@ -129,8 +132,13 @@ def _page_tables(box: Box, proc: Proc, wanted: int) -> int:
 
 
 def _semaphores(box: Box, proc: Proc, wanted: int) -> int:
-    """Each set is written down first: it outlives its maker, and where the box has no IPC namespace, the run."""
+    """Each set is written down first: it outlives its maker, and where the box has no IPC namespace, the run.
+
+    The sets stay when the filler is ended for them.  Without pages of its own that come free then, the box's first
+    process would be ended for its next page.
+    """
     kept, keys = 0, box.witnesses.setdefault(KEYS, _Keys())
+    proc.mmap(0, SPARE, 3, 0x8022)  # PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE
     while kept < wanted:
         keys.made.append(key := 1 + secrets.randbelow((1 << 31) - 1))
         if box.lifetime is not None:
@@ -150,7 +158,8 @@ class _Keys:
 
 
 @contextmanager
-def _given_back(box: Box) -> Iterator[None]:
+def _given_back(box: Box, group: Group, limit: int) -> Iterator[None]:
+    """Remove what outlives its maker, and wait until the box has the memory again for whatever is tried next."""
     try:
         yield
     finally:
@@ -159,6 +168,10 @@ def _given_back(box: Box) -> Iterator[None]:
             remover = _remover(box, outside.proc) if made else box.proc
             for key in made:
                 remove_by(remover, f"sem {key}")
+        if box.parts.shares_kernel:  # tables and sets are freed some time after they are gone: by RCU
+            end = time.monotonic() + FREED_S
+            while group.memory_bytes() > limit // 2 and time.monotonic() < end:
+                time.sleep(0.01)
 
 
 def _remover(box: Box, outside: Proc) -> Proc:

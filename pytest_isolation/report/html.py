@@ -1,7 +1,8 @@
 """The run as one HTML file: no network, no script needed, light and dark, phone and paper.
 
 page.html.jinja is the page; here is what it is given: the words of answer.py, the matrix, and an article for each
-guarantee (articles.py).  A script adds the filters, and opens what a cell leads to.
+guarantee (articles.py).  A script adds the filters, and opens what a cell leads to.  Where there are thousands of
+them, elements are without the end tags that HTML lets a page leave out: a twentieth of a large page.
 """
 
 from __future__ import annotations

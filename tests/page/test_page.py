@@ -25,6 +25,9 @@ from tests.page.heavy import heavy
 DATA = Path(__file__).parents[1] / "data"
 RUN = Run.from_json(json.loads((DATA / "run.json").read_text()))
 EMPTY = ("br", "img", "input", "meta", "link", "hr")
+CELLS, TERMS = frozenset({"td", "th"}), frozenset({"dt", "dd"})
+OMITTED = {**dict.fromkeys(CELLS, CELLS), **dict.fromkeys(TERMS, TERMS)}
+"""Elements whose end tag the next of their kind, or the end of what they are in, stands for: HTML, 13.1.2.4."""
 
 
 class Page(HTMLParser):
@@ -40,10 +43,14 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        if self.open and self.open[-1] in OMITTED.get(tag, ()):
+            self.open.pop()
         if tag not in EMPTY:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
+        if self.open[-1] != tag and self.open[-1] in OMITTED:
+            self.open.pop()
         assert self.open.pop() == tag, f"</{tag}> closes another element"
 
     def handle_data(self, data: str) -> None:

@@ -242,7 +242,8 @@ def test_without_a_hole_nothing_is_broken(sound: dict[tuple[str, ...], Verdicts]
 def test_by_its_pid_it_has_the_verdicts_of_docker_exec(theirs: Owner, sound: dict[tuple[str, ...], Verdicts]) -> None:
     with started(theirs, HARDENED) as name, attached(f"attach:pid={theirs.state(name)['Pid']}") as box:
         assert box.parts.unlike == ()
-        assert verdicts(box, domains=DOMAINS) == sound[HARDENED]
+        # No engine is asked of a process, and what leads into its network is the engine's to tell.
+        assert verdicts(box, domains=DOMAINS) == sound[HARDENED] | {"vol.port-not-given": "unsupported"}
 
 
 def test_in_no_box_it_has_the_verdicts_of_the_host() -> None:
