@@ -29,6 +29,11 @@ from typing import Any
 from pytest_isolation.door import Door
 
 
+def in_one_line(error: BaseException) -> str:
+    """What an error says, whatever the tool that it quotes has written; the error's type where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class IsolationError(Exception):
     """The base of all but Violation."""
 
@@ -113,15 +118,11 @@ class NotStarted(Unavailable):
         if isinstance(error, Unsupported) and door is Door.EXEC:
             other = "leave door=exec out: the box is measured as it starts"
         super().__init__(
-            lacking.reason if lacking else _one_line(error),
+            lacking.reason if lacking else in_one_line(error),
             (lacking.remedy if lacking else "") or other,
             cause=lacking.cause if lacking else None,
         )
         self.box, self.door = box, door
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 class Unsupported(Lacking):

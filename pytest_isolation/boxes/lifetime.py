@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_isolation.boxes import cgroups, making_groups
-from pytest_isolation.errors import BoxError, UsageError
+from pytest_isolation.errors import BoxError, UsageError, in_one_line
 
 RUN = re.compile(r"[0-9a-f]+-[0-9]+")
 """The name of a run's directory."""
@@ -230,7 +230,7 @@ class Lifetime:
         try:
             undo(*arguments)
         except Exception as error:  # one thing that resists must not keep the rest
-            self.resists(" ".join(str(error).split()))
+            self.resists(in_one_line(error))
 
     def _forget(self) -> None:
         if not self.resisted:

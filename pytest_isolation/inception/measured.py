@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError
+from pytest_isolation.errors import IsolationError, in_one_line
 from pytest_isolation.guarantees.domains import domains
 from pytest_isolation.inception import contained, services
 from pytest_isolation.inception.live import LABEL, Here, StackView, running
@@ -97,7 +97,7 @@ def measure_stack(
 
 
 def _silent(path: str, error: Exception) -> Measured:
-    said = " ".join(str(error).split())[:160]
+    said = in_one_line(error)[:160]
     return None, contained.unmeasured(path, f"Docker does not answer: {said}", "a running Docker daemon")
 
 

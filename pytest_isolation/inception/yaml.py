@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_isolation.errors import in_one_line
 from pytest_isolation.inception.place import Broken, Place, Text, Unreadable
 
 MAX_NODES = 20_000
@@ -90,7 +91,7 @@ def load(text: str, file: str) -> Any:
             raise Unreadable("nested too deep to be a compose file", at) from None
         raise Broken(f"not YAML: {error.problem or error.context}", at) from None
     except yaml.YAMLError as error:
-        raise Broken(f"not YAML: {' '.join(str(error).split())[:200]}", Place(file)) from None
+        raise Broken(f"not YAML: {in_one_line(error)[:200]}", Place(file)) from None
     except RecursionError:
         raise Unreadable("nested too deep to be a compose file", Place(file)) from None
 

@@ -18,6 +18,7 @@ from pytest_isolation.errors import (
     Unsupported,
     Violation,
     WentAway,
+    in_one_line,
 )
 from pytest_isolation.guarantees import verdicts
 from pytest_isolation.guarantees.domains import rests_on
@@ -132,7 +133,7 @@ def unless_cut_short(promise: Guarantee, cell: Cell, judged: Judging, measured: 
     try:
         return measured()
     except (pytest.fail.Exception, pytest.skip.Exception) as error:
-        said = " ".join(str(error).split())
+        said = in_one_line(error)
         return unfinished(promise, cell, judged, f"a plugin of pytest ended the measurement: {said}")
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_isolation.door import Door
-from pytest_isolation.errors import BoxError, IsolationError, UsageError
+from pytest_isolation.errors import BoxError, IsolationError, UsageError, in_one_line
 from pytest_isolation.guarantees.verdicts import Control, Verdict
 from pytest_isolation.report import trade
 from pytest_isolation.report.run import (
@@ -328,7 +328,7 @@ class Gatherer:
         except KeyboardInterrupt:
             self._run_notes.append("interrupted while costs were measured: those of the last boxes are missing")
         except (IsolationError, OSError) as error:
-            self._run_notes.append(f"costs were not measured: {' '.join(str(error).split())}")
+            self._run_notes.append(f"costs were not measured: {in_one_line(error)}")
 
     def _measure_depth(self) -> None:
         """On how many layers rests what held, through the start door and in no pair."""
@@ -352,7 +352,7 @@ class Gatherer:
         except KeyboardInterrupt:
             self._run_notes.append("interrupted while layers were counted: more holes may break a guarantee")
         except (IsolationError, OSError) as error:
-            self._run_notes.append(f"layers were not counted: {' '.join(str(error).split())}")
+            self._run_notes.append(f"layers were not counted: {in_one_line(error)}")
 
     def _search_flows(self, seconds: int) -> None:
         """What a program on one side of a box changes for one on another side."""
@@ -392,7 +392,7 @@ class Gatherer:
         except KeyboardInterrupt:
             self._run_notes.append("interrupted while it was asked which layer refuses: some rows do not say")
         except (IsolationError, OSError) as error:
-            self._run_notes.append(f"which layer refuses was not found: {' '.join(str(error).split())}")
+            self._run_notes.append(f"which layer refuses was not found: {in_one_line(error)}")
 
     def _look_at_the_kernel(self) -> None:
         """Host support, unless it is not wanted, or nobody would see it.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import IsolationError, Lacking, NotStarted
+from pytest_isolation.errors import IsolationError, Lacking, NotStarted, in_one_line
 from pytest_isolation.guarantees.family import checks_of
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import Check as Bound
@@ -140,4 +140,4 @@ def _looked_at(one: BoxCandidate, pool: Pool, look: Callable[[Box], Mapping[str,
 def _closed(one: BoxCandidate, error: Exception) -> BoxCandidate:
     if isinstance(error, Lacking):
         return one.lacking(error.lack)
-    return replace(one, reason=" ".join(str(error).split()))
+    return replace(one, reason=in_one_line(error))

@@ -12,11 +12,6 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def in_one_line(error: Exception) -> str:
-    """What an error says, whatever the tool that it quotes has written."""
-    return " ".join(str(error).split())
-
-
 def add_drawing(
     parser: argparse.ArgumentParser, *, engines: str, drawn: str, count: int, option: str = "--engine"
 ) -> None:

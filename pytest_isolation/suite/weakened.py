@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
-from pytest_isolation.errors import IsolationError
+from pytest_isolation.errors import IsolationError, in_one_line
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
 from pytest_isolation.guarantees.property import PROVING, PropertyResult, run_property
 from pytest_isolation.suite.measure import Check, built_in
@@ -57,14 +57,14 @@ class WeakenedBoxes:
                 try:
                     result = self.result(promise, check, weakened, examples(promise))
                 except (IsolationError, OSError) as error:
-                    why = why or " ".join(str(error).split())
+                    why = why or in_one_line(error)
                     if not found and not (promise.box or promise.control_box):
                         return why
                     continue
                 if result.violation is not None or not (result.trouble or result.unsupported):
                     found[promise.id] = found.get(promise.id, False) or result.violation is not None
         except (IsolationError, OSError) as error:
-            return " ".join(str(error).split())
+            return in_one_line(error)
         finally:
             self._pool.keep_only(())
         return found or why or found

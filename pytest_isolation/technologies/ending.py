@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 
 from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.errors import in_one_line
 from pytest_isolation.outside.box import Box
 
 THREADS = 3
@@ -50,4 +51,4 @@ class Ending:
         try:
             box.close()
         except Exception as error:  # one thing that resists must not keep the rest
-            self._resisted(f"{box.spec.id}: {' '.join(str(error).split())}")
+            self._resisted(f"{box.spec.id}: {in_one_line(error)}")

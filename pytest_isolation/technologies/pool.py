@@ -11,7 +11,7 @@ from pytest_isolation.boxes.confinement import confinement
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
-from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAway
+from pytest_isolation.errors import BoxError, IsolationError, NotStarted, WentAway, in_one_line
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.ending import Ending
@@ -138,7 +138,7 @@ class Pool:
         """What is to be said of `spec` from now on."""
         closed: NotStarted | WentAway
         if spec in self._stood:
-            closed = WentAway(f"{spec.id} went away during the run: {' '.join(str(error).split())}")
+            closed = WentAway(f"{spec.id} went away during the run: {in_one_line(error)}")
         else:
             closed = NotStarted(spec.name, spec.door, error)
         self._closed[spec] = closed

@@ -17,7 +17,7 @@ import pytest
 from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.roads import Arrival, together
-from pytest_isolation.errors import BoxError, Unsupported
+from pytest_isolation.errors import BoxError, Unsupported, in_one_line
 from pytest_isolation.outside.carried import lost
 from pytest_isolation.suite.roads import measure as measuring
 from pytest_isolation.suite.roads.measure import Measured, drawn, measure
@@ -125,7 +125,7 @@ def test_what_breaks_takes_nothing_along(error: Exception, monkeypatch: pytest.M
     found: dict[str, Measured] = {}
     told: list[str] = []
     measure(list(ways), drawn(1, 0), tell=told.append, into=found)
-    why = " ".join(str(error).split())
+    why = in_one_line(error)
     assert found["open"].missing == why and not found["open"].roads
     for name in ("road", "close"):
         assert found[name].missing == "" and found[name].roads["good"].asked

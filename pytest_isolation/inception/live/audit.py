@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from pytest_isolation.boxes.lifetime import Lifetime, state_directory
+from pytest_isolation.errors import in_one_line
 from pytest_isolation.inception.asked import AuditOptions
 from pytest_isolation.inception.live import taken
 from pytest_isolation.inception.live.facts import Facts, Made
@@ -54,7 +55,7 @@ def audit_running(top: Path, asked: AuditOptions, name: str) -> list[InceptionRo
         finally:
             here.close()
     except Exception as error:  # the daemon's client raises its own, requests' and the socket's
-        said = " ".join(str(error).split())[:160]
+        said = in_one_line(error)[:160]
         return nothing_seen(name, f"Docker does not answer: {said}", "a running Docker daemon")
     return list(judge(facts, asked, name))
 

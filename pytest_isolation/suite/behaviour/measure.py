@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.errors import BoxError, IsolationError
+from pytest_isolation.errors import BoxError, IsolationError, in_one_line
 from pytest_isolation.outside.behaviour.compared import Compared, compared, compared_on_image
 from pytest_isolation.outside.behaviour.kinds import BY_NAME, Kind
 from pytest_isolation.outside.behaviour.play import Call, Seen
@@ -18,7 +18,6 @@ from pytest_isolation.report.lines import counted
 from pytest_isolation.strategies import sequences
 from pytest_isolation.suite import drawing
 from pytest_isolation.suite.behaviour import layers, view
-from pytest_isolation.suite.over_engines import in_one_line
 from pytest_isolation.suite.plain_boxes import plain
 from pytest_isolation.technologies.pool import Pool
 

@@ -22,7 +22,7 @@ from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
-from pytest_isolation.errors import IsolationError
+from pytest_isolation.errors import IsolationError, in_one_line
 from pytest_isolation.outside.box import Box
 from pytest_isolation.report.costs import KEYS
 from pytest_isolation.report.further import Cost, Growth
@@ -166,7 +166,7 @@ class _Costs:
                 self._starts(here)
                 self._growth(here)
         except (IsolationError, OSError, psutil.Error) as error:
-            self.measured.lack(" ".join(str(error).split()) or type(error).__name__, *KEYS)
+            self.measured.lack(in_one_line(error), *KEYS)
         self.measured.lack(self.no_time, *KEYS)
         return self.measured
 
@@ -192,7 +192,7 @@ class _Costs:
             except (IsolationError, OSError) as error:
                 if not box.alive:
                     raise
-                self.measured.lack(" ".join(str(error).split()), figure.key)
+                self.measured.lack(in_one_line(error), figure.key)
                 continue
             if figure.key == "compute_ns":
                 steps = {name: min(values) for name, values in taken.items()}

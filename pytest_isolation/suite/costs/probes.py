@@ -20,7 +20,7 @@ from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
-from pytest_isolation.errors import BoxError, IsolationError
+from pytest_isolation.errors import BoxError, IsolationError, in_one_line
 from pytest_isolation.outside.box import Box
 from pytest_isolation.report.trade import DEPENDS, NO, UNMEASURED, YES, Probed
 from pytest_isolation.technologies.pool import Pool
@@ -41,7 +41,7 @@ def tried(sentence: str, box: str, attempt: Callable[[], tuple[str, str]]) -> Pr
     try:
         return Probed(sentence, box, *attempt())
     except (IsolationError, OSError, TimeoutError, subprocess.SubprocessError) as error:
-        return Probed(sentence, box, UNMEASURED, " ".join(str(error).split()) or type(error).__name__)
+        return Probed(sentence, box, UNMEASURED, in_one_line(error))
 
 
 def kernel(box: Box) -> tuple[str, str]:

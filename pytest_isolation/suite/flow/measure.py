@@ -11,7 +11,7 @@ from functools import partial
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
-from pytest_isolation.errors import IsolationError, Unsupported
+from pytest_isolation.errors import IsolationError, Unsupported, in_one_line
 from pytest_isolation.report.further import BoxFlow, FlowControl, FlowFinding, FlowKnown
 from pytest_isolation.suite.flow import corpus, known, sides
 from pytest_isolation.suite.flow.acts import ACTS
@@ -111,7 +111,7 @@ class Measured:
                 for direction in self._directions:
                     self._search(boxes, direction, share)
         except (IsolationError, OSError) as error:
-            self.say_why(" ".join(str(error).split()))
+            self.say_why(in_one_line(error))
             return
         found = {one.receiver_name for row in self._into if row.box == self.spec.name for one in row.findings}
         for control in controls:
@@ -124,7 +124,7 @@ class Measured:
             with sides.boxes(self.spec, other) as boxes:
                 self._search(boxes, direction, self._seconds * BESIDE_SHARE, other)
         except (IsolationError, OSError) as error:
-            self.say_why(" ".join(str(error).split()), direction)
+            self.say_why(in_one_line(error), direction)
 
     def say_why(self, reason: str, direction: Direction | None = None) -> None:
         """A row of a search that was none."""
@@ -180,7 +180,7 @@ def _helping(
     except KeyboardInterrupt:
         pass  # what it knows is in its row
     except (IsolationError, OSError) as error:
-        rows = rows or [_row(spec, direction, Search(), 0.0, " ".join(str(error).split()))]
+        rows = rows or [_row(spec, direction, Search(), 0.0, in_one_line(error))]
     return rows[0] if rows else replace(_row(spec, direction, Search(), 0.0), cut_short=True)
 
 
@@ -224,7 +224,7 @@ def searched(
         search.cut_short = True
         raise
     except (IsolationError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = in_one_line(error)
     finally:
         into.append(_row(spec, direction, search, time.monotonic() - began, reason, processes))
         found = [(one.lead.sender, one.lead.probe.resource) for one in search.confirmed]
@@ -301,7 +301,7 @@ def opened(
                     confirm(between, leads, search.pairs, chance, began, search)
                     looker.look_again(leads)
     except (IsolationError, OSError) as error:
-        reason = " ".join(str(error).split())
+        reason = in_one_line(error)
     first = search.confirmed[0] if search.confirmed else None
     return FlowControl(
         name=control.name,

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.wording import LIMITS, RLIMITS, kernel_has
-from pytest_isolation.errors import BoxError, Lacking, Unavailable
+from pytest_isolation.errors import BoxError, Lacking, Unavailable, in_one_line
 from pytest_isolation.suite.limits.asked import ASKED
 from pytest_isolation.suite.limits.bites import bites
-from pytest_isolation.suite.over_engines import in_one_line
 from pytest_isolation.suite.plain_boxes import plain
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.qemu.emulator import of_this_host, version

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.errors import BoxError, Lacking
+from pytest_isolation.errors import BoxError, Lacking, in_one_line
 from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To, between, within
-from pytest_isolation.suite.over_engines import in_one_line
 from pytest_isolation.technologies.qemu import disk, marks, move
 from pytest_isolation.technologies.qemu.disk import Disk
 from pytest_isolation.technologies.qemu.emulator import Emulator, q35_types, version

@@ -11,10 +11,9 @@ from pytest_isolation.boxes.image import Image, TreeView
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.roads import ASPECTS, TREE, Arrival, Loss, Roads, losses, together
 from pytest_isolation.boxes.unpack import expected
-from pytest_isolation.errors import BoxError, Lacking
+from pytest_isolation.errors import BoxError, Lacking, in_one_line
 from pytest_isolation.strategies import images
 from pytest_isolation.suite import drawing
-from pytest_isolation.suite.over_engines import in_one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from pytest_isolation.boxes.caller import NOBODY
 from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.weakenings import Weakenings, unlimited
-from pytest_isolation.errors import BoxError, Lacking, Unavailable, Unsupported
+from pytest_isolation.errors import BoxError, Lacking, Unavailable, Unsupported, in_one_line
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
@@ -135,7 +135,7 @@ def _parts(both: Parts, lifetime: Lifetime, undo: ExitStack, *, short_of_room: b
     except Lacking as error:
         raise _refused(both, error.reason, error.remedy, short_of_room) from None
     except BoxError as error:
-        raise _refused(both, " ".join(str(error).split()), "", short_of_room) from None
+        raise _refused(both, in_one_line(error), "", short_of_room) from None
     undo.callback(agent.close)
     init = numbers.on_host(told.init_pid, outer.parts.init_pid) if told.init_pid is not None else None
     root = Path(f"/proc/{outer.parts.init_pid}/root{os.path.normpath(told.root)}") if told.root else None

@@ -15,7 +15,7 @@ from typing import Any
 
 from pytest_isolation.agent.channel import Channel, FdChannel
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.errors import IsolationError, Lacking, Unsupported
+from pytest_isolation.errors import IsolationError, Lacking, Unsupported, in_one_line
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.nested.start import CAT
 
@@ -31,7 +31,7 @@ def main() -> int:
     except (IsolationError, OSError) as error:
         lacking = error if isinstance(error, Lacking) else None
         _say(
-            reason=lacking.reason if lacking else " ".join(str(error).split()),
+            reason=lacking.reason if lacking else in_one_line(error),
             remedy=lacking.remedy if lacking else "",
             unsupported=isinstance(error, Unsupported),
         )
