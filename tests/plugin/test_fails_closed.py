@@ -138,6 +138,17 @@ def test_a_run_that_is_interrupted_counts_what_is_missing(tmp_path: Path) -> Non
 # -- controls ---------------------------------------------------------------------------------------------------
 
 
+def test_a_box_that_cannot_be_asked_starts_no_control(tmp_path: Path) -> None:
+    """red: a Docker column started thirteen VMs for guarantees about QEMU's own process."""
+    seen = tmp_path / "seen"
+    body = f'open("{seen}", "a").write(box.spec.id + "\\n"); raise Unsupported("no reason")'
+    folder = _mine(tmp_path / "mine", body)
+    done = run(folder, "--isolation", "--box", "namespaces", "--isolation-only", "pid.mine", ".")
+    row = done.rows["namespaces", "pid.mine"]
+    assert (row["verdict"], row["control"], row["reason"]) == ("unsupported", "none", "no reason")
+    assert seen.read_text().split() == ["namespaces"]
+
+
 def test_unproven_rows_can_be_made_red(tmp_path: Path) -> None:
     folder = _mine(tmp_path / "mine", "promise.require(True)", 'expose("/nowhere")')
     one = ("--isolation", "--box", "namespaces", "--isolation-only", "pid.mine", ".")
