@@ -66,6 +66,36 @@ def test_its_process_may_be_nobodys_with_an_empty_root(spec: BoxSpec, lifetime: 
             assert box.parts.size is not None and box.parts.size()[1] == 1
 
 
+STANDS_STILL = """
+import sys
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.spec import BoxSpec
+from pytest_isolation.technologies import technology
+
+spec = BoxSpec(technology="qemu", options=(("accel", "tcg"), ("confined", "true")))
+box = technology("qemu").launch(spec, Lifetime())
+box.parts.pausing.pause()
+print(box.parts.kernel_pid, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes another user")
+def test_its_process_that_is_nobodys_ends_with_a_run_that_is_killed(spec: BoxSpec) -> None:
+    """red: the kernel forgets PR_SET_PDEATHSIG of who becomes another user, and a machine that stands still stays."""
+    with subprocess.Popen([sys.executable, "-c", STANDS_STILL], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        emulator_of_it = psutil.Process(int(run.stdout.readline()))
+        run.kill()
+    try:
+        deadline = time.monotonic() + 10
+        while emulator_of_it.is_running() and emulator_of_it.status() != psutil.STATUS_ZOMBIE:
+            assert time.monotonic() < deadline, "QEMU goes on without the run"
+            time.sleep(0.02)
+    finally:
+        emulator_of_it.kill()
+
+
 def test_what_a_machine_was_handed_is_what_its_process_has_open(spec: BoxSpec, lifetime: Lifetime) -> None:
     with technology("qemu").launch(spec, lifetime) as box:
         assert of_its_machine(box) == []

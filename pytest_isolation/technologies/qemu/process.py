@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import PR
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import drop, hand_in
 from pytest_isolation.errors import BoxError, Unsupported
@@ -16,6 +20,7 @@ from pytest_isolation.technologies.handed import handed
 from pytest_isolation.technologies.opens import Opens, adds, as_root, by, sets
 
 if TYPE_CHECKING:
+    from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
     from pytest_isolation.technologies.qemu.guest import Plan
@@ -88,6 +93,26 @@ def with_its_process(machine: Machine, spec: BoxSpec, plan: Plan, lifetime: Life
         own_root=confined and plan.own_root,
         kept=kept,
     )
+
+
+def watched(parent: Proc, pid: int) -> Proc:
+    """A child of `parent` that kills process `pid` when `parent` has ended, however that came.
+
+    The kernel forgets PR_SET_PDEATHSIG of whoever becomes another user (prctl(2)), as QEMU does with an account.
+    """
+    ends = must(parent.pipe2(os.O_CLOEXEC), "a pipe that ends with us").data
+    reader, writer = int.from_bytes(ends[:4], "little"), int.from_bytes(ends[4:8], "little")
+    watch = parent.spawn()
+    must(watch.close(writer), "the end of the pipe that is not its own")
+    # Until the next call it ends with `parent`, and so does the process: that is nobody else's yet.
+    target = must(watch.pidfd_open(pid), "a descriptor of the process to be watched").value
+    must(watch.prctl(PR.SET_PDEATHSIG, 0), "a watch that outlives who it watches for")
+    program = Program()
+    program.read(reader, 1)
+    program.pidfd_send_signal(target, signal.SIGKILL)
+    watch.start(program)
+    must(parent.close(reader), "the end of the pipe that is the watch's")
+    return watch
 
 
 def size(vm: Vm) -> tuple[int, int]:

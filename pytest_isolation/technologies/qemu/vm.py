@@ -27,7 +27,7 @@ from pytest_isolation.boxes.lifetime import started
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.qemu import state
+from pytest_isolation.technologies.qemu import process, state
 from pytest_isolation.technologies.qemu.console import Console
 from pytest_isolation.technologies.qemu.initramfs import Node, to_cpio
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, command
@@ -237,6 +237,8 @@ class _Boot:
             group.add(child.pid)
         for fd in inherited:
             local.proc.close(fd)  # or the end of QEMU would close nothing
+        if self.machine.account:
+            self.undo.callback(process.watched(local.proc, child.pid).end)
         child.prctl(PR.SET_THP_DISABLE, 1)  # a page the guest touches costs the host a page, not 2 MiB
         null = must(child.openat(AT_FDCWD, "/dev/null", os.O_RDWR), "/dev/null").value
         # Its errors go where the console goes: both say why there is no agent.
