@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 
@@ -58,6 +59,26 @@ def test_a_root_without_devices_is_told(pool: Pool) -> None:
     ran = measured("devices", pool.box(need("chroot")))
     assert ran.violation is not None
     assert ran.violation.observed["null"] == "ENOENT" and ran.violation.observed.keys() >= NUMBERS.keys()
+
+
+SENT = (Call("tcp"), Call("write", 0, 0, 7), Call("waiting", 1))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a queue of an interface is root's to set")
+def test_a_slow_network_is_no_difference(pool: Pool) -> None:
+    """red: only the first of three segments had come when the other side was asked."""
+    box = pool.box(need("namespaces"))
+    slow = "ip link set lo mtu 1500 && tc qdisc add dev lo root tbf rate 1mbit burst 1600 latency 1s"
+    within = ["nsenter", "-t", str(box.parts.init_pid), "-n", "sh", "-c"]
+    made = subprocess.run([*within, slow], capture_output=True, text=True, check=False)
+    if made.returncode:
+        pytest.skip(f"no slow network here: {made.stderr.strip()}")
+    try:
+        for _ in range(5):
+            found = compared(box, BY_NAME["channels"], SENT)
+            assert found.first is None, (found.first, found.program)
+    finally:
+        pool.discard(box.spec)
 
 
 LINKED = (Call("add", 0, 0, 7), Call("look", 1))

@@ -18,8 +18,8 @@ FLAGS = {"0": 0, "MSG_PEEK": MSG_PEEK, "MSG_TRUNC": MSG_TRUNC}
 HOW = ("SHUT_RD", "SHUT_WR", "SHUT_RDWR", "3")
 POLLIN, POLLOUT, POLLERR, POLLHUP, POLLNVAL, POLLRDHUP = 1, 4, 8, 0x10, 0x20, 0x2000
 EVENTS = {POLLIN: "IN", POLLOUT: "OUT", POLLERR: "ERR", POLLHUP: "HUP", POLLNVAL: "NVAL", POLLRDHUP: "RDHUP"}
-SETTLES_S, PASSES_S = 0.1, 0.0003
-"""How long what was sent, or the end of a side, may take over the loopback interface; and what follows it at once."""
+SETTLES_S = 0.1
+"""How long what was sent, or the end of a side, may take over the loopback interface until something of it comes."""
 SIGPIPE = 1 << 12
 FIONREAD = 0x541B
 OPTIONS = {"SO_TYPE": 3, "SO_ERROR": 4, "SO_ACCEPTCONN": 30, "SO_DOMAIN": 39, "SO_PROTOCOL": 38, "SO_KEEPALIVE": 9}
@@ -117,7 +117,7 @@ def _settled(play: Play, slot: int) -> None:
     other = play.slots[slot ^ 1]
     if slot in play.far and other is not CLOSED:
         _polled(play, other, POLLIN | POLLRDHUP, SETTLES_S)
-        play.program.nanosleep(PASSES_S)
+        play.program.nanosleep(play.passes)
 
 
 def _polled(play: Play, fd: int | Step, events: int, seconds: float) -> At:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program
@@ -17,12 +18,14 @@ from pytest_isolation.boxes.roads import TREE
 from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.outside.behaviour import names
 from pytest_isolation.outside.behaviour.kinds import Kind
-from pytest_isolation.outside.behaviour.play import Call, Play, Seen
+from pytest_isolation.outside.behaviour.play import PASSES_S, Call, Play, Seen
 from pytest_isolation.outside.carried import alike
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
 
+PATIENT_S = 0.05
+"""As PASSES_S, where a difference is to be confirmed."""
 UMASK = 0o022
 """Of both: what whoever started them has is no part of the question."""
 
@@ -61,10 +64,20 @@ def compared(box: Box, kind: Kind, sequence: Sequence[Call]) -> Compared:
 
     Raises Undecided where the box takes neither, BoxError.
     """
+    return _patiently(kind, partial(_compared, box, kind, sequence))
+
+
+def _patiently(kind: Kind, compare: Callable[[float], Compared]) -> Compared:
+    """Of what takes its time on its way, what differs must do so where both sides are given more: a box may be slow."""
+    found = compare(PASSES_S)
+    return compare(PATIENT_S) if kind.takes_time and found.first is not None else found
+
+
+def _compared(box: Box, kind: Kind, sequence: Sequence[Call], passes: float) -> Compared:
     with _on_machine(box) as place:
-        machine = _played(box.outside.proc, place, kind, sequence)
+        machine = _played(box.outside.proc, place, kind, sequence, passes)
     with _directory(box.proc, box.scratch) as place:
-        return Compared(machine, _played(box.proc, place, kind, sequence))
+        return Compared(machine, _played(box.proc, place, kind, sequence, passes))
 
 
 def compared_on_image(box: Box, kind: Kind, sequences: Sequence[Sequence[Call]]) -> list[Compared]:
@@ -92,14 +105,18 @@ def compared_elsewhere(box: Box, kind: Kind, sequence: Sequence[Call]) -> Compar
 
     What is asked of the image's files, of files of the box's own.  Raises Undecided, BoxError.
     """
+    return _patiently(kind, partial(_compared_elsewhere, box, kind, sequence))
+
+
+def _compared_elsewhere(box: Box, kind: Kind, sequence: Sequence[Call], passes: float) -> Compared:
     above = box.scratch if kind.on_image else "/dev/shm"
     with _on_machine(box) as there, _directory(box.proc, above) as here:
         if kind.on_image:
             unpack(names.tree(b"T"), box.outside.proc, os.fsencode(there))
             unpack(names.tree(b"T"), box.proc, os.fsencode(here))
             there, here = f"{there}/T", f"{here}/T"
-        machine = _played(box.outside.proc, there, kind, sequence)
-        return Compared(machine, _played(box.proc, here, kind, sequence))
+        machine = _played(box.outside.proc, there, kind, sequence, passes)
+        return Compared(machine, _played(box.proc, here, kind, sequence, passes))
 
 
 def _below(entry: Entry) -> Entry:
@@ -107,14 +124,16 @@ def _below(entry: Entry) -> Entry:
     return replace(entry, path=TREE + b"/" + entry.path, data=data)
 
 
-def _played(above: Proc, place: str, kind: Kind, sequence: Sequence[Call]) -> tuple[Seen, ...]:
+def _played(
+    above: Proc, place: str, kind: Kind, sequence: Sequence[Call], passes: float = PASSES_S
+) -> tuple[Seen, ...]:
     child, reply = above.try_spawn()
     needed(reply, "a process of our own")
     assert child is not None
     with child:
         must(child.chdir(place), "a directory of our own")
         child.umask(UMASK)
-        play = Play(child)
+        play = Play(child, passes)
         kind.begin(play)
         for play.of, call in enumerate(sequence):
             kind.verbs[call.verb](play, call)

@@ -26,6 +26,8 @@ class Kind:
     """Looks at what there is when the sequence is over."""
     on_image: bool = False
     """It is made on a tree that came with the image, in a box of its own."""
+    takes_time: bool = False
+    """What is sent may be on its way still when the other side is asked."""
     most: int = 48
     """Calls of one sequence."""
 
@@ -50,7 +52,7 @@ KINDS = (
     Kind("times", "times of files and clocks", "man:utimensat(2), inode(7), clock_gettime(2)",
          times.VERBS, times.begin, times.end),
     Kind("channels", "pipes and sockets", "man:pipe(7), unix(7), tcp(7), udp(7), shutdown(2), poll(2)",
-         channels.VERBS, channels.begin, channels.end),
+         channels.VERBS, channels.begin, channels.end, takes_time=True),
     Kind("locks", "locks of files", "man:flock(2), fcntl(2)", locks.VERBS, locks.begin, locks.end),
     Kind("memory", "mapped memory", "man:mmap(2), mprotect(2), msync(2), madvise(2)",
          memory.VERBS, memory.begin, memory.end),

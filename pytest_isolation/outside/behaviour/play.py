@@ -22,6 +22,8 @@ CLOSED = -1
 """In a slot: read(2) and its like answer EBADF."""
 SHOWN = 24
 """Bytes that are told as they are; of more, how many and their checksum."""
+PASSES_S = 0.0003
+"""How long what follows may take on its way when something of it has come: a box's network may be slow."""
 DONE = "done"
 
 
@@ -80,8 +82,9 @@ def outcome(reply: Reply, look: Look) -> str:
 class Play:
     """One sequence in one process, whose calls are sent together."""
 
-    def __init__(self, proc: Proc) -> None:
-        self.proc = proc
+    def __init__(self, proc: Proc, passes: float = PASSES_S) -> None:
+        """`passes`: seconds that what is sent is given to arrive, once something of it has."""
+        self.proc, self.passes = proc, passes
         self.program = Program()
         self.slots: list[int | Step] = [CLOSED] * SLOTS
         """Descriptors, or addresses: what the calls before have made."""
