@@ -63,7 +63,7 @@ class FdChannel:
             while view := view[self._write(view) :]:
                 left = deadline - time.monotonic()
                 if left <= 0 or not self._room.poll(left * 1000):
-                    raise AgentLost(f"the box stopped reading: {len(view)} bytes not taken after {SEND_TIMEOUT_S:g} s")
+                    raise _stopped(view)
         except OSError as error:
             raise AgentLost(f"the agent's channel is closed ({error.strerror})") from None
 
@@ -116,3 +116,34 @@ class FdChannel:
                 os.close(fd)
             except OSError:
                 pass
+
+
+def send_all(sock: socket.socket, data: bytes) -> None:
+    """Send all of `data` over a socket, an encrypted one too, in SEND_TIMEOUT_S altogether, however it is taken.
+
+    Raises AgentLost where that is not enough, OSError where the other end is closed.
+    """
+    view, sent = memoryview(data), 0
+    if not hasattr(sock, "pending"):
+        try:
+            sent = sock.send(view, socket.MSG_DONTWAIT)  # mostly all of it: a time-out of Python's own costs calls
+        except BlockingIOError:
+            pass
+    deadline, before = time.monotonic() + SEND_TIMEOUT_S, sock.gettimeout()
+    if not (view := view[sent:]):
+        return
+    try:
+        while view:
+            if (left := deadline - time.monotonic()) <= 0:
+                raise _stopped(view)
+            sock.settimeout(left)
+            try:
+                view = view[sock.send(view) :]
+            except TimeoutError:
+                raise _stopped(view) from None
+    finally:
+        sock.settimeout(before)
+
+
+def _stopped(view: memoryview) -> AgentLost:
+    return AgentLost(f"the box stopped reading: {len(view)} bytes not taken after {SEND_TIMEOUT_S:g} s")

@@ -8,11 +8,12 @@ Source: k8s.io/kubelet/pkg/cri/streaming/remotecommand, websocket.go: v4.channel
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from pytest_isolation.agent import wire
-from pytest_isolation.agent.channel import SEND_TIMEOUT_S
+from pytest_isolation.agent.channel import SEND_TIMEOUT_S, send_all
 from pytest_isolation.errors import AgentLost, Unavailable, WireError
 from pytest_isolation.technologies.cri.client import EXTRA
 from pytest_isolation.technologies.telling import quoted
@@ -45,6 +46,9 @@ class StreamedChannel:
 
         self._timeout: Any = websocket.WebSocketTimeoutException
         self._broken = (websocket.WebSocketException, OSError)
+        self._frame: Callable[[bytes], bytes] = lambda data: websocket.ABNF.create_frame(
+            data, websocket.ABNF.OPCODE_BINARY
+        ).format()
         self._kept = bytearray()
         self._may_greet = may_greet
         self.errors = bytearray()
@@ -59,8 +63,10 @@ class StreamedChannel:
     def send(self, data: bytes) -> None:
         """As Channel.send()."""
         try:
-            self._socket.settimeout(SEND_TIMEOUT_S)
-            self._socket.send_binary(bytes([INPUT]) + data)
+            if self._socket.sock is None:  # the library's word for one that the server has closed
+                raise BrokenPipeError("it was closed")
+            # Not by send_binary(): its time-out is one for each piece that is taken.
+            send_all(self._socket.sock, self._frame(bytes([INPUT]) + data))
         except self._broken as error:
             raise AgentLost(f"the container's channel is closed ({error}){quoted(bytes(self.errors))}") from None
 

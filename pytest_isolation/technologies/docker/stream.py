@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent import wire
-from pytest_isolation.agent.channel import SEND_TIMEOUT_S
+from pytest_isolation.agent.channel import SEND_TIMEOUT_S, send_all
 from pytest_isolation.errors import AgentLost, BoxError, WireError
 from pytest_isolation.technologies import inject
 from pytest_isolation.technologies.telling import quoted
@@ -42,7 +42,6 @@ class AttachedChannel:
         # A time-out of Python's own costs a poll(2) for every call; TLS has no other.
         self._encrypted = getattr(sock, "pending", None)
         sock.settimeout(SEND_TIMEOUT_S if self._encrypted else None)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", SEND_TIMEOUT_S, 0))
         self._poll = select.poll()
         self._poll.register(sock, select.POLLIN)
         self._buffer = memoryview(bytearray(CHUNK))
@@ -56,7 +55,7 @@ class AttachedChannel:
     def send(self, data: bytes) -> None:
         """As Channel.send()."""
         try:
-            self._socket.sendall(data)
+            send_all(self._socket, data)
         except OSError as error:
             raise AgentLost(
                 f"the container's channel is closed ({error.strerror or error}){quoted(bytes(self.errors))}"
