@@ -332,6 +332,11 @@ class RunningBox:
         except BoxError:
             return False
 
+    @property
+    def closed(self) -> bool:
+        """Whether close() was called."""
+        return self._closed
+
     def close(self) -> None:
         """End the box and wait until it has ended.  A second call does nothing."""
         if self._closed:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """A terminal that is closed sends SIGHUP; nohup(1) has it ignored, and so it stays."""
@@ -19,38 +21,41 @@ _came: list[int] = []
 
 
 @contextmanager
-def ended_by_signals() -> Iterator[None]:
-    """Signals that end a process raise KeyboardInterrupt in the block; in another thread than the first, nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    _came.clear()
-    before = {one: signal.getsignal(one) for one in ENDS if signal.getsignal(one) is not signal.SIG_IGN}
-    for one in before:
-        signal.signal(one, interrupt)
+def _heeded(signals: Iterable[int], handler: Callable[[int, FrameType | None], object]) -> Iterator[None]:
+    """Call `handler` for each of `signals` in the block; in another thread than the first, nothing is changed.
+
+    One that is ignored stays so, and one that somebody else heeds without Python, whose handler nobody could give back.
+    """
+    before: dict[int, Any] = {}
     try:
+        if threading.current_thread() is threading.main_thread():
+            for one in signals:
+                if (known := signal.getsignal(one)) not in (signal.SIG_IGN, None):
+                    before[one] = known
+                    signal.signal(one, handler)
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for one, known in before.items():
+            signal.signal(one, known)
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """Signals that end a process raise KeyboardInterrupt in the block; in another thread than the first, nothing."""
+    if threading.current_thread() is threading.main_thread():
+        _came.clear()
+    with _heeded(ENDS, interrupt):
+        yield
 
 
 @contextmanager
 def interrupted_later() -> Iterator[None]:
     """What takes moments, and must be whole: Control-C and the signals that end a process count once it is."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     came: list[int] = []
-    ends = (signal.SIGINT, *ENDS)
-    before = {one: signal.getsignal(one) for one in ends if signal.getsignal(one) is not signal.SIG_IGN}
-    for one in before:
-        signal.signal(one, lambda number, _: came.append(number))
     try:
-        yield
+        with _heeded((signal.SIGINT, *ENDS), lambda number, _: came.append(number)):
+            yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
         if came:
             signal.raise_signal(came[0])
 

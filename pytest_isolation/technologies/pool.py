@@ -36,6 +36,8 @@ class Pool:
         self._announce = announce or (lambda _: None)
         self._ending = Ending(lifetime.resists)
         self.starts: dict[str, list[float]] = {}
+        self._open: list[Box] = []
+        """Boxes that were launched, but those that had ended when the next was."""
         self._boxes: dict[BoxSpec, Box] = {}
         self._leased: dict[BoxSpec, Box] = {}
         """Boxes with holes, by the time of their last use: see leased()."""
@@ -50,17 +52,27 @@ class Pool:
         check_limits(technology(spec.technology), spec)
         check_worded(technology(spec.technology), spec)
         self._announce(spec)
+        self._open = [one for one in self._open if not one.closed]
         box = technology(spec.technology).launch(spec, self.lifetime)
+        self._open.append(box)
         box.launch, box.end, box.lifetime = self.launch, self._ending.end, self.lifetime
         self.starts.setdefault(spec.name, []).append(box.parts.started_ms)
-        known = self.measured.setdefault(spec.name, {})
+        try:
+            self._learn(spec.name, box)
+        except BaseException:  # nobody has it yet
+            self._ending.end(box)
+            raise
+        return box
+
+    def _learn(self, name: str, box: Box) -> None:
+        """What a reader of the box's results must know."""
+        known = self.measured.setdefault(name, {})
         if not known:
             known.update(confinement(box.parts), given=box.outside.given())
         known.update(box.parts.measured)
         for note in box.parts.notes:
-            if note not in self.notes.setdefault(spec.name, []):
-                self.notes[spec.name].append(note)
-        return box
+            if note not in self.notes.setdefault(name, []):
+                self.notes[name].append(note)
 
     @contextmanager
     def leased(self, spec: BoxSpec, *, fresh: bool = False) -> Iterator[tuple[Box, bool]]:
@@ -156,11 +168,16 @@ class Pool:
             self.discard(spec)
 
     def close(self) -> None:
-        """End every box, and wait until all have ended."""
+        """End every box, and wait until all have ended: those as well that an interrupt took from who had them."""
         for box in (*self._boxes.values(), *self._leased.values()):
             self._ending.end(box)
         self._boxes.clear()
         self._leased.clear()
+        self._ending.wait()
+        for box in self._open:  # no other thread ends any now
+            if not box.closed:
+                self._ending.end(box)
+        self._open.clear()
         self._ending.wait()
 
 
