@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, Volume, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.agent.shortcuts import write
-from pytest_isolation.outside.mounts import kept_flags, private_mounts
+from pytest_isolation.outside.mounts import kept_flags, mounted, private_mounts
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -28,16 +28,17 @@ def test_volume_stays_read_only(box: Box, how: str, userns: bool, name: str) -> 
     """The file system itself only where it is mounted by a kernel of the box's own: else it may be the host's."""
     if how == "file system" and box.parts.shares_kernel:
         how = "mount"
-    made = box.parts.volumes["/volume"] / name
+    made, writable = box.parts.volumes["/volume"] / name, False
     with private_mounts(box, CLONE.NEWUSER if userns else 0) as proc:
         if how == "mount":
             remounted = proc.mount(None, "/volume", None, MS_REMOUNT_BIND | kept_flags(proc, "/volume"))
         elif how == "mount_setattr":
             remounted = proc.mount_setattr(AT_FDCWD, "/volume", 0, clear=1)
         else:
+            writable = "rw" in mounted(proc, "/volume").rpartition(" ")[2].split(",")  # the file system's own options
             remounted = proc.mount(None, "/volume", None, MS_REMOUNT)
         written = write(proc, f"/volume/{name}", b"x", O_CREAT_WRONLY)
-        if how == "file system":
+        if how == "file system" and not writable:
             proc.mount(None, "/volume", None, MS_REMOUNT | MS_RDONLY)
     promise.tried(remounted)
     there = made.exists()

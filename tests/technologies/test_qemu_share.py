@@ -19,8 +19,9 @@ from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec, Volume
 from pytest_isolation.boxes.unpack import observed
+from pytest_isolation.boxes.weakenings import drop
 from pytest_isolation.errors import IsolationError, Unavailable, UsageError
-from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.machines import kernels
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.qemu import Qemu, share
@@ -86,6 +87,17 @@ def test_read_only_is_the_guests_own_word_with_this_virtiofsd(spec: BoxSpec, lif
         box.proc.mount(None, "/deep/down", None, MS_REMOUNT)
         opened = box.proc.openat(AT_FDCWD, "/deep/down/made", os.O_CREAT | os.O_WRONLY, 0o600)
         assert opened.ok == made.exists() == (not share._knows(share._daemon(), "--readonly"))
+
+
+def test_a_volume_that_was_writable_is_so_after_the_check(spec: BoxSpec, lifetime: Lifetime) -> None:
+    """red: read-only, and the next control in this box stayed silent."""
+    promise, test = next(one for one in built_in_checks() if one[0].id == "mnt.ro-remount-refused")
+    asked = replace(spec, volumes=(Volume(target="/volume", read_only=True),)).weakened(drop("read-only"))
+    with technology("qemu").launch(asked, lifetime) as box:
+        for seed in range(3):
+            ran = run_property(promise, test, box, examples=5, seed=seed, phases=PROVING)
+            assert ran.violation is not None, ran
+        box.write_file("/volume/made", b"x", 0o600)
 
 
 def test_a_way_that_cannot_be_had_is_told(spec: BoxSpec, monkeypatch: pytest.MonkeyPatch) -> None:
