@@ -19,12 +19,15 @@ if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
 
 NO_MACHINE = "the box is no machine of its own, or nobody knows which process that is"
+HAS_ENDED = "process {pid}, the box's machine, has ended: what it is and has cannot be seen; run again"
 LISTENS = "0A"
 """TCP_LISTEN: st of /proc/net/tcp."""
 ACCEPTS = 0x0001_0000
 """__SO_ACCEPTCON: Flags of /proc/net/unix."""
 FILTERED, COUNT = "2", "Seccomp_filters"
 """Seccomp of proc_pid_status(5): 0 is none, 1 is strict; how many there are, since Linux 5.9."""
+ENDED = ("Z", "X")
+"""State of proc_pid_status(5)."""
 USUAL = {
     (1, 3): "null", (1, 5): "zero", (1, 8): "random", (1, 9): "urandom", (5, 2): "ptmx", (10, 232): "kvm",
 }  # fmt: skip
@@ -39,11 +42,14 @@ def pid_of(box: Box) -> int:
 
 
 def status(box: Box) -> list[dict[str, str]]:
-    """/proc/PID/status of each of its threads.  Raises Unsupported, BoxError."""
-    found = []
-    for thread in sorted(_of(box, "task").iterdir(), key=lambda one: int(one.name)):
-        found.append(_fields(thread / "status"))
-    return found
+    """/proc/PID/status of each of its threads.  Raises Unsupported, BoxError where it has ended."""
+    threads = sorted(_of(box, "task").iterdir(), key=lambda one: int(one.name))
+    found = [_fields(thread / "status") for thread in threads]
+    # One that has ended has neither a filter nor anything else any more.
+    alive = [one for one in found if one.get("State", "")[:1] not in ENDED]
+    if not alive:
+        raise BoxError(HAS_ENDED.format(pid=pid_of(box)))
+    return alive
 
 
 def unfiltered(box: Box) -> list[str]:
@@ -116,6 +122,8 @@ def _open(box: Box) -> Iterator[tuple[Path, os.stat_result]]:
         places = sorted(_of(box, "fd").iterdir(), key=lambda one: int(one.name))
     except OSError as error:
         raise BoxError(f"/proc/{pid_of(box)}/fd, of the box's machine: {error.strerror}") from None
+    if not places:
+        raise BoxError(HAS_ENDED.format(pid=pid_of(box)))
     for place in places:
         try:
             yield place, place.stat()

@@ -119,6 +119,8 @@ def _moved(box: Box, data: bytes) -> Moved:
         counting.count(proc, path)
         counting.counted_to(proc, path, above=10)
         before = _look(proc, path, found, data)
+        if (before.memory, before.file, before.pipe) != (data, b"%d: " % FROM + data[FROM:], data):
+            raise BoxError(f"the box has not what was put into it, before it moves: {before}")
         there = first.moved().proc
         after = _look(there, path, found, data)
         return Moved(before, after, _later(there, path, before.counter, after.counter))

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
+import subprocess
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 
+from pytest_isolation.agent.program import Reply
+from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.host import LocalHost
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import BoxError, Undecided, Unsupported
 from pytest_isolation.outside import emulator, moved, published
+from pytest_isolation.outside.behaviour import devices
 from pytest_isolation.outside.shared.found import of_its_machine
 from pytest_isolation.suite.collect import check_files, load_check
 from pytest_isolation.technologies import inspected
@@ -79,7 +87,42 @@ def test_open_files_that_cannot_be_listed_are_not_none(machine: Any) -> None:
     with pytest.raises(BoxError, match="/proc/7/fd, of the box's machine: No such file"):
         of_its_machine(machine)
     machine.outside.path("/proc/7/fd").mkdir(parents=True)
+    (machine.outside.path("/proc/7/fd") / "0").symlink_to("/dev/null")
     assert of_its_machine(machine) == []
+
+
+@pytest.mark.parametrize(
+    "look", [of_its_machine, emulator.devices, emulator.ports, emulator.names, emulator.unfiltered, emulator.status]
+)
+def test_a_machine_that_has_ended_is_no_answer(look: Callable[[Any], object]) -> None:
+    """red: a process that nobody has waited for yet has nothing open, and no filter."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        process.kill()
+        while psutil.Process(process.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.001)
+        host = LocalHost()
+        parts = SimpleNamespace(kernel_pid=process.pid, size=lambda: (1, 1), host=host, init_pid=None)
+        with pytest.raises(BoxError, match=f"process {process.pid}, the box's machine, has ended"):
+            look(SimpleNamespace(parts=parts, outside=host))
+
+
+def test_a_device_that_refuses_to_be_read_is_not_empty() -> None:
+    """red: read(2) of /dev/null that fails gives no bytes, as one that does not."""
+    assert devices._bytes("null", [Reply("read", (), 0, (b"",))] * 2, 16) == ""
+    assert devices._bytes("null", [Reply("read", (), -errno.EIO)] * 2, 16) == "read gives EIO"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) and mknod(2) are root's")
+def test_links_of_a_box_without_proc_are_no_answer(tmp_path: Path) -> None:
+    """red: /dev/fd was right, and nobody had seen where it leads."""
+    (tmp_path / "dev").mkdir()
+    for name, (major, minor) in devices.NUMBERS.items():
+        os.mknod(tmp_path / "dev" / name, stat.S_IFCHR | 0o666, os.makedev(major, minor))
+    with start_local() as local, local.proc.spawn() as proc:
+        assert devices.wrong(proc, 16) == {}
+        must(proc.chroot(os.fspath(tmp_path)), "a root")
+        with pytest.raises(Undecided, match="/proc/self/fd, which /dev/fd should lead to, cannot be seen: ENOENT"):
+            devices.wrong(proc, 16)
 
 
 @pytest.mark.parametrize("mode", ["host", "container:0123", "ns:/run/netns/x"])

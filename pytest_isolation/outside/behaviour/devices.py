@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program, Replies, Reply
 from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.errors import Undecided
 from pytest_isolation.outside.behaviour.play import outcome, shown
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class _Asked:
 
 
 def wrong(proc: Proc, size: int) -> Mapping[str, str]:
-    """What is not as it should be when `size` bytes are read and written, 16 to 4096: device -> words."""
+    """What is not as it should be when `size` bytes are read and written, 16 to 4096: device -> words.
+
+    Raises Undecided where that is nothing, and nobody sees what the links should lead to.
+    """
     program = Program()
     asked = {name: _ask(program, name, size) for name in NUMBERS}
     links = {name: program.statx(AT_FDCWD, f"/dev/{name}") for name in LINKS}
@@ -47,7 +51,10 @@ def wrong(proc: Proc, size: int) -> Mapping[str, str]:
     for name, target in LINKS.items():
         if replies[meant[name]].ok and _inode(replies[links[name]]) != _inode(replies[meant[name]]):
             found[name] = f"{outcome(replies[links[name]], lambda _: 'something else')}, expected {target}"
-    return {name: said for name, said in found.items() if said}
+    told = {name: said for name, said in found.items() if said}
+    if not told and not (seen := replies[meant["fd"]]).ok:
+        raise Undecided(f"{LINKS['fd']}, which /dev/fd should lead to, cannot be seen: {outcome(seen, str)}")
+    return told
 
 
 def _ask(program: Program, name: str, size: int) -> _Asked:
@@ -88,7 +95,9 @@ def _bytes(name: str, reads: list[Reply], size: int) -> str:
         right = first and then and (first != then or min(len(first), len(then)) < FEW)
         return "" if right else f"gives {shown(first)}, then {shown(then)}"
     wanted = b"" if name == "null" else bytes(size)
-    return next((f"read gives {outcome(one, lambda a: shown(a.data))}" for one in reads if one.data != wanted), "")
+    return next(
+        (f"read gives {outcome(one, lambda a: shown(a.data))}" for one in reads if not one.ok or one.data != wanted), ""
+    )
 
 
 def _taken(name: str, asked: _Asked, replies: Replies, size: int) -> str:

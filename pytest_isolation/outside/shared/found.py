@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from pytest_isolation.boxes.lifetime import state_directory
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import BoxError
+from pytest_isolation.outside.emulator import HAS_ENDED
 from pytest_isolation.outside.shared import places
 from pytest_isolation.outside.shared.table import OF_THE_KERNEL, Mount, below, layers, names_of, parse
 
@@ -75,9 +76,11 @@ def of_its_machine(box: Box) -> list[Shared]:
         return []
     process = f"/proc/{box.parts.kernel_pid}"
     try:
-        next(box.parts.host.path(f"{process}/fd").iterdir(), None)
+        some = next(box.parts.host.path(f"{process}/fd").iterdir(), None)
     except OSError as error:
         raise BoxError(f"{process}/fd, of the box's machine: {error.strerror}") from None
+    if some is None:
+        raise BoxError(HAS_ENDED.format(pid=box.parts.kernel_pid))
     found = _Look(box).opened(process, set())
     # A file without a name is QEMU's own: nobody else finds it, and it goes with the machine.
     named = [one for one in found if not str(one.host).endswith(" (deleted)")]

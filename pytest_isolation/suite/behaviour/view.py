@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import listing, read
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.errors import BoxError, IsolationError
+from pytest_isolation.errors import BoxError, IsolationError, Undecided
 from pytest_isolation.outside.behaviour.devices import wrong
 from pytest_isolation.outside.carried import environment
 from pytest_isolation.suite.behaviour.layers import file_system
@@ -173,7 +173,7 @@ def seen(box: Box) -> dict[str, str]:
 def _asked(look: Callable[[Box], str], box: Box) -> str:
     try:
         return look(box)
-    except (BoxError, struct.error, ValueError):
+    except (BoxError, Undecided, struct.error, ValueError):
         return UNSEEN
 
 
