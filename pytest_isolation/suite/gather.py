@@ -4,40 +4,35 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_isolation.door import Door
-from pytest_isolation.errors import BoxError, IsolationError, UsageError, in_one_line
+from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.verdicts import Control, Verdict
 from pytest_isolation.report import trade
 from pytest_isolation.report.run import (
     GuaranteeRow,
     ResultRow,
     Run,
-    SupportRow,
-    TechnologyRow,
     ToolFacts,
 )
 from pytest_isolation.suite import fewer
 from pytest_isolation.suite.boxes import BoxCandidate
 from pytest_isolation.suite.demands import missing, unmet
+from pytest_isolation.suite.further import Further
 from pytest_isolation.suite.interrupts import interrupted_later
 from pytest_isolation.suite.joined import joined, worse_proof
 from pytest_isolation.suite.kept import Partial, write_reports
 from pytest_isolation.suite.rows import box_row, guarantee_row, host_facts, run_facts
-from pytest_isolation.suite.support import of_this_host
 from pytest_isolation.suite.told import Closed, Process, Told, started_by, told_by
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_isolation.guarantees.verdicts import Key
-    from pytest_isolation.report.further import BoxDepth, BoxFlow
-    from pytest_isolation.suite.costs.measure import Costs
     from pytest_isolation.suite.session import Session
 
 
@@ -72,11 +67,7 @@ class Gatherer:
         self._partial = Partial(session.options.reports if reports is None else reports)
         self._kept: set[str] = set()
         """Boxes that the partial report knows."""
-        self._costs: Costs | None = None
-        self._depth: list[BoxDepth] = []
-        self._flow: list[BoxFlow] = []
-        self._support: tuple[SupportRow, ...] = ()
-        self._technologies: tuple[TechnologyRow, ...] = ()
+        self._further = Further(session, self._run_notes)
 
     # -- filling -------------------------------------------------------------------------
 
@@ -164,7 +155,7 @@ class Gatherer:
 
     def own(self, exit_status: int) -> Run:
         """All that is known by now, in the order of boxes and guarantees."""
-        session = self._session
+        session, further = self._session, self._further
         order = {one.spec.name: number for number, one in enumerate(session.chosen)}
         rank = {known: number for number, known in enumerate(self._promises)}
 
@@ -187,22 +178,22 @@ class Gatherer:
                     one.with_facts(self._measured.get(one.spec.name)),
                     self._starts.get(one.spec.name, []),
                     self._notes.get(one.spec.name, []) + self._shut_doors(one),
-                    self._costs.boxes.get(one.spec.name) if self._costs is not None else None,
+                    further.costs.boxes.get(one.spec.name) if further.costs is not None else None,
                 )
                 for one in self._chosen()
             ),
             guarantees=tuple(self._promises.values()),
             results=tuple(rows),
-            support=self._support,
-            technologies=self._technologies,
-            depth=tuple(self._depth),
-            flow=tuple(self._flow),
+            support=further.support,
+            technologies=further.technologies,
+            depth=tuple(further.depth),
+            flow=tuple(further.flow),
             notes=tuple(
                 self._run_notes + session.judge.notes(list(self._rows.values())) + fewer.notes(self._rows.values())
             ),
         )
-        if self._costs is not None:
-            found = replace(found, trade=trade.rows(found, self._costs.probed))
+        if further.costs is not None:
+            found = replace(found, trade=trade.rows(found, further.costs.probed))
         return found
 
     def candidates(self) -> list[BoxCandidate]:
@@ -306,110 +297,8 @@ class Gatherer:
 
     def measure_further(self) -> None:
         """After all rows, when no box of theirs stands: no verdict depends on it, and no row disturbs a figure."""
-        asked = self._session.options
-        if asked.costs is not None:
-            self._measure_costs(asked.costs)
-        if asked.depth:
-            self._measure_depth()
-        if asked.why:
-            self._find_refusers()
-        if asked.flow is not None:
-            self._search_flows(asked.flow)
-
-    def _measure_costs(self, boxes: int) -> None:
-        """What the boxes that could be measured cost; `boxes`: of one at a time, at most."""
-        from pytest_isolation.suite.costs.measure import Costs, measure
-
-        self._costs = into = Costs()
-        versions = self._session.options.versions
-        specs = [one.spec for one in self._chosen() if one.available]
-        try:
-            measure(specs, boxes=boxes, tell=self._session.progress.says, into=into, versions=versions)
-        except KeyboardInterrupt:
-            self._run_notes.append("interrupted while costs were measured: those of the last boxes are missing")
-        except (IsolationError, OSError) as error:
-            self._run_notes.append(f"costs were not measured: {in_one_line(error)}")
-
-    def _measure_depth(self) -> None:
-        """On how many layers rests what held, through the start door and in no pair."""
-        from pytest_isolation.suite.depth.measure import measure
-
-        specs = [replace(one.spec, door=Door.START) for one in self._chosen() if one.available]
-        held: dict[str, list[str]] = {}
-        for row in self._rows.values():
-            if row.verdict is Verdict.HOLDS and row.sibling is None and row.door == Door.START:
-                held.setdefault(row.box, []).append(row.guarantee)
-        session = self._session
-        try:
-            measure(
-                specs,
-                held,
-                seed=session.seed,
-                jobs=session.options.jobs,
-                tell=session.progress.says,
-                into=self._depth,
-            )
-        except KeyboardInterrupt:
-            self._run_notes.append("interrupted while layers were counted: more holes may break a guarantee")
-        except (IsolationError, OSError) as error:
-            self._run_notes.append(f"layers were not counted: {in_one_line(error)}")
-
-    def _search_flows(self, seconds: int) -> None:
-        """What a program on one side of a box changes for one on another side."""
-        from pytest_isolation.suite.flow.measure import measure
-
-        session = self._session
-        specs = [one.spec for one in self._chosen() if one.available]
-        try:
-            measure(
-                specs,
-                seconds=seconds,
-                seed=session.seed,
-                pairs=session.options.pairs and bool(session.options.boxes),
-                jobs=session.options.jobs,
-                tell=session.progress.says,
-                into=self._flow,
-            )
-        except KeyboardInterrupt:
-            self._run_notes.append("interrupted while flows were searched: more may flow")
-
-    def _find_refusers(self) -> None:
-        """Which layer refuses, of the rows of --isolation-why that hold by refusal, as _measure_depth()."""
-        from pytest_isolation.suite.refused import find
-
-        session = self._session
-        specs = [replace(one.spec, door=Door.START) for one in self._chosen() if one.available]
-        rows = [
-            row
-            for row in self._rows.values()
-            if row.sibling is None
-            and row.door == Door.START
-            and any(fnmatchcase(row.guarantee, glob) for glob in session.options.why)
-        ]
-        try:
-            for row in find(specs, rows, seed=session.seed, tell=session.progress.says):
-                self._rows[row.key] = row
-        except KeyboardInterrupt:
-            self._run_notes.append("interrupted while it was asked which layer refuses: some rows do not say")
-        except (IsolationError, OSError) as error:
-            self._run_notes.append(f"which layer refuses was not found: {in_one_line(error)}")
+        self._further.measure([one.spec for one in self._chosen() if one.available], self._rows)
 
     def _look_at_the_kernel(self) -> None:
-        """Host support, unless it is not wanted, or nobody would see it.
-
-        That is where boxes were named, all are there, and no report is written.
-        """
-        asked, hook = self._session.options, self._session.config.hook.pytest_isolation_report
-        if asked.no_host:
-            return
-        heard = asked.reports or hook.get_hookimpls()
-        if asked.boxes and not heard and all(one.available for one in self._session.chosen):
-            return
-        try:
-            self._session.progress.says("looking at what this kernel can do, some seconds")
-            vms = any(one.spec.technology == "qemu" for one in self._session.chosen)
-            self._support, self._technologies = of_this_host(self._session.started.lifetime, guest=vms)
-        except KeyboardInterrupt:
-            self._run_notes.append("interrupted while it was looked what this kernel can do: host support is missing")
-        except BoxError as error:
-            self._run_notes.append(f"host support was not finished: {error}")
+        """Host support, unless it is not wanted, or nobody would see it."""
+        self._further.look_at_the_kernel()
