@@ -23,7 +23,8 @@ from pytest_isolation.errors import (
 from pytest_isolation.guarantees import verdicts
 from pytest_isolation.guarantees.domains import rests_on
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import Check, PropertyResult, run_property
+from pytest_isolation.guarantees.property import Check, run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.guarantees.verdicts import How, Key, Oracle, Verdict
 from pytest_isolation.outside.box import Box
 from pytest_isolation.report.run import Evidence, ResultRow

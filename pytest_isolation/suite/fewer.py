@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
-from pytest_isolation.guarantees.property import PropertyResult
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.report.run import ResultRow
 
 SAYS = "fewer examples than its kind takes: "

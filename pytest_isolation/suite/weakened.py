@@ -14,7 +14,8 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import IsolationError, in_one_line
 from pytest_isolation.guarantees.guarantee import EXAMPLES, Guarantee
-from pytest_isolation.guarantees.property import PROVING, PropertyResult, run_property
+from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.suite.measure import Check, built_in
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.pool import Pool

@@ -9,7 +9,8 @@ import pytest
 
 from pytest_isolation.boxes.weakenings import lossy
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import PROVING, Check, PropertyResult, run_property
+from pytest_isolation.guarantees.property import PROVING, Check, run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.outside.behaviour.compared import compared, compared_on_image
 from pytest_isolation.outside.behaviour.devices import NUMBERS
 from pytest_isolation.outside.behaviour.kinds import BY_NAME, KINDS

@@ -10,7 +10,8 @@ import pytest
 from pytest_isolation import Box
 from pytest_isolation.boxes.weakenings import lossy
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import PROVING, Check, PropertyResult, run_property
+from pytest_isolation.guarantees.property import PROVING, Check, run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.as_written import WRITTEN
 from pytest_isolation.technologies.pool import Pool

@@ -11,7 +11,8 @@ import pytest
 from pytest_isolation import weaken
 from pytest_isolation.boxes.lifetime import state_directory
 from pytest_isolation.boxes.spec import BoxSpec, Volume
-from pytest_isolation.guarantees.property import PropertyResult, run_property
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from tests.support import built_in_checks, need, new_pool
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="the hole is root's")

@@ -15,7 +15,8 @@ import pytest
 from pytest_isolation import weaken
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.guarantees.property import PropertyResult, run_property
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.pool import Pool

@@ -19,7 +19,8 @@ import pytest
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Undecided
-from pytest_isolation.guarantees.property import PropertyResult, run_property
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.outside import sending
 from pytest_isolation.outside.box import Box
 from pytest_isolation.outside.lan import Frame, _route, lan_of_host

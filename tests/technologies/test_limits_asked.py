@@ -18,7 +18,8 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import RESOURCES as FURTHER_LIMITS
 from pytest_isolation.boxes.weakenings import unlimited
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import PROVING, PropertyResult, run_property
+from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.outside import asked
 from pytest_isolation.outside.asked_resources import is_as_asked, press_disk, weights_of
 from pytest_isolation.outside.handed_in import swap_of_machine

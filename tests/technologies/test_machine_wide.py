@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.guarantees.property import PropertyResult, run_property
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.outside import machine
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need

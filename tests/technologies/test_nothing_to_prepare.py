@@ -16,7 +16,8 @@ from pytest_isolation.boxes.caller import Caller
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import PropertyResult, run_property
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.quotas import RLIMIT_NOFILE, RLIMIT_SIGPENDING
 from pytest_isolation.technologies.pool import Pool

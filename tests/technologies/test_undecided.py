@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.guarantees.property import PropertyResult, run_property
+from pytest_isolation.guarantees.property import run_property
+from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.options.config import RunConfig
 from pytest_isolation.suite.boxes import BoxCandidate
 from pytest_isolation.suite.cell import measure

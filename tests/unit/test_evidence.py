@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_isolation.agent.program import Reply
-from pytest_isolation.guarantees.property import Program
+from pytest_isolation.guarantees.result import Program
 from pytest_isolation.suite.cell import CALLS_KEPT, cropped
 
 LONG = tuple(f"getpid() = {number}" for number in range(CALLS_KEPT + 40))
