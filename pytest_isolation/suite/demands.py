@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_isolation.options.config import RunConfig
     from pytest_isolation.report.run import ResultRow
     from pytest_isolation.suite.boxes import BoxCandidate
-    from pytest_isolation.suite.told import Closed
+    from pytest_isolation.suite.messages import Closed
 
 
 def missing(

@@ -26,8 +26,8 @@ from pytest_isolation.suite.further import Further
 from pytest_isolation.suite.interrupts import interrupted_later
 from pytest_isolation.suite.joined import joined, worse_proof
 from pytest_isolation.suite.kept import Partial, write_reports
+from pytest_isolation.suite.messages import Closed, Process, Told, started_by, told_by
 from pytest_isolation.suite.rows import box_row, guarantee_row, host_facts, run_facts
-from pytest_isolation.suite.told import Closed, Process, Told, started_by, told_by
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ import pytest
 from pytest_isolation.errors import UsageError
 from pytest_isolation.report.hosts import merged, named
 from pytest_isolation.suite.gather import Gatherer
+from pytest_isolation.suite.messages import Found, Machine, Process, told_by
 from pytest_isolation.suite.rows import host_facts
-from pytest_isolation.suite.told import Found, Machine, Process, told_by
 
 if TYPE_CHECKING:
     from pytest_isolation.report.run import ResultRow, Run

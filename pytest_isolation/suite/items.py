@@ -12,7 +12,7 @@ from pytest_isolation.guarantees.guarantee import ENTRY, PROMISE
 from pytest_isolation.guarantees.property import Check
 from pytest_isolation.guarantees.verdicts import Outcome, Verdict
 from pytest_isolation.report.run import ResultRow
-from pytest_isolation.suite.told import Told
+from pytest_isolation.suite.messages import Told
 
 LETTERS = {
     Verdict.HOLDS: ".",

@@ -29,8 +29,8 @@ import pytest
 
 from pytest_isolation.agent.constants import PR
 from pytest_isolation.suite.interrupts import interrupt
+from pytest_isolation.suite.messages import Measured, Process
 from pytest_isolation.suite.plan import cell_of, promise_of
-from pytest_isolation.suite.told import Measured, Process
 from pytest_isolation.technologies.clean import clean
 
 FEWEST = 8

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_isolation.suite.items import LETTERS
-from pytest_isolation.suite.told import Told, arrived, carried, tell, told_by
+from pytest_isolation.suite.messages import Told, arrived, carried, tell, told_by
 
 if TYPE_CHECKING:
     from pytest_isolation.suite.session import Session

@@ -44,11 +44,7 @@ from pytest_isolation.suite.interrupts import ended_by_signals
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many, rank
 from pytest_isolation.suite.judge import Judge, Judged
-from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
-from pytest_isolation.suite.progress import Progress
-from pytest_isolation.suite.since import Since
-from pytest_isolation.suite.started import Started
-from pytest_isolation.suite.told import (
+from pytest_isolation.suite.messages import (
     Agreed,
     Closed,
     Measured,
@@ -57,6 +53,10 @@ from pytest_isolation.suite.told import (
     started_by,
     tell,
 )
+from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
+from pytest_isolation.suite.progress import Progress
+from pytest_isolation.suite.since import Since
+from pytest_isolation.suite.started import Started
 from pytest_isolation.technologies import import_all
 from pytest_isolation.technologies.clean import clean
 

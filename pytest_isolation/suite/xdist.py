@@ -16,7 +16,7 @@ from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import parse_tx_spec_config
 
 from pytest_isolation.suite.hosts import Hosts, host_of
-from pytest_isolation.suite.told import Process
+from pytest_isolation.suite.messages import Process
 
 if TYPE_CHECKING:
     from pytest_isolation.suite.session import Session

@@ -14,7 +14,7 @@ from pytest_isolation.outside.behaviour.play import Call
 from pytest_isolation.suite.behaviour import layers, view
 from pytest_isolation.suite.behaviour.layers import OWN_KERNEL, file_system
 from pytest_isolation.suite.behaviour.measure import TECHNOLOGIES, Measured, drawn, measure
-from pytest_isolation.suite.behaviour.told import SCHEMA
+from pytest_isolation.suite.behaviour.render import SCHEMA
 from pytest_isolation.technologies.pool import Pool
 from tests.support import REQUIRED, need
 

@@ -14,8 +14,8 @@ from pytest_isolation.boxes.layers.model import Layers, from_json
 from pytest_isolation.boxes.layers.specification import Reading, apply
 from pytest_isolation.suite.layers.compare import differences, stored, unpack
 from pytest_isolation.suite.layers.engines import Engine, engines
+from pytest_isolation.suite.layers.render import as_json
 from pytest_isolation.suite.layers.search import Compared, compare
-from pytest_isolation.suite.layers.told import as_json
 from tests.layers.support import ready
 from tests.support import skip_unless_measured_with
 

@@ -13,7 +13,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.wording import kernel_has
 from pytest_isolation.suite.limits.bites import bites
 from pytest_isolation.suite.limits.measure import TECHNOLOGIES, Measured, measure, outcome
-from pytest_isolation.suite.limits.told import SCHEMA, as_json
+from pytest_isolation.suite.limits.render import SCHEMA, as_json
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
 from pytest_isolation.technologies.qemu.size import OPTIONS

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation.suite.roads.measure import Measured, drawn, engines, measure
-from pytest_isolation.suite.roads.told import as_json
+from pytest_isolation.suite.roads.render import as_json
 from tests.support import REQUIRED, skip_unless_measured_with
 
 MEASURED = json.loads((Path(__file__).parents[1] / "data" / "roads.json").read_text(encoding="utf-8"))

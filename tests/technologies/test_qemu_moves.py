@@ -20,7 +20,7 @@ from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.machines import qemus
 from pytest_isolation.suite.moves.measure import Measured, measure
 from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To, within
-from pytest_isolation.suite.moves.told import as_json
+from pytest_isolation.suite.moves.render import as_json
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.qemu.emulator import Emulator, of_this_host, q35_types, version
 from pytest_isolation.technologies.qemu.move import Moved, common_type

@@ -18,8 +18,8 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
 from pytest_isolation.guarantees import severity
 from pytest_isolation.suite.jobs import Jobs, is_long, rank
+from pytest_isolation.suite.messages import Closed, Measured, Process, Told
 from pytest_isolation.suite.plan import Cell
-from pytest_isolation.suite.told import Closed, Measured, Process, Told
 
 CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", function=lambda: None)
 

@@ -18,7 +18,7 @@ from pytest_isolation.machines import qemus
 from pytest_isolation.suite.moves import measure
 from pytest_isolation.suite.moves.measure import Measured
 from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To
-from pytest_isolation.suite.moves.told import as_json
+from pytest_isolation.suite.moves.render import as_json
 from pytest_isolation.technologies.qemu import disk, emulator, move
 from pytest_isolation.technologies.qemu.kernel import Kernel
 from pytest_isolation.technologies.qemu.marks import Look

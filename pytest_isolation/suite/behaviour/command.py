@@ -47,7 +47,7 @@ def _asked(given: argparse.Namespace) -> tuple[list[str], list[str], int]:
 
 def _measured(given: argparse.Namespace, asked: tuple[list[str], list[str], int]) -> int:
     from pytest_isolation.report.write import keep
-    from pytest_isolation.suite.behaviour import told
+    from pytest_isolation.suite.behaviour import render
     from pytest_isolation.suite.behaviour.measure import compared_any, drawn, measure
 
     names, kinds, count = asked
@@ -60,8 +60,8 @@ def _measured(given: argparse.Namespace, asked: tuple[list[str], list[str], int]
     except KeyboardInterrupt:
         interrupted = True
         over_engines.tell_interrupted("behaviour", found, names)
-    document = told.as_json(found, seed, interrupted=interrupted)
-    keep(given.output, over_engines.json_text(document) if given.format == "json" else told.text(document))
+    document = render.as_json(found, seed, interrupted=interrupted)
+    keep(given.output, over_engines.json_text(document) if given.format == "json" else render.text(document))
     if interrupted:
         return over_engines.left()
     return 0 if compared_any(found) else 2

@@ -45,7 +45,7 @@ def _asked(given: argparse.Namespace) -> tuple[list[str], list[Layers]]:
 def _compared(given: argparse.Namespace, asked: tuple[list[str], list[Layers]]) -> int:
     from pytest_isolation.report.write import keep
     from pytest_isolation.stdout import say
-    from pytest_isolation.suite.layers import told
+    from pytest_isolation.suite.layers import render
     from pytest_isolation.suite.layers.search import Compared, cases, compare
 
     names, sequences = asked
@@ -57,7 +57,7 @@ def _compared(given: argparse.Namespace, asked: tuple[list[str], list[Layers]]) 
         tell = partial(over_engines.tell, "layers")
         compare(names, sequences, smallest=given.smallest, tell=tell, into=found)
         if all(one.missing for one in found.values()):
-            say(told.text(found, len(sequences)))
+            say(render.text(found, len(sequences)))
             return 2
         kept = kept or cases(found)
         if given.format == "json":
@@ -67,10 +67,10 @@ def _compared(given: argparse.Namespace, asked: tuple[list[str], list[Layers]]) 
         kept = kept or cases(found)
         over_engines.tell_interrupted("layers", found, names)
     if given.format == "json":
-        document = told.as_json(found, len(sequences), kept, over, interrupted=interrupted)
+        document = render.as_json(found, len(sequences), kept, over, interrupted=interrupted)
         keep(given.output, over_engines.json_text(document))
     else:
-        keep(given.output, told.text(found, len(sequences)))
+        keep(given.output, render.text(found, len(sequences)))
     if interrupted:
         return over_engines.left()
     return int(any(not kind.silent for one in found.values() for kind in one.counted))
@@ -92,7 +92,7 @@ def _of_file(path: Path) -> list[Layers]:
     """Raises UsageError for what is no such file, and for a sequence that leads out of its directory."""
     from pytest_isolation.boxes.layers.model import Layers, from_json, leads_out
     from pytest_isolation.errors import UsageError
-    from pytest_isolation.suite.layers.told import SCHEMA, in_words
+    from pytest_isolation.suite.layers.render import SCHEMA, in_words
 
     expected = "expected what `pytest-isolation layers --format json` wrote"
     try:

@@ -47,7 +47,7 @@ def _asked(given: argparse.Namespace) -> tuple[list[str], list[str]]:
 
 def _measured(given: argparse.Namespace, asked: tuple[list[str], list[str]]) -> int:
     from pytest_isolation.report.write import keep
-    from pytest_isolation.suite.limits import told
+    from pytest_isolation.suite.limits import render
     from pytest_isolation.suite.limits.measure import asked_any, measure
 
     names, limits = asked
@@ -58,8 +58,8 @@ def _measured(given: argparse.Namespace, asked: tuple[list[str], list[str]]) -> 
     except KeyboardInterrupt:
         interrupted = True
         over_engines.tell_interrupted("limits", found, names)
-    document = told.as_json(found, interrupted=interrupted)
-    keep(given.output, over_engines.json_text(document) if given.format == "json" else told.text(document))
+    document = render.as_json(found, interrupted=interrupted)
+    keep(given.output, over_engines.json_text(document) if given.format == "json" else render.text(document))
     if interrupted:
         return over_engines.left()
     return 0 if asked_any(found) else 2

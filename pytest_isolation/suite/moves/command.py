@@ -35,7 +35,7 @@ def _measured(given: argparse.Namespace, suites: list[str]) -> int:
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.machines.qemus import fetched
     from pytest_isolation.report.write import keep
-    from pytest_isolation.suite.moves import told
+    from pytest_isolation.suite.moves import render
     from pytest_isolation.suite.moves.measure import Measured, measure
     from pytest_isolation.suite.moves.plan import HOST
     from pytest_isolation.technologies.qemu.emulator import of_this_host
@@ -53,9 +53,9 @@ def _measured(given: argparse.Namespace, suites: list[str]) -> int:
         interrupted = True
         tell(f"interrupted: {counted(len(found.moves), 'move is', 'moves are')} told of")
     finally:
-        document = told.as_json(found, interrupted=not whole)
+        document = render.as_json(found, interrupted=not whole)
         if found.moves or interrupted:
-            keep(given.output, over_engines.json_text(document) if given.format == "json" else told.text(document))
+            keep(given.output, over_engines.json_text(document) if given.format == "json" else render.text(document))
     if interrupted:
         return over_engines.left()
     return 0 if any("refused" not in row for row in document["moves"]) else 2

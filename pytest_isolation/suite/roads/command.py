@@ -39,7 +39,7 @@ def _asked(given: argparse.Namespace) -> tuple[list[str], int]:
 
 def _measured(given: argparse.Namespace, asked: tuple[list[str], int]) -> int:
     from pytest_isolation.report.write import keep
-    from pytest_isolation.suite.roads import told
+    from pytest_isolation.suite.roads import render
     from pytest_isolation.suite.roads.measure import drawn, kept, measure
 
     names, count = asked
@@ -52,8 +52,8 @@ def _measured(given: argparse.Namespace, asked: tuple[list[str], int]) -> int:
     except KeyboardInterrupt:
         interrupted = True
         over_engines.tell_interrupted("roads", found, names)
-    document = told.as_json(found, len(trees), seed, interrupted=interrupted)
-    text = over_engines.json_text(document) if given.format == "json" else told.text(found, len(trees))
+    document = render.as_json(found, len(trees), seed, interrupted=interrupted)
+    text = over_engines.json_text(document) if given.format == "json" else render.text(found, len(trees))
     keep(given.output, text)
     if interrupted:
         return over_engines.left()

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_isolation.boxes.layers.model import as_text
 from pytest_isolation.boxes.roads import ASPECTS, Loss
-from pytest_isolation.suite.layers.told import name, time_of
+from pytest_isolation.suite.layers.render import name, time_of
 from pytest_isolation.suite.roads.measure import Measured, Travelled
 
 SCHEMA = "pytest-isolation/roads/1"

@@ -13,7 +13,7 @@ import pytest
 from pytest_isolation import cli
 from pytest_isolation.suite.moves.measure import Measured
 from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To, between, within
-from pytest_isolation.suite.moves.told import (
+from pytest_isolation.suite.moves.render import (
     COLUMNS,
     SCHEMA,
     SINCE_BOOT,

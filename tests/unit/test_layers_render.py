@@ -13,8 +13,8 @@ from pytest_isolation.boxes.layers.model import Layers, from_json
 from pytest_isolation.boxes.layers.specification import ASPECTS, ROOT, SILENT, apply
 from pytest_isolation.suite.layers.compare import PLACE, Unpacked, differences
 from pytest_isolation.suite.layers.engines import engines
+from pytest_isolation.suite.layers.render import SCHEMA, as_json, in_words, name, time_of
 from pytest_isolation.suite.layers.search import Compared
-from pytest_isolation.suite.layers.told import SCHEMA, as_json, in_words, name, time_of
 from tests.scripts import script
 
 TOP = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from pytest_isolation.boxes.roads import ASPECTS, Arrival, losses
 from pytest_isolation.boxes.unpack import expected
 from pytest_isolation.outside.carried import TREE
 from pytest_isolation.suite.roads.measure import Travelled, drawn, engines, together
-from pytest_isolation.suite.roads.told import SCHEMA, as_json, table, text
+from pytest_isolation.suite.roads.render import SCHEMA, as_json, table, text
 from tests.scripts import script
 
 TOP = Path(__file__).parents[2]

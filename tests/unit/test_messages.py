@@ -11,7 +11,7 @@ from pytest_isolation.door import Door
 from pytest_isolation.guarantees.verdicts import Claim, Control, How, Key, Oracle, Outcome, Verdict
 from pytest_isolation.report.rows import Row
 from pytest_isolation.report.run import Evidence, ResultRow
-from pytest_isolation.suite.told import (
+from pytest_isolation.suite.messages import (
     Agreed,
     Closed,
     Measured,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_isolation.report.lines import counted
 from pytest_isolation.suite.behaviour.measure import Measured
-from pytest_isolation.suite.limits.told import unlike
+from pytest_isolation.suite.limits.render import unlike
 
 SCHEMA = "pytest-isolation/behaviour/1"
 

@@ -28,7 +28,7 @@ from pytest_isolation.suite.limits.measure import (
     lasting,
     outcome,
 )
-from pytest_isolation.suite.limits.told import SCHEMA, as_json, refusals, rows, table, text, trials, unlike
+from pytest_isolation.suite.limits.render import SCHEMA, as_json, refusals, rows, table, text, trials, unlike
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.qemu.size import OPTIONS
 from pytest_isolation.technologies.wording import Unwritten, check_worded, worded, wording_of

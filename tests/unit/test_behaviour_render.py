@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_isolation.outside.behaviour.kinds import BY_NAME
 from pytest_isolation.suite.behaviour.measure import TECHNOLOGIES, Difference, Measured, compared_any
-from pytest_isolation.suite.behaviour.told import SCHEMA, as_json, counts, differences, sees, text
+from pytest_isolation.suite.behaviour.render import SCHEMA, as_json, counts, differences, sees, text
 from tests.scripts import script
 
 TOP = Path(__file__).parents[2]
