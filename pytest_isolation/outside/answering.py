@@ -10,7 +10,7 @@ from pytest_isolation.errors import Undecided
 from pytest_isolation.outside.leaks import Place, Shown, called, machine_of, need_one_of, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from pytest_isolation.agent.client import Proc
@@ -77,11 +77,13 @@ Moved = dict[tuple[str, Place], int]
 def settled(looks: Iterable[tuple[Sequence[Shown], Sequence[Shown]]], amount: int, count: Count) -> tuple[Moved, Moved]:
     """What the first decided of these looks tell, as `told_apart` gives it.
 
-    That the box has none of its machine's numbers is decided by two looks: on a busy machine one that counts something
-    else goes up and down by as much at times, and the one that counts is lost.
+    That the box has none of its machine's numbers is decided by two looks at each file that it reads: on a busy machine
+    a number of something else goes up and down by as much at times, and the one that counts is lost.
     Raises Undecided where no look decides and others moved what the box reads.
     """
     seen: set[tuple[str, Place]] = set()
+    twice: Moved = {}
+    read: set[str] = set()
     others: Undecided | None = None
     for inside, host in looks:
         try:
@@ -89,13 +91,25 @@ def settled(looks: Iterable[tuple[Sequence[Shown], Sequence[Shown]]], amount: in
         except Undecided as error:
             others = error
             continue
-        twice = seen & there.keys()
-        if same or twice:
-            return same, there if same else {at: there[at] for at in twice}
+        if same:
+            return same, there
+        about = {name for name, _ in _answering(host, amount, count, ABOUT)}
+        read |= {name for look in inside for name, said in look.items() if said} & about
+        twice |= {at: up for at, up in there.items() if at in seen}
         seen |= there.keys()
+        if twice and not _lost(read, twice):
+            return {}, twice
     if others is not None:
         raise others
+    if twice:
+        lost = ", ".join(sorted(_lost(read, twice)))
+        raise Undecided(f"the box reads {lost}, which did not go up and down twice on its machine")
     return {}, {}
+
+
+def _lost(read: Collection[str], twice: Moved) -> set[str]:
+    """Of files that the box reads and that answered about: where it is not known yet that the box has other numbers."""
+    return set(read) - {name for name, _ in twice}
 
 
 def told_apart(inside: Sequence[Shown], host: Sequence[Shown], amount: int, count: Count) -> tuple[Moved, Moved]:

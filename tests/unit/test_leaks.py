@@ -129,3 +129,18 @@ def test_that_a_box_has_no_number_of_its_machines_is_seen_twice() -> None:
     assert not same and [name for name, _ in there] == ["other"]
     same, _ = answering.settled([blind, seeing], 100, COUNT)
     assert same
+
+
+def test_each_file_that_the_box_reads_has_to_have_answered() -> None:
+    """red: it held in Docker, which reads the file that counts, since another answered twice and this one was lost."""
+    lost = [_said(one) | _other(two) for one, two in ((1000, 500), (1130, 600), (990, 500))]
+    blind = ([_said(one) | _other(7) for one in (1000, 1130, 990)], lost)
+    with pytest.raises(Undecided, match="the box reads f, which did not go up and down twice"):
+        answering.settled([blind, blind], 100, COUNT)
+    found = [_said(one) | _other(two) for one, two in ((1000, 500), (1100, 600), (1000, 500))]
+    own = ([_said(5) | _other(7)] * 3, found)
+    assert answering.settled([own, own], 100, COUNT)[0] == {}
+    still = [_said(1000) | _other(two) for two in (500, 600, 500)]
+    assert answering.settled([([_said(5) | _other(7)] * 3, still)] * 2, 100, COUNT)[0] == {}, "f is not what counts"
+    same, _ = answering.settled([blind, blind, (found, found)], 100, COUNT)
+    assert {name for name, _ in same} == {"f", "other"}
