@@ -18,7 +18,7 @@ from pytest_isolation import Box, BoxSpec
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.caller import Caller
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.technologies import inject, nspawn, technology
+from pytest_isolation.technologies import inspected, nspawn, technology
 from pytest_isolation.technologies.oci import bundle
 from pytest_isolation.technologies.oci import runtime as oci_runtime
 from pytest_isolation.technologies.qemu import machine, snapshot, vm
@@ -141,7 +141,7 @@ def runc_with(argv: Sequence[str], _: str) -> Iterator[Box]:
         started(BoxSpec(technology="runc")) as box,
     ):
         record = as_recorded(made[0])
-        box.parts.asked, box.parts.resources = inject.recorded(record), inject.recorded_resources(record)
+        box.parts.asked, box.parts.resources = inspected.limits_of(record), inspected.resources_of(record)
         yield box
 
 

@@ -23,7 +23,7 @@ from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.outside import asked
 from pytest_isolation.outside.asked_resources import is_as_asked, press_disk, weights_of
 from pytest_isolation.outside.handed_in import swap_of_machine
-from pytest_isolation.technologies import inject, technology
+from pytest_isolation.technologies import inspected, technology
 from pytest_isolation.technologies.pool import Pool
 from tests.owners import Owner, attached, owner, remove_group
 from tests.support import built_in_checks, need
@@ -138,10 +138,10 @@ def test_the_limit_bites_in_a_box_of_somebody_else_only_where_its_owner_allows_i
 
 def test_the_record_of_an_engine() -> None:
     record = {"Memory": 0, "PidsLimit": -1, "NanoCpus": 0, "CpuQuota": 50_000, "CpuPeriod": 0}
-    assert inject.recorded(record) == cgroups.Limits(cpus=0.5)
+    assert inspected.limits_of(record) == cgroups.Limits(cpus=0.5)
     record = {"Memory": 64 * MIB, "PidsLimit": 32, "NanoCpus": 250_000_000, "CpuQuota": 0}
-    assert inject.recorded(record) == cgroups.Limits(memory=64 * MIB, pids=32, cpus=0.25)
-    assert inject.recorded({"PidsLimit": None}) == cgroups.Limits()
+    assert inspected.limits_of(record) == cgroups.Limits(memory=64 * MIB, pids=32, cpus=0.25)
+    assert inspected.limits_of({"PidsLimit": None}) == cgroups.Limits()
 
 
 def test_the_limits_of_processes_in_a_record() -> None:
@@ -149,19 +149,19 @@ def test_the_limits_of_processes_in_a_record() -> None:
     record = {
         "Ulimits": [{"Name": "RLIMIT_NPROC", "Soft": -1, "Hard": -1}, {"Name": "nofile", "Soft": 64, "Hard": 128}]
     }
-    assert inject.recorded_process_limits(record) == (
+    assert inspected.process_limits_of(record) == (
         ProcessLimit("nofile", 64, 128),
         ProcessLimit("nproc", 2**64 - 1, 2**64 - 1),
     )
-    assert inject.recorded_process_limits({"Ulimits": None}) == ()
+    assert inspected.process_limits_of({"Ulimits": None}) == ()
 
 
 def test_a_disk_that_is_gone_is_no_limit_and_is_told() -> None:
     there = f"/dev/{os.path.basename(os.readlink(f'/sys/dev/block/{disk()}'))}"
     record = {"BlkioDeviceReadBps": [{"Path": "/dev/gone", "Rate": 1 << 20}, {"Path": there, "Rate": 2 << 20}]}
-    found = inject.recorded_resources(record)
+    found = inspected.resources_of(record)
     assert found[resources.READ_BYTES].split(" ")[1:] == [str(2 << 20)]
-    (note,) = inject.disks_gone(record)
+    (note,) = inspected.disks_gone(record)
     assert "/dev/gone" in note
 
 

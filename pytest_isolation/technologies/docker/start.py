@@ -12,7 +12,7 @@ from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.boxes.life import Life
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
-from pytest_isolation.technologies import inject, inspected, launcher, mounts, neighbours, sources
+from pytest_isolation.technologies import inspected, launcher, mounts, neighbours, sources
 from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.docker import by_command, image, observer, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained, mounts_of
@@ -270,7 +270,7 @@ class Start(Building):
                 host=self.host,
             ),
             agent_path=self.agent_path,
-            resources=inject.recorded_resources(found["HostConfig"] | {"CgroupParent": ""}, self.host),
+            resources=inspected.resources_of(found["HostConfig"] | {"CgroupParent": ""}, self.host),
             recorded=found["HostConfig"],
             address=inspected.address_of(found),
             id=self.id,

@@ -17,7 +17,7 @@ from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.life import Life
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unavailable, Unsupported, unless_root
-from pytest_isolation.technologies import inject, inspected, launcher, mounts, program, sources
+from pytest_isolation.technologies import inspected, launcher, mounts, program, sources
 from pytest_isolation.technologies.base import texts
 from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.identity import check_runtime
@@ -282,7 +282,7 @@ class Start(Building):
             if places
             else None,
             agent_path=self.agent_path,
-            resources=inject.recorded_resources(found["HostConfig"] | {"CgroupParent": ""}),
+            resources=inspected.resources_of(found["HostConfig"] | {"CgroupParent": ""}),
             recorded=found["HostConfig"],
             address=inspected.address_of(found),
             id=found["Id"],
