@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
 
 import psutil
 
@@ -25,7 +24,7 @@ from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.crun import REFUSAL, refuses_this_host
 from pytest_isolation.technologies.namespaces.user import check_user_namespaces
-from pytest_isolation.technologies.podman import loopback, releases
+from pytest_isolation.technologies.podman import loopback, pause, releases
 from pytest_isolation.technologies.telling import telling
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ LABEL = "pytest-isolation.run"
 TIMEOUT_S = 60
 REMOVAL_S = 20.0
 CAP_SYS_RESOURCE = 24
-PLACES = ("XDG_RUNTIME_DIR", "TMPDIR")
-"""The environment variables that say where rootless Podman has its runtime directory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,49 +295,26 @@ class Engine:
         lifetime.kept[key] = True
         process = self.pause()
         # Where another worker of the run has made it, the last of them ends it.
-        if process is None or _is_of_this_run(process):
+        if process is None or pause.is_of_this_run(process):
             name = self.name_of_pause()
             lifetime.register("podman:pause", self.handle(name))
             lifetime.at_end(lambda: self.remove("pause", name))
 
     def name_of_pause(self) -> str:
         """For `pause` in a later run, whose environment may say of another place: `pause?TMPDIR=%2Fx`."""
-        places = {key: value for key, value in self.environ().items() if key in PLACES}
-        return f"pause?{urlencode(places, errors='surrogateescape')}"
-
-    def _environ_of_pause(self, name: str) -> dict[str, str]:
-        """Of the run that registered it as `name`; our own where that says nothing, as older registers."""
-        _, said, places = name.partition("?")
-        if not said:
-            return self.environ()
-        own = {key: value for key, value in self.environ().items() if key not in PLACES}
-        # A directory that is gone has nothing to be found, and no Podman works there.
-        return own | {key: value for key, value in parse_qsl(places, errors="surrogateescape") if Path(value).is_dir()}
+        return pause.name(self.environ())
 
     def pause(self, name: str = "pause") -> psutil.Process | None:
         """The process that holds a rootless Podman's namespaces between its commands.
 
         `name`: that of `name_of_pause`, in the run that registered it; by default it is looked for from where we are.
         """
-        environ = self._environ_of_pause(name)
-        for place in (
-            environ.get("XDG_RUNTIME_DIR", ""),
-            f"/run/user/{self.uid}",
-            f"{environ.get('TMPDIR') or '/tmp'}/podman-run-{self.uid}",
-            f"/tmp/podman-run-{self.uid}",
-        ):
-            with suppress(OSError, ValueError, psutil.Error):
-                process = psutil.Process(
-                    int(Path(place, "libpod/tmp/pause.pid").read_text(encoding="utf-8", errors="surrogateescape"))
-                )
-                if process.uids().real == self.uid and "podman" in process.name():
-                    return process
-        return None
+        return pause.find(self.uid, pause.environ_of(name, self.environ()))
 
     def _end_pause(self, name: str) -> bool:
         # `ps` from the environment of that process, which it joins: from another one it would leave one more.
         if (process := self.pause(name)) is None or self.command(
-            "ps", "--quiet", "--noheading", environ=self._environ_of_pause(name)
+            "ps", "--quiet", "--noheading", environ=pause.environ_of(name, self.environ())
         ):
             return False
         process.send_signal(signal.SIGTERM)
@@ -353,7 +327,7 @@ class Engine:
         if kind == "pause":
             was_there = self._end_pause(name)
             # What removed the rest of a run from another environment has left one of its own.
-            if (process := self.pause()) is not None and _is_of_this_run(process):
+            if (process := self.pause()) is not None and pause.is_of_this_run(process):
                 self._end_pause("pause")
             return was_there
         try:
@@ -422,11 +396,6 @@ def _info(engine: Engine) -> Mapping[str, Any]:
     if quiet:
         engine.remove("pause", "pause")  # who only asks leaves no process
     return found
-
-
-def _is_of_this_run(process: psutil.Process) -> bool:
-    """Whether it is younger than we are."""
-    return bool(process.create_time() > psutil.Process().create_time())
 
 
 def _is_gone(error: BoxError) -> bool:

@@ -1,0 +1,55 @@
+"""The process that holds a rootless Podman's namespaces between its commands: where it is found, in this run or later.
+
+Its number is in a file of Podman's runtime directory, which depends on the environment of who looks: so its name in a
+register says where the run that registered it has looked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import parse_qsl, urlencode
+
+import psutil
+
+PLACES = ("XDG_RUNTIME_DIR", "TMPDIR")
+"""The environment variables that say where rootless Podman has its runtime directory."""
+
+
+def name(environ: Mapping[str, str]) -> str:
+    """For a register: `pause?TMPDIR=%2Fx`, of a run in `environ`."""
+    places = {key: value for key, value in environ.items() if key in PLACES}
+    return f"pause?{urlencode(places, errors='surrogateescape')}"
+
+
+def environ_of(name: str, ours: Mapping[str, str]) -> dict[str, str]:
+    """That of the run that registered it as `name`; `ours` where that says nothing, as older registers."""
+    _, said, places = name.partition("?")
+    if not said:
+        return dict(ours)
+    own = {key: value for key, value in ours.items() if key not in PLACES}
+    # A directory that is gone has nothing to be found, and no Podman works there.
+    return own | {key: value for key, value in parse_qsl(places, errors="surrogateescape") if Path(value).is_dir()}
+
+
+def find(uid: int, environ: Mapping[str, str]) -> psutil.Process | None:
+    """That of the user's Podman, looked for in `environ`; None where there is none."""
+    for place in (
+        environ.get("XDG_RUNTIME_DIR", ""),
+        f"/run/user/{uid}",
+        f"{environ.get('TMPDIR') or '/tmp'}/podman-run-{uid}",
+        f"/tmp/podman-run-{uid}",
+    ):
+        with suppress(OSError, ValueError, psutil.Error):
+            process = psutil.Process(
+                int(Path(place, "libpod/tmp/pause.pid").read_text(encoding="utf-8", errors="surrogateescape"))
+            )
+            if process.uids().real == uid and "podman" in process.name():
+                return process
+    return None
+
+
+def is_of_this_run(process: psutil.Process) -> bool:
+    """Whether it is younger than we are."""
+    return bool(process.create_time() > psutil.Process().create_time())
