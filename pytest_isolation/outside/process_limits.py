@@ -12,11 +12,11 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.process_limits import RESOURCES, Pair, ProcessLimit, limits_in
+from pytest_isolation.boxes.rights import capabilities
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.together import Part, Together
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box
 
 MIB = 1 << 20
-SIG_BLOCK, CAP_SYS_RESOURCE = 0, 24
+SIG_BLOCK = 0
 LOWEST = {
     "cpu": 3600, "fsize": 64 * MIB, "data": 4096 * MIB, "stack": 8 * MIB, "core": 0, "rss": 1024 * MIB, "nproc": 4096,
     "nofile": 1024, "memlock": 65536, "as": 1 << 36, "locks": 100, "sigpending": 1000, "msgqueue": 819_200, "nice": 1,
@@ -146,8 +146,7 @@ def of_first(box: Box, asked: tuple[ProcessLimit, ...]) -> dict[str, Pair]:
 
 def ours() -> dict[str, int]:
     """Hard limits above which this user cannot ask; empty where a launcher of ours may raise its own."""
-    told = Path("/proc/self/status").read_text(encoding="utf-8", errors="surrogateescape").split("CapEff:")[1].split()
-    if int(told[0], 16) >> CAP_SYS_RESOURCE & 1:
+    if "SYS_RESOURCE" in capabilities():
         return {}
     hard = {name: resource.prlimit(0, number)[1] for number, name in enumerate(RESOURCES)}
     return {name: most for name, most in hard.items() if most != resource.RLIM_INFINITY}

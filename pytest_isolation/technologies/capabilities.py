@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable
 from functools import cache
-from pathlib import Path
 
+from pytest_isolation.boxes.rights import capabilities
 from pytest_isolation.boxes.weakenings import CAPABILITIES, Weakening, grant
 from pytest_isolation.boxes.words import choice
 from pytest_isolation.errors import UsageError
@@ -57,11 +57,7 @@ def tried() -> frozenset[str]:
 @cache
 def bounding() -> frozenset[str]:
     """The capabilities that a process here can ever have."""
-    mask = int(
-        Path("/proc/self/status").read_text(encoding="utf-8", errors="surrogateescape").split("CapBnd:")[1].split()[0],
-        16,
-    )
-    return frozenset(name for number, name in enumerate(NAMES) if mask >> number & 1)
+    return capabilities("CapBnd")
 
 
 def granted(

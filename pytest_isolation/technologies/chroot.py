@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from pytest_isolation.agent.shortcuts import must
@@ -15,6 +14,7 @@ from pytest_isolation.boxes.handle import BoxHandle
 from pytest_isolation.boxes.life import Life
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.boxes.rights import capabilities
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, ROAD_LOSSES, SKEWED, Weakenings, lossy
 from pytest_isolation.errors import NOT_ROOT, Unavailable, Unsupported
@@ -24,7 +24,6 @@ from pytest_isolation.technologies.base import refuse_lacking, refuse_unknown_ho
 from pytest_isolation.technologies.opens import Opens, by, each, openable
 from pytest_isolation.technologies.roads.ours import carrier
 
-CAP_SYS_CHROOT = 18
 OPENS: Opens = {
     **each(IMAGE_LOSSES, lossy, by(launcher.new_root)),
     **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
@@ -49,9 +48,7 @@ class Chroot:
     def check_available(self, spec: BoxSpec) -> None:
         launcher.check_image(spec)
         refuse_lacking(spec, "memory", "pids", "cpus", "network", "read_only", "hostname")
-        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="surrogateescape")
-        effective = int(status.split("CapEff:")[1].split()[0], 16)
-        if not effective >> CAP_SYS_CHROOT & 1:
+        if "SYS_CHROOT" not in capabilities():
             raise Unavailable("chroot(2) needs CAP_SYS_CHROOT", cause=NOT_ROOT)
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:

@@ -19,6 +19,7 @@ import psutil
 
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.rights import capabilities
 from pytest_isolation.errors import BoxError, Cause, Unavailable, UsageError
 from pytest_isolation.technologies import program
 from pytest_isolation.technologies.base import flag
@@ -38,7 +39,6 @@ LABEL = "pytest-isolation.run"
 """On every container and image of ours: the run that made it."""
 TIMEOUT_S = 60
 REMOVAL_S = 20.0
-CAP_SYS_RESOURCE = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Engine:
         except subprocess.TimeoutExpired:
             raise BoxError(f"podman {words[0]} has not ended after {TIMEOUT_S} s; see `podman info`") from None
         if done.returncode:
-            raise BoxError(f"podman {' '.join(words[:2])} ended with {done.returncode}: {said(done.stderr)}")
+            raise BoxError(f"podman {' '.join(words[:2])} ended with {done.returncode}: {telling(done.stderr)}")
         printed: bytes = done.stdout
         return printed.decode(errors="replace").strip()
 
@@ -243,14 +243,7 @@ class Engine:
         """What Podman would ask for by itself is above our own limits, and raising them takes CAP_SYS_RESOURCE."""
         import resource
 
-        effective = int(
-            Path("/proc/self/status")
-            .read_text(encoding="utf-8", errors="surrogateescape")
-            .split("CapEff:")[1]
-            .split()[0],
-            16,
-        )
-        if effective >> CAP_SYS_RESOURCE & 1 and not self.rootless:
+        if "SYS_RESOURCE" in capabilities() and not self.rootless:
             return []
         found = []
         for word, limit in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC)):
@@ -400,8 +393,3 @@ def _info(engine: Engine) -> Mapping[str, Any]:
 
 def _is_gone(error: BoxError) -> bool:
     return any(word in str(error).lower() for word in ("no such", "not known", "not found"))
-
-
-def said(data: bytes) -> str:
-    """The errors Podman printed, on one line."""
-    return telling(data)
