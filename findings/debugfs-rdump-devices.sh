@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `debugfs -R "rdump / TREE"` takes a tree out of an ext4 image without a mount, as root with owners and modes.  Devices, FIFOs and
-# sockets stay behind, nothing is said, and it ends with 0; a file with two names is two files.  debugfs(8) tells that all contents come,
+# `debugfs -R "rdump / TREE"` takes a tree out of an ext4 image without a mount, as root with owners and modes.  Devices and FIFOs
+# stay behind, nothing is said, and it ends with 0; a file with two names is two files.  debugfs(8) tells that all contents come,
 # "including regular files, symbolic links, and other directories".
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || untried "a device node is made as root"
