@@ -105,9 +105,17 @@ def _fetch(machine: DockerMachine, partial: Mapping[str, Path]) -> None:
         with suppress(ValueError, OSError):  # a row was written meanwhile: the next time
             # What the run goes on from may lie there, and has more until the run has carried that over.
             if len(json.loads(text)["results"]) >= _rows(here):
-                new = here.with_name(f".{here.name}.new")
-                new.write_bytes(text)
-                new.replace(here)
+                _replace(here, text)
+
+
+def _replace(here: Path, text: bytes) -> None:
+    """In one step.  Raises OSError, and leaves nothing beside it then."""
+    new = here.with_name(f".{here.name}.new")
+    try:
+        new.write_bytes(text)
+        new.replace(here)
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _same(one: Path, other: Path) -> bool:

@@ -5,13 +5,16 @@ A machine that is lost is red, and says why; what it had measured until then sta
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pytest_isolation.errors import UsageError
-from pytest_isolation.report.hosts import merged, named
+from pytest_isolation.report.hosts import merged, named, row_of
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.messages import Found, Machine, Process, told_by
 from pytest_isolation.suite.rows import host_facts
@@ -20,6 +23,10 @@ if TYPE_CHECKING:
     from pytest_isolation.report.run import ResultRow, Run
     from pytest_isolation.suite.boxes import BoxCandidate
     from pytest_isolation.suite.session import Session
+
+
+TELLS_S = 5.0
+"""How often a partial report says anew how far each machine has come."""
 
 
 def machine_of(session: Session) -> Machine:
@@ -56,12 +63,17 @@ def check(session: Session) -> None:
 
 
 class OneHost(Gatherer):
-    """The account of one machine."""
+    """The account of one machine; `keep` is told of each of its rows, and whether there was one like it before."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, keep: Callable[[ResultRow, bool], None]) -> None:
         super().__init__(session, reports=())
+        self._keep_it = keep
         self.machine: Machine | None = None
         self.lost: str | None = None
+
+    def _keep(self, row: ResultRow, *, anew: bool) -> None:
+        """In the partial report of them all."""
+        self._keep_it(row, anew)
 
     def add_process(self, told: Process) -> None:
         """What its worker tells, first of what it is going to measure, and at its end."""
@@ -100,12 +112,20 @@ class Hosts(Gatherer):
         super().__init__(session)
         self._of: dict[str, OneHost] = {}
         self._lost: dict[str, str] = {}
+        self._told_at = -TELLS_S
 
     def host(self, name: str) -> OneHost:
         """Its account; begun when first asked for."""
         if name not in self._of:
-            self._of[name] = OneHost(self._session)
+            self._of[name] = OneHost(self._session, partial(self._keep_of, name))
         return self._of[name]
+
+    def _keep_of(self, name: str, row: ResultRow, anew: bool) -> None:
+        """A row in the partial report, which now and then is written anew: it tells how many rows a machine has."""
+        now = time.monotonic()
+        if anew := anew or now - self._told_at > TELLS_S:
+            self._told_at = now
+        self._keep(row_of(name, row), anew=anew)
 
     def add(self, report: pytest.TestReport) -> None:
         """What the machine of the report's worker says of a test."""

@@ -52,6 +52,31 @@ def test_a_killed_run_keeps_its_rows(tmp_path: Path, sent: signal.Signals, worke
     assert sorted(os.listdir(folder)) == ["r.md"]
 
 
+@pytest.mark.long(seconds=40)
+def test_a_killed_run_of_machines_side_by_side_keeps_its_rows(tmp_path: Path) -> None:
+    """red: nothing was kept, however many machines had measured however long."""
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    machines = ("--dist", "each", "--tx", "popen//id=one", "--tx", "popen//id=two")
+    one = Run(folder, "-v", *machines, *COLUMN)
+    assert one.process.stdout is not None
+    seen = dict.fromkeys(("[one]", "[two]"), 0)
+    for line in one.process.stdout:
+        if "VIOLATED" in line:
+            seen[line.partition(" ")[0]] += 1
+        if min(seen.values()) >= 2:  # the latest may not be written yet
+            break
+    one.process.send_signal(signal.SIGKILL)
+    one.process.communicate(timeout=60)
+    found = Report.from_json(json.loads(Path(f"{one.report}.partial").read_text()))
+    by = {box: [row for row in found.results if row.box == box] for box in ("one/host", "two/host")}
+    assert all(by.values()) and sum(map(len, by.values())) == len(found.results)
+    assert {row.guarantee for row in found.results} <= {one.id for one in found.guarantees}
+    assert {box.name for box in found.boxes} == by.keys() and {host.name for host in found.hosts} == {"one", "two"}
+    # Removes what the killed one left.
+    assert run(folder, "--isolation", "--box", "host", "--isolation-only", "pid.signal-out-refused").code == 0
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["Control-C", "SIGTERM"])
 def test_who_does_not_wait_for_the_kernel_has_the_report(tmp_path: Path, sent: signal.Signals) -> None:
     """red: after the last row, while it was looked what the kernel can do, all was lost over a traceback."""
