@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import BoxError, Unsupported
@@ -26,6 +27,10 @@ ACCEPTS = 0x0001_0000
 """__SO_ACCEPTCON: Flags of /proc/net/unix."""
 FILTERED, COUNT = "2", "Seccomp_filters"
 """Seccomp of proc_pid_status(5): 0 is none, 1 is strict; how many there are, since Linux 5.9."""
+OPTIONAL = ("tcp6",)
+"""Of the lists in /proc/PID/net that which a kernel may be without."""
+GONE = FileNotFoundError, ProcessLookupError
+"""What a process that was waited for has in /proc, and a file of it that was open before."""
 ENDED = ("Z", "X")
 """State of proc_pid_status(5)."""
 USUAL = {
@@ -43,8 +48,11 @@ def pid_of(box: Box) -> int:
 
 def status(box: Box) -> list[dict[str, str]]:
     """/proc/PID/status of each of its threads.  Raises Unsupported, BoxError where it has ended."""
-    threads = sorted(_of(box, "task").iterdir(), key=lambda one: int(one.name))
-    found = [_fields(thread / "status") for thread in threads]
+    found = []
+    with suppress(*GONE):  # it has ended, and was waited for
+        for thread in sorted(_of(box, "task").iterdir(), key=lambda one: int(one.name)):
+            with suppress(*GONE):
+                found.append(_fields(thread / "status"))
     # One that has ended has neither a filter nor anything else any more.
     alive = [one for one in found if one.get("State", "")[:1] not in ENDED]
     if not alive:
@@ -69,8 +77,11 @@ def unfiltered(box: Box) -> list[str]:
 
 
 def has_the_hosts_root(box: Box) -> bool:
-    """Whether its root directory is that of whoever measures.  Raises Unsupported."""
-    theirs, ours = (box.outside.path(f"/proc/{pid}/root").stat() for pid in (pid_of(box), "self"))
+    """Whether its root directory is that of whoever measures.  Raises Unsupported, BoxError where it has ended."""
+    try:
+        theirs, ours = (box.outside.path(f"/proc/{pid}/root").stat() for pid in (pid_of(box), "self"))
+    except GONE:
+        raise BoxError(HAS_ENDED.format(pid=pid_of(box))) from None
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
@@ -139,6 +150,8 @@ def _lines(box: Box, kind: str) -> list[list[str]]:
     """Of its own network namespace; nothing where the kernel has no such protocol."""
     try:
         text = _of(box, f"net/{kind}").read_text(encoding="utf-8", errors="surrogateescape")
-    except FileNotFoundError:
+    except GONE:
+        if kind not in OPTIONAL:
+            raise BoxError(HAS_ENDED.format(pid=pid_of(box))) from None
         return []
     return [line.split() for line in text.splitlines()[1:]]

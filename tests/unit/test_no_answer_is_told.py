@@ -91,9 +91,13 @@ def test_open_files_that_cannot_be_listed_are_not_none(machine: Any) -> None:
     assert of_its_machine(machine) == []
 
 
-@pytest.mark.parametrize(
-    "look", [of_its_machine, emulator.devices, emulator.ports, emulator.names, emulator.unfiltered, emulator.status]
-)
+LOOKS = (
+    of_its_machine, emulator.devices, emulator.ports, emulator.names, emulator.unfiltered, emulator.status,
+    emulator.has_the_hosts_root,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("look", LOOKS)
 def test_a_machine_that_has_ended_is_no_answer(look: Callable[[Any], object]) -> None:
     """red: a process that nobody has waited for yet has nothing open, and no filter."""
     with subprocess.Popen(["sleep", "60"]) as process:
@@ -104,6 +108,16 @@ def test_a_machine_that_has_ended_is_no_answer(look: Callable[[Any], object]) ->
         parts = SimpleNamespace(kernel_pid=process.pid, size=lambda: (1, 1), host=host, init_pid=None)
         with pytest.raises(BoxError, match=f"process {process.pid}, the box's machine, has ended"):
             look(SimpleNamespace(parts=parts, outside=host))
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_neither_is_one_that_was_waited_for(look: Callable[[Any], object]) -> None:
+    """red: FileNotFoundError, of three of them."""
+    with subprocess.Popen(["true"]) as process:
+        pass
+    parts = SimpleNamespace(kernel_pid=process.pid, size=lambda: (1, 1), host=LocalHost(), init_pid=None)
+    with pytest.raises(BoxError, match=f"{process.pid}.*, (of )?the box's machine"):
+        look(SimpleNamespace(parts=parts, outside=LocalHost()))
 
 
 def test_a_device_that_refuses_to_be_read_is_not_empty() -> None:
