@@ -14,14 +14,16 @@ import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, Volume, weaken
 from pytest_isolation.agent.client import Proc
-from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD, KEYCTL
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.caller import SESSION_KEYRING, Caller
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.weakenings import Weakening
-from pytest_isolation.guarantees import claims
+from pytest_isolation.guarantees import claims, holes
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
+from pytest_isolation.outside.called import absent
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.lxc import ids
@@ -163,6 +165,16 @@ def test_capabilities(lifetime: Lifetime) -> None:
 def test_further_lines(lifetime: Lifetime) -> None:
     with started(lifetime, "lxc:config=lxc.no_new_privs=1+") as box:
         assert status(box.parts.init_pid, "NoNewPrivs") == "1"
+
+
+@pytest.mark.parametrize(("line", "kept"), [("lxc.keyring.session=1", True), ("lxc.keyring.session=0", False)])
+def test_what_keeps_its_callers_keyring(lifetime: Lifetime, line: str, kept: bool) -> None:
+    """Its manual has the value the other way round: findings/lxc-keyring-session.sh.  So does no advice of ours."""
+    with started(lifetime, f"lxc:config={line}+") as box, box.fresh(caller=Caller(key="callers")) as fresh:
+        found = fresh.proc.keyctl(KEYCTL.SEARCH, SESSION_KEYRING, "user", "callers", 0)
+    assert found.ok if kept else absent(found), found
+    advice = holes.why("key.session-not-inherited", ["drop-keyring"], "lxc", {})
+    assert advice is not None and advice.remedy.startswith("take lxc.keyring.session = 1 out")
 
 
 def test_the_filter_can_be_left_out(lifetime: Lifetime) -> None:
