@@ -12,12 +12,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from pytest_isolation.boxes.attributes import ADDR_NO_RANDOMIZE, ALL, TIMER_SLACK_NS
 from pytest_isolation.boxes.caller import FURTHER, KINDS, LEFT
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.process_limits import RESOURCES
 from pytest_isolation.boxes.roads import TREE
 from pytest_isolation.outside.called import Belongings
 from pytest_isolation.outside.configured import Configuration
+from pytest_isolation.outside.handed_on import Habits
 from pytest_isolation.outside.process_limits import Steps
 from pytest_isolation.outside.terminals import Letters
 
@@ -29,6 +31,7 @@ __all__ = [
     "catchable_signals",
     "configurations",
     "file_names",
+    "habits",
     "ids",
     "images",
     "letters",
@@ -241,6 +244,15 @@ def belongings() -> st.SearchStrategy[Belongings]:
         kinds=kinds.map(lambda one: tuple(one.items())),
         first=st.integers(3, LEFT - 7 * len(FURTHER)),
     )
+
+
+def habits() -> st.SearchStrategy[Habits]:
+    """What whoever starts a box can hand on of itself: all that attributes.ATTRIBUTES has."""
+    # What it makes itself, launchers' files among it, stays its owner's to read and write.
+    umasks = st.integers(0, 0o77).filter(lambda mask: mask != 0o022)
+    slack = st.integers(TIMER_SLACK_NS + 1, 20 * TIMER_SLACK_NS)
+    known = {"ignored-signals": ALL, "blocked-signals": ALL, "fixed-addresses": ADDR_NO_RANDOMIZE, "huge-pages": 1}
+    return st.builds(lambda umask, late: (*known.items(), ("umask", umask), ("timer-slack", late)), umasks, slack)
 
 
 def limit_steps() -> st.SearchStrategy[Steps]:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program, Reply
 from pytest_isolation.agent.constants import KEYCTL
+from pytest_isolation.boxes import attributes
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Caller:
     """The description, and the payload, of a key in its session keyring."""
     terminal: int | None = None
     """A descriptor of ours of a terminal in nobody's session: its controlling one, and standard error of launchers."""
+    attributes: tuple[tuple[str, int], ...] = ()
+    """What it hands on as every process does: slugs of attributes.ATTRIBUTES, and numbers."""
 
     @property
     def handed(self) -> tuple[int, ...]:
@@ -59,8 +62,10 @@ class Caller:
         return [*given, *(f"{name}={value}" for name, value in self.variables)]
 
     def bring(self, proc: Proc) -> None:
-        """Give `proc`, which starts the launcher, the caller's key and terminal.  Raises Unsupported."""
+        """Give `proc`, which starts the launcher, the caller's key, attributes and terminal.  Raises Unsupported."""
         self.bring_key(proc)
+        if self.attributes:
+            attributes.put(proc, self.attributes)
         if self.terminal is None:
             return
         proc.setpgid(0, os.getpgrp())  # whoever leads a group may begin no session: setsid(2)

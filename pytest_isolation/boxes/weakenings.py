@@ -81,7 +81,7 @@ SKEWED = {
     "behaviour-processes": ("kill", "EPERM"),
 }
 """Of a loss of behaviour: the call that a layer below the program refuses, and the errno, as real ones do."""
-BEHAVIOUR_LOSSES = (*SKEWED, "behaviour-devices")
+BEHAVIOUR_LOSSES = (*SKEWED, "behaviour-devices", "behaviour-proc")
 LOSSES = IMAGE_LOSSES + CONFIGURATION_LOSSES + ROAD_LOSSES + LIMIT_LOSSES + VOLUME_LOSSES + BEHAVIOUR_LOSSES
 """What an image, or its configuration, can lose on its way into a box, or from there to the next."""
 
@@ -99,6 +99,12 @@ DEFENCES = {
     "cgroup-ro": "the cgroup tree is writable",
     "close-fds": "a directory of the host stays open on fd 3, or the caller's descriptors do",
     "clear-env": "the box has its caller's variables as well",
+    "usual-ignored-signals": "it ignores the signals that its caller ignores",
+    "usual-blocked-signals": "it blocks the signals that its caller blocks",
+    "usual-umask": "it has its caller's umask",
+    "usual-fixed-addresses": "its memory is at addresses that are not random where its caller's is",
+    "usual-timer-slack": "it has its caller's timer slack",
+    "usual-huge-pages": "it has no huge pages where its caller has none",
     "exec-group": "a process that enters is not put into the box's group",
     "no-new-privs": "a program may gain privileges that its user has not",
     "exec-namespaces": "a process that enters stays out of one of its namespaces",
@@ -212,7 +218,7 @@ def lossy(aspect: str) -> Weakening:
     a directory that it is handed has the loss.
 
     Or behaviour-KIND: a layer between its programs and the kernel refuses one call (SKEWED); behaviour-devices: its
-    devices are plain files.
+    devices are plain files; behaviour-proc: /proc of it is an empty directory.
 
     One of LOSSES: links are followed and copied, names folded to lower case, holes filled.
     """

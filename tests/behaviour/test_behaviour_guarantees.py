@@ -7,7 +7,9 @@ import subprocess
 
 import pytest
 
-from pytest_isolation.boxes.weakenings import lossy
+from pytest_isolation.agent.constants import MS
+from pytest_isolation.agent.shortcuts import must, write
+from pytest_isolation.boxes.weakenings import grant, lossy
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, Check, run_property
 from pytest_isolation.guarantees.result import PropertyResult
@@ -15,9 +17,11 @@ from pytest_isolation.outside.behaviour.compared import compared, compared_on_im
 from pytest_isolation.outside.behaviour.devices import NUMBERS
 from pytest_isolation.outside.behaviour.kinds import BY_NAME, KINDS
 from pytest_isolation.outside.behaviour.play import Call
+from pytest_isolation.outside.behaviour.proc_files import FILES, Drawn, wrong
 from pytest_isolation.outside.box import Box
 from pytest_isolation.suite.behaviour.layers import file_system
 from pytest_isolation.suite.behaviour.measure import drawn
+from pytest_isolation.technologies.namespaces.clone import CLONE
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need, plain
 
@@ -40,13 +44,13 @@ def test_the_machine_is_like_itself(name: str, pool: Pool) -> None:
         assert any(seen.result != "EBADF" for seen in found.machine)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "devices"])
+@pytest.mark.parametrize("name", [*NAMES, "devices", "proc"])
 def test_a_sound_box_is_like_its_machine(name: str, pool: Pool) -> None:
     ran = measured(name, pool.box(need("namespaces")))
     assert (ran.violation, ran.unsupported, ran.trouble) == (None, None, None)
 
 
-@pytest.mark.parametrize("name", [*NAMES, "devices"])
+@pytest.mark.parametrize("name", [*NAMES, "devices", "proc"])
 def test_a_layer_that_answers_otherwise_is_found(name: str, pool: Pool) -> None:
     weak = pool.box(need("namespaces").weakened(lossy(f"behaviour-{name}")))
     assert measured(name, weak, 10).violation is not None
@@ -82,6 +86,35 @@ def test_a_slow_network_is_no_difference(pool: Pool) -> None:
         pool.discard(box.spec)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="chroot(2) is root's")
+def test_a_root_without_proc_is_told(pool: Pool) -> None:
+    ran = measured("proc", pool.box(need("chroot")))
+    assert ran.violation is not None
+    assert ran.violation.observed == {f"/proc/{name}": "ENOENT" for name in FILES}
+
+
+LIES = {
+    "cpuinfo": b"processor : 0 and no colon where there should be one",
+    "stat": b"cpu  1 2 3\n",
+    "meminfo": b"MemTotal:          65536 kB\n",
+    "uptime": b"3.14 1.00\n",
+    "filesystems": b"nodev\ttmpfs\n",
+    "self/status": b"Name:\tanother\n",
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_a_file_of_proc_that_says_otherwise_is_told(name: str, pool: Pool) -> None:
+    """As lxcfs mounts files over those of the kernel; and no other is named with it."""
+    box = pool.box(need("namespaces").weakened(grant("SYS_ADMIN")))
+    with box.spawn() as proc:
+        assert not wrong(proc, Drawn("a (b) c", 4096))
+        must(proc.unshare(CLONE["mnt"]), "mounts of its own")
+        must(write(proc, "/lie", LIES[name], os.O_CREAT | os.O_WRONLY | os.O_TRUNC), "a file")
+        must(proc.mount("/lie", f"/proc/{name}", None, MS.BIND), "a mount over the file")
+        assert wrong(proc, Drawn("a (b) c", 4096)).keys() == {f"/proc/{name}"}
+
+
 LINKED = (Call("add", 0, 0, 7), Call("look", 1))
 MOVED = (Call("rename", 2, 7),)
 
@@ -104,3 +137,5 @@ def test_an_overlay_is_named(name: str, pool: Pool) -> None:
 def test_a_kernel_of_ones_own_is_found(pool: Pool) -> None:
     box = pool.box(need("gvisor"))
     assert {name for name in ("files", "locks") if measured(name, box, 10).violation} == {"files", "locks"}
+    lacking = measured("proc", box).violation
+    assert lacking is not None and lacking.observed["/proc/sys/kernel/random/uuid"] == "ENOENT"

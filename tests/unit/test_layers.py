@@ -22,7 +22,7 @@ REFUSES_NOTHING = {
     "graceful-stop", "forced-stop", "exit-status", "restart", "reaper", "parent-death",
     "own-session", "process-limits", "saved-images", "exported-files", "built-files", "told-limits",
     "volume-edge", "as-handed", "kept-state",
-    "same-calls", "usual-devices",
+    "same-calls", "usual-devices", "own-proc", "usual-attributes",
     "emulator-confined", "emulator-closed", "machine-size", "nothing-plugged-in",
 }  # fmt: skip
 """Defences without which a call that was refused is refused still."""

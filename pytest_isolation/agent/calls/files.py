@@ -173,7 +173,7 @@ class Files(Calls[T]):
             "utimensat", dirfd, path, In(struct.pack("<4q", *divmod(atime_ns, 10**9), *divmod(mtime_ns, 10**9))), flags
         )
 
-    def umask(self, mask: int) -> T:
+    def umask(self, mask: Number) -> T:
         """umask(2)."""
         return self._call("umask", mask)
 

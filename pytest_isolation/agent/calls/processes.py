@@ -56,6 +56,14 @@ class Processes(Calls[T]):
         """rt_sigqueueinfo(2)."""
         return self._call("rt_sigqueueinfo", pid, sig, In(struct.pack("<3i4x2iq100x", sig, 0, code, 0, 0, value)))
 
+    def rt_sigaction(self, sig: int, handler: int | None = None) -> T:
+        """sigaction(2) with SIG_DFL (0) or SIG_IGN (1); the action before is `reply.data`, first its handler, 8 bytes.
+
+        Without `handler` nothing is set.
+        """
+        new = None if handler is None else In(struct.pack("<Q24x", handler))
+        return self._call("rt_sigaction", sig, new, OutBuffer(32), 8)
+
     def rt_sigprocmask(self, how: int, mask: int) -> T:
         """sigprocmask(2)."""
         return self._call("rt_sigprocmask", how, In(struct.pack("<Q", mask)), OutBuffer(8), 8)

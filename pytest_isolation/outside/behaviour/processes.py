@@ -12,7 +12,6 @@ from functools import partial
 
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import W
-from pytest_isolation.agent.memory import In
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.outside.behaviour.play import Call, Play, Verb, number, outcome
 
@@ -28,7 +27,6 @@ HELD = (signal.SIGUSR1, signal.SIGTERM, signal.SIGRTMIN + 2, signal.SIGRTMIN + 5
 NOBODY = 4_194_304
 """No process has it: pids are below (proc_sys_kernel(5), pid_max)."""
 SIG_BLOCK, SIG_DFL, SIG_IGN = 0, 0, 1
-SA_SIZE, SET_SIZE = 32, 8
 WNOWAIT = 0x0100_0000
 WAITS_S = 2.0
 
@@ -36,17 +34,12 @@ WAITS_S = 2.0
 def begin(play: Play) -> None:
     """Whoever started us may have had signals ignored, and that is handed on: signal(7)."""
     for sig in {*ENDING, *HELD} - {signal.SIGKILL}:
-        action(play.program, sig, SIG_DFL)
+        play.program.rt_sigaction(sig, SIG_DFL)
 
 
 def end(play: Play) -> None:
     """No child is left."""
     play.ask("wait4(-1, WNOHANG)", play.program.wait4(-1, W.NOHANG), number)
-
-
-def action(program: Program, sig: int, handler: int) -> None:
-    """rt_sigaction(2) with SIG_DFL or SIG_IGN."""
-    program._call("rt_sigaction", sig, In(struct.pack("<Q", handler).ljust(SA_SIZE, b"\0")), None, SET_SIZE)
 
 
 def ended(reply: Reply) -> str:
@@ -129,7 +122,7 @@ def _ignore(play: Play, call: Call) -> None:
     with _child(play) as child:
         if call.a % 2:
             program = Program()
-            action(program, sig, SIG_IGN)
+            program.rt_sigaction(sig, SIG_IGN)
             play.saw(f"rt_sigaction({sig}, SIG_IGN)", outcome(child.run(program)[0], number))
         if _sent(play, child, sig) and sig == signal.SIGKILL:
             _wait(play, child, "wait4")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_isolation.boxes.attributes import BY_SLUG
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     CONFIGURATION_LOSSES,
@@ -57,6 +58,7 @@ class Plan:
     own_root: bool = True
     own_devices: bool = True
     """Of /dev."""
+    proc_mounted: bool = True
     true_devices: bool = True
     """They are devices, and not files of the same names."""
     few_devices: bool = True
@@ -75,6 +77,8 @@ class Plan:
     enters_with_filter: bool = True
     enters_with_score: bool = True
     """The oom_score_adj that all of the box has."""
+    usual: list[str] = field(default_factory=lambda: list(BY_SLUG))
+    """What fork(2) and execve(2) hand on that is set back, whatever its caller has."""
     own_session: bool = True
     """Its caller's terminal is not its own."""
     no_new_privs: bool = True
@@ -121,6 +125,7 @@ OPENS: Opens = {
     drop("no-new-privs"): sets("no_new_privs", False),
     drop("keyring"): sets("own_keyring", False),
     drop("clear-env"): by(launcher.become_agent),
+    **each(BY_SLUG, lambda slug: drop(f"usual-{slug}"), lambda slug: removes("usual", slug)),
     drop("pause"): sets("pauses_whole", False),
     drop("fails-closed"): by(in_vain),
     drop("process-limits"): by(set_limits),
@@ -139,6 +144,7 @@ OPENS: Opens = {
     **each(VOLUME_LOSSES, lossy, by(Building.given_volumes)),
     **each(SKEWED, lossy, by(launcher.become_agent)),
     lossy("behaviour-devices"): sets("true_devices", False),
+    lossy("behaviour-proc"): sets("proc_mounted", False),
     **handed_in(("/", "/tmp", "/run", "/sys/fs/cgroup")),
     expose("/dev"): sets("own_devices", False),
     hand_in("group"): by(launcher.become_agent).where(as_root),

@@ -17,6 +17,7 @@ from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, KEYCTL, MNT, MOVE_MOUNT, MS, OPEN_TREE, PR, W
 from pytest_isolation.agent.shortcuts import must, read, write
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.attributes import put_usual
 from pytest_isolation.boxes.handle import BoxHandle, Pausing
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.life import Life, signal_called
@@ -264,7 +265,8 @@ class Start(Building):
     # -- the rest ----------------------------------------------------------------------
 
     def _give_up(self, child: Proc, *, entered: bool = False) -> None:
-        """What no namespace takes away: limits, capabilities, what programs would gain, and its caller's keys."""
+        """What no namespace takes away: limits, capabilities, what programs would gain, and what is its caller's."""
+        put_usual(child, self.plan.usual)
         set_limits(child, self.spec)
         if self.plan.own_session:
             must(child.setsid(), "a session")

@@ -86,7 +86,9 @@ class Tree:
 
     def _kernels_own(self) -> None:
         """/proc and /sys: fresh ones where the namespaces they show are the box's, else the host's."""
-        if "pid" in self.own | self.joined:
+        if not self.plan.proc_mounted:
+            pass
+        elif "pid" in self.own | self.joined:
             self._mount("proc", "/proc", "proc", INERT)
         else:
             self._mount("/proc", "/proc", None, MS.BIND | MS.REC)
