@@ -30,6 +30,7 @@ import pytest
 from pytest_isolation.agent.constants import PR
 from pytest_isolation.suite.interrupts import interrupt
 from pytest_isolation.suite.messages import Measured, Process
+from pytest_isolation.suite.order import is_long
 from pytest_isolation.suite.plan import cell_of, promise_of
 from pytest_isolation.technologies.clean import clean
 
@@ -43,14 +44,6 @@ ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Signals that end a run."""
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
-LONG = ("port.limit-", "port.road-", "life.", "cg.cpu.", "port.", "dev.nodes-closed", "net.publish-only-bound-ip")
-"""How the ids of guarantees begin that take seconds each, or are measured one after the other by one process, and so
-do: those that took longest first.  They come first of their box.
-
-Everybody begins with them; at the end everybody would wait for whoever was at one.  Those that wait for windows need no
-machine of their own: beside others a box is charged less processor time, never more, and one without a limit passes a
-quota of a fifth on a busy machine as well.
-"""
 Measure = Callable[["pytest.Function"], Measured]
 
 
@@ -226,18 +219,6 @@ def helpable(items: Sequence[pytest.Item]) -> list[pytest.Function]:
         and (cell := cell_of(item)) is not None
         and not (cell.proof or cell.spec.attached or cell.sibling is not None)
     ]
-
-
-def is_long(item: pytest.Item) -> bool:
-    """Whether the cell of an item is one of LONG."""
-    return rank(item) < len(LONG)
-
-
-def rank(item: pytest.Item) -> int:
-    """Of the cell of an item: its place in LONG; behind them all where it is quick, or there is none."""
-    promise = promise_of(item)
-    places = (place for place, begin in enumerate(LONG) if promise is not None and promise.id.startswith(begin))
-    return next(places, len(LONG))
 
 
 def box_of(item: pytest.Item) -> str | None:

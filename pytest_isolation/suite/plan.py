@@ -8,17 +8,18 @@ from itertools import permutations
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
+from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.domains import domains
-from pytest_isolation.guarantees.family import family_of
+from pytest_isolation.guarantees.family import family_of, guarantees_of, parameters
 from pytest_isolation.guarantees.guarantee import EXAMPLES, PROMISE, Guarantee, guarantee_of
-from pytest_isolation.guarantees.property import Check
+from pytest_isolation.guarantees.property import Check, take_over
 from pytest_isolation.technologies import technology
 
 if TYPE_CHECKING:
-    import pytest
-
     from pytest_isolation.options.config import RunConfig
 
 LEAST = 2
@@ -54,6 +55,30 @@ class Cell:
         number = EXAMPLES[promise.kind] if asked is None or promise.kind != "per-call" else asked
         part = 10 if self.sibling is not None else 5 if self.again else 1
         return max(number // part, min(number, LEAST))
+
+
+def spread(metafunc: pytest.Metafunc, boxes: Sequence[BoxSpec], asked: RunConfig) -> None:
+    """Make an item of the check for each of its cells; nothing of a test that is no check.
+
+    Raises UsageError for a check that takes no `box`.
+    """
+    promises = guarantees_of(metafunc.function)
+    if not promises:
+        return
+    promise = promises[0]
+    if "box" not in metafunc.function.__code__.co_varnames and "box" not in metafunc.fixturenames:
+        raise UsageError(f"{promise.file}: the check of {promise.id} takes no `box`; add it as its first parameter")
+    take_over(metafunc.function)
+    # Never an empty set: what becomes of one is for the user's settings to say.
+    nowhere = pytest.mark.skip("no box is available; the header says why")
+    found = []
+    for one in promises:
+        given, member = parameters(one, metafunc.function).values(), f":{one.id}" if one.family else ""
+        planned = list(cells(one, metafunc.function, boxes, asked))
+        found += [pytest.param(cell, *given, id=f"{cell}{member}") for cell in planned] or [
+            pytest.param(None, *given, id=f"no-box{member}", marks=nowhere)
+        ]
+    metafunc.parametrize(["box", *parameters(promise, metafunc.function)], found)
 
 
 def cells(promise: Guarantee, test: Callable[..., Any], boxes: Sequence[BoxSpec], asked: RunConfig) -> Iterator[Cell]:

@@ -22,9 +22,8 @@ from pytest_isolation.boxes.lifetime import check_room, state_directory
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees import claims
-from pytest_isolation.guarantees.family import guarantees_of, parameters
 from pytest_isolation.guarantees.guarantee import Guarantee
-from pytest_isolation.guarantees.property import draw_of_strategies_alone, take_over
+from pytest_isolation.guarantees.property import draw_of_strategies_alone
 from pytest_isolation.guarantees.verdicts import Control, Key, Verdict
 from pytest_isolation.suite import hosts
 from pytest_isolation.suite.boxes import BoxCandidate, choose
@@ -42,7 +41,7 @@ from pytest_isolation.suite.controls import State, prove
 from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.interrupts import ended_by_signals
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
-from pytest_isolation.suite.jobs import Jobs, helpable, how_many, rank
+from pytest_isolation.suite.jobs import Jobs, helpable, how_many
 from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.messages import (
     Agreed,
@@ -53,7 +52,8 @@ from pytest_isolation.suite.messages import (
     started_by,
     tell,
 )
-from pytest_isolation.suite.plan import Cell, cell_of, cells, promise_of
+from pytest_isolation.suite.order import place_of
+from pytest_isolation.suite.plan import Cell, cell_of, promise_of, spread
 from pytest_isolation.suite.progress import Progress
 from pytest_isolation.suite.since import Since
 from pytest_isolation.suite.started import Started
@@ -179,23 +179,7 @@ class Session:
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """A check becomes one item for each of its cells."""
-        promises = guarantees_of(metafunc.function)
-        if not promises:
-            return
-        promise = promises[0]
-        if "box" not in metafunc.function.__code__.co_varnames and "box" not in metafunc.fixturenames:
-            raise UsageError(f"{promise.file}: the check of {promise.id} takes no `box`; add it as its first parameter")
-        take_over(metafunc.function)
-        # Never an empty set: what becomes of one is for the user's settings to say.
-        nowhere = pytest.mark.skip("no box is available; the header says why")
-        found = []
-        for one in promises:
-            given, member = parameters(one, metafunc.function).values(), f":{one.id}" if one.family else ""
-            planned = list(cells(one, metafunc.function, self.specs, self.options))
-            found += [pytest.param(cell, *given, id=f"{cell}{member}") for cell in planned] or [
-                pytest.param(None, *given, id=f"no-box{member}", marks=nowhere)
-            ]
-        metafunc.parametrize(["box", *parameters(promise, metafunc.function)], found)
+        spread(metafunc, self.specs, self.options)
 
     def _chosen(self, spec: BoxSpec) -> BoxCandidate:
         return next(one for one in self.chosen if one.spec.name == spec.name)
@@ -233,7 +217,9 @@ class Session:
         self.wrong = list(dict.fromkeys(wrong))
         self.guarantees = {known: one for known, one in self.guarantees.items() if self.options.wants(known)}
         # What is carried over comes first: a run that goes on from a partial report soon has as much in its own.
-        items[:] = sorted(sorted(kept, key=self._order), key=lambda item: self._since.row(item) is None)
+        names = [one.spec.name for one in self.chosen]
+        kept.sort(key=lambda item: place_of(item, names))
+        items[:] = sorted(kept, key=lambda item: self._since.row(item) is None)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Whatever else chose among the items has chosen."""
@@ -241,21 +227,6 @@ class Session:
             promise, cell = promise_of(item), cell_of(item)
             if promise is not None and cell is not None and not cell.proof:
                 self.planned.add(key(promise, cell))
-
-    def _order(self, item: pytest.Item) -> tuple[int, int, bool, int, str, str]:
-        """Box by box, door by door, and there what takes long first, and then the checks that share a spec together.
-
-        Of those, the ones whose controls share a box.  Then pairs, then other tests.
-        """
-        cell = cell_of(item)
-        if cell is None:
-            return 2, 0, False, 0, "", ""
-        names = [one.spec.name for one in self.chosen]
-        promise = promise_of(item)
-        changes = repr(sorted((promise.box if promise else {}).items())) + cell.spec.id
-        control = repr((sorted(map(str, promise.falsified_by)), promise.control_box)) if promise else ""
-        where = int(cell.sibling is not None), names.index(cell.spec.name)
-        return *where, cell.again, rank(item), changes, control
 
     # -- measuring ------------------------------------------------------------------------
 

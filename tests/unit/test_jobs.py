@@ -17,8 +17,9 @@ from pytest_isolation import guarantee, weaken
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
 from pytest_isolation.guarantees import severity
-from pytest_isolation.suite.jobs import Jobs, is_long, rank
+from pytest_isolation.suite.jobs import Jobs
 from pytest_isolation.suite.messages import Closed, Measured, Process, Told
+from pytest_isolation.suite.order import is_long, rank
 from pytest_isolation.suite.plan import Cell
 
 CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", function=lambda: None)

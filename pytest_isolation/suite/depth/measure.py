@@ -23,7 +23,8 @@ from pytest_isolation.guarantees.guarantee import EXAMPLES, Kind
 from pytest_isolation.report.further import BoxDepth, DepthRow
 from pytest_isolation.suite.depth.search import MOST, Found, Question, search
 from pytest_isolation.suite.interrupts import raise_what_was_lost
-from pytest_isolation.suite.jobs import LONG, PER_PROCESSOR
+from pytest_isolation.suite.jobs import PER_PROCESSOR
+from pytest_isolation.suite.order import LONG
 from pytest_isolation.suite.weakened import Answers, WeakenedBoxes, checks
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.pool import Pool
