@@ -23,7 +23,7 @@ Execute = Callable[[Proc, tuple[str, ...], Mapping[str, str], list[int]], None]
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OUTPUT_MAX = 16 * MIB
 PIECE = 256 << 10
-POLLIN, POLLOUT, POLLERR, POLLHUP = 1, 4, 8, 16
+POLLIN, POLLOUT = 1, 4
 SLICE_S = 0.2
 """How long the program's parent waits for output before it asks us again."""
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from pytest_isolation.agent.client import Proc, Reply
 
-WHERE = ("arguments", "environment", "files")
 PIECE = 256 << 10
 AT_ONCE, MOST = 40, 4096
 """Processes that are asked in one round trip; bytes that are read of each."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_isolation.outside.box import Box
 
-PROCESS_KEYRING, USER_KEYRING = -2, -4
+PROCESS_KEYRING = -2
 EVERYBODY = 0x3F3F_3F3F
 """All rights for its possessor, its user, its group and others: keyctl_setperm(3)."""
 

@@ -18,8 +18,6 @@ from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.pool import Pool
 
-POOL: pytest.StashKey[Pool] = pytest.StashKey()
-
 
 class Boxes:
     """`boxes("docker", memory=64 << 20)` starts a box; all end with the session, or with their `with`."""

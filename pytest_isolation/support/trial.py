@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.errors import BoxError
 
 if TYPE_CHECKING:
     from pytest_isolation.support.kernel import Kernel
@@ -141,13 +140,3 @@ def wait_until(happens: object, seconds: float = 2.0) -> bool:
             return False
         time.sleep(0.01)
     return True
-
-
-def dies(proc: Proc, act: object) -> bool:
-    """Whether the process ends while `act` is done in it."""
-    assert callable(act)
-    try:
-        act()
-    except BoxError:
-        return not proc.alive
-    return False

@@ -29,7 +29,7 @@ from tests.support import built_in_checks, need, new_pool
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="owners of files, and the daemon of virtiofs, are root's")
 BOTH = (Volume(target="/volume"), Volume(target="/deep/down", read_only=True))
-MS_RDONLY, MS_REMOUNT = 1, 32
+MS_REMOUNT = 32
 
 ASKED = (
     "port.volume-links", "port.volume-modes", "port.volume-owners", "port.volume-xattrs",

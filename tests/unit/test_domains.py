@@ -19,7 +19,6 @@ from pytest_isolation.technologies.attach import likeness
 from tests.support import built_in_checks
 
 GOOD: dict[str, Any] = {"title": "keys", "order": 1, "attached": True, "parity": {"session keyring": ["key.*"]}}
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ that moves by itself counts where it moves further than it ever did.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -17,7 +17,6 @@ from typing import TypeAlias
 
 Where: TypeAlias = "tuple[bytes, int, int]"
 Value: TypeAlias = "int | bytes"
-Values: TypeAlias = "Mapping[Where, Value]"
 
 LINES = 600
 """Of one answer."""

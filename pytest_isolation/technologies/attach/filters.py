@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.memory import Step
 
 SECCOMP_SET_MODE_FILTER, FILTER_FLAG_LOG = 1, 2
-BPF_RET_K, BPF_RET_A = 0x06, 0x16
+BPF_RET_K = 0x06
 ASKING = {0x7FC0_0000: "asks a supervisor (SECCOMP_RET_USER_NOTIF)", 0x7FF0_0000: "asks a tracer (SECCOMP_RET_TRACE)"}
 """Actions that somebody outside answers: for a process of ours nobody does, and the call fails with ENOSYS."""
 INSTRUCTIONS_MAX = 4096

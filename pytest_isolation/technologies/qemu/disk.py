@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from pytest_isolation.technologies.qemu.monitor import Monitor
 
 Kind = Literal["raw", "qcow2", "backed", "backed-absolutely"]
-KINDS: tuple[Kind, ...] = ("raw", "qcow2", "backed", "backed-absolutely")
 SIZE = 16 * MIB
 BASE_AT = 12 * MIB
 """Where the file behind has something of its own."""
