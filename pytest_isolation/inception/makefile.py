@@ -28,6 +28,8 @@ RULE = re.compile(r"^([^\t#=:][^=:#]*)(::?)(?!=)\s*(.*)$", re.DOTALL)
 AUTOMATIC = re.compile(r"(?<!\$)\$(?:([@<^*])|[({]([@<^*])([DF]?)[)}])")
 CONDITION = re.compile(r" *(endif|(?:else\s+)?if(?:n?eq|n?def)|else)\b(.*?)(?:\s#.*)?$", re.DOTALL)
 CALL = re.compile(r"\$[({]call\s+([\w.-]+)((?:,[^(){},]*)*)[)}]")
+SAID = re.compile(r"""\$[({]shell\s+(?:echo|printf(?:\s+'?%s'?)?)\s+(?:["']([\w./@:-]+)["']|([\w./@:-]+))\s*[)}]""")
+"""`$(shell echo WORD)` is that word on every machine."""
 SPECIAL = frozenset({
     ".PHONY", ".SILENT", ".DEFAULT", ".SUFFIXES", ".PRECIOUS", ".ONESHELL", ".NOTPARALLEL", ".IGNORE",
     ".EXPORT_ALL_VARIABLES", ".DELETE_ON_ERROR", ".SECONDARY", ".INTERMEDIATE", ".POSIX",
@@ -267,6 +269,7 @@ def expand(text: str, variables: dict[str, str]) -> str:
     """$(NAME), ${NAME} and $(call NAME,…) put in; other functions and unknown names stay as they are."""
     for _ in range(12):
         new = CALL.sub(lambda m: _called(m, variables), text)
+        new = SAID.sub(lambda m: m[1] or m[2], new)
         new = re.sub(r"\$[({]([\w.-]+)[)}]", lambda m: variables.get(m[1], m[0]), new)
         new = re.sub(r"\$([A-Za-z])(?![\w(])", lambda m: variables.get(m[1], m[0]), new)
         if new == text or len(new) > MAX_EXPANSION:

@@ -10,6 +10,7 @@ import posixpath
 import re
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_isolation.inception import configured, contents, nginx, shell
@@ -31,7 +32,7 @@ from pytest_isolation.inception.tree import Tree, shortened
 from pytest_isolation.inception.variables import interpolate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 Read = TypeVar("Read")
 
@@ -300,8 +301,11 @@ def _packages(made: Submission, image: Image) -> None:
         for script in scripts:  # which grows
             image.build_scripts.append(script)
             own = known | {name: Text(value, at) for name, (value, at) in script.assignments.items()}
-            for command in script.commands:
-                _installs(image, command, own)
+            for before, command in pairwise((None, *script.commands)):
+                assert command is not None
+                _installs(image, command, own, script)
+                for file in _lists(image, before, command, script):
+                    _listed(image, command, made.tree.lenient(file))
                 for path in (path for word in run_words(command) for path in files_of(image, word, script)):
                     if path not in opened and len(opened) < 20:
                         opened.add(path)
@@ -310,15 +314,55 @@ def _packages(made: Submission, image: Image) -> None:
                             scripts.append(shell.parse(text, path))
 
 
-def _installs(image: Image, command: Command, known: Mapping[str, str]) -> None:
+def _installer(command: Command) -> int | None:
+    """Where the installer stands among a command's words, also behind xargs; None without one that installs."""
     words = command.real
-    verb = INSTALLERS.get(command.name)
-    if verb is None or verb not in words:
+    places = range(len(words)) if command.name == "xargs" else range(len(words[:1]))
+    return next((at for at in places if INSTALLERS.get(posixpath.basename(words[at])) in words[at + 1 :]), None)
+
+
+def _installs(image: Image, command: Command, known: Mapping[str, str], script: Script) -> None:
+    begin = _installer(command)
+    if begin is None:
         return
-    for written in words[words.index(verb) + 1 :]:
-        for word in interpolate(written, known).split():
-            if not word.startswith(("-", ".", "$")):
-                image.packages.setdefault(re.split(r"[=<>~@]", word)[0], command.at)
+    words = command.real[begin:]
+    for written in words[words.index(INSTALLERS[posixpath.basename(words[0])]) + 1 :]:
+        loop = re.fullmatch(r"\$\{?(\w+)\}?", written)
+        for each in (script.items(loop[1], command.loops) if loop else ()) or (written,):
+            for word in interpolate(each, known).split():
+                _installed(image, word, command)
+
+
+def _installed(image: Image, word: str, command: Command) -> None:
+    if word and not word.startswith(("-", ".", "$", "{", "\\")):
+        image.packages.setdefault(re.split(r"[=<>~@]", word)[0], command.at)
+
+
+LISTED = re.compile(r"\$\((?:cat\s|<)\s*([^\s()|;&]+)\)|`cat\s+([^\s`|;&]+)`")
+"""`$(cat FILE)`"""
+
+
+def _lists(image: Image, before: Command | None, command: Command, script: Script) -> Iterator[str]:
+    """Files of the submission whose words an installer is given: by xargs, or by `$(cat FILE)`."""
+    if _installer(command) is None:
+        return
+    named = [match[1] or match[2] for word in command.words for match in LISTED.finditer(word)]
+    if command.name == "xargs":
+        for word, after in pairwise((*command.real, "")):
+            if word in ("-a", "--arg-file"):
+                named.append(after)
+            elif match := re.match(r"(?:-a|--arg-file=)(\S+)", word):
+                named.append(match[1])
+        if before is not None and command.piped_into:
+            named += [word for word in before.real[1:] if not word.startswith("-")]
+    for word in named:
+        yield from files_of(image, word.strip("'\""), script)
+
+
+def _listed(image: Image, command: Command, text: str) -> None:
+    for line in text[:64_000].split("\n"):
+        for word in line.partition("#")[0].split():
+            _installed(image, word, command)
 
 
 def _one_entry(made: Submission) -> None:

@@ -96,7 +96,7 @@ def piped(commands: Sequence[Command]) -> Iterator[tuple[Command, str]]:
             yield command, value
     for before, command in pairwise(commands):
         if before.name in SAYS and command.piped_into and _reads(command):
-            for line in before.words[-1].replace("\\n", "\n").splitlines():
+            for line in before.printed.replace("\\n", "\n").splitlines():
                 if is_literal(value := _password(command, line)):
                     yield command, value
                     break

@@ -9,8 +9,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
+from pytest_isolation.inception import sed
 from pytest_isolation.inception.compose import env_of
 from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.variables import REFERENCE, interpolate, unresolved
@@ -98,8 +100,11 @@ def filled(text: str, paths: Iterable[str], image: Image, values: Mapping[str, s
                 }
                 text = expanded(text, {name: own[name] for name in own if not listed or name in listed})
             elif command.name == "sed" and _is_about(command, names):
-                for old, new in _replacements(command):
+                replaced = _replacements(command)
+                for old, new in replaced:
                     text = text.replace(old, interpolate(new, own).replace("\n", " "), MAX_REPLACED)
+                if not replaced and (edits := sed.read(command.real)):
+                    text = sed.edited(text, edits, partial(interpolate, known=own))
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
 from pytest_isolation.inception.place import Place
 
@@ -58,6 +59,19 @@ class Command:
     def is_exec(self) -> bool:
         """Whether the program takes the shell's place."""
         return bool(self.words) and self.words[0] == "exec"
+
+    @property
+    def printed(self) -> str:
+        """What `echo` or `printf` prints; printf's format once for as many words as it has `%s`, and again for more."""
+        words = [word for word in self.words[1:] if not re.fullmatch(r"-[neE]+|--", word)]
+        if self.name != "printf" or not words or "%s" not in words[0]:
+            return " ".join(words)
+        pieces, rest = words[0].split("%s"), words[1:]
+        found = ""
+        while rest or not found:
+            given, rest = rest[: len(pieces) - 1], rest[len(pieces) - 1 :]
+            found += pieces[0] + "".join(f"{one}{after}" for one, after in zip_longest(given, pieces[1:], fillvalue=""))
+        return found
 
     def __str__(self) -> str:
         return " ".join(self.words)
@@ -133,13 +147,13 @@ class Script:
             if one.function not in called or one not in inside[one.function]:
                 found.append(one)
             for inner in inside.get(one.words[0], ())[:MAX_HANDED] if one.words else ():
-                words = _handed(inner.words, one.words[1:])
+                words = handed(inner.words, one.words[1:])
                 found.append(replace(one, words=words, prefix=inner.prefix, loops=(*one.loops, *inner.loops)))
         return found
 
 
-def _handed(words: tuple[str, ...], arguments: tuple[str, ...]) -> tuple[str, ...]:
-    """The words of a function's command, with the call's arguments in them."""
+def handed(words: tuple[str, ...], arguments: tuple[str, ...]) -> tuple[str, ...]:
+    """The words of a command in a function or a script, with the call's arguments in them."""
 
     def given(match: re.Match[str]) -> str:
         number = int(match[1] or match[2])

@@ -16,7 +16,8 @@ NAME = re.compile(
 """As people write them: mdp is the French mot de passe."""
 NOT_A_VALUE = re.compile(
     r"_(FILES?|PATHS?|DIRS?|NAMES?|USERS?|LEN(GTH)?|SIZE|MIN|MAX|POLICY|PLUGIN|ALGO(RITHM)?|TTL|EXPIR\w+|TIMEOUT|TRIES"
-    r"|HOST|PORT|URL|IDS?|CACHE_KEY_SALT)$",
+    r"|HOST|PORT|URL|IDS?|LEVEL|STRENGTH|MODE|TYPE|FORMAT|METHOD|ROUNDS|COUNT|COST|ATTEMPTS|AGE|LIFETIME|REQUIRED|ENABLED"
+    r"|PROMPT|HINT|LABEL|CACHE_KEY_SALT)$",
     re.I,
 )
 """Names of where, whose or how long.  WordPress' cache salt tells two sites apart and hides nothing."""

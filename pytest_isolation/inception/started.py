@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise, zip_longest
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import shell
@@ -65,23 +65,9 @@ def _echo(written: dict[str, str], before: Command | None, command: Command, bas
     said, targets = (before, command.real[1:]) if by_tee else (command, (command.into,))
     if said is None or said.name not in ("echo", "printf"):
         return
-    words = [word for word in said.words[1:] if not word.startswith("-")]
-    text = _printed(words) if said.name == "printf" else " ".join(words)
     for target in targets:
         if not target.startswith("-"):
-            _add(written, target, text.replace("\\n", "\n"), base)
-
-
-def _printed(words: list[str]) -> str:
-    """The format once for as many of the words behind it as it has `%s`, and again while there are more."""
-    if not words or "%s" not in words[0]:
-        return " ".join(words)
-    pieces, rest = words[0].split("%s"), words[1:]
-    found = ""
-    while rest or not found:
-        given, rest = rest[: len(pieces) - 1], rest[len(pieces) - 1 :]
-        found += pieces[0] + "".join(f"{one}{after}" for one, after in zip_longest(given, pieces[1:], fillvalue=""))
-    return found
+            _add(written, target, said.printed.replace("\\n", "\n"), base)
 
 
 def _copy(made: Submission, command: Command, base: str) -> None:

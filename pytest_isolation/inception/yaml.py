@@ -193,7 +193,7 @@ class _Builder:
             if not isinstance(key, Text):
                 raise Unreadable("a key is not a text", at)
             if key in made:
-                raise Unreadable(f"the key {str(key)!r} is there twice", key.at)
+                raise Broken(f"the key {str(key)!r} is there twice", key.at)
             made[key] = self.build(value_node)
         for key, item in merged.items():
             made.setdefault(key, item)

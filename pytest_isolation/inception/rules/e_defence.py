@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pytest_isolation.inception import shell
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed
@@ -12,7 +13,7 @@ from pytest_isolation.inception.model import Submission
 from pytest_isolation.inception.place import Place, Text
 from pytest_isolation.inception.registry import rule
 from pytest_isolation.inception.rules.c_compose import stores
-from pytest_isolation.inception.script import Command
+from pytest_isolation.inception.script import Command, handed
 from pytest_isolation.inception.secrets import is_example
 from pytest_isolation.inception.started import after_compose
 from pytest_isolation.inception.yaml import Map
@@ -30,9 +31,11 @@ def _commands(s: Submission, target: str | None) -> list[Command]:
     for line in s.makefile.lines(target):
         for command in shell.parse(str(line), line.at.file, line.at.line).commands:
             found.append(command)
-            for word in command.real[:3]:
+            for number, word in enumerate(command.real[:3], 1):
                 if path := s.tree.find(s.path(word)) if "/" in word or word.endswith(".sh") else None:
-                    found += shell.parse(s.tree.lenient(path), path).commands
+                    for one in shell.parse(s.tree.lenient(path), path).commands:
+                        words = one.words if one.function else handed(one.words, command.real[number:])
+                        found.append(replace(one, words=words))
     return found
 
 

@@ -9,6 +9,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from pytest_isolation.inception import shipped
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import Start
 from pytest_isolation.inception.model import Image, Submission
@@ -339,6 +340,15 @@ def _nginx_users(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]
     for one in s.directives("user") if image in s.role("nginx") else ():
         if one.arguments and not one.parents and re.fullmatch(r"[a-z_][\w-]*", one.arguments[0]):
             yield one.arguments[0], one.at, f'nginx: [emerg] getpwnam("{one.arguments[0]}") failed'
+    yield from _nginx_after_sed(s, image)
+
+
+def _nginx_after_sed(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]]:
+    """Of Debian's own nginx.conf, when sed puts another user into it."""
+    after = shipped.after_sed(s, image, "nginx.conf", shipped.NGINX, r"/etc/nginx/nginx\.conf|/etc/nginx/\*")
+    user = re.search(r"^[ \t]*user[ \t]+([a-z_][\w-]*)[ \t]*;", after[0], re.M) if after else None
+    if after is not None and user is not None:
+        yield user[1], after[1], f'nginx: [emerg] getpwnam("{user[1]}") failed'
 
 
 def _pool_users(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]]:

@@ -10,6 +10,7 @@ import posixpath
 import re
 from collections.abc import Iterator
 
+from pytest_isolation.inception import releases, shipped
 from pytest_isolation.inception.contents import configs_of
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import Start
@@ -86,6 +87,9 @@ def database_is_reachable(s: Submission) -> Iterator[Finding]:
             if all(re.fullmatch(r"127\.\d+\.\d+\.\d+|localhost|::1", value) for value, _ in addresses):
                 value, at = addresses[-1]
                 yield fail(at, f"{refused}: bind-address = {value}", "bind-address = 0.0.0.0")
+        elif not addresses and (after := _debians_after_sed(s, image)) is not None:
+            yield fail(after[1], f"{refused}: after this Debian's 50-server.cnf has {after[0].strip()}",
+                       "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d")  # fmt: skip
         elif not others and _keeps_debians(image, text):
             yield fail(image.started_at, f"{refused}: Debian's 50-server.cnf has bind-address = 127.0.0.1",
                        "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d")  # fmt: skip
@@ -108,6 +112,17 @@ def _keeps_debians(image: Image, text: str) -> bool:
     debian = _family(image) == "debian" and "mariadb-server" in image.packages and not _opaque(image)
     touched = "/etc/mysql" in text or any(path.startswith("/etc/mysql") for path in image.copies)
     return debian and not touched
+
+
+def _debians_after_sed(s: Submission, image: Image) -> tuple[str, Place] | None:
+    """The bind-address on loopback that is left after a sed whose pattern fits nothing: there are twelve spaces."""
+    if _family(image) != "debian" or "mariadb-server" not in image.packages or _opaque(image):
+        return None
+    words = " ".join([*image.argv, *(str(one) for start in image.starts for one in start.script.commands)])
+    if re.search(r"--bind[-_]address|--defaults", words):
+        return None
+    after = shipped.after_sed(s, image, "50-server.cnf", shipped.BIND, r"/etc/mysql|\.cnf\b|my\.cnf")
+    return after if after is not None and re.search(r"=\s*(127\.|localhost|::1)", after[0]) else None
 
 
 def _keeps_alpines(image: Image, text: str) -> bool:
@@ -158,6 +173,8 @@ def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
             listens = "/run/php/phpX.Y-fpm.sock" if _family(image) == "debian" else "127.0.0.1:9000"
             yield fail(image.started_at, "502 Bad Gateway: connect() failed (111: Connection refused): the package's "
                        f"www.conf has listen = {listens}", "listen = 9000 in php-fpm's www.conf")  # fmt: skip
+        if not found:
+            yield from _pool_after_sed(s, image)
         if not found or mentioned > len(found):
             continue  # a script may change it
         value, at = found[-1]
@@ -167,6 +184,20 @@ def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
         elif len(found) == 1 and value.startswith("/"):
             yield fail(at, f"502 Bad Gateway: connect() failed (111: Connection refused): php-fpm listens on {value}, "
                        f"and NGINX asks {passes[0]}", "listen = 9000")  # fmt: skip
+
+
+def _pool_after_sed(s: Submission, image: Image) -> Iterator[Finding]:
+    """A pattern that fits nothing in the package's pool, or an address that no other container reaches."""
+    family, tag = _named(image.stages[0].base) if image.stages else ("", "")
+    release = releases.series_of(family, tag, s.asked.day) if family == "debian" else None
+    shipped_pool = shipped.pool(family, getattr(release, "name", None), " ".join(image.packages))
+    if shipped_pool is None or not re.search(r"\bphp[\d.]*-?fpm", " ".join(image.packages)):
+        return
+    after = shipped.after_sed(s, image, "www.conf", shipped_pool, r"www\.conf|/(pool|php-fpm)\.d|php-fpm\.conf")
+    listen = re.findall(r"^[ \t]*listen[ \t]*=[ \t]*(\S+)", after[0], re.M) if after else []
+    if after is not None and listen and re.match(r"/|127\.|localhost:|\[::1\]:", listen[-1]):
+        yield fail(after[1], "502 Bad Gateway: connect() failed (111: Connection refused): after this www.conf has "
+                   f"listen = {listen[-1]}", "listen = 9000 in php-fpm's www.conf")  # fmt: skip
 
 
 def _keeps_pool(image: Image, text: str) -> bool:
@@ -197,7 +228,9 @@ def has_mysqli(s: Submission) -> Iterator[Finding]:
             continue
         if any(re.search(r"[$*`]", str(one)) for one in installs) or "wordpress" in image.packages:
             continue
-        if "mysql" not in names and not re.search(r"mysqli|mysqlnd", _text(s, image)):
+        # Alpine has a package for each extension; pdo_mysql and mysqlnd are none that WordPress uses.
+        has = "mysqli" in names if family == "alpine" else "mysql" in names
+        if not has and not re.search(r"mysqli" if family == "alpine" else r"mysqli|mysqlnd", _text(s, image)):
             need = "php-mysql" if family == "debian" else "phpNN-mysqli"
             yield fail(image.started_at, "Your PHP installation appears to be missing the MySQL extension which is "
                        "required by WordPress", f"install {need}")  # fmt: skip

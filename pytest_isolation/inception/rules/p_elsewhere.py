@@ -35,6 +35,12 @@ IN_PROSE = re.compile(
     r"[`'\"]?(?P<value>[^\s`'\"|<>]{6,100})",
     re.I,
 )
+SET_OFF = re.compile(
+    r"\b(?:password|passwd|passphrase|mot de passe|mdp)\b[ \t*_)]{1,4}(?:\([^()\n]{0,40}\)[ \t]?)?(?P<mark>`|\*\*|\")"
+    r"(?P<value>[^\s`*\"]{7,40})(?P=mark)",
+    re.I,
+)
+"""Password `VALUE`, without a colon: only what nobody writes but as a password."""
 STRONG = re.compile(r"(?=.*[A-Za-z])(?=.*[\d!@#%^&*?+])(?!.*[/$(){}<>\[\]]).{6,}")
 """Letters with digits or signs, and no path, call or reference."""
 DOCUMENTS, CODE = (".md", ".txt", ".rst"), (".py", ".js", ".ts", ".php", ".json")
@@ -120,6 +126,9 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
                 yield fail(Place(at.file, at.line + place.line - 1), f"{target} gets {name}", fix)
     for line in s.makefile.lines() if s.makefile is not None else ():
         yield from in_script(shell.parse(str(line), line.at.file, line.at.line), fix)
+    for line in s.makefile.shells if s.makefile is not None else ():
+        if (paste := PASTES.search(line)) and re.search(r"\b(curl|wget)\b", line):
+            yield fail(line.at, f"fetches {paste[0][:80]}", "keep the file on the machine; nothing public")
     for command in host_commands(s):
         yield from _written(s, command, fix)
         for word in command.words:
@@ -193,6 +202,11 @@ def _in_document(path: str, text: str, fix: str) -> Iterator[Finding]:
         name, value = match["name"] or "password", match["value"].rstrip(".,;:)`*\"'")
         if secrets.is_credential(name, value, example=True) and STRONG.search(value):
             yield fail(Place(path, line_of(text, match.start("value"))), f"{name}: {secrets.shown(value)}", fix)
+    for match in SET_OFF.finditer(text):
+        if secrets.is_literal(match["value"], example=True) and MADE_UP.fullmatch(match["value"]):
+            yield fail(
+                Place(path, line_of(text, match.start("value"))), f"password: {secrets.shown(match['value'])}", fix
+            )
     if SAYS_SO.search(posixpath.basename(path)):
         for match in MADE_UP.finditer(text):
             yield fail(Place(path, line_of(text, match.start())), f"a password: {secrets.shown(match[0])}", fix)

@@ -58,6 +58,12 @@ def first_line(s: Submission) -> Iterator[Finding]:
         yield fail(Place(path, where), f"the sentence is on line {where}", fix)
 
 
+SAYS_AI = re.compile(
+    r"\b(AI|A\.I\.|GPT|LLMs?)(?!\w)"
+    r"|(?i:artificial intelligence|chat-?gpt|copilot|\b(claude|gemini|deepseek|mistral)\b|language models?\b)"
+)
+
+
 @rule(
     "R03", Severity.END, since="5",
     asks="README.md has a description, instructions and resources, and says how AI was used.",
@@ -72,7 +78,7 @@ def sections(s: Submission) -> Iterator[Finding]:
     for word in ("description", "instruction", "resource"):
         if word not in headings:
             yield fail(Place(path), f"no heading with {word}", f"add ## {word.capitalize()}")
-    if not re.search(r"\bAI\b|artificial intelligence|chatgpt|copilot|\bLLM", text):
+    if not SAYS_AI.search(text):
         yield fail(Place(path), "nothing about AI", "say under Resources how AI was used, or that it was not")
 
 

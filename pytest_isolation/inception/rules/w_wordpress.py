@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pytest_isolation.inception import rendered
 from pytest_isolation.inception.dump import administrators
@@ -124,6 +124,11 @@ def not_admin(s: Submission) -> Iterator[Finding]:
         elif "admin" in value.lower():
             found = value if value == written else f"{written}, which is {value}"
             yield fail(at, f"the administrator is {found}", "choose a login without admin in it")
+    for command, written in _promoted(s):
+        value = interpolate(written, known(s))
+        if "$" not in value and "(" not in value and "admin" in value.lower():
+            found = value if value == written else f"{written}, which is {value}"
+            yield fail(command.at, f"another administrator is {found}", "choose a login without admin in it")
     dumped = [(path, *one) for path in _dumps(s) for one in administrators(s.tree.lenient(path))]
     for path, login, line in dumped:
         if "admin" in login.lower():
@@ -131,6 +136,18 @@ def not_admin(s: Submission) -> Iterator[Finding]:
     if not installs and not dumped:
         at = s.role("wordpress")[0].started_at
         yield unclear(at, "nothing seen creates the administrator", "the administrator's login")
+
+
+def _promoted(s: Submission) -> Iterator[tuple[Command, str]]:
+    """(command, login) of the users that wp-cli makes administrators beside the first."""
+    for verb in ("create", "update", "set-role", "add-role"):
+        for command in wp_commands(s, "user", verb):
+            words = command.words[command.words.index(verb) + 1 :]
+            plain = [word for word in words if not word.startswith("-")]
+            by_word = verb.endswith("role") and plain[1:2] == ["administrator"]
+            role = (option(command, "role") or "").strip("'\"")
+            if plain and (by_word or interpolate(role, known(s)) == "administrator"):
+                yield command, plain[0].strip("'\"")
 
 
 @rule(
@@ -153,6 +170,10 @@ def two_users(s: Submission) -> Iterator[Finding]:
     at = s.role("wordpress")[0].started_at
     if wp_commands(s, "core", "install") or php_installs(s):
         yield fail(at, "only the administrator is created", "wp user create LOGIN EMAIL --role=author")
+    elif s.role("wordpress")[0].starts and not _is_installed(s):
+        yield fail(
+            at, "nothing creates a user: the installation page asks for one", "wp user create LOGIN EMAIL --role=author"
+        )
     else:
         yield unclear(at, "no command creates users", "how they are made")
 
@@ -164,15 +185,19 @@ def two_users(s: Submission) -> Iterator[Finding]:
     needs="wordpress",
 )  # fmt: skip
 def installed(s: Submission) -> Iterator[Finding]:
-    if wp_commands(s, "core", "install") or wp_commands(s, "core", "multisite-install") or _dumps(s):
-        return
-    if php_installs(s):
+    if _is_installed(s):
         return
     image = s.role("wordpress")[0]
     if not image.starts:
         yield unclear(image.started_at, "it starts no script that is here", "how WordPress is installed")
         return
     yield fail(image.started_at, "nothing installs WordPress", "wp core install … in the start script")
+
+
+def _is_installed(s: Submission) -> bool:
+    """Whether a command, PHP or SQL installs WordPress."""
+    commands = wp_commands(s, "core", "install") or wp_commands(s, "core", "multisite-install")
+    return bool(commands or _dumps(s) or php_installs(s))
 
 
 @rule(
@@ -342,8 +367,9 @@ def keeps_its_data(s: Submission) -> Iterator[Finding]:
         for image in s.role(role):
             held = [one.target.rstrip("/") for one in image.service.mounts if one.kind in ("volume", "bind")]
             for start in image.starts:
+                values = rendered.known(s, image)
                 for command in _always(start.script):
-                    if path := _emptied(command, start.script, image, held):
+                    if path := _emptied(command, start.script, image, held, values):
                         yield fail(command.at, f"{image.service.name}: {command}: every start empties {path}", fix)
                     elif DROPS.search(str(command)) and not command.name.startswith(("echo", "grep")):
                         yield fail(command.at, f"{image.service.name}: {command}: every start removes the site", fix)
@@ -368,8 +394,23 @@ def _always(script: Script) -> list[Command]:
     return sure
 
 
-def _emptied(command: Command, script: Script, image: Image, held: list[str]) -> str | None:
-    """The volume whose files `rm -r` or `find -delete` takes away."""
+OF_THE_SITE = re.compile(r"wp-content(/uploads)?|wp-content/plugins|wp-content/themes")
+
+
+def _holds_data(below: str, role: str, values: Mapping[str, str]) -> bool:
+    """Whether a directory of a volume is the site's own: the database's, the system tables, the uploads."""
+    if role == "wordpress":
+        return OF_THE_SITE.fullmatch(below) is not None
+    names = {value for name, value in values.items() if DATABASE.search(name)}
+    return below == "mysql" or below in names or any(DATABASE.search(name) for name in unresolved(below))
+
+
+DATABASE = re.compile(r"(^|_)(DATABASE|DB|DB_?NAME|DATABASE_?NAME|BASE)$", re.I)
+"""What variables with the name of the database are called."""
+
+
+def _emptied(command: Command, script: Script, image: Image, held: list[str], known: Mapping[str, str]) -> str | None:
+    """The volume, or the part of it that is the site, whose files `rm -r` or `find -delete` takes away."""
     words = command.real
     if command.name == "rm":
         if not any(re.match(r"-\w*[rR]|--recursive", word) for word in words[1:]):
@@ -381,11 +422,12 @@ def _emptied(command: Command, script: Script, image: Image, held: list[str]) ->
         return None
     before = [one for one in script.commands if one.name == "cd" and len(one.real) > 1 and one.at < command.at]
     here = before[-1].real[1] if before else str(image.service.text("working_dir") or image.workdir)
-    values = {name: value for name, (value, _) in script.assignments.items()}
+    values = {**known, **{name: value for name, (value, _) in script.assignments.items()}}
     for written in places:
         path = interpolate(written, values)
         whole = posixpath.normpath(posixpath.join(here, re.sub(r"/(\*|\.\*|\{.*\}|\.\[.*)$", "", f"/{path}"[1:])
                                                   if path not in ("*", ".*", ".") else "."))  # fmt: skip
-        if whole in held:
+        store = next((one for one in held if whole == one or whole.startswith(f"{one}/")), None)
+        if store is not None and (whole == store or _holds_data(whole[len(store) + 1 :], image.role, known)):
             return whole
     return None

@@ -5,6 +5,7 @@ from tests.inception.mutants.defence import DEFENCE
 from tests.inception.mutants.documents import DOCUMENTS
 from tests.inception.mutants.elsewhere import ELSEWHERE
 from tests.inception.mutants.followed import FOLLOWED
+from tests.inception.mutants.fresh import FRESH
 from tests.inception.mutants.handed import HANDED
 from tests.inception.mutants.images import IMAGES
 from tests.inception.mutants.legal import LEGAL
@@ -18,4 +19,4 @@ from tests.inception.mutants.written import WRITTEN
 
 BY_RULE = (*STRUCTURE, *SERVICES, *CREDENTIALS, *IMAGES, *SITE, *DOCUMENTS, *LEGAL)
 """A breach of each rule that files decide."""
-EVERY = (*BY_RULE, *DEFENCE, *SHAPES, *START, *ODD, *FOLLOWED, *ELSEWHERE, *WRITTEN, *HANDED)
+EVERY = (*BY_RULE, *DEFENCE, *SHAPES, *START, *ODD, *FOLLOWED, *ELSEWHERE, *WRITTEN, *HANDED, *FRESH)

@@ -122,7 +122,7 @@ SITE: tuple[Mutant, ...] = (
         (WORDPRESS_START, WP_CLI, "true"),
         (INSTALL, None, None),
         (WORDPRESS, "tools/wp-config.php tools/install.php /opt/inception/", "tools/wp-config.php /opt/inception/"),
-        also={"W01": "unclear", "W02": "unclear"},
+        also={"W01": "unclear", "W02": "fail"},
     ),
     breach("W04", "http", *wp(WP_INSTALL.replace("https://$DOMAIN_NAME", "http://student.42.fr"))),
     breach("W04", "localhost", *wp(WP_INSTALL.replace("$DOMAIN_NAME", "localhost"))),
