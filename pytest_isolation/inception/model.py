@@ -301,10 +301,9 @@ def _packages(made: Submission, image: Image) -> None:
         for script in scripts:  # which grows
             image.build_scripts.append(script)
             own = known | {name: Text(value, at) for name, (value, at) in script.assignments.items()}
-            for before, command in pairwise((None, *script.commands)):
-                assert command is not None
+            for place, command in enumerate(script.commands):
                 _installs(image, command, own, script)
-                for file in _lists(image, before, command, script):
+                for file in _lists(image, place, script):
                     _listed(image, command, made.tree.lenient(file))
                 for path in (path for word in run_words(command) for path in files_of(image, word, script)):
                     if path not in opened and len(opened) < 20:
@@ -342,8 +341,9 @@ LISTED = re.compile(r"\$\((?:cat\s|<)\s*([^\s()|;&]+)\)|`cat\s+([^\s`|;&]+)`")
 """`$(cat FILE)`"""
 
 
-def _lists(image: Image, before: Command | None, command: Command, script: Script) -> Iterator[str]:
+def _lists(image: Image, number: int, script: Script) -> Iterator[str]:
     """Files of the submission whose words an installer is given: by xargs, or by `$(cat FILE)`."""
+    command = script.commands[number]
     if _installer(command) is None:
         return
     named = [match[1] or match[2] for word in command.words for match in LISTED.finditer(word)]
@@ -353,8 +353,9 @@ def _lists(image: Image, before: Command | None, command: Command, script: Scrip
                 named.append(after)
             elif match := re.match(r"(?:-a|--arg-file=)(\S+)", word):
                 named.append(match[1])
-        if before is not None and command.piped_into:
-            named += [word for word in before.real[1:] if not word.startswith("-")]
+        while script.commands[number].piped_into and number:  # cat FILE | grep -v '^#' | xargs
+            number -= 1
+            named += [word for word in script.commands[number].real[1:] if not word.startswith("-")]
     for word in named:
         yield from files_of(image, word.strip("'\""), script)
 

@@ -132,10 +132,20 @@ def _keeps_alpines(image: Image, text: str) -> bool:
     return alpine and not touched and not any("--defaults-file" in word for word in image.argv)
 
 
+def _may_configure(place: str) -> bool:
+    """Whether what is copied to a place from another stage may lie below /etc."""
+    return not re.match(r"/(usr|opt|srv|var|home|tmp|app|wp|www)\b", place)
+
+
 def _opaque(image: Image) -> bool:
     """Whether something copied from elsewhere, or mounted, may configure it."""
     return (
-        "--from" in _copy_flags(image)
+        any(
+            _may_configure(one.words[-1])
+            for stage in image.stages
+            for one in stage.every("COPY")
+            if "from" in one.flags
+        )
         or any(one.target.startswith("/etc") for one in image.service.mounts)
         or any(target not in image.copies for _, target in configs_of(image.service))
     )

@@ -147,7 +147,11 @@ def _promoted(s: Submission) -> Iterator[tuple[Command, str]]:
             by_word = verb.endswith("role") and plain[1:2] == ["administrator"]
             role = (option(command, "role") or "").strip("'\"")
             if plain and (by_word or interpolate(role, known(s)) == "administrator"):
-                yield command, plain[0].strip("'\"")
+                login = plain[0].strip("'\"")
+                lists = dict(command.loops)
+                for one in lists.get(login.strip("${}"), ()) if login.startswith("$") else ():
+                    yield command, one
+                yield command, login
 
 
 @rule(

@@ -150,4 +150,12 @@ FRESH = (
     innocent("G02", "sed takes the line out", *bind("'/^bind-address/d'")),
     breach("E01", "a script hands words to compose, none of them build", *ready("up -d")),
     innocent("E01", "a script hands words to compose, and builds", *ready("up -d --build")),
+    breach("D04", "packages of a file through a filter", *listed("cat /tmp/packages.txt | grep -v '^#' | xargs apt-get install -y", "# more\nnginx-light\n")),
+    innocent("D04", "packages of a file through a filter, without NGINX", *listed("cat /tmp/packages.txt | grep -v '^#' | xargs apt-get install -y", "less\n")),
+    breach("W01", "a loop over administrators", *wp(f"{WP_INSTALL}\nfor u in alice superadmin; do\n    wp user create --allow-root $u $u@x.org --role=administrator\ndone")),
+    innocent("W01", "a loop over administrators without admin", *wp(f"{WP_INSTALL}\nfor u in alice bruno; do\n    wp user create --allow-root $u $u@x.org --role=administrator\ndone")),
+    breach("G03", "sed that fits nothing, and a copy from another stage", *pool("'s|listen = /run/php/php7.4-fpm.sock|listen = 9000|'"),
+           (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm AS tool\n\nFROM debian:bookworm\nCOPY --from=tool /bin/true /usr/local/bin/wait\n")),
+    innocent("G03", "sed that fits nothing, and /etc from another stage", *pool("'s|listen = /run/php/php7.4-fpm.sock|listen = 9000|'"),
+             (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm AS tool\n\nFROM debian:bookworm\nCOPY --from=tool /etc/php /etc/php\n")),
 )  # fmt: skip
