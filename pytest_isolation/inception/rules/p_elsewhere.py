@@ -205,7 +205,7 @@ def _in_document(path: str, text: str, fix: str) -> Iterator[Finding]:
     for match in SET_OFF.finditer(text):
         if secrets.is_literal(match["value"], example=True) and MADE_UP.fullmatch(match["value"]):
             yield fail(
-                Place(path, line_of(text, match.start("value"))), f"password: {secrets.shown(match['value'])}", fix
+                Place(path, line_of(text, match.start("value"))), f"a password: {secrets.shown(match['value'])}", fix
             )
     if SAYS_SO.search(posixpath.basename(path)):
         for match in MADE_UP.finditer(text):
