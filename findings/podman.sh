@@ -7,7 +7,13 @@ for program in podman conmon crun; do
   XDG_RUNTIME_DIR=$here "$program" --version >/dev/null 2>&1 || untried "$program wants libraries that are not here"
 done
 mkdir networks
-printf '#!/bin/sh\nexec "%s" --root "%s" "$@"\n' "$here/deb/usr/bin/crun" "$here/crun" >crun.sh && chmod 755 crun.sh
+# crun 1.8 starts nothing where control groups are hybrid: it sees the v1 trees alone here.
+cat >crun.sh <<SH
+#!/bin/sh
+exec unshare --mount sh -c 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "\$@"' sh "$here/deb/usr/bin/crun" --root "$here/crun" "\$@"
+SH
+chmod 755 crun.sh
+# static_dir: where the podman that conmon starts after a container, with --root, looks; another one waits 20 s for it.
 cat >containers.conf <<TOML
 [engine]
 cgroup_manager = "cgroupfs"
@@ -15,7 +21,7 @@ conmon_path = ["$here/deb/usr/bin/conmon"]
 events_logger = "none"
 lock_type = "file"
 runtime = "crun"
-static_dir = "$here/state"
+static_dir = "$here/store/libpod"
 tmp_dir = "$here/tmp"
 volume_path = "$here/volumes"
 [engine.runtimes]
@@ -26,3 +32,7 @@ TOML
 printf '[storage]\ndriver = "vfs"\ngraphroot = "%s"\nrunroot = "%s"\n' "$here/store" "$here/run" >storage.conf
 export CONTAINERS_CONF=$here/containers.conf CONTAINERS_STORAGE_CONF=$here/storage.conf
 podman --version
+# What conmon starts after a container may still write there.
+trap 'for _ in 1 2 3 4 5; do rm -rf "$here" 2>/dev/null && break; sleep 1; done' EXIT
+# boxed OPTION ... IMAGE ARG ...: `podman run` without network and control groups, and with limits that each root may set.
+boxed() { podman run --rm --network none --cgroups disabled --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@"; }
