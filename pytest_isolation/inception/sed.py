@@ -9,9 +9,10 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-MAX_LINE = 200
-"""Characters: with MAX_MANY repetitions a longer line could take seconds."""
-MAX_MANY = 3
+MAX_TEXT = 8_000
+MAX_LINE = (400, 400, 200, 60, 40)
+"""Characters of a line by the repetitions in a pattern: with each, what is tried grows by a power."""
+MAX_EDITS = 20
 CLASSES = {
     "space": r"\s", "blank": r" \t", "digit": r"\d", "alnum": r"a-zA-Z0-9", "alpha": "a-zA-Z", "upper": "A-Z",
     "lower": "a-z", "punct": r"!-/:-@\[-`{-~",
@@ -32,7 +33,9 @@ class Edit:
 
     def line(self, text: str, fill: Callable[[str], str]) -> str:
         """A line after it; `fill` puts the values of variables into what is new."""
-        if len(text) > MAX_LINE or (self.address is not None and not self.address.search(text)):
+        if any(one is not None and len(text) > MAX_LINE[_many(one.pattern)] for one in (self.address, self.old)):
+            return text
+        if self.address is not None and not self.address.search(text):
             return text
         if self.old is None:
             return fill(self.new)
@@ -40,10 +43,12 @@ class Edit:
 
 
 def edited(text: str, edits: Sequence[Edit], fill: Callable[[str], str]) -> str:
-    """A text after all of them, line by line."""
+    """A text after all of them, line by line; one that is too long stays as it is."""
+    if len(text) > MAX_TEXT:
+        return text
     lines = text.split("\n")
     for number, line in enumerate(lines):
-        for one in edits:
+        for one in edits[:MAX_EDITS]:
             line = one.line(line, fill)
         lines[number] = line.replace("\n", " ")
     return "\n".join(lines)
@@ -117,7 +122,7 @@ def pattern(text: str, extended: bool, *, ignore_case: bool = False) -> re.Patte
     """sed's regular expression; None for one with a variable, with too many repetitions, or with a repeated group."""
     if re.search(r"(?<!\\)\$\{?[A-Za-z_]", text) or "`" in text:
         return None
-    made, at, many = "", 0, 0
+    made, at = "", 0
     while at < len(text):
         char = text[at]
         pair = text[at : at + 2]
@@ -134,8 +139,6 @@ def pattern(text: str, extended: bool, *, ignore_case: bool = False) -> re.Patte
         sign = char if extended else pair[1:]
         if special or (char == "*" and made not in ("", "^")):
             sign = sign if special else "*"
-            if sign in "*+{":
-                many += 1
             if sign in "*+?{" and made.endswith(")"):
                 return None
             made += sign
@@ -149,12 +152,17 @@ def pattern(text: str, extended: bool, *, ignore_case: bool = False) -> re.Patte
             made, at = made + char, at + 1
         else:
             made, at = made + re.escape(char), at + 1
-    if many > MAX_MANY:
+    if _many(made) >= len(MAX_LINE):
         return None
     try:
         return re.compile(made, re.I if ignore_case else 0)
     except re.error:
         return None
+
+
+def _many(made: str) -> int:
+    """Repetitions without an end in a pattern as this module makes it."""
+    return len(re.findall(r"(?<!\\)[*+{]", made))
 
 
 def _put(new: str, match: re.Match[str]) -> str:
