@@ -20,6 +20,8 @@ def read_env(text: str, file: str) -> dict[str, Text]:
     """NAME -> value of an env file; quotes taken off, comments left out."""
     found: dict[str, Text] = {}
     for number, line in enumerate(text.splitlines(), 1):
+        if "=" not in line:
+            continue
         match = re.match(r"\s*(?:export\s+)?([A-Za-z_][\w.-]*)\s*=\s*(.*)$", line)
         if match:
             value = match[2].strip()
