@@ -97,7 +97,7 @@ def test_a_cell_that_does_not_hold_leads_to_its_own_evidence() -> None:
     assert "<mark>&gt; socket(AF_VSOCK, SOCK_STREAM, 0) = 3</mark>" in paragraph
     article = text.partition('<div id="g-net.vsock-not-namespaced">')[2].partition("</details>")[0]
     for label in ("witness", "do", "control", "claim", "sources"):
-        assert f"<dt>{label}</dt>" in article
+        assert f"<dt>{label}<dd>" in article
 
 
 def test_it_needs_no_network() -> None:
