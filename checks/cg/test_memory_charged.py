@@ -4,7 +4,7 @@ import secrets
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
@@ -49,6 +49,7 @@ IPC_CREAT_PRIVATE = 0o1600
 SPAN, TABLE, AT_ONCE, MADV_POPULATE_READ = 2 * MIB, 4096, 256, 22
 """One page table is for so much of a process' addresses, where a page is 4 KiB."""
 SPARE, FREED_S = 4 * MIB, 5.0
+"""Pages that come free when the filler is ended; how long the kernel may take with what was filled."""
 MEMBERS, MEMBER = 16_000, 64
 """Semaphores of a set: at most 32,000, semget(2); and the bytes that the kernel has for each."""
 
@@ -69,7 +70,7 @@ charged = family(
 def test_memory_is_charged(box: Box, promise: Guarantee, entry: Thing) -> None:
     group, limit = need_memory_account(box), memory_ceiling(box)
     wanted = limit + 16 * MIB
-    with _given_back(box, group, limit), box.spawn() as proc:
+    with _given_back(box, group), box.spawn() as proc:
         end_first(proc)
         try:
             kept = FILL[entry.slug](box, proc, wanted)
@@ -158,8 +159,9 @@ class _Keys:
 
 
 @contextmanager
-def _given_back(box: Box, group: Group, limit: int) -> Iterator[None]:
+def _given_back(box: Box, group: Group) -> Iterator[None]:
     """Remove what outlives its maker, and wait until the box has the memory again for whatever is tried next."""
+    before = group.memory_bytes()
     try:
         yield
     finally:
@@ -170,8 +172,9 @@ def _given_back(box: Box, group: Group, limit: int) -> Iterator[None]:
                 remove_by(remover, f"sem {key}")
         if box.parts.shares_kernel:  # tables and sets are freed some time after they are gone: by RCU
             end = time.monotonic() + FREED_S
-            while group.memory_bytes() > limit // 2 and time.monotonic() < end:
-                time.sleep(0.01)
+            with suppress(OSError):  # the group goes with a box that has ended
+                while group.memory_bytes() > before + SPARE and time.monotonic() < end:
+                    time.sleep(0.01)
 
 
 def _remover(box: Box, outside: Proc) -> Proc:
