@@ -11,6 +11,8 @@ from typing import Any
 
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """A terminal that is closed sends SIGHUP; nohup(1) has it ignored, and so it stays."""
+ALL_ENDS = (signal.SIGINT, *ENDS)
+"""With Control-C, which Python heeds by itself."""
 
 INTERRUPTED = 130
 """The exit status of a command that was interrupted: a shell's for Control-C."""
@@ -53,7 +55,7 @@ def interrupted_later() -> Iterator[None]:
     """What takes moments, and must be whole: Control-C and the signals that end a process count once it is."""
     came: list[int] = []
     try:
-        with _heeded((signal.SIGINT, *ENDS), lambda number, _: came.append(number)):
+        with _heeded(ALL_ENDS, lambda number, _: came.append(number)):
             yield
     finally:
         if came:

@@ -28,7 +28,7 @@ from typing import IO, NoReturn
 import pytest
 
 from pytest_isolation.agent.constants import PR
-from pytest_isolation.suite.interrupts import interrupt
+from pytest_isolation.suite.interrupts import ALL_ENDS, interrupt
 from pytest_isolation.suite.messages import Measured, Process
 from pytest_isolation.suite.order import is_long
 from pytest_isolation.suite.plan import cell_of, promise_of
@@ -40,8 +40,6 @@ PER_PROCESSOR = 2
 """Processes, where nobody says how many: each waits more than half of its time."""
 PATIENCE_S = 30.0
 """How long a helper may take to end its boxes when the run is cut short."""
-ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Signals that end a run."""
 ASKED = "asked"
 """In the file of a cell that the run has asked for: a test that is run again is measured again."""
 Measure = Callable[["pytest.Function"], Measured]
@@ -140,7 +138,7 @@ class Jobs:
         for which in range(number):
             reader, writer = os.pipe()
             # One that comes between would have a helper go on as the run, or the run not know of it.
-            heeded = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+            heeded = signal.pthread_sigmask(signal.SIG_BLOCK, ALL_ENDS)
             try:
                 pid = os.fork()
                 if pid == 0:
@@ -251,7 +249,7 @@ def _be_helper(
     work: Callable[[], None],
     end: Callable[[], object],
 ) -> NoReturn:
-    """`heeded`: the signal mask of the run, which blocks ENDS until `first` is done; ends with 1 if all is not well."""
+    """`heeded`: the mask of the run; ALL_ENDS are blocked until `first` is done.  Ends with 1 if all is not well."""
     code = 1
     try:
         # A run that is killed takes its helpers along: what they had made is in their registers.
