@@ -22,9 +22,14 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
-def cut(text: str, width: int) -> str:
+def printable(text: str) -> str:
     """One line: what came from the box may hold any character."""
-    line = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def cut(text: str, width: int) -> str:
+    """One line of at most `width` characters."""
+    line = printable(text)
     return line if len(line) <= width else f"{line[: width - 3]}..."
 
 

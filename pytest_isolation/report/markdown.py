@@ -8,6 +8,7 @@ from pytest_isolation.guarantees.domains import title_of, words_of
 from pytest_isolation.report import answer, costs, depth, flow, given, hosts, nested, pairs, refused, summary, support
 from pytest_isolation.report.cells import Matrix, matrix
 from pytest_isolation.report.doors import differences, doors_of, named, places
+from pytest_isolation.report.lines import printable
 from pytest_isolation.report.why import lines as reasons
 from pytest_isolation.report.why import together
 
@@ -311,7 +312,7 @@ def _evidence(row: ResultRow) -> Iterator[str]:
             more += [f"{'> ' if n in evidence.proof else '  '}{call}" for n, call in enumerate(evidence.calls)]
         lines += ["", *more] if lines and more else more
         if lines:
-            text = "\n".join(lines)
+            text = "\n".join(map(printable, lines))
             fence = "`" * max(3, _longest_run(text) + 1)
             yield f"{fence}text\n{text}\n{fence}"
 
@@ -341,7 +342,7 @@ def _cell(text: str) -> str:
 
 def _line(text: str) -> str:
     """One line without HTML: what came from a box is data."""
-    return " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;")
+    return printable(" ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _prose(text: str) -> str:

@@ -505,6 +505,15 @@ def test_a_silent_proof_fails_the_run() -> None:
     assert f"proof: {good.guarantee}: silent on docker" in terminal.render(silent)
 
 
+def test_markdown_has_no_control_character_of_a_box() -> None:
+    """red: a key's text with bytes of 0 made the file one that grep(1) takes for binary; an escape was kept as well."""
+    row = next(row for row in RUN.results if row.evidence)
+    evidence = replace(row.evidence[0], observed={"got": "a\0b\033[2Jc\nd"})
+    text = markdown.render(replace(RUN, results=(replace(row, evidence=(evidence,), reason="x\0\033[1m"),)))
+    assert "got = a\\x00b\\x1b[2Jc\\nd" in text
+    assert all(char.isprintable() or char == "\n" for char in text)
+
+
 def test_markdown_treats_what_a_box_said_as_data() -> None:
     row = next(row for row in RUN.results if row.evidence)
     evil = replace(row.evidence[0], calls=("write(1, '```\n# heading')",))
