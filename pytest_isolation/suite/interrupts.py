@@ -12,14 +12,14 @@ from typing import Any
 ENDS = (signal.SIGTERM, signal.SIGHUP)
 """A terminal that is closed sends SIGHUP; nohup(1) has it ignored, and so it stays."""
 ALL_ENDS = (signal.SIGINT, *ENDS)
-"""With Control-C, which Python heeds by itself."""
+"""With Control-C."""
 
 INTERRUPTED = 130
 """The exit status of a command that was interrupted: a shell's for Control-C."""
 
 
 _came: list[int] = []
-"""The signals that came in the block."""
+"""The signals that came in the block: an exception of what is undone meanwhile may take KeyboardInterrupt's place."""
 
 
 @contextmanager
@@ -43,10 +43,14 @@ def _heeded(signals: Iterable[int], handler: Callable[[int, FrameType | None], o
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Signals that end a process raise KeyboardInterrupt in the block; in another thread than the first, nothing."""
+    """Signals that end a process raise KeyboardInterrupt in the block; in another thread than the first, nothing.
+
+    One that has come is remembered until the next such block: see `raise_what_was_lost`.
+    """
     if threading.current_thread() is threading.main_thread():
         _came.clear()
-    with _heeded(ENDS, interrupt):
+    # Control-C that somebody else heeds is his.
+    with _heeded(ALL_ENDS if signal.getsignal(signal.SIGINT) is signal.default_int_handler else ENDS, interrupt):
         yield
 
 
@@ -68,10 +72,16 @@ def interrupt(number: int, frame: object) -> None:
     raise KeyboardInterrupt(signal.Signals(number).name)
 
 
-def raise_what_was_lost() -> None:
-    """For a loop that goes on: raise the KeyboardInterrupt of a signal that has come, and was dropped.
+def forget_what_came() -> None:
+    """A signal that has come until now was heeded by who it was for."""
+    _came.clear()
 
-    Python drops what a handler raises while it runs a destructor or a hook of fork (sys.unraisablehook).
+
+def raise_what_was_lost() -> None:
+    """For who goes on: raise the KeyboardInterrupt of a signal that has come, and was lost.
+
+    Python drops what a handler raises while it runs a destructor or a hook of fork (sys.unraisablehook); and what is
+    undone on its way out may fail, with another exception: a directory that a launcher still fills cannot be removed.
     """
     if _came:
         raise KeyboardInterrupt(signal.Signals(_came[0]).name)

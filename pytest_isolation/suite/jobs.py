@@ -255,8 +255,8 @@ def _be_helper(
         # A run that is killed takes its helpers along: what they had made is in their registers.
         ctypes.CDLL(None).prctl(PR.SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == run:
-            signal.signal(signal.SIGTERM, interrupt)
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, interrupt)
             nowhere = os.open(os.devnull, os.O_RDWR)
             for fd in range(3):
                 os.dup2(nowhere, fd)

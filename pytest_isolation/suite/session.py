@@ -39,7 +39,7 @@ from pytest_isolation.suite.collect import (
 )
 from pytest_isolation.suite.controls import State, prove
 from pytest_isolation.suite.gather import Gatherer
-from pytest_isolation.suite.interrupts import ended_by_signals
+from pytest_isolation.suite.interrupts import ended_by_signals, forget_what_came, interrupt, raise_what_was_lost
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many
 from pytest_isolation.suite.judge import Judge, Judged
@@ -233,7 +233,10 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """Say what is measured now."""
-        if not self.is_worker and (cell := cell_of(item)) is not None:
+        if (cell := cell_of(item)) is None:
+            return
+        raise_what_was_lost()
+        if not self.is_worker:
             self.progress.measuring(cell, item.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
@@ -279,7 +282,9 @@ class Session:
                         examples=self.options.examples,
                     ),
                 )
+            raise_what_was_lost()
         except NotStarted as error:
+            raise_what_was_lost()
             why = error.lack
             closed = Closed(box=error.box, door=error.door, reason=why.reason, remedy=why.remedy, cause=why.cause)
             return Measured(told=Told(closed=closed))
@@ -315,6 +320,8 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """The report of an item carries its row, and passes or fails by it."""
         report = yield
+        if cell_of(item) is None:
+            forget_what_came()  # a test of the user's may have sent it to itself
         told = item.stash.get(TOLD, None)
         if call.when == "setup" and self.is_worker:
             told = self._if_it_dies(item)  # the last the controller hears of a cell whose worker crashes
@@ -352,8 +359,8 @@ class Session:
             if self.planned:
                 import_all()
             # execnet ends a worker by a SIGINT to itself; nohup(1) and background jobs hand that down ignored.
-            if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
+            if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.default_int_handler):
+                signal.signal(signal.SIGINT, interrupt)
             return (yield)
         with ended_by_signals():
             if not (self.only_collects or self.config.pluginmanager.hasplugin("dsession")):
@@ -361,6 +368,7 @@ class Session:
                     import_all()
                 self._begin_jobs(session.items)
             done = yield
+            raise_what_was_lost()
             self._through = True
             return done
 

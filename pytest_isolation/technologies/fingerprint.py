@@ -17,6 +17,7 @@ import psutil
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies.docker import daemon
+from pytest_isolation.technologies.podman.engine import is_of_a_store
 
 Fingerprint = dict[str, frozenset[str]]
 
@@ -60,10 +61,10 @@ def _processes() -> list[str]:
 
 
 def _mounts() -> list[str]:
-    return [
-        " ".join(line.split()[3:5])
-        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    ]
+    """Without Podman's of its store: any command of it, whoever's, makes that one, and any that fails leaves it."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    found = [" ".join(line.split()[3:5]) for line in lines]
+    return [line for line in found if not is_of_a_store(line.rpartition(" ")[2])]
 
 
 def _links() -> list[str]:

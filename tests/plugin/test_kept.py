@@ -107,3 +107,55 @@ def test_an_audit_whose_report_cannot_be_written(tmp_path: Path) -> None:
     done = run(tmp_path / "empty", *audit)
     done.said("the md report was not written: /dev/full: No space left on device")
     assert done.report["inception"]
+
+
+LOSES = '''
+"""A check during which Control-C comes, and is lost: what is undone on its way out fails."""
+import os
+import signal
+
+from pytest_isolation import guarantee, severity, weaken
+
+promise = guarantee(
+    "pid.interrupted-on-purpose", claim="it is interrupted", sources=("man:kill(2)",),
+    severity=severity.host("signals processes of the host"), falsified_by=weaken.share("pid")
+)
+
+
+@promise
+def test_is_interrupted(box):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(10))
+    except KeyboardInterrupt:
+        raise OSError("what is undone fails") from None
+'''
+
+
+def test_control_c_counts_though_a_check_loses_it(tmp_path: Path) -> None:
+    """red: the row was inconclusive, for whatever failed on the way out, and the run went on to its end."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "test_mine.py").write_text(LOSES)
+    (folder / "test_next.py").write_text("def test_next(): pass\n")
+    done = run(folder, "-v", "--isolation", "--box", "host", "--isolation-only", "pid.interrupted-on-purpose", ".")
+    assert done.code == 2
+    done.said("KeyboardInterrupt")
+    assert done.report["results"] == []
+    assert "test_next" not in done.out
+
+
+def test_control_c_that_a_test_of_the_users_sends_itself_is_his(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "test_mine.py").write_text(
+        "import os, signal, pytest\n"
+        "def test_heeds_it():\n"
+        "    with pytest.raises(KeyboardInterrupt):\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "        sum(range(10))\n"
+    )
+    only = ("--isolation-only", "pid.signal-out-refused")
+    done = run(folder, "-v", "--isolation", "--box", "host", *only, "test_mine.py")
+    assert done.code == 0
+    assert [row["verdict"] for row in done.report["results"]] == ["violated"]

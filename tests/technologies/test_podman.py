@@ -19,7 +19,7 @@ import pytest
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.image import Entry, Image, base_image
-from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.lifetime import Lifetime, mount_points
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
@@ -124,7 +124,7 @@ def test_rootless_ends_the_process_that_holds_its_namespaces(rootless: BoxSpec) 
 
 LEAVES = """
 import os, signal
-from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.lifetime import Lifetime, mount_points
 from pytest_isolation.technologies.podman.engine import Engine
 engine = Engine()
 engine.keep_quiet(Lifetime())
@@ -276,6 +276,39 @@ def test_what_a_killed_run_left_is_removed(spec: BoxSpec) -> None:
     listed = Engine().command("ps", "--all", "--format", "{{.Names}}")
     assert name not in listed.split()
     assert name.split("-")[2] not in Engine().command("images", "--format", "{{.Tag}}")
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a Podman of root's has its layers that nobody else uses: containers-storage.conf(5)."""
+    if not ROOT:
+        pytest.skip("a user's Podman mounts in a namespace of its own")
+    place, said = tmp_path / "containers" / "storage", tmp_path / "storage.conf"
+    said.write_text(f'[storage]\ndriver = "overlay"\ngraphroot = "{place}"\nrunroot = "{tmp_path / "run"}"\n')
+    monkeypatch.setenv("CONTAINERS_STORAGE_CONF", os.fspath(said))
+    return place
+
+
+def _mounted(below: Path) -> list[str]:
+    return [point for point in mount_points() if point.startswith(f"{below}/")]
+
+
+def test_a_command_that_fails_leaves_no_mount(spec: BoxSpec, store: Path) -> None:
+    """red: Podman mounts its store onto itself, and does not take that away where the command fails."""
+    Engine().command("ps")
+    with pytest.raises(BoxError, match="no-such-container"):
+        Engine().command("container", "inspect", "no-such-container")
+    assert store.is_dir()
+    assert _mounted(store) == []
+
+
+def test_a_box_that_cannot_start_leaves_no_mount(spec: BoxSpec, store: Path) -> None:
+    own = Lifetime()
+    with pytest.raises(BoxError, match="no-such"):
+        technology("podman").launch(parse("podman:network=no-such"), own)
+    own.close()
+    assert store.is_dir()
+    assert _mounted(store) == []
 
 
 MAPPED = ("uidmap=0:100000:2000", "gidmap=0:100000:2000")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
@@ -28,6 +28,41 @@ def test_one_that_python_drops_is_raised_by_who_goes_on() -> None:
         del asked
         with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
             raise_what_was_lost()
+
+
+def test_control_c_counts_though_what_is_undone_meanwhile_fails() -> None:
+    """red: a run went on; the root that its launcher was still filling could not be removed, and that was raised."""
+    with ended_by_signals():
+        with pytest.raises(OSError, match="not empty"):
+            _is_undone()
+        with pytest.raises(KeyboardInterrupt, match="SIGINT"):
+            raise_what_was_lost()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_control_c_of_somebody_else_is_left_to_him() -> None:
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        with ended_by_signals():
+            os.kill(os.getpid(), signal.SIGINT)
+            sum(range(10))
+            raise_what_was_lost()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert came == [signal.SIGINT]
+
+
+def _is_undone() -> None:
+    """Control-C comes, and on its way out something fails."""
+    with ExitStack() as undo:
+        undo.callback(_fails)
+        os.kill(os.getpid(), signal.SIGINT)
+        sum(range(10))
+
+
+def _fails() -> None:
+    raise OSError("not empty")
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

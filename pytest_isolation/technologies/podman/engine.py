@@ -19,6 +19,7 @@ import psutil
 
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.lifetime import mount_points
 from pytest_isolation.boxes.rights import capabilities
 from pytest_isolation.errors import BoxError, Cause, Unavailable, UsageError
 from pytest_isolation.technologies import program
@@ -147,11 +148,25 @@ class Engine:
                 **as_account,
             )
         except subprocess.TimeoutExpired:
+            self.unmount_store()
             raise BoxError(f"podman {words[0]} has not ended after {TIMEOUT_S} s; see `podman info`") from None
         if done.returncode:
+            self.unmount_store()
             raise BoxError(f"podman {' '.join(words[:2])} ended with {done.returncode}: {telling(done.stderr)}")
         printed: bytes = done.stdout
         return printed.decode(errors="replace").strip()
+
+    def unmount_store(self) -> None:
+        """Take away the mount of root's store, onto itself, that every command makes, and one that fails leaves.
+
+        One that succeeds takes it away (seen with 4.3.1); a user's is in a mount namespace of Podman's own.
+        """
+        if not self.rootless and any(is_of_a_store(point) for point in mount_points()):
+            with suppress(OSError, BoxError, subprocess.TimeoutExpired):
+                argv = [self.path, *self.global_arguments(), "ps", "--quiet"]
+                subprocess.run(
+                    argv, cwd="/", env=self.environ(), stdin=subprocess.DEVNULL, capture_output=True, timeout=TIMEOUT_S
+                )
 
     # -- what it is ----------------------------------------------------------------------
 
@@ -281,11 +296,17 @@ class Engine:
         return name if self.account is None else f"{name} {self.account.name}"
 
     def keep_quiet(self, lifetime: Lifetime) -> None:
-        """Rootless Podman leaves a process that holds its namespaces: ours to end when it was not there before."""
+        """What Podman leaves by itself goes when the run ends.
+
+        Of root: see `unmount_store`.  Rootless: a process that holds its namespaces, unless it was there before.
+        """
         key = f"podman pause {self.uid}"
-        if not self.rootless or key in lifetime.kept:
+        if key in lifetime.kept:
             return
         lifetime.kept[key] = True
+        if not self.rootless:
+            lifetime.at_end(self.unmount_store)
+            return
         process = self.pause()
         # Where another worker of the run has made it, the last of them ends it.
         if process is None or pause.is_of_this_run(process):
@@ -380,6 +401,11 @@ def _ranges(path: str) -> set[str]:
         }
     except OSError:
         return set()
+
+
+def is_of_a_store(point: str) -> bool:
+    """Whether something is mounted at a place where containers/storage has its layers (the name of its driver)."""
+    return point.rpartition("/")[0].endswith("/containers/storage") and not point.endswith("-containers")
 
 
 @cache
