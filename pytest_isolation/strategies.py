@@ -17,11 +17,11 @@ from pytest_isolation.boxes.caller import FURTHER, KINDS, LEFT
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.process_limits import RESOURCES
 from pytest_isolation.boxes.roads import TREE
-from pytest_isolation.outside.called import Belongings
-from pytest_isolation.outside.configured import Configuration
-from pytest_isolation.outside.handed_on import Habits
-from pytest_isolation.outside.process_limits import Steps
-from pytest_isolation.outside.terminals import Letters
+from pytest_isolation.outside.limits.process_limits import Steps
+from pytest_isolation.outside.start.called import Belongings
+from pytest_isolation.outside.start.configured import Configuration
+from pytest_isolation.outside.start.handed_on import Habits
+from pytest_isolation.outside.start.terminals import Letters
 
 __all__ = [
     "Drawn",

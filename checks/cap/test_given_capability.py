@@ -1,7 +1,7 @@
 """The box was handed no capability over its machine beyond what container engines give, whatever its user can do."""
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
-from pytest_isolation.outside.handed_in import SETS, Given, beyond_default, capability_sets
+from pytest_isolation.outside.start.handed_in import SETS, Given, beyond_default, capability_sets
 
 not_given = family(
     "cap.{entry.slug}-not-given",

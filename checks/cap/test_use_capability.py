@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside.capable import IDS, REFUSALS, TABLE, Capability
+from pytest_isolation.outside.confined.capable import IDS, REFUSALS, TABLE, Capability
 
 denied = family(
     "cap.{entry.slug}-denied",

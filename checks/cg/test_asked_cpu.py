@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.asked import is_as_asked, may_press, need_asked, on_host
-from pytest_isolation.outside.limits import burn_against
+from pytest_isolation.outside.limits.asked import is_as_asked, may_press, need_asked, on_host
+from pytest_isolation.outside.limits.exercised import burn_against
 
 promise = guarantee(
     "cg.cpu.as-asked",

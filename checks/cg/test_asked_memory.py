@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
-from pytest_isolation.outside.asked import is_as_asked, may_press, need_asked, on_host
-from pytest_isolation.outside.limits import end_first, hog, need_memory_account
+from pytest_isolation.outside.limits.asked import is_as_asked, may_press, need_asked, on_host
+from pytest_isolation.outside.limits.exercised import end_first, hog, need_memory_account
 
 promise = guarantee(
     "cg.mem.as-asked",

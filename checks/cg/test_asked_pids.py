@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.asked import is_as_asked, may_press, need_asked, on_host
-from pytest_isolation.outside.limits import crowd, group_of, settled
+from pytest_isolation.outside.limits.asked import is_as_asked, may_press, need_asked, on_host
+from pytest_isolation.outside.limits.exercised import crowd, group_of, settled
 
 promise = guarantee(
     "cg.pids.as-asked",

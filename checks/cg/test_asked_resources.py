@@ -5,8 +5,15 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.outside.asked_resources import elsewhere, is_as_asked, listed, need_asked, on_host, press_disk
-from pytest_isolation.outside.handed_in import the_machines
+from pytest_isolation.outside.limits.asked_resources import (
+    elsewhere,
+    is_as_asked,
+    listed,
+    need_asked,
+    on_host,
+    press_disk,
+)
+from pytest_isolation.outside.start.handed_in import the_machines
 
 
 @dataclass(frozen=True)

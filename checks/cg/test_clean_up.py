@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.outside.limits import group_of
+from pytest_isolation.outside.limits.exercised import group_of
 
 promise = guarantee(
     "cg.cleanup",

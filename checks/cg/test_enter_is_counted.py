@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.limits import LIMITED, at_rest, group_of, settled
+from pytest_isolation.outside.limits.exercised import LIMITED, at_rest, group_of, settled
 
 promise = guarantee(
     "cg.exec-joins",

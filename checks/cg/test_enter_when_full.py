@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.errors import BoxError
-from pytest_isolation.outside.limits import LIMITED, at_rest, crowd, group_of, settled
+from pytest_isolation.outside.limits.exercised import LIMITED, at_rest, crowd, group_of, settled
 
 promise = guarantee(
     "cg.exec-at-limit",

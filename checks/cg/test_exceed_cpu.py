@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.limits import burn_against
+from pytest_isolation.outside.limits.exercised import burn_against
 
 QUOTA = 0.2
 """Of one processor: so little that a box without the limit passes it on a busy machine as well."""

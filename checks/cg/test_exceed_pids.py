@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.limits import LIMITED, crowd, group_of, settled
+from pytest_isolation.outside.limits.exercised import LIMITED, crowd, group_of, settled
 
 promise = guarantee(
     "cg.pids.enforced",

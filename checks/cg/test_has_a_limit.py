@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside.asked import Bounded
-from pytest_isolation.outside.handed_in import bound, the_machines
+from pytest_isolation.outside.limits.asked import Bounded
+from pytest_isolation.outside.start.handed_in import bound, the_machines
 
 
 @dataclass(frozen=True)

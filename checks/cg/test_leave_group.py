@@ -7,7 +7,7 @@ from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.cgroups import Group
-from pytest_isolation.outside.limits import LIMITED, group_of
+from pytest_isolation.outside.limits.exercised import LIMITED, group_of
 from pytest_isolation.outside.shared.groups import Tree, trees
 
 promise = guarantee(

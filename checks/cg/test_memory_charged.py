@@ -15,7 +15,13 @@ from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.objects import remove_by
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
-from pytest_isolation.outside.limits import LIMITED, end_first, memory_ceiling, need_memory_account, refused_early
+from pytest_isolation.outside.limits.exercised import (
+    LIMITED,
+    end_first,
+    memory_ceiling,
+    need_memory_account,
+    refused_early,
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weak
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.shortcuts import set_name
-from pytest_isolation.outside.limits import LIMITED, group_of, settled
+from pytest_isolation.outside.limits.exercised import LIMITED, group_of, settled
 
 
 @dataclass(frozen=True)

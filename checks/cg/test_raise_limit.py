@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.outside.limits import LIMITED, group_of
+from pytest_isolation.outside.limits.exercised import LIMITED, group_of
 from pytest_isolation.outside.shared.groups import own_places
 from pytest_isolation.outside.shared.roads import Road, named, write_by
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.weakenings import Weakening
-from pytest_isolation.outside.limits import LIMITED, group_of
+from pytest_isolation.outside.limits.exercised import LIMITED, group_of
 from pytest_isolation.outside.shared.groups import own_places
 
 

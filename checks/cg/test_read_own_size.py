@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.shortcuts import listing, read
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.outside.asked import What
-from pytest_isolation.outside.handed_in import the_machines
-from pytest_isolation.outside.limits import LIMITED, memory_ceiling
+from pytest_isolation.outside.limits.asked import What
+from pytest_isolation.outside.limits.exercised import LIMITED, memory_ceiling
+from pytest_isolation.outside.start.handed_in import the_machines
 
 
 def _memory(box: Box) -> dict[str, int]:

@@ -7,7 +7,7 @@ from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.agent.constants import AT_FDCWD, MNT
 from pytest_isolation.agent.shortcuts import read, write
-from pytest_isolation.outside.mounts import target
+from pytest_isolation.outside.objects.mounts import target
 from pytest_isolation.outside.shared.groups import trees
 
 FIRST = b"cgroup:[4026531835]"

@@ -7,7 +7,7 @@ from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
-from pytest_isolation.outside.limits import LIMITED, end_first, memory_ceiling, need_memory_account
+from pytest_isolation.outside.limits.exercised import LIMITED, end_first, memory_ceiling, need_memory_account
 
 promise = guarantee(
     "cg.mem.tmpfs-charged",

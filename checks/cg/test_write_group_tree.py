@@ -6,7 +6,7 @@ from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.boxes.cgroups import hierarchies
-from pytest_isolation.outside.limits import group_of
+from pytest_isolation.outside.limits.exercised import group_of
 from pytest_isolation.outside.shared.groups import trees
 from pytest_isolation.strategies import tokens
 

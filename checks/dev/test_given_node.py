@@ -5,7 +5,7 @@ from errno import ENOENT, ENOTDIR
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.outside.nodes import USUAL, nodes
+from pytest_isolation.outside.objects.nodes import USUAL, nodes
 
 promise = guarantee(
     "dev.node-not-given",

@@ -1,8 +1,8 @@
 """The box was given no leave to use devices, whether or not it has a node of one."""
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.outside.handed_in import device_rules
-from pytest_isolation.outside.limits import group_of
+from pytest_isolation.outside.limits.exercised import group_of
+from pytest_isolation.outside.start.handed_in import device_rules
 
 promise = guarantee(
     "dev.rule-not-given",

@@ -5,7 +5,7 @@ from errno import EACCES, ENOENT, ENOTDIR, EROFS
 from hypothesis import given
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, guarantee, severity, weaken
-from pytest_isolation.outside.nodes import KINDS, USUAL, Kind, acting, nodes, opens, tried
+from pytest_isolation.outside.objects.nodes import KINDS, USUAL, Kind, acting, nodes, opens, tried
 from pytest_isolation.strategies import tokens
 
 VAIN = (ENOENT, ENOTDIR, EROFS, EACCES)

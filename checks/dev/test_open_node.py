@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.outside.devices import block_nodes, disk_node
+from pytest_isolation.outside.objects.devices import block_nodes, disk_node
 
 promise = guarantee(
     "dev.nodes-closed",

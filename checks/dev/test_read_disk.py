@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.outside.devices import disk_with
+from pytest_isolation.outside.objects.devices import disk_with
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

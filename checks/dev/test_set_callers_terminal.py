@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.terminals import SET, TERMINAL, Letters
+from pytest_isolation.outside.start.terminals import SET, TERMINAL, Letters
 from pytest_isolation.strategies import letters
 
 promise = guarantee(

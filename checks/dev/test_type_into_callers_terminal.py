@@ -5,7 +5,7 @@ from errno import EIO
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.terminals import TERMINAL, TYPED, Letters
+from pytest_isolation.outside.start.terminals import TERMINAL, TYPED, Letters
 from pytest_isolation.strategies import letters
 
 promise = guarantee(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity
-from pytest_isolation.outside.quotas import QUOTAS, USED_UP, Quota
+from pytest_isolation.outside.limits.quotas import QUOTAS, USED_UP, Quota
 
 apart = family(
     "dos.{entry.slug}-of-a-user",

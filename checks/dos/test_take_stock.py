@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family
 from pytest_isolation import severity as reach
-from pytest_isolation.outside.quotas import USED_UP
-from pytest_isolation.outside.stocks import STOCKS, Stock, risen
+from pytest_isolation.outside.limits.quotas import USED_UP
+from pytest_isolation.outside.limits.stocks import STOCKS, Stock, risen
 
 kept = family(
     "dos.{entry.slug}-not-used-up",

@@ -1,7 +1,7 @@
 """The box was handed no secret in a variable."""
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.handed_in import secrets_of, variables_of
+from pytest_isolation.outside.start.handed_in import secrets_of, variables_of
 
 promise = guarantee(
     "env.secret-not-given",

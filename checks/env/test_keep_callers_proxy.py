@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.called import CALLED, PROXIES, PROXY, Belongings
+from pytest_isolation.outside.start.called import CALLED, PROXIES, PROXY, Belongings
 from pytest_isolation.strategies import belongings
 
 promise = guarantee(

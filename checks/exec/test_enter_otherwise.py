@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity
 from pytest_isolation.errors import NO_CONTROL_GROUPS, unless_root
-from pytest_isolation.outside.filtered import answers
-from pytest_isolation.outside.posture import ASPECTS, Aspect, asked, differences, entered, first_of, posture_of
+from pytest_isolation.outside.confined.filtered import answers
+from pytest_isolation.outside.confined.posture import ASPECTS, Aspect, asked, differences, entered, first_of, posture_of
 
 same = family(
     "exec.same-{entry.slug}",

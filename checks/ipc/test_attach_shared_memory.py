@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import IPC
-from pytest_isolation.outside.ipc import segment
+from pytest_isolation.outside.objects.ipc import segment
 
 promise = guarantee(
     "ipc.sysv-shm-isolated",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.outside.ipc import named_queue
+from pytest_isolation.outside.objects.ipc import named_queue
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import IPC_GET
-from pytest_isolation.outside.ipc import queue
+from pytest_isolation.outside.objects.ipc import queue
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.memory import OutBuffer
-from pytest_isolation.outside.ipc import GETALL, semaphores
+from pytest_isolation.outside.objects.ipc import GETALL, semaphores
 
 promise = guarantee(
     "ipc.sysv-sem-isolated",

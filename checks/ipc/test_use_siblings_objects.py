@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.constants import IPC, IPC_GET
 from pytest_isolation.agent.memory import OutBuffer
-from pytest_isolation.outside.ipc import GETALL, named_queue, queue, segment, semaphores
+from pytest_isolation.outside.objects.ipc import GETALL, named_queue, queue, segment, semaphores
 from pytest_isolation.strategies import tokens
 
 if TYPE_CHECKING:

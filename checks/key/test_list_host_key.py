@@ -4,8 +4,8 @@ from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read_records
-from pytest_isolation.outside import machine
-from pytest_isolation.outside.keys import key
+from pytest_isolation.outside.machine import files
+from pytest_isolation.outside.objects.keys import key
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -23,8 +23,8 @@ promise = guarantee(
 @promise
 @given(token=tokens())
 def test_key_is_not_listed(box: Box, token: str) -> None:
-    promise.receipt(*machine.sees_proc(box, 64))
+    promise.receipt(*files.sees_proc(box, 64))
     with key(box, token):
-        read = [reply for place in machine.names_of(box, "/proc/keys") for reply in read_records(box.proc, place)]
+        read = [reply for place in files.names_of(box, "/proc/keys") for reply in read_records(box.proc, place)]
     found = [line for reply in read for line in reply.data.decode(errors="replace").splitlines() if token in line]
     promise.require(not found, *read, listed="; ".join(found))

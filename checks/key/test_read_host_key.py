@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import KEYCTL
 from pytest_isolation.agent.memory import OutBuffer
-from pytest_isolation.outside.keys import PROCESS_KEYRING, key
+from pytest_isolation.outside.objects.keys import PROCESS_KEYRING, key
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside import leaks
+from pytest_isolation.outside.machine import leaks
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside import answering, leaks
-from pytest_isolation.outside.counted import COUNTS
+from pytest_isolation.outside.machine import answering, leaks
+from pytest_isolation.outside.machine.counted import COUNTS
 
 unmoved = family(
     "leak.{entry.slug}",

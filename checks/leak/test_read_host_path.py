@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read_records
 from pytest_isolation.boxes.spec import Volume
-from pytest_isolation.outside import leaks
+from pytest_isolation.outside.machine import leaks
 
 TARGET = "/data"
 promise = guarantee(

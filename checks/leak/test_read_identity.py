@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.outside import leaks
+from pytest_isolation.outside.machine import leaks
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside import leaks
+from pytest_isolation.outside.machine import leaks
 
 promise = guarantee(
     "leak.load",

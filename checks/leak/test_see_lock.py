@@ -4,8 +4,8 @@ from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read_records
-from pytest_isolation.outside import leaks
-from pytest_isolation.outside.traces import lock
+from pytest_isolation.outside.machine import leaks
+from pytest_isolation.outside.machine.traces import lock
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

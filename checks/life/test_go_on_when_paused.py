@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.shortcuts import set_name
-from pytest_isolation.outside.limits import group_of
+from pytest_isolation.outside.limits.exercised import group_of
 
 WINDOW, BUSY, IDLE = 0.25, 0.03, 0.02
 """Seconds: how long a paused box is looked at; processor time that is work; and that is none: it is told in 0.01."""

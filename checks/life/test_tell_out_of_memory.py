@@ -3,7 +3,7 @@
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
-from pytest_isolation.outside.limits import LIMITED, hog, need_memory_account, refused_early
+from pytest_isolation.outside.limits.exercised import LIMITED, hog, need_memory_account, refused_early
 
 promise = guarantee(
     "life.out-of-memory-told",

@@ -10,8 +10,8 @@ from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import ProcLost
-from pytest_isolation.outside.asked_resources import is_as_asked, need_asked, on_host
-from pytest_isolation.outside.limits import end_first
+from pytest_isolation.outside.limits.asked_resources import is_as_asked, need_asked, on_host
+from pytest_isolation.outside.limits.exercised import end_first
 
 promise = guarantee(
     "mnt.shm-size-as-asked",

@@ -9,7 +9,7 @@ from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.outside.mounts import STATX_MNT_ID
+from pytest_isolation.outside.objects.mounts import STATX_MNT_ID
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

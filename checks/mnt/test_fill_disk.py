@@ -15,8 +15,8 @@ from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.boxes.box import TMPFS_MAGIC
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.outside.mounts import place_in_root
-from pytest_isolation.outside.stocks import Stock, risen
+from pytest_isolation.outside.limits.stocks import Stock, risen
+from pytest_isolation.outside.objects.mounts import place_in_root
 
 IN_MEMORY = {"tmpfs", "ramfs", "devtmpfs", "overlay", "squashfs", "fuse", "nsfs", "proc", "sysfs"}
 """File systems that have no disk of their own, or are made of others."""

@@ -6,7 +6,7 @@ import struct
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In, OutBuffer
-from pytest_isolation.outside.network import new_token
+from pytest_isolation.outside.network.listeners import new_token
 from pytest_isolation.outside.shared.found import shared
 from pytest_isolation.outside.shared.roads import Road, is_the_hosts, named, write_by
 from pytest_isolation.outside.shared.table import join

@@ -15,10 +15,10 @@ from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.guarantees.severity import Consequence
-from pytest_isolation.outside.locks import HELD, locked
-from pytest_isolation.outside.mounts import place_in_root
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import UNIX_KINDS, sockaddr_un
+from pytest_isolation.outside.network.listeners import UNIX_KINDS, sockaddr_un
+from pytest_isolation.outside.network.netlink import NO_SOCKET
+from pytest_isolation.outside.objects.locks import HELD, locked
+from pytest_isolation.outside.objects.mounts import place_in_root
 from pytest_isolation.strategies import tokens
 
 IN_OPEN_OR_CREATE = 0x20 | 0x100

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT, AT_FDCWD, MOVE_MOUNT, OPEN_TREE
-from pytest_isolation.outside.mounts import target
+from pytest_isolation.outside.objects.mounts import target
 
 promise = guarantee(
     "mnt.new-mount-api-denied",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD, CLONE
-from pytest_isolation.outside.mounts import target
+from pytest_isolation.outside.objects.mounts import target
 
 promise = guarantee(
     "mnt.fresh-proc-denied",

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.mounts import MS_REC_BIND, target
+from pytest_isolation.outside.objects.mounts import MS_REC_BIND, target
 
 promise = guarantee(
     "mnt.mount-denied",

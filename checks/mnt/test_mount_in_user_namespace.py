@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import CLONE
-from pytest_isolation.outside.mounts import MS_REC_BIND, Target, place, take_away
+from pytest_isolation.outside.objects.mounts import MS_REC_BIND, Target, place, take_away
 
 promise = guarantee(
     "mnt.userns-mount-denied",

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.host import LOCAL_HOST
-from pytest_isolation.outside.mounts import mounted_on_host
+from pytest_isolation.outside.objects.mounts import mounted_on_host
 from pytest_isolation.outside.shared import places
 from pytest_isolation.outside.shared.table import below, join, parse
 

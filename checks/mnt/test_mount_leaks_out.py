@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import MNT
-from pytest_isolation.outside.mounts import place
+from pytest_isolation.outside.objects.mounts import place
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.outside.mounts import one_of_each_file_system
+from pytest_isolation.outside.objects.mounts import one_of_each_file_system
 
 promise = guarantee(
     "mnt.open-by-handle-denied",

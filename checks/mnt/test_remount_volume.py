@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, Volume, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.agent.shortcuts import write
-from pytest_isolation.outside.mounts import kept_flags, mounted, private_mounts
+from pytest_isolation.outside.objects.mounts import kept_flags, mounted, private_mounts
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

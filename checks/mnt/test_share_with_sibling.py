@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.outside.mounts import PLACES, place_in_root
+from pytest_isolation.outside.objects.mounts import PLACES, place_in_root
 from pytest_isolation.strategies import payloads, tokens
 
 promise = guarantee(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Volume, guarantee, severity, weaken
 from pytest_isolation.agent.constants import CLONE
-from pytest_isolation.outside.mounts import mounted, private_mounts
+from pytest_isolation.outside.objects.mounts import mounted, private_mounts
 
 promise = guarantee(
     "mnt.locked-umount-refused",

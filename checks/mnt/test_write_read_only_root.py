@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import AT_FDCWD
-from pytest_isolation.outside.mounts import on_root
+from pytest_isolation.outside.objects.mounts import on_root
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

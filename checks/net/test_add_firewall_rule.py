@@ -3,9 +3,9 @@
 import secrets
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside import tracked
-from pytest_isolation.outside.links import process_in_network_of
-from pytest_isolation.outside.netlink import NO_SOCKET
+from pytest_isolation.outside.network import tracked
+from pytest_isolation.outside.network.links import process_in_network_of
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.firewall-denied",

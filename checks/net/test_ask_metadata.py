@@ -7,10 +7,10 @@ from contextlib import ExitStack, contextmanager
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.errors import BoxError
-from pytest_isolation.outside.links import IFF_UP, SIOCSIFADDR, SIOCSIFFLAGS, SIOCSIFNETMASK, made, request
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import Socket, is_open, knock, listener, sockaddr_in
-from pytest_isolation.outside.patience import Patience, patience
+from pytest_isolation.outside.network.links import IFF_UP, SIOCSIFADDR, SIOCSIFFLAGS, SIOCSIFNETMASK, made, request
+from pytest_isolation.outside.network.listeners import Socket, is_open, knock, listener, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
+from pytest_isolation.outside.network.patience import Patience, patience
 
 promise = guarantee(
     "net.metadata-unreachable",

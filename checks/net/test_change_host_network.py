@@ -6,10 +6,10 @@ import struct
 from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside import tracked
-from pytest_isolation.outside.lan import Lan, lan_to_change
-from pytest_isolation.outside.links import SIOCGIFMTU, SIOCGIFNAME, SIOCSIFMTU, request
-from pytest_isolation.outside.netlink import (
+from pytest_isolation.outside.network import tracked
+from pytest_isolation.outside.network.lan import Lan, lan_to_change
+from pytest_isolation.outside.network.links import SIOCGIFMTU, SIOCGIFNAME, SIOCSIFMTU, request
+from pytest_isolation.outside.network.netlink import (
     ACK,
     CREATE,
     DUMP,

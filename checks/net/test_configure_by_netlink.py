@@ -6,8 +6,8 @@ import struct
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc
-from pytest_isolation.outside.links import Link, index_of, link_in
-from pytest_isolation.outside.netlink import (
+from pytest_isolation.outside.network.links import Link, index_of, link_in
+from pytest_isolation.outside.network.netlink import (
     ACK,
     CREATE,
     DUMP,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside import links
+from pytest_isolation.outside.network import links
 
 promise = guarantee(
     "net.admin-denied",

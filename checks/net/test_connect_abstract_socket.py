@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.outside.network import listener, reached, sockaddr_un
+from pytest_isolation.outside.network.listeners import listener, reached, sockaddr_un
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.links import link_of_host
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import knock, listener, sockaddr_in
+from pytest_isolation.outside.network.links import link_of_host
+from pytest_isolation.outside.network.listeners import knock, listener, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.host-services-by-gateway",

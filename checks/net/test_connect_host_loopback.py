@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import gateways, knock, listener, sockaddr_in
+from pytest_isolation.outside.network.listeners import gateways, knock, listener, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.host-loopback-unreachable",

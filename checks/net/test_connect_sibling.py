@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import Socket, knock, sockaddr_in
+from pytest_isolation.outside.network.listeners import Socket, knock, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.bridge-icc",

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import UNIX_KINDS, new_token, sockaddr_un
+from pytest_isolation.outside.network.listeners import UNIX_KINDS, new_token, sockaddr_un
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.sibling-abstract-unix",

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.lan import Lan, lan_of_host
-from pytest_isolation.outside.network import new_token, sockaddr
+from pytest_isolation.outside.network.lan import Lan, lan_of_host
+from pytest_isolation.outside.network.listeners import new_token, sockaddr
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(

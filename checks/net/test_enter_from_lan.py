@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.neighbour import Neighbour, neighbour_of_host
-from pytest_isolation.outside.network import Door, bound, listening, new_token, sockaddr
+from pytest_isolation.outside.network.listeners import Door, bound, listening, new_token, sockaddr
+from pytest_isolation.outside.network.neighbour import Neighbour, neighbour_of_host
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.outside import sending
-from pytest_isolation.outside.lan import Lan, lan_of_host
-from pytest_isolation.outside.network import new_token, sockaddr
+from pytest_isolation.outside.network import sending
+from pytest_isolation.outside.network.lan import Lan, lan_of_host
+from pytest_isolation.outside.network.listeners import new_token, sockaddr
 
 promise = guarantee(
     "net.lan-broadcasts-unheard",

@@ -3,8 +3,8 @@
 import secrets
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.lan import lan_of_host
-from pytest_isolation.outside.netlink import NETLINK_ROUTE, NO_SOCKET, heard, subscribed
+from pytest_isolation.outside.network.lan import lan_of_host
+from pytest_isolation.outside.network.netlink import NETLINK_ROUTE, NO_SOCKET, heard, subscribed
 
 promise = guarantee(
     "net.hosts-changes-unheard",

@@ -5,7 +5,7 @@ import uuid
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import write
 from pytest_isolation.errors import NOT_ROOT, unless_root
-from pytest_isolation.outside.netlink import NETLINK_KOBJECT_UEVENT, NO_SOCKET, heard, subscribed
+from pytest_isolation.outside.network.netlink import NETLINK_KOBJECT_UEVENT, NO_SOCKET, heard, subscribed
 
 promise = guarantee(
     "net.uevent-hidden",

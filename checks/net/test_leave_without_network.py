@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside import vsock
-from pytest_isolation.outside.links import link_of_host
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import bound, knock, listener, received, sockaddr_in
+from pytest_isolation.outside.network import vsock
+from pytest_isolation.outside.network.links import link_of_host
+from pytest_isolation.outside.network.listeners import bound, knock, listener, received, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.none-only-lo",

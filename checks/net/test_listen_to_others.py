@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.outside.links import process_in_network_of
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.network.links import process_in_network_of
+from pytest_isolation.outside.network.listeners import sockaddr_in
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

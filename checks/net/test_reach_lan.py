@@ -5,11 +5,11 @@ import socket
 from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside import sending
-from pytest_isolation.outside.lan import Frame, lan_of_host
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import new_token
-from pytest_isolation.outside.patience import LONG_S
+from pytest_isolation.outside.network import sending
+from pytest_isolation.outside.network.lan import Frame, lan_of_host
+from pytest_isolation.outside.network.listeners import new_token
+from pytest_isolation.outside.network.netlink import NO_SOCKET
+from pytest_isolation.outside.network.patience import LONG_S
 
 
 @dataclass(frozen=True)

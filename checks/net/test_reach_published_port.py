@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import Published
-from pytest_isolation.outside.neighbour import Neighbour, neighbour_of_host
-from pytest_isolation.outside.network import calling, listening, sockaddr
-from pytest_isolation.outside.patience import patience
-from pytest_isolation.outside.published import Bound, addresses_of_host, bound_to_one, by_table, by_token, recorded
+from pytest_isolation.outside.network.listeners import calling, listening, sockaddr
+from pytest_isolation.outside.network.neighbour import Neighbour, neighbour_of_host
+from pytest_isolation.outside.network.patience import patience
+from pytest_isolation.outside.network.published import (
+    Bound,
+    addresses_of_host,
+    bound_to_one,
+    by_table,
+    by_token,
+    recorded,
+)
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(

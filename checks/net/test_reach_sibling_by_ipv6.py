@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.outside import sending
-from pytest_isolation.outside.ipv6 import addresses, settled
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import Socket, arrives, knock, new_token, sockaddr_in6
+from pytest_isolation.outside.network import sending
+from pytest_isolation.outside.network.ipv6 import addresses, settled
+from pytest_isolation.outside.network.listeners import Socket, arrives, knock, new_token, sockaddr_in6
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 LINK_LOCAL, ALL_NODES = "fe80:", "ff02::1"
 

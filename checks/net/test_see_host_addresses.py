@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, read_records
-from pytest_isolation.outside.links import link_of_host
-from pytest_isolation.outside.netlink import DUMP, NETLINK_ROUTE, NO_SOCKET, REQUEST, ask, message
+from pytest_isolation.outside.network.links import link_of_host
+from pytest_isolation.outside.network.netlink import DUMP, NETLINK_ROUTE, NO_SOCKET, REQUEST, ask, message
 
 promise = guarantee(
     "net.host-addresses-hidden",

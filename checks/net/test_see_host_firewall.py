@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.errors import NOT_ROOT, unless_root
-from pytest_isolation.outside import tracked
-from pytest_isolation.outside.lan import lan_of_host
-from pytest_isolation.outside.netlink import NO_SOCKET, Answer
+from pytest_isolation.outside.network import tracked
+from pytest_isolation.outside.network.lan import lan_of_host
+from pytest_isolation.outside.network.netlink import NO_SOCKET, Answer
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import listing, must, read_records
-from pytest_isolation.outside.lan import Lan, lan_of_host
-from pytest_isolation.outside.machine import names_of
-from pytest_isolation.outside.netlink import DUMP, NETLINK_ROUTE, REQUEST, ask, message
-from pytest_isolation.outside.network import sockaddr
+from pytest_isolation.outside.machine.files import names_of
+from pytest_isolation.outside.network.lan import Lan, lan_of_host
+from pytest_isolation.outside.network.listeners import sockaddr
+from pytest_isolation.outside.network.netlink import DUMP, NETLINK_ROUTE, REQUEST, ask, message
 
 SIX = socket.AF_INET6
 GETADDR, GETROUTE, GETNEIGH, GETMULTICAST = 22, 26, 30, 58

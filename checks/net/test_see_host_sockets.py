@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, read_records
-from pytest_isolation.outside.network import bound, sockaddr_in, sockaddr_un
+from pytest_isolation.outside.network.listeners import bound, sockaddr_in, sockaddr_un
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

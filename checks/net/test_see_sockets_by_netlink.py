@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.netlink import DUMP, NETLINK_SOCK_DIAG, REQUEST, ask, message
-from pytest_isolation.outside.network import bound, new_token, sockaddr_in, sockaddr_un
+from pytest_isolation.outside.network.listeners import bound, new_token, sockaddr_in, sockaddr_un
+from pytest_isolation.outside.network.netlink import DUMP, NETLINK_SOCK_DIAG, REQUEST, ask, message
 
 promise = guarantee(
     "net.sock-diag-own",

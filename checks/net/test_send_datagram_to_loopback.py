@@ -6,8 +6,8 @@ import socket
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import bound, gateways, received, sockaddr_in
+from pytest_isolation.outside.network.listeners import bound, gateways, received, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.host-loopback-datagrams",

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import arrives, new_token, sockaddr_in
+from pytest_isolation.outside.network.listeners import arrives, new_token, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
     "net.sibling-datagrams",

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.errors import NOT_ROOT, unless_root
-from pytest_isolation.outside.links import process_in_network_of
-from pytest_isolation.outside.network import arrives, sockaddr_in
+from pytest_isolation.outside.network.links import process_in_network_of
+from pytest_isolation.outside.network.listeners import arrives, sockaddr_in
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(

@@ -6,11 +6,11 @@ import struct
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.outside import sending
-from pytest_isolation.outside.lan import Frame, lan_of_host
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import new_token, sockaddr, sockaddr_in
-from pytest_isolation.outside.patience import LONG_DATAGRAM_S, SHORT_S
+from pytest_isolation.outside.network import sending
+from pytest_isolation.outside.network.lan import Frame, lan_of_host
+from pytest_isolation.outside.network.listeners import new_token, sockaddr, sockaddr_in
+from pytest_isolation.outside.network.netlink import NO_SOCKET
+from pytest_isolation.outside.network.patience import LONG_DATAGRAM_S, SHORT_S
 
 promise = guarantee(
     "net.denied-sees-nothing",

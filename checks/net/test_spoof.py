@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.errors import NOT_ROOT, unless_root
-from pytest_isolation.outside import sending
-from pytest_isolation.outside.hearing import hears
-from pytest_isolation.outside.links import process_in_network_of
-from pytest_isolation.outside.neighbour import checksum
-from pytest_isolation.outside.netlink import NO_SOCKET
-from pytest_isolation.outside.network import arrives
+from pytest_isolation.outside.network import sending
+from pytest_isolation.outside.network.hearing import hears
+from pytest_isolation.outside.network.links import process_in_network_of
+from pytest_isolation.outside.network.listeners import arrives
+from pytest_isolation.outside.network.neighbour import checksum
+from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 ETH_P_IP, ETH_P_ARP, ETH_P_IPV6, ETH_P_802_EX1 = 0x0800, 0x0806, 0x86DD, 0x88B5
 EVERYBODY, ALL_NODES = b"\xff" * 6, b"\x33\x33\0\0\0\x01"

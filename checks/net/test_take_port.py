@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.network import calling, is_open, listening, loopback, new_token
-from pytest_isolation.outside.patience import patience
+from pytest_isolation.outside.network.listeners import calling, is_open, listening, loopback, new_token
+from pytest_isolation.outside.network.patience import patience
 from pytest_isolation.strategies import unprivileged_ports
 
 promise = guarantee(

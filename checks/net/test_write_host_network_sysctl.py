@@ -2,9 +2,9 @@
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, write
-from pytest_isolation.outside.lan import lan_to_change
-from pytest_isolation.outside.leaks import has_proc
-from pytest_isolation.outside.machine import names_of
+from pytest_isolation.outside.machine.files import names_of
+from pytest_isolation.outside.machine.leaks import has_proc
+from pytest_isolation.outside.network.lan import lan_to_change
 
 promise = guarantee(
     "net.hosts-settings-kept",

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read, write
-from pytest_isolation.outside.links import link_in
-from pytest_isolation.outside.machine import names_of
+from pytest_isolation.outside.machine.files import names_of
+from pytest_isolation.outside.network.links import link_in
 
 promise = guarantee(
     "net.sysctl-ro",

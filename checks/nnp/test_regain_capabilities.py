@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.gained import program_run
+from pytest_isolation.outside.confined.gained import program_run
 
 promise = guarantee(
     "nnp.root-regains-nothing",

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.gained import program_run
+from pytest_isolation.outside.confined.gained import program_run
 from pytest_isolation.strategies import ids
 
 promise = guarantee(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.errors import BoxError
-from pytest_isolation.outside.limits import group_of
+from pytest_isolation.outside.limits.exercised import group_of
 
 promise = guarantee(
     "pid.init-death-kills-all",

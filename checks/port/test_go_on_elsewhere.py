@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside.moved import ASPECTS, Aspect, moved
+from pytest_isolation.outside.transfer.moved import ASPECTS, Aspect, moved
 
 kept = family(
     "port.vm-{entry.slug}",

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.configured import CONFIGURED, IDENTITY, Configuration
+from pytest_isolation.outside.start.configured import CONFIGURED, IDENTITY, Configuration
 from pytest_isolation.strategies import configurations
 
 promise = guarantee(

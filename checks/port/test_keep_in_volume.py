@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.outside.handed_tree import ASPECTS, Aspect, differing
+from pytest_isolation.outside.transfer.handed_tree import ASPECTS, Aspect, differing
 from pytest_isolation.strategies import images
 
 seen = family(

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.outside.carried import carry
+from pytest_isolation.outside.transfer.carried import carry
 from pytest_isolation.strategies import images
 
 promise = guarantee(

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.outside.carried import lost
-from pytest_isolation.outside.travelled import LEGS, Leg
+from pytest_isolation.outside.transfer.carried import lost
+from pytest_isolation.outside.transfer.travelled import LEGS, Leg
 from pytest_isolation.strategies import images
 
 kept = family(

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.roads import TREE
-from pytest_isolation.outside.carried import carry
+from pytest_isolation.outside.transfer.carried import carry
 from pytest_isolation.strategies import reserved_names
 
 promise = guarantee(

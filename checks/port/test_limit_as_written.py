@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity
-from pytest_isolation.outside.as_written import ASKED, PARTS, WRITTEN, Text, Written
+from pytest_isolation.outside.limits.as_written import ASKED, PARTS, WRITTEN, Text, Written
 from pytest_isolation.technologies.asking import sayable
 
 told = family(

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.outside.carried import alike
-from pytest_isolation.outside.limits import crowd, memory_to_be_had, refuse_deadly_limits
+from pytest_isolation.outside.limits.exercised import crowd, memory_to_be_had, refuse_deadly_limits
+from pytest_isolation.outside.transfer.carried import alike
 
 promise = guarantee(
     "port.limits-same-meaning",

@@ -4,7 +4,7 @@ from hypothesis import given
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.boxes.attributes import ATTRIBUTES, Attribute
-from pytest_isolation.outside.handed_on import HANDED_ON, PARTS, Habits
+from pytest_isolation.outside.start.handed_on import HANDED_ON, PARTS, Habits
 from pytest_isolation.strategies import habits
 
 started = family(

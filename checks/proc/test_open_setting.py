@@ -1,8 +1,8 @@
 """The files by which the whole machine is set do not open for writing: every one that the box has."""
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
-from pytest_isolation.outside.machine import names_of
-from pytest_isolation.outside.settings import PLACES, Place, files, opened
+from pytest_isolation.outside.machine.files import names_of
+from pytest_isolation.outside.machine.settings import PLACES, Place, files, opened
 
 unwritable = family(
     "proc.{entry.slug}-unwritable",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside import machine
+from pytest_isolation.outside.machine import files
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Masks:
 LISTS = (
     Masks(
         "masked",
-        machine.EVERYWHERE,
+        files.EVERYWHERE,
         "every container engine masks",
         "every engine hides",
         ("oci:runtime-spec config-linux masked-paths", "moby:oci/defaults.go (defaultMaskedPaths)"),
@@ -33,7 +33,7 @@ LISTS = (
     ),
     Masks(
         "machine-wide",
-        machine.TODAY,
+        files.TODAY,
         "Docker 28.0.2 and Podman 5.5 mask",
         "engines hide since 2025",
         ("moby:daemon/pkg/oci/defaults.go", "https://github.com/moby/moby/pull/49560"),
@@ -58,10 +58,10 @@ masks = family(
 @masks
 @given(count=st.integers(1, 4096))
 def test_masked_paths_give_nothing(box: Box, promise: Guarantee, entry: Masks, count: int) -> None:
-    promise.receipt(*machine.sees_proc(box, count))
-    with machine.reader(box) as host:
-        if entry.whole and (others := machine.telling(box.proc, machine.telling(host, machine.others(host)))):
-            promise.remark(f"not in the table, and read in the box: {machine.words(others)}")
-        for path in machine.named(host, entry.paths):
-            seen, told = machine.shown(box, host, path, count)
+    promise.receipt(*files.sees_proc(box, count))
+    with files.reader(box) as host:
+        if entry.whole and (others := files.telling(box.proc, files.telling(host, files.others(host)))):
+            promise.remark(f"not in the table, and read in the box: {files.words(others)}")
+        for path in files.named(host, entry.paths):
+            seen, told = files.shown(box, host, path, count)
             promise.require(not seen, *told, shown=seen)

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.process_limits import ASKED, HAS, Steps, of_first, recorded
+from pytest_isolation.outside.limits.process_limits import ASKED, HAS, Steps, of_first, recorded
 from pytest_isolation.strategies import limit_steps
 from pytest_isolation.technologies.asking import limits_for
 

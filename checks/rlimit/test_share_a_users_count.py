@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside.resources import SHARED, Shared
+from pytest_isolation.outside.limits.resources import SHARED, Shared
 
 apart = family(
     "rlimit.{entry.slug}-not-shared",

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside.filtered import TABLE, Call
+from pytest_isolation.outside.confined.filtered import TABLE, Call
 
 refused = family(
     "sec.{entry.slug}-refused",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.agent.memory import In, OutBuffer
-from pytest_isolation.outside.capable import REFUSALS
+from pytest_isolation.outside.confined.capable import REFUSALS
 
 promise = guarantee(
     "time.settime-denied",

@@ -1,7 +1,7 @@
 """The box was handed no further group, whatever its user reaches by it."""
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
-from pytest_isolation.outside.handed_in import further_groups
+from pytest_isolation.outside.start.handed_in import further_groups
 
 promise = guarantee(
     "user.group-not-given",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
-from pytest_isolation.outside.asked import Bounded
 from pytest_isolation.outside.emulator import NO_MACHINE
-from pytest_isolation.outside.handed_in import the_machines
+from pytest_isolation.outside.limits.asked import Bounded
+from pytest_isolation.outside.start.handed_in import the_machines
 
 
 @dataclass(frozen=True)

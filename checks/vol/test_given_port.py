@@ -1,7 +1,7 @@
 """The box was handed no port of its host, whoever answers there."""
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.published import recorded
+from pytest_isolation.outside.network.published import recorded
 
 promise = guarantee(
     "vol.port-not-given",

@@ -16,8 +16,8 @@ from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.guarantees.severity import Consequence
-from pytest_isolation.outside.locks import HELD, locked
-from pytest_isolation.outside.network import UNIX_KINDS, sockaddr_un
+from pytest_isolation.outside.network.listeners import UNIX_KINDS, sockaddr_un
+from pytest_isolation.outside.objects.locks import HELD, locked
 from pytest_isolation.strategies import tokens
 
 TARGET = "/volume"

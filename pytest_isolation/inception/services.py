@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_isolation.outside.network import gateways, sockaddr_in
+from pytest_isolation.outside.network.listeners import gateways, sockaddr_in
 from pytest_isolation.technologies.capabilities import NAMES
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ class Outside:
 
     def given(self) -> list[dict[str, str | None]]:
         """What of the host the box was given, as plain data for its report: given.py.  Never raises."""
-        from pytest_isolation.outside.given import given
+        from pytest_isolation.outside.start.given import given
 
         return given(self._box)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_isolation.agent.shortcuts import read_records, set_name
 from pytest_isolation.errors import BoxError, Unsupported
-from pytest_isolation.outside import posture
+from pytest_isolation.outside.confined import posture
 from pytest_isolation.outside.processes import ALL_SIGNALS, SIG_BLOCK
 
 if TYPE_CHECKING:

@@ -89,7 +89,7 @@ class HostFacts(Row):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenRow(Row):
-    """One thing of the host that a box was given; outside/given.py says what each kind has."""
+    """One thing of the host that a box was given; outside/start/given.py says what each kind has."""
 
     kind: str
     target: str

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_isolation.boxes.process_limits import ProcessLimit
     from pytest_isolation.outside.box import Box
-    from pytest_isolation.outside.process_limits import Steps
+    from pytest_isolation.outside.limits.process_limits import Steps
 
 
 def sayable(box: Box, limit: str, ways: Callable[[], Sequence[tuple[str, str]]]) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ TRIED = (
     "LINUX_IMMUTABLE", "WAKE_ALARM", "PERFMON", "BPF", "CHECKPOINT_RESTORE", "CHOWN", "DAC_OVERRIDE", "SETUID",
     "SETGID", "SETPCAP", "SETFCAP", "SYS_CHROOT", "MKNOD", "NET_BIND_SERVICE",
 )  # fmt: skip
-"""What a family of guarantees tries, one by one (outside/capable.py)."""
+"""What a family of guarantees tries, one by one (outside/confined/capable.py)."""
 
 FILTERED = frozenset({"BPF", "PERFMON"})
 """Of those what filters refuse whatever the capabilities are: bpf(2), perf_event_open(2).

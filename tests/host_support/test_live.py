@@ -38,7 +38,7 @@ PODMANS = [
 PODMANS.append("mount: /var/lib/containers/storage/overlay /var/lib/containers/storage/overlay is gone")
 """What every command of Podman makes that is the first since the machine has booted, `podman info` too."""
 WITNESS = re.compile(r"loop device: loop\d+ of /memfd:pytest-isolation-")
-"""A check's, in a test that another worker runs: loop devices are in no namespace (outside/devices.py)."""
+"""A check's, in a test that another worker runs: loop devices are in no namespace (outside/objects/devices.py)."""
 
 
 @pytest.fixture(scope="module")

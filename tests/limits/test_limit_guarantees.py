@@ -13,7 +13,7 @@ from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, Check, run_property
 from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.as_written import WRITTEN
+from pytest_isolation.outside.limits.as_written import WRITTEN
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need, plain
 

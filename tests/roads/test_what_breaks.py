@@ -18,7 +18,7 @@ from pytest_isolation.boxes.image import Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.roads import Arrival, together
 from pytest_isolation.errors import BoxError, Unsupported, in_one_line
-from pytest_isolation.outside.carried import lost
+from pytest_isolation.outside.transfer.carried import lost
 from pytest_isolation.suite.roads import measure as measuring
 from pytest_isolation.suite.roads.measure import Measured, drawn, measure
 from pytest_isolation.technologies.docker.daemon import LABEL, connect

@@ -10,7 +10,7 @@ import pytest
 from pytest_isolation import Box
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.capable import REFUSALS, TABLE
+from pytest_isolation.outside.confined.capable import REFUSALS, TABLE
 from pytest_isolation.technologies.pool import Pool
 from tests.support import need
 

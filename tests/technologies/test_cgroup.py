@@ -13,7 +13,7 @@ from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.property import run_property
-from pytest_isolation.outside.limits import MADV_POPULATE_WRITE, MAP_PRIVATE_ANON, PROT_RW
+from pytest_isolation.outside.limits.exercised import MADV_POPULATE_WRITE, MAP_PRIVATE_ANON, PROT_RW
 from pytest_isolation.technologies import technology
 from tests.support import built_in_checks, need
 

@@ -12,11 +12,11 @@ import pytest
 from pytest_isolation import Box, Violation, weaken
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.called import PROXIES, Belongings
-from pytest_isolation.outside.devices import block_nodes, disk_node
-from pytest_isolation.outside.neighbour import neighbour_of_host
-from pytest_isolation.outside.network import bound, listening, sockaddr
-from pytest_isolation.outside.published import bound_to_one
+from pytest_isolation.outside.network.listeners import bound, listening, sockaddr
+from pytest_isolation.outside.network.neighbour import neighbour_of_host
+from pytest_isolation.outside.network.published import bound_to_one
+from pytest_isolation.outside.objects.devices import block_nodes, disk_node
+from pytest_isolation.outside.start.called import PROXIES, Belongings
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_isolation import weaken
 from pytest_isolation.boxes.weakenings import NAMESPACES, Weakening
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside import handed_in
+from pytest_isolation.outside.start import handed_in
 from pytest_isolation.technologies.pool import Pool
 from tests.runs import run
 from tests.support import need

@@ -16,7 +16,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.limits import group_of
+from pytest_isolation.outside.limits.exercised import group_of
 from pytest_isolation.technologies import identity, technology
 from pytest_isolation.technologies.gvisor import GVisor, _platforms
 from tests.support import built_in_checks, need

@@ -11,7 +11,7 @@ from pytest_isolation.boxes import attributes
 from pytest_isolation.boxes.attributes import ALL, ATTRIBUTES, BY_SLUG, Attribute
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import Undecided, Unsupported
-from pytest_isolation.outside.handed_on import HANDED_ON, PARTS, Habits
+from pytest_isolation.outside.start.handed_on import HANDED_ON, PARTS, Habits
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 

@@ -12,9 +12,9 @@ import pytest
 from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.local import start_local
-from pytest_isolation.outside.hearing import hears
-from pytest_isolation.outside.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, index_of, request
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.network.hearing import hears
+from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, index_of, request
+from pytest_isolation.outside.network.listeners import sockaddr_in
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a packet socket is for root")
 ETH_P_IP = 0x0800

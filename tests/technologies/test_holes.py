@@ -15,7 +15,7 @@ from fnmatch import fnmatch
 
 import pytest
 
-from pytest_isolation.outside.devices import disk_node
+from pytest_isolation.outside.objects.devices import disk_node
 from tests.owners import (
     ASKED,
     CONFINING,

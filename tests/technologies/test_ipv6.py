@@ -9,10 +9,10 @@ import pytest
 
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.local import start_local
-from pytest_isolation.outside.ipv6 import addresses, settled
-from pytest_isolation.outside.lan import NEWLINK
-from pytest_isolation.outside.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, request
-from pytest_isolation.outside.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
+from pytest_isolation.outside.network.ipv6 import addresses, settled
+from pytest_isolation.outside.network.lan import NEWLINK
+from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, request
+from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a link is for root")

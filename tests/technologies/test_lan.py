@@ -21,11 +21,11 @@ from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Undecided
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.guarantees.result import PropertyResult
-from pytest_isolation.outside import sending
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.lan import Frame, _route, lan_of_host
-from pytest_isolation.outside.netlink import NETLINK_ROUTE, heard, subscribed
-from pytest_isolation.outside.patience import LONG_DATAGRAM_S
+from pytest_isolation.outside.network import sending
+from pytest_isolation.outside.network.lan import Frame, _route, lan_of_host
+from pytest_isolation.outside.network.netlink import NETLINK_ROUTE, heard, subscribed
+from pytest_isolation.outside.network.patience import LONG_DATAGRAM_S
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need, new_pool
 
@@ -34,7 +34,7 @@ MAKES_ONE = """
 import sys, time
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.outside.lan import lan_of_host
+from pytest_isolation.outside.network.lan import lan_of_host
 from pytest_isolation.technologies.pool import Pool
 print(lan_of_host(Pool(Lifetime()).box(BoxSpec(technology="host"))).name, flush=True)
 time.sleep(300)
@@ -89,15 +89,15 @@ def test_what_is_handed_on_late_has_arrived(box: Box) -> None:
 
 def test_packets_that_do_not_arrive_settle_nothing(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     """As where the host's own rules drop them: here they are sent to another port than the machine waits at."""
-    monkeypatch.setattr("pytest_isolation.outside.lan.MOST_S", 0.3)
+    monkeypatch.setattr("pytest_isolation.outside.network.lan.MOST_S", 0.3)
     lan = lan_of_host(box)
-    monkeypatch.setattr("pytest_isolation.outside.lan.sockaddr", _elsewhere)
+    monkeypatch.setattr("pytest_isolation.outside.network.lan.sockaddr", _elsewhere)
     with pytest.raises(Undecided, match="do not arrive"):
         lan.settle()
 
 
 def _elsewhere(address: str, port: int) -> bytes:
-    from pytest_isolation.outside.network import sockaddr
+    from pytest_isolation.outside.network.listeners import sockaddr
 
     return sockaddr(address, port ^ 1 if port else 0)
 
@@ -106,7 +106,7 @@ def test_two_that_draw_the_same_are_two(box: Box, monkeypatch: pytest.MonkeyPatc
     """As those of two runs on one machine, or of two boxes: there are few addresses that nobody has."""
     made = []
     for _ in range(2):
-        monkeypatch.setattr("pytest_isolation.outside.lan.secrets.randbelow", random.Random(1).randrange)
+        monkeypatch.setattr("pytest_isolation.outside.network.lan.secrets.randbelow", random.Random(1).randrange)
         made.append(lan_of_host(box))
         del box.witnesses["lan"]
     with made[0].ear() as first, made[1].ear() as second:
@@ -175,7 +175,7 @@ def test_who_may_join_no_group_is_not_asked_whether_it_hears_one() -> None:
 @pytest.mark.parametrize("id", ["net.hosts-firewall-kept", "net.firewall-denied"])
 def test_a_table_that_the_host_cannot_make_is_refused_to_nobody(id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on kernels before 5.12, which do not know one of its flags: nobody else has refused it."""
-    monkeypatch.setattr("pytest_isolation.outside.tracked.DORMANT_OWNED", struct.pack(">I", 0x80))
+    monkeypatch.setattr("pytest_isolation.outside.network.tracked.DORMANT_OWNED", struct.pack(">I", 0x80))
     ran = _measured(id, need("host") if id == "net.hosts-firewall-kept" else need("namespaces"))
     assert (ran.violation, ran.trouble) == (None, None)
     assert "makes no table of nftables" in str(ran.unsupported)

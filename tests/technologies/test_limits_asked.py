@@ -20,9 +20,9 @@ from pytest_isolation.boxes.weakenings import unlimited
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.guarantees.result import PropertyResult
-from pytest_isolation.outside import asked
-from pytest_isolation.outside.asked_resources import is_as_asked, press_disk, weights_of
-from pytest_isolation.outside.handed_in import swap_of_machine
+from pytest_isolation.outside.limits import asked
+from pytest_isolation.outside.limits.asked_resources import is_as_asked, press_disk, weights_of
+from pytest_isolation.outside.start.handed_in import swap_of_machine
 from pytest_isolation.technologies import inspected, technology
 from pytest_isolation.technologies.pool import Pool
 from tests.owners import Owner, attached, owner, remove_group

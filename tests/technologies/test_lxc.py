@@ -23,7 +23,7 @@ from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.guarantees import claims, holes
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.called import absent
+from pytest_isolation.outside.start.called import absent
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.lxc import ids

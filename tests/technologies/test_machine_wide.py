@@ -7,7 +7,7 @@ import pytest
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.guarantees.result import PropertyResult
-from pytest_isolation.outside import machine
+from pytest_isolation.outside.machine import files
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 
@@ -32,7 +32,7 @@ def test_the_short_list_is_kept_where_interrupts_are_read(pool: Pool) -> None:
     """runc 1.1.5 lists no /proc/interrupts."""
     spec = need("runc")
     box = pool.box(spec)
-    if not machine.telling(box.proc, ["/proc/interrupts"]):
+    if not files.telling(box.proc, ["/proc/interrupts"]):
         pytest.skip("this runc masks it")
     assert measured(pool, SHORT, spec).violation is None
     broken = measured(pool, TODAY, spec).violation
@@ -41,12 +41,12 @@ def test_the_short_list_is_kept_where_interrupts_are_read(pool: Pool) -> None:
 
 
 def test_files_that_act_are_not_opened(pool: Pool) -> None:
-    found = machine.others(pool.box(BoxSpec(technology="host")).outside.proc)
+    found = files.others(pool.box(BoxSpec(technology="host")).outside.proc)
     assert {"/proc/diskstats", "/proc/slabinfo"} <= set(found)
     assert not [path for path in found if "/debug/" in path or path in ("/proc/kmsg", "/proc/sysrq-trigger")]
 
 
 def test_each_table_has_its_reasons() -> None:
-    assert all(machine.TODAY.values())
-    assert all(machine.SKIPPED.values())
-    assert set(machine.EVERYWHERE) < set(machine.TODAY)
+    assert all(files.TODAY.values())
+    assert all(files.SKIPPED.values())
+    assert set(files.EVERYWHERE) < set(files.TODAY)

@@ -19,7 +19,7 @@ from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.quotas import RLIMIT_NOFILE, RLIMIT_SIGPENDING
+from pytest_isolation.outside.limits.quotas import RLIMIT_NOFILE, RLIMIT_SIGPENDING
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_isolation.boxes.spec import BoxSpec
-from pytest_isolation.outside import patience
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.network import Socket, arrives, calling, connected, knock, received, sockaddr_in
+from pytest_isolation.outside.network import patience
+from pytest_isolation.outside.network.listeners import Socket, arrives, calling, connected, knock, received, sockaddr_in
 from pytest_isolation.technologies.pool import Pool
 
 

@@ -23,8 +23,8 @@ from pytest_isolation.boxes.lifetime import Lifetime, mount_points
 from pytest_isolation.errors import ProcLost
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.carried import ids_of
-from pytest_isolation.outside.limits import hog
+from pytest_isolation.outside.limits.exercised import hog
+from pytest_isolation.outside.transfer.carried import ids_of
 from pytest_isolation.technologies import conformance, technology
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.podman.engine import Engine

@@ -13,7 +13,7 @@ from pytest_isolation import Box, BoxSpec, Unavailable, Unsupported, UsageError
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.netlink import DUMP, NETLINK_ROUTE, REQUEST, ask, message
+from pytest_isolation.outside.network.netlink import DUMP, NETLINK_ROUTE, REQUEST, ask, message
 from pytest_isolation.technologies import preset, technology
 from tests.owners import measured
 

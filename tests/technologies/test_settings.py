@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_isolation.options.boxes import parse
-from pytest_isolation.outside.settings import NAMESPACED, PLACES, Place, files, opened
+from pytest_isolation.outside.machine.settings import NAMESPACED, PLACES, Place, files, opened
 from pytest_isolation.technologies.pool import Pool
 
 NOBODY = 65534

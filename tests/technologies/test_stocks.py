@@ -12,7 +12,7 @@ from pytest_isolation import Box
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside.stocks import STOCKS, Stock, risen
+from pytest_isolation.outside.limits.stocks import STOCKS, Stock, risen
 from pytest_isolation.technologies.pool import Pool
 
 AMOUNT = 16

@@ -9,8 +9,8 @@ import pytest
 
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.guarantees.property import run_property
-from pytest_isolation.outside import vsock
 from pytest_isolation.outside.box import Box
+from pytest_isolation.outside.network import vsock
 from pytest_isolation.technologies.pool import Pool
 from tests.support import built_in_checks, need
 

@@ -13,7 +13,7 @@ from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.boxes.wording import BESIDE, LIMITS, NO_FILE
 from pytest_isolation.errors import Unsupported
-from pytest_isolation.outside.as_written import WRITTEN, Written
+from pytest_isolation.outside.limits.as_written import WRITTEN, Written
 from pytest_isolation.technologies.asking import sayable
 
 OF = {one.limit: one for one in WRITTEN}

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager, nullcontext
 import pytest
 
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside import answering, leaks
-from pytest_isolation.outside.answering import Count
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.leaks import Shown
+from pytest_isolation.outside.machine import answering, leaks
+from pytest_isolation.outside.machine.answering import Count
+from pytest_isolation.outside.machine.leaks import Shown
 
 
 def test_a_number_is_found_again_when_another_line_is_gone() -> None:

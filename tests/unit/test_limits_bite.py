@@ -13,7 +13,7 @@ import pytest
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.host import LOCAL_HOST, LocalHost
 from pytest_isolation.errors import AgentLost
-from pytest_isolation.outside import limits
+from pytest_isolation.outside.limits import exercised
 from pytest_isolation.suite.limits import bites
 
 
@@ -57,14 +57,14 @@ def test_a_quota_is_given_out_by_the_processors_of_the_boxs_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """red: by those of this one, where a daemon is elsewhere."""
-    assert limits.processors_of(LOCAL_HOST) == os.cpu_count()
+    assert exercised.processors_of(LOCAL_HOST) == os.cpu_count()
     there = box(1)
     there.parts.host = Elsewhere(tmp_path)
     (tmp_path / "proc").mkdir()
     stat = "cpu  9 9\n" + "".join(f"cpu{number} 1 1\n" for number in range(500)) + "intr 3\n"
     (tmp_path / "proc/stat").write_text(stat, encoding="utf-8")
-    monkeypatch.setattr(limits, "burn", lambda *_: (1.0, 1.0))
-    _, allowed, _ = limits.burn_against(there, 0.5, 2)
+    monkeypatch.setattr(exercised, "burn", lambda *_: (1.0, 1.0))
+    _, allowed, _ = exercised.burn_against(there, 0.5, 2)
     assert allowed == pytest.approx(0.5 * 1.1 + 500 * 0.01)
 
 

@@ -13,7 +13,7 @@ import pytest
 from pytest_isolation import Unsupported
 from pytest_isolation.boxes.process_limits import LINES, RESOURCES, ProcessLimit, limits_in
 from pytest_isolation.errors import Violation
-from pytest_isolation.outside.process_limits import of_first
+from pytest_isolation.outside.limits.process_limits import of_first
 from tests.support import built_in_checks
 
 FILES = ProcessLimit("nofile", 64, 128)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_isolation.outside.posture import ASPECTS, differences
+from pytest_isolation.outside.confined.posture import ASPECTS, differences
 
 LABEL = next(one for one in ASPECTS if one.slug == "label")
 GROUP = next(one for one in ASPECTS if one.slug == "cgroup")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_isolation.outside.published import Bound, bound_to_one
+from pytest_isolation.outside.network.published import Bound, bound_to_one
 
 
 def test_a_port_that_is_published_elsewhere_too_is_bound_to_none() -> None:

@@ -13,7 +13,7 @@ from pytest_isolation import cli
 from pytest_isolation.boxes.image import FileView, TreeView
 from pytest_isolation.boxes.roads import ASPECTS, Arrival, losses
 from pytest_isolation.boxes.unpack import expected
-from pytest_isolation.outside.carried import TREE
+from pytest_isolation.outside.transfer.carried import TREE
 from pytest_isolation.suite.roads.measure import Travelled, drawn, engines, together
 from pytest_isolation.suite.roads.render import SCHEMA, as_json, table, text
 from tests.scripts import script

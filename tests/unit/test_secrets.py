@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_isolation.outside.handed_in import secrets_of
+from pytest_isolation.outside.start.handed_in import secrets_of
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.inception.live.venue import COMPOSE_PLUGIN, SUDO, TimedOut
 from pytest_isolation.machines import start
 from pytest_isolation.machines.docker import PORT
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.network.listeners import sockaddr_in
 
 MEMORY = 3072 * MIB
 CLIENT_S = 300

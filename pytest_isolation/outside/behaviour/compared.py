@@ -19,7 +19,7 @@ from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.outside.behaviour import names
 from pytest_isolation.outside.behaviour.kinds import Kind
 from pytest_isolation.outside.behaviour.play import PASSES_S, Call, Play, Seen
-from pytest_isolation.outside.carried import alike
+from pytest_isolation.outside.transfer.carried import alike
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box

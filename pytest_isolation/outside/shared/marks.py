@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.host import LOCAL_HOST, remove_directory
 from pytest_isolation.errors import BoxError
-from pytest_isolation.outside.network import Socket, reached, sockaddr_un
+from pytest_isolation.outside.network.listeners import Socket, reached, sockaddr_un
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box

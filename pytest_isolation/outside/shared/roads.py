@@ -15,7 +15,7 @@ from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import Step
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.door import Door
-from pytest_isolation.outside.network import sockaddr_un
+from pytest_isolation.outside.network.listeners import sockaddr_un
 from pytest_isolation.outside.processes import canary_for
 from pytest_isolation.outside.shared.found import Shared, shared
 from pytest_isolation.outside.shared.table import below, join

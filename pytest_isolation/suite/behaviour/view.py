@@ -15,7 +15,7 @@ from pytest_isolation.agent.shortcuts import listing, read
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, IsolationError, Undecided
 from pytest_isolation.outside.behaviour.devices import wrong
-from pytest_isolation.outside.carried import environment
+from pytest_isolation.outside.transfer.carried import environment
 from pytest_isolation.suite.behaviour.layers import file_system
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from typing import TypeAlias
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD, CLONE, IPC, IPC_GET, IPC_PRIVATE, KEYCTL, F, W
 from pytest_isolation.agent.memory import At, In, Step
-from pytest_isolation.outside.keys import PROCESS_KEYRING
+from pytest_isolation.outside.objects.keys import PROCESS_KEYRING
 
 Undo: TypeAlias = "Callable[[Program, int], object]"
 """Adds the calls that give back what a call returned."""

@@ -9,13 +9,13 @@ from fnmatch import fnmatch
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, DT
 from pytest_isolation.agent.shortcuts import entries
-from pytest_isolation.outside import leaks
+from pytest_isolation.outside.machine import leaks
 from pytest_isolation.suite.flow import probes
 from pytest_isolation.suite.flow.acts import NAMED_IN, ROOTS, Place
 from pytest_isolation.suite.flow.probes import Probe
 
 FURTHER = ("/proc/self/net", "/proc/sysvipc", "/proc/sys/net/core", "/proc/sys/net/netfilter", "/proc/sys/net/unix")
-"""What the walk of outside/leaks.py passes over, for it is of namespaces."""
+"""What the walk of outside/machine/leaks.py passes over, for it is of namespaces."""
 LISTED = ("/proc", "/tmp", "/dev/shm", "/dev/mqueue", "/dev/pts", "/run", "/home", "/sys/class/net", "/sys/kernel")
 """Directories whose names are asked."""
 SKIPPED = (

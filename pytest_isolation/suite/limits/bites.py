@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping
 from pytest_isolation.boxes.process_limits import ProcessLimit
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import AgentLost
-from pytest_isolation.outside import process_limits
-from pytest_isolation.outside.asked import MOST
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.limits import burn_against, crowd, group_of, memory_to_be_had, times_throttled
+from pytest_isolation.outside.limits import process_limits
+from pytest_isolation.outside.limits.asked import MOST
+from pytest_isolation.outside.limits.exercised import burn_against, crowd, group_of, memory_to_be_had, times_throttled
 
 FEW = {"nofile": 4096, "fsize": 128 * MIB}
 ONE = 1.0

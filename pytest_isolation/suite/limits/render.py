@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.outside import process_limits
+from pytest_isolation.outside.limits import process_limits
 from pytest_isolation.suite.limits.measure import Measured, Outcome
 
 SCHEMA = "pytest-isolation/limits/1"

@@ -13,8 +13,8 @@ from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import must, read
 from pytest_isolation.boxes import counting
 from pytest_isolation.errors import BoxError, Undecided
-from pytest_isolation.outside.carried import alike
 from pytest_isolation.outside.together import once
+from pytest_isolation.outside.transfer.carried import alike
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc

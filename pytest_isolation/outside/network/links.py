@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.memory import In, OutBuffer
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.network.listeners import sockaddr_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from pytest_isolation.agent.constants import AT, AT_FDCWD, IPC, IPC_GET, IPC_PRI
 from pytest_isolation.agent.memory import In, Step
 from pytest_isolation.agent.shortcuts import needed
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside.network import sockaddr_in
+from pytest_isolation.outside.network.listeners import sockaddr_in
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc

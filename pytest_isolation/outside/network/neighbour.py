@@ -1,8 +1,8 @@
 """A neighbour of the host's: another address on a link of its, that sends it packets as any machine of the LAN could.
 
-The link is a TUN device (outside/links.py): what is written to it the host's kernel receives as from a wire, with its
-routes, its filters and its translations.  So the neighbour needs no stack of its own, and may send what a stack would
-not: a packet for 127.0.0.1.  Sources: kernel networking/tuntap.rst, RFC 9293, RFC 791, RFC 8200.
+The link is a TUN device (outside/network/links.py): what is written to it the host's kernel receives as from a wire,
+with its routes, its filters and its translations.  So the neighbour needs no stack of its own, and may send what a
+stack would not: a packet for 127.0.0.1.  Sources: kernel networking/tuntap.rst, RFC 9293, RFC 791, RFC 8200.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.memory import In
-from pytest_isolation.outside.links import SIOCSIFADDR, Link, index_of, made
-from pytest_isolation.outside.patience import Patience
+from pytest_isolation.outside.network.links import SIOCSIFADDR, Link, index_of, made
+from pytest_isolation.outside.network.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import ProcLost, Undecided
-from pytest_isolation.outside.capable import REFUSALS
-from pytest_isolation.outside.keys import PROCESS_KEYRING
+from pytest_isolation.outside.confined.capable import REFUSALS
+from pytest_isolation.outside.objects.keys import PROCESS_KEYRING
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply

@@ -11,7 +11,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import NOT_ROOT, Unsupported, unless_root
-from pytest_isolation.outside.netlink import (
+from pytest_isolation.outside.network.netlink import (
     ACK,
     CREATE,
     DUMP,

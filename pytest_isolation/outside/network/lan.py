@@ -26,10 +26,10 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.errors import NOT_ROOT, AgentLost, BoxError, Undecided, Unsupported, unless_root
-from pytest_isolation.outside.links import CLONE_NEWNET, IFF_UP, index_of, request
-from pytest_isolation.outside.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
-from pytest_isolation.outside.network import sockaddr
-from pytest_isolation.outside.patience import patience
+from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, index_of, request
+from pytest_isolation.outside.network.listeners import sockaddr
+from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
+from pytest_isolation.outside.network.patience import patience
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator

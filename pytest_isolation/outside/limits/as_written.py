@@ -15,10 +15,10 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import LIMIT_LOSSES, Weakening, lossy
 from pytest_isolation.boxes.wording import BESIDE, LIMITS, NO_FILE, kernel_has
 from pytest_isolation.errors import BoxError, Unavailable, Undecided, Unsupported
-from pytest_isolation.outside.asked import PAGES
-from pytest_isolation.outside.asked_resources import counted_by_v2, group_on_host, listed, weights_of
-from pytest_isolation.outside.carried import alike
+from pytest_isolation.outside.limits.asked import PAGES
+from pytest_isolation.outside.limits.asked_resources import counted_by_v2, group_on_host, listed, weights_of
 from pytest_isolation.outside.together import Part, Together
+from pytest_isolation.outside.transfer.carried import alike
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box

@@ -22,7 +22,7 @@ from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD, DT
 from pytest_isolation.agent.shortcuts import entries
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside import machine
+from pytest_isolation.outside.machine import files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -37,7 +37,7 @@ TREES = {
 }  # fmt: skip
 """Directory -> how many directories below it are entered.  Links are followed in /sys/block and /sys/class alone."""
 SKIPPED = {
-    **{pattern: reason for pattern, reason in machine.SKIPPED.items() if pattern != "/proc/sys"},
+    **{pattern: reason for pattern, reason in files.SKIPPED.items() if pattern != "/proc/sys"},
     "/proc/kcore": "memory, as it is: proc.masked-unreadable",
     "/proc/kpage*": "a number for each page of memory: root's alone",
     "/proc/pagetypeinfo": "walks all of memory",

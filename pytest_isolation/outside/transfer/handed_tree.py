@@ -16,8 +16,8 @@ from pytest_isolation.boxes.unpack import Unreadable, expected, observed
 from pytest_isolation.boxes.weakenings import Weakening, lossy
 from pytest_isolation.errors import BoxError, Unavailable, Unsupported
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.carried import alike
 from pytest_isolation.outside.together import once
+from pytest_isolation.outside.transfer.carried import alike
 
 TARGET = "/volume"
 

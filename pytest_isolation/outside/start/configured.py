@@ -16,8 +16,8 @@ from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.roads import TREE
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.carried import alike, environment, identity, ids_of
 from pytest_isolation.outside.together import Part, Start, Together
+from pytest_isolation.outside.transfer.carried import alike, environment, identity, ids_of
 
 ST_RDONLY = 1
 """In the flags that statfs(2) gives."""

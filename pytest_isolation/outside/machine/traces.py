@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.constants import AT_FDCWD, LOCK
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
-from pytest_isolation.outside.devices import attached
+from pytest_isolation.outside.objects.devices import attached
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

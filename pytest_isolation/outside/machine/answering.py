@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside.leaks import Place, Shown, called, machine_of, need_one_of, shown
+from pytest_isolation.outside.machine.leaks import Place, Shown, called, machine_of, need_one_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import Unsupported
-from pytest_isolation.outside.network import Door, new_token
+from pytest_isolation.outside.network.listeners import Door, new_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import OutBuffer
-from pytest_isolation.outside.network import Knock, Socket, bound, knock
+from pytest_isolation.outside.network.listeners import Knock, Socket, bound, knock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

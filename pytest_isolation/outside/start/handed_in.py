@@ -13,9 +13,9 @@ from pytest_isolation.boxes.cgroups import NONE_V1
 from pytest_isolation.boxes.resources import SWAP
 from pytest_isolation.boxes.weakenings import CAPABILITIES
 from pytest_isolation.errors import BoxError, Unsupported
-from pytest_isolation.outside import asked_resources
-from pytest_isolation.outside.asked import IN_THE_GUEST, Bounded, on_host
-from pytest_isolation.outside.limits import processors_of
+from pytest_isolation.outside.limits import asked_resources
+from pytest_isolation.outside.limits.asked import IN_THE_GUEST, Bounded, on_host
+from pytest_isolation.outside.limits.exercised import processors_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

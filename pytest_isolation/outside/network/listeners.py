@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.errors import BoxError
-from pytest_isolation.outside.patience import LONG_DATAGRAM_S, Patience, patience
+from pytest_isolation.outside.network.patience import LONG_DATAGRAM_S, Patience, patience
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence

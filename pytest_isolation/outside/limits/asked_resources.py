@@ -17,8 +17,8 @@ from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups, resources
 from pytest_isolation.errors import Unsupported
-from pytest_isolation.outside.asked import NOTHING_ASKED, PAGES
-from pytest_isolation.outside.limits import MAP_PRIVATE_ANON, PROT_RW
+from pytest_isolation.outside.limits.asked import NOTHING_ASKED, PAGES
+from pytest_isolation.outside.limits.exercised import MAP_PRIVATE_ANON, PROT_RW
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group

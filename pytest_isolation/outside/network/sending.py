@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.outside.links import SIOCGIFINDEX, request
-from pytest_isolation.outside.network import sockaddr
+from pytest_isolation.outside.network.links import SIOCGIFINDEX, request
+from pytest_isolation.outside.network.listeners import sockaddr
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply

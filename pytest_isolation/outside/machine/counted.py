@@ -10,7 +10,7 @@ from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside.answering import Count
+from pytest_isolation.outside.machine.answering import Count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,8 +15,8 @@ from pytest_isolation.agent.constants import KEYCTL
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.boxes.caller import FURTHER, SESSION_KEYRING, Caller, found_open, left_open, open_numbers
 from pytest_isolation.outside.box import Box
-from pytest_isolation.outside.carried import environment
 from pytest_isolation.outside.together import Part, Start, Together
+from pytest_isolation.outside.transfer.carried import environment
 
 PROXIES = tuple(
     word for kind in ("http", "https", "ftp", "all", "no") for word in (f"{kind}_proxy", f"{kind.upper()}_PROXY")
