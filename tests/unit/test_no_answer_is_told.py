@@ -21,9 +21,11 @@ from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.host import LocalHost
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import BoxError, Undecided, Unsupported
-from pytest_isolation.outside import emulator, moved, published
+from pytest_isolation.outside import emulator
 from pytest_isolation.outside.behaviour import devices
+from pytest_isolation.outside.network import published
 from pytest_isolation.outside.shared.found import of_its_machine
+from pytest_isolation.outside.transfer import moved
 from pytest_isolation.suite.collect import check_files, load_check
 from pytest_isolation.technologies import inspected
 
