@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import shell
-from pytest_isolation.inception.script import Command, Script
+from pytest_isolation.inception.script import Command, Script, handed
 from pytest_isolation.inception.tree import normal
 from pytest_isolation.inception.variables import interpolate
 
@@ -38,19 +38,46 @@ def copy_as_make_does(made: Submission) -> None:
             words = list(command.real)
             if words[:1] == ["cd"] and len(words) > 1:
                 base = posixpath.join(base, words[1])
-            called = next((found for word in words[:3] if word.endswith(".sh")
-                           and (found := made.tree.find(posixpath.join(base, word)))), None)  # fmt: skip
-            script = shell.parse(made.tree.lenient(called), called) if called else Script()
-            ran = (before, command, *script.commands)
-            for earlier, one in pairwise(ran):
-                assert one is not None
-                _copy(made, one, base)
-                _echo(written, earlier, one, base)
+            _copy(made, command, base)
+            _echo(written, before, command, base, {})
             before = command
-            for target, body, _ in script.heredocs:
-                _add(written, target, body, base)
+            for at, word in enumerate(words[:3]):
+                called = made.tree.find(posixpath.join(base, word)) if "/" in word or word.endswith(".sh") else None
+                if called is not None and is_script(called):
+                    _by_script(made, written, called, tuple(words[at + 1 :]), base)
+                    break
     for path, text in written.items():
         made.tree.write(path, text)
+
+
+def _by_script(made: Submission, written: dict[str, str], path: str, given: tuple[str, ...], base: str) -> None:
+    """What a script that make calls with the words `given` copies and writes, in the directory where it is then."""
+    script = shell.parse(made.tree.lenient(path), path)
+    values: dict[str, str] = {}
+    for name, value, _ in script.assigned:
+        values[name] = interpolate("".join(handed((value,), given)), values)
+    moved = [(0, base)]
+    before: Command | None = None
+    for command in script.commands:
+        if command.words[:1] == ("cd",) and len(command.words) > 1 and command.function is None:
+            moved.append((command.at.line, inside(command.words[1], moved[-1][1], posixpath.dirname(path))))
+        _copy(made, command, moved[-1][1])
+        _echo(written, before, command, moved[-1][1], values)
+        before = command
+    for target, body, at in script.heredocs:
+        here = [place for line, place in moved if line <= at.line][-1]
+        _add(written, interpolate(target, values), interpolate("".join(handed((body,), given)), values), here)
+
+
+def inside(word: str, base: str, own: str) -> str:
+    """The directory after `cd WORD` in `base`; `cd "$(dirname "$0")"` goes to `own`, the directory of the script."""
+    beside = BESIDE.match(word)
+    rest = word[beside.end() :].lstrip("/") if beside else word
+    return posixpath.normpath(posixpath.join(own if beside else base, rest or "."))
+
+
+BESIDE = re.compile(r"\$\((?:[^()]|\([^()]*\)|\$\{[^}]*\})*\)|\$\{0%/\*\}")
+"""`$(dirname "$0")` and its like."""
 
 
 def _add(written: dict[str, str], target: str, text: str, base: str) -> None:
@@ -59,7 +86,7 @@ def _add(written: dict[str, str], target: str, text: str, base: str) -> None:
         written[path] = f"{written.get(path, '')}{text.rstrip()}\n"
 
 
-def _echo(written: dict[str, str], before: Command | None, command: Command, base: str) -> None:
+def _echo(written: dict[str, str], before: Command | None, command: Command, base: str, values: dict[str, str]) -> None:
     """A line that `echo` or `printf` writes, by `>` or through `tee`."""
     by_tee = command.name == "tee" and command.piped_into and before is not None
     said, targets = (before, command.real[1:]) if by_tee else (command, (command.into,))
@@ -67,7 +94,8 @@ def _echo(written: dict[str, str], before: Command | None, command: Command, bas
         return
     for target in targets:
         if not target.startswith("-"):
-            _add(written, target, said.printed.replace("\\n", "\n"), base)
+            text = interpolate(said.printed.replace("\\n", "\n"), values)
+            _add(written, interpolate(target, values), text, base)
 
 
 def _copy(made: Submission, command: Command, base: str) -> None:
@@ -124,9 +152,7 @@ def _of_script(
     for command in script.commands:
         words = list(command.real)
         if words[:1] == ["cd"] and len(words) > 1:
-            beside = re.match(r"\$\((?:[^()]|\([^()]*\)|\$\{[^}]*\})*\)|\$\{0%/\*\}", words[1])
-            inner = words[1][beside.end() :].lstrip("/") if beside else words[1]
-            base = posixpath.normpath(posixpath.join(own if beside else base, inner or "."))
+            base = inside(words[1], base, own)
         if (rest := after_compose(words)) is not None and {"up", "start"} & set(rest):
             exported = {name: value for name, value in given.items() if _is_exported(name, text)}
             before = dict(one.partition("=")[::2] for one in command.prefix)

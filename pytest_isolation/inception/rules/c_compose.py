@@ -262,11 +262,20 @@ def _datadir(image: Image) -> str:
     return "/var/lib/mysql"
 
 
+def place_of(s: Submission, source: str) -> str:
+    """Where on the host the data of a mount is: a volume's device, or what is bound; else the volume's name."""
+    volume = s.compose.top("volumes").get(source) if s.compose is not None else None
+    options = volume.get("driver_opts") if isinstance(volume, Map) else None
+    device = options.get("device") if isinstance(options, Map) else None
+    return posixpath.normpath(str(device)) if device else source.rstrip("/")
+
+
 def site_volumes(s: Submission) -> set[str]:
-    """Sources that both php and NGINX mount."""
-    both = [{source for image in s.role(role) for _, source, _, _ in store(image) if source}
+    """Sources that both php and NGINX mount, a volume by its name or by its device."""
+    each = [{source for image in s.role(role) for _, source, _, _ in store(image) if source}
             for role in ("wordpress", "nginx")]  # fmt: skip
-    return both[0] & both[1]
+    both = {place_of(s, one) for one in each[0]} & {place_of(s, one) for one in each[1]}
+    return {one for one in each[0] | each[1] if place_of(s, one) in both}
 
 
 @rule(
@@ -305,9 +314,10 @@ def stores(s: Submission) -> dict[str, Place]:
             inside = re.search(r"/(mysql|mariadb)\b|/data\b", target)
             if source and (kind == "volume" or inside) and not _is_config(source, target):
                 found.setdefault(source, at)
-    for image in s.role("wordpress"):
+    both = site_volumes(s)
+    for image in s.role("wordpress") + s.role("nginx"):
         for _, source, _, at in store(image):
-            if source in site_volumes(s):
+            if source in both:
                 found.setdefault(source, at)
     return found
 

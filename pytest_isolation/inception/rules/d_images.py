@@ -329,6 +329,18 @@ def _texts(s: Submission, image: Image) -> Iterator[tuple[str, Place]]:
             yield re.sub(r"^[ \t]*[#;].*$", "", s.tree.lenient(path), flags=re.MULTILINE), Place(path)
 
 
+def _managed(image: Image) -> Iterator[Command]:
+    """Commands by which the system's service manager starts the database."""
+    for start in image.starts:
+        for command in start.script.runtime():
+            words = command.real
+            by_path = bool(words) and words[0].startswith("/etc/init.d/")
+            named = {posixpath.basename(word) for word in words}
+            manages = by_path or command.name in ("service", "rc-service", "systemctl")
+            if manages and {"start", "restart"} & named and {"mariadb", "mysql", "mysqld"} & named:
+                yield command
+
+
 FOREGROUND = {
     "nginx": r"daemon\s+off",
     "wordpress": r"php[\w./${}-]*fpm[\w.${}]*\s[^;&|\n]*(-\w*F|--nodaemonize)|daemonize\s*=\s*no",
@@ -352,9 +364,17 @@ def in_foreground(s: Submission) -> Iterator[Finding]:
                 fix = 'nginx -g "daemon off;"' if role == "nginx" else "php-fpm -F"
                 yield fail(image.started_at, f"{image.service.name}: nothing keeps {role} in the foreground", fix)
     for image in s.role("mariadb"):
-        names = {command.name for start in image.starts for command in start.script.runtime()}
+        names = {
+            command.name for start in image.starts for command in start.script.runtime()
+            if "--bootstrap" not in command.words
+        }  # fmt: skip
         names |= {posixpath.basename(word) for word in image.argv}
-        if not names & {"mariadbd", "mysqld", "mysqld_safe", "mariadbd-safe"} and image.starts:
+        if names & {"mariadbd", "mysqld", "mysqld_safe", "mariadbd-safe"} or not image.starts:
+            continue
+        if (managed := next(_managed(image), None)) is not None:
+            yield fail(managed.at, f"{image.service.name}: {managed} starts it in the background, and nothing else "
+                       "starts it", "exec mariadbd --user=mysql")  # fmt: skip
+        else:
             yield unclear(
                 image.started_at, f"{image.service.name}: no mariadbd in what it starts", "what its scripts run"
             )

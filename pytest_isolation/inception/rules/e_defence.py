@@ -192,10 +192,13 @@ def variables_are_told(s: Submission) -> Iterator[Finding]:
         return
     if any(path.endswith(".env") and s.tracked(path) for path in s.tree.files):
         return
-    text = " ".join(s.tree.lenient(path) for path in s.tree.files if path.endswith(".md"))
-    text += " ".join(str(line) for line in (s.makefile.lines() if s.makefile else []))
-    text += " ".join(str(one) for _, script in s.host_scripts for one in script.commands)
-    text += " ".join(body for _, script in s.host_scripts for _, body, _ in script.heredocs)
+    scripts = [script for _, script in s.host_scripts]
+    text = "\n".join((
+        *(s.tree.lenient(path) for path in s.tree.files if path.endswith(".md")),
+        *map(str, s.makefile.lines() if s.makefile else ()),
+        *(str(one) for script in scripts for one in script.commands),
+        *(body for script in scripts for _, body, _ in script.heredocs),
+    ))  # fmt: skip
     missing = [name for name in wanted if not re.search(rf"\b{re.escape(name)}\b", text)]
     if missing:
         yield advice(Place(s.compose.files[0]), f"nothing in the repository tells of {', '.join(missing[:6])}",

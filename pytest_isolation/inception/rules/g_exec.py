@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
+from pytest_isolation.inception.dockerfile import Instruction
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import SHELLS
 from pytest_isolation.inception.model import Image, Submission
@@ -43,7 +44,7 @@ def _made_executable(image: Image, path: str) -> bool:
     """Whether a chmod of the build may be about `path`, or COPY sets its mode."""
     for stage in image.stages:
         for one in stage.every("COPY", "ADD"):
-            if "chmod" in one.flags:
+            if "chmod" in one.flags and _puts(one, path, image.copies[path]):
                 return True
     for command in _build_commands(image):
         words = [*command.real]
@@ -53,6 +54,15 @@ def _made_executable(image: Image, path: str) -> bool:
         if "chmod" in names and any(_may_be(word, path) for word in words[names.index("chmod") + 1 :]):
             return True
     return False
+
+
+def _puts(one: Instruction, path: str, file: str) -> bool:
+    """Whether COPY or ADD may be what puts the submission's `file` at `path`."""
+    *sources, target = one.words or ("",)
+    if "from" in one.flags or one.bodies or "$" in one.text or path.endswith(target):
+        return True
+    names = [posixpath.normpath(source).lstrip("/") for source in sources if "://" not in source]
+    return any(name == "." or fnmatchcase(f"/{file}", f"*/{name}") or f"/{name}/" in f"/{file}" for name in names)
 
 
 def _may_be(word: str, path: str) -> bool:

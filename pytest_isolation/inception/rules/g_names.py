@@ -12,6 +12,7 @@ from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
+from pytest_isolation.inception.rules.c_compose import place_of
 from pytest_isolation.inception.rules.d_images import _texts
 from pytest_isolation.inception.rules.n_nginx import OPEN, reached_as
 from pytest_isolation.inception.rules.w_wordpress import option, wp_commands
@@ -163,7 +164,7 @@ def root_is_the_volume(s: Submission) -> Iterator[Finding]:
     shared = [
         (own.target.rstrip("/"), other.target.rstrip("/"))
         for own in image.service.mounts for wordpress in s.role("wordpress") for other in wordpress.service.mounts
-        if own.source and own.source == other.source and own.kind in ("volume", "bind")
+        if own.source and place_of(s, own.source) == place_of(s, other.source) and own.kind in ("volume", "bind")
     ]  # fmt: skip
     if not shared or "volumes_from" in image.service.raw:
         return

@@ -128,8 +128,12 @@ def _debians_after_sed(s: Submission, image: Image) -> tuple[str, Place] | None:
 def _keeps_alpines(image: Image, text: str) -> bool:
     """The same for Alpine's, which has skip-networking."""
     alpine = _family(image) == "alpine" and "mariadb" in image.packages and not _opaque(image)
-    touched = "my.cnf" in text or "networking" in text or any("my.cnf" in path for path in image.copies)
+    touched = "networking" in text or ALPINES.search(text) or any(ALPINES.search(path) for path in image.copies)
     return alpine and not touched and not any("--defaults-file" in word for word in image.argv)
+
+
+ALPINES = re.compile(r"my\.cnf(?!\.d)|mariadb-server\.cnf|my\.cnf\.d/?(?![\w./-])|my\.cnf\.d/\S*[*$]")
+"""Alpine's own files, or all of its directory; a file of another name beside them leaves skip-networking."""
 
 
 def _may_configure(place: str) -> bool:
@@ -328,6 +332,10 @@ def flushes_in_bootstrap(s: Submission) -> Iterator[Finding]:
         for start in image.starts:
             boots = [one for one in start.script.commands if any("--bootstrap" in word for word in one.words)]
             yield from _from_files(s, image, start)
+            for body, at in _printed(start.script):
+                changed = OF_USERS.search(body)
+                if changed and not FLUSH.search(body[: changed.start()]):
+                    yield fail(at, PRIVILEGES, "FLUSH PRIVILEGES; as the first statement")
             for target, body, at in start.script.heredocs:
                 if target or not any(one.at.line < at.line <= one.at.line + 3 for one in boots):
                     continue
@@ -339,6 +347,24 @@ def flushes_in_bootstrap(s: Submission) -> Iterator[Finding]:
                     line = at.line + body.count("\n", 0, changed.start(1))
                     yield fail(Place(at.file, line), PRIVILEGES,
                                "FLUSH PRIVILEGES; as the first statement")  # fmt: skip
+
+
+def _printed(script: Script) -> Iterator[tuple[str, Place]]:
+    """(SQL, place of its first line) that `echo` and `printf` pipe into --bootstrap, also from within `{ }`."""
+    commands = script.commands
+    for number, command in enumerate(commands):
+        if command.fed and "--bootstrap" in command.words:
+            yield command.fed, command.at
+        if not command.piped_into or "--bootstrap" not in command.words:
+            continue
+        said: list[Command] = []
+        for one in reversed(commands[:number]):
+            if one.name in ("echo", "printf") and not one.into:
+                said.insert(0, one)
+            elif one.name != "cat" or one.piped_into:  # $(cat /run/secrets/…) of what is printed
+                break
+        if said:
+            yield "\n".join(one.printed.replace("\\n", "\n") for one in said), said[0].at
 
 
 def _from_files(s: Submission, image: Image, start: Start) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from pytest_isolation.inception import makefile, passwords, secrets, shell
 from pytest_isolation.inception.compose_service import Service
@@ -121,6 +122,10 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
         else:
             yield from _in_file(path, text, fix, is_script=path in shells)
     for _, script in s.host_scripts:
+        for command in script.commands:
+            for inner in script.commands if command.into else ():
+                if inner.function == command.words[0] and not inner.into:
+                    yield from _written(s, replace(inner, into=command.into), fix)
         for target, body, at in script.heredocs:
             for name, place in secrets.credentials_of_env(body, at.file) if secrets.is_env_file(target) else ():
                 yield fail(Place(at.file, at.line + place.line - 1), f"{target} gets {name}", fix)

@@ -15,8 +15,9 @@ from tests.inception.mutants.shapes import SHAPES
 from tests.inception.mutants.site import SITE
 from tests.inception.mutants.start import START
 from tests.inception.mutants.structure import STRUCTURE
+from tests.inception.mutants.unaimed import UNAIMED
 from tests.inception.mutants.written import WRITTEN
 
 BY_RULE = (*STRUCTURE, *SERVICES, *CREDENTIALS, *IMAGES, *SITE, *DOCUMENTS, *LEGAL)
 """A breach of each rule that files decide."""
-EVERY = (*BY_RULE, *DEFENCE, *SHAPES, *START, *ODD, *FOLLOWED, *ELSEWHERE, *WRITTEN, *HANDED, *FRESH)
+EVERY = (*BY_RULE, *DEFENCE, *SHAPES, *START, *ODD, *FOLLOWED, *ELSEWHERE, *WRITTEN, *HANDED, *FRESH, *UNAIMED)
