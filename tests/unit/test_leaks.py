@@ -25,6 +25,16 @@ def test_lines_that_begin_alike_or_with_a_number_are_counted() -> None:
     }  # fmt: skip
 
 
+def test_of_looks_at_a_machine_only_files_that_changed_are_read_for_numbers() -> None:
+    calls: Shown = {"times(2)": {(b"", 0, 0): 5}}
+    files = [{"same": b"1", "moved": b"2", "gone": b"3"}, {"same": b"1", "moved": b"2"}, {"same": b"1", "moved": b"4"}]
+    assert leaks.changed([(calls, one) for one in files]) == [
+        calls | {"moved": {(b"", 0, 0): 2}, "gone": {(b"", 0, 0): 3}},
+        calls | {"moved": {(b"", 0, 0): 2}},
+        calls | {"moved": {(b"", 0, 0): 4}},
+    ]
+
+
 def _said(number: int) -> Shown:
     return {"f": {(b"", 0, 0): number}}
 

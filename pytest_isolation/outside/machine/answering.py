@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.errors import Undecided
-from pytest_isolation.outside.machine.leaks import Place, Shown, called, machine_of, need_one_of, shown
+from pytest_isolation.outside.machine.leaks import (
+    Place,
+    Shown,
+    called,
+    changed,
+    looked_at,
+    machine_of,
+    need_one_of,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -153,14 +162,15 @@ def _all_answering(box: Box, counts: Sequence[Count], wanted: Count) -> set[str]
     while not known(box, wanted) and found.asked_what_answers < MOST_LOOKS:
         found.asked_what_answers += 1
         names = {*found.files, *called(host)}
-        looks = [shown(host, names)]
+        looks = [looked_at(host, names)]
         with ExitStack() as undo:
             for count in counts:
                 undo.enter_context(count.taken(box, count.most))
-            looks.append(shown(host, names))
-        looks.append(shown(host, names))
+            looks.append(looked_at(host, names))
+        looks.append(looked_at(host, names))
+        moved = changed(looks)
         for count in counts:
-            found.answering[count.slug].update({name for name, _ in _answering(looks, count.most, count, ABOUT)})
+            found.answering[count.slug].update({name for name, _ in _answering(moved, count.most, count, ABOUT)})
     return known(box, wanted)
 
 
@@ -171,7 +181,7 @@ def _answering(looks: Sequence[Shown], amount: int, count: Count, within: float 
     for name, there in then.items():
         for place, now in there.items():
             first, last = before.get(name, {}).get(place), after.get(name, {}).get(place)
-            if first is None or last is None:
+            if first is None or last is None or now in (first, last):
                 continue
             if any(_near(now - first, now - last, amount * unit, within) for unit in count.units):
                 found[name, place] = now - first
