@@ -6,6 +6,7 @@ The report, the documents, attach and Inception read it: there is no other list 
     order = 100                  where it stands in a report: the smaller first
     attached = true              a box that somebody else started can be asked its guarantees
     entered = false              optional: its checks start and end boxes, and who enters one would change nothing
+    alone = true                 optional: its checks read what all of the machine does; see Domain.alone
     inception = "I15"            optional: the rule of the audit that sums its guarantees up
     [parity]                     what must be alike of our process and the box's own, and for which guarantees
     "session keyring" = ["key.*"]
@@ -22,7 +23,7 @@ from typing import Any
 from pytest_isolation.errors import UsageError
 
 FILE = "domain.toml"
-OPTIONAL = ("inception", "entered")
+OPTIONAL = ("inception", "entered", "alone")
 EXAMPLE = 'title = "keys of the kernel", order = {order}, attached = true and a table [parity], which may be empty'
 
 
@@ -44,6 +45,8 @@ class Domain:
     """The rule of the audit that sums its guarantees up."""
     entered: bool = True
     """Its guarantees are measured through the exec door, too; not where they are about a box's start and end."""
+    alone: bool = False
+    """Its checks follow numbers of the whole machine: while one is measured, no other process of the run measures."""
 
 
 @cache
@@ -95,7 +98,15 @@ def read(checks: Path) -> Mapping[str, Domain]:
 def made(name: str, document: Mapping[str, Any]) -> Domain:
     """The record of domain `name`.  Raises UsageError where a key is missing, unknown or of another type."""
     where = f"checks/{name}/{FILE}"
-    kinds = {"title": str, "order": int, "attached": bool, "parity": dict, "inception": str, "entered": bool}
+    kinds = {
+        "title": str,
+        "order": int,
+        "attached": bool,
+        "parity": dict,
+        "inception": str,
+        "entered": bool,
+        "alone": bool,
+    }
     assert {*kinds, "name"} == {one.name for one in fields(Domain)}
     for key, value in document.items():
         if key not in kinds:

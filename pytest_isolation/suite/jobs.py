@@ -6,6 +6,7 @@ each in its order, measures what nobody has, and waits for what a helper is at. 
 worker of pytest-xdist is: it has a register and boxes of its own, and shares the controls.
 
 What a cell says does not depend on who measures it: the seed is the run's, and the box is made for whoever measures.
+Cells that follow numbers of the whole machine the run measures itself, while helpers wait (`Domain.alone`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ import pytest
 from pytest_isolation.agent.constants import PR
 from pytest_isolation.suite.interrupts import ALL_ENDS, interrupt
 from pytest_isolation.suite.messages import Measured, Process
-from pytest_isolation.suite.order import is_long
+from pytest_isolation.suite.order import is_alone, is_long
 from pytest_isolation.suite.plan import cell_of, promise_of
 from pytest_isolation.technologies.clean import clean
 
@@ -68,6 +69,9 @@ class Jobs:
             first = self._firsts[item.nodeid] = firsts.setdefault(_inputs_of(item), item.nodeid)
             self._alike.setdefault(first, []).append(item)
         self._helpers: list[_Helper] = []
+        self._others_wait = ExitStack()
+        """Of the run: what it has locked while it measures alone."""
+        self._is_alone = False
 
     # -- for the run ---------------------------------------------------------------------
 
@@ -76,6 +80,10 @@ class Jobs:
 
         While a helper is at it, others of the same box are.
         """
+        if is_alone(item):
+            self._begin_alone()
+        else:
+            self._end_alone()
         if (number := self._numbers.get(item.nodeid)) is None:
             return self._measure(item)
         told = self._told(number, item)
@@ -102,6 +110,7 @@ class Jobs:
 
     def finish(self) -> Iterator[Process]:
         """What each helper tells of its boxes; waits until all have come to the end of the list."""
+        self._end_alone()
         for helper in self._helpers:
             with suppress(ValueError):  # it died before it had told all of it
                 told = Process.from_json(json.loads(helper.told.read()))
@@ -110,6 +119,7 @@ class Jobs:
 
     def close(self) -> None:
         """Wait until the helpers have ended their boxes; those that are not done end what they are at."""
+        self._end_alone()
         for helper in self._helpers:
             if not helper.done:
                 os.kill(helper.pid, signal.SIGTERM)
@@ -133,6 +143,8 @@ class Jobs:
         When there is nothing left to measure they `tell` and `end`; what `end` returns could not be ended.
         """
         run = os.getpid()
+        if any(map(is_alone, self._cells[:1])):
+            self._begin_alone()  # later it would wait for what they had begun
         gc.collect()
         gc.freeze()  # a collection in a helper would write to, and so copy, what it shares with the run
         for which in range(number):
@@ -164,10 +176,19 @@ class Jobs:
             pipe.write(json.dumps(tell().to_json()).encode())
 
     def _take(self, item: pytest.Function) -> None:
-        """Measure one cell and those like it, unless somebody has, or does so now."""
-        with self._turn(item) as turn:
-            if _locked(turn):
-                self._measure_alike(item)
+        """Measure one cell and those like it, unless somebody has, or does so now.
+
+        Not what is measured alone: the run does that, and while it does, this waits.
+        """
+        if is_alone(item):
+            return
+        with self._lock("gate") as gate, self._lock("machine") as machine:
+            fcntl.flock(gate, fcntl.LOCK_SH)
+            fcntl.flock(machine, fcntl.LOCK_SH)
+            fcntl.flock(gate, fcntl.LOCK_UN)
+            with self._turn(item) as turn:
+                if _locked(turn):
+                    self._measure_alike(item)
 
     def _measure_alike(self, item: pytest.Function) -> None:
         """Those of a cell and the cells like it that nobody has measured.  What one raises the run finds for itself."""
@@ -180,8 +201,31 @@ class Jobs:
     @contextmanager
     def _turn(self, item: pytest.Function) -> Iterator[IO[str]]:
         """Whoever has locked it measures the cell and those like it; the lock is held until it is closed."""
-        with (self._directory / f"{self._numbers[self._firsts[item.nodeid]]}.lock").open("a+") as file:
+        with self._lock(str(self._numbers[self._firsts[item.nodeid]])) as file:
             yield file
+
+    @contextmanager
+    def _lock(self, name: str) -> Iterator[IO[str]]:
+        """A file to lock; it is unlocked at the end, for a process that was forked meanwhile has it, too."""
+        with (self._directory / f"{name}.lock").open("a+") as file:
+            try:
+                yield file
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)
+
+    def _begin_alone(self) -> None:
+        """Wait until no helper measures; from then on they wait, until _end_alone()."""
+        if self._is_alone:
+            return
+        self._is_alone = True
+        with suppress(OSError):  # a full disk: beside others, then
+            # Who waits for the machine keeps the gate, else one helper after the other would go before it.
+            for name in ("gate", "machine"):
+                fcntl.flock(self._others_wait.enter_context(self._lock(name)), fcntl.LOCK_EX)
+
+    def _end_alone(self) -> None:
+        self._others_wait.close()
+        self._is_alone = False
 
     @contextmanager
     def _file(self, number: int) -> Iterator[IO[str]]:

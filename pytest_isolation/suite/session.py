@@ -52,7 +52,7 @@ from pytest_isolation.suite.messages import (
     started_by,
     tell,
 )
-from pytest_isolation.suite.order import place_of
+from pytest_isolation.suite.order import is_alone, place_of
 from pytest_isolation.suite.plan import Cell, cell_of, promise_of, spread
 from pytest_isolation.suite.progress import Progress
 from pytest_isolation.suite.since import Since
@@ -299,7 +299,7 @@ class Session:
     def _begin_jobs(self, items: list[pytest.Item]) -> None:
         """Fork the helpers, before anything of this run is started: see jobs.py."""
         cells = [item for item in helpable(items) if self._since.row(item) is None]
-        if not (number := how_many(self.options.jobs, len(cells))):
+        if not (number := how_many(self.options.jobs, len([item for item in cells if not is_alone(item)]))):
             return
         self.started.controls_directory()  # one for all of them
         self._jobs = Jobs(self.started.lifetime.new_directory("cells"), cells, self._measured)

@@ -14,8 +14,8 @@ import pytest
 from pytest_isolation.boxes import lifetime
 from tests.runs import Done, Run, run
 
-MANY = ("--isolation", "--box", "namespaces", "--box", "host", "--isolation-only", "pid.*,fd.*,ipc.*,mnt.t*")
-"""Cells enough for four processes, most of them quick."""
+MANY = ("--isolation", "--box", "namespaces", "--box", "host", "--isolation-only", "pid.*,fd.*,ipc.*,mnt.t*,leak.locks")
+"""Cells enough for four processes, most of them quick, and one of each box that is measured alone."""
 VARY = {"seconds", "evidence", "examples", "decided"}
 """What depends on the machine's pace (a violation is shrunk for a time) and the run's tokens."""
 
@@ -110,6 +110,20 @@ def test_a_run_that_is_cut_short_takes_its_helpers_along(tmp_path: Path, to_all:
     done = one.wait(60)
     assert done.code == 2, done.out
     assert not any(helper.is_running() for helper in helpers)
+    assert one.left_behind(done) == []
+
+
+def test_a_run_that_is_cut_short_while_its_helpers_wait_takes_them_along(tmp_path: Path) -> None:
+    one = Run(tmp_path, "--isolation", "--box", "host", "--isolation-only", "leak.*,pid.*", "--isolation-jobs", "2")
+    deadline = time.monotonic() + 60
+    while not (helpers := _helpers(one.process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    time.sleep(0.5)  # what is measured alone takes seconds
+    assert not any(list(one.temporary.glob(f"*/*-{helper.pid}")) for helper in helpers), "a helper did not wait"
+    one.process.send_signal(signal.SIGTERM)
+    done = one.wait(60)
+    assert done.code == 2, done.out
+    assert len(helpers) == 1 and not helpers[0].is_running()
     assert one.left_behind(done) == []
 
 

@@ -28,6 +28,7 @@ GOOD: dict[str, Any] = {"title": "keys", "order": 1, "attached": True, "parity":
         ({"parity": None}, "checks/key/domain.toml has no parity; expected title ="),
         ({"order": "1"}, "order = '1'; expected title ="),
         ({"attached": 1}, "attached = 1; expected title ="),
+        ({"alone": "yes"}, "alone = 'yes'; expected title ="),
         ({"titel": "keys"}, "the key 'titel' is not known; expected title, order"),
         ({"name": "keys"}, "the key 'name' is not known"),
         (

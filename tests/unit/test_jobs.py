@@ -19,7 +19,7 @@ from pytest_isolation.door import Door
 from pytest_isolation.guarantees import severity
 from pytest_isolation.suite.jobs import Jobs
 from pytest_isolation.suite.messages import Closed, Measured, Process, Told
-from pytest_isolation.suite.order import is_long, rank
+from pytest_isolation.suite.order import is_alone, is_long, place_of, rank
 from pytest_isolation.suite.plan import Cell
 
 CELL: Any = SimpleNamespace(nodeid="isolation::pid/test_x.py::test_x[host]", function=lambda: None)
@@ -131,3 +131,83 @@ def test_whoever_helps_begins_with_what_takes_long(tmp_path: Path) -> None:
     with os.fdopen(reader):
         Jobs(tmp_path, cells, measure)._help(3, writer, Process)
     assert measured == [one.nodeid for one in (longer, long, other, quick)]
+
+
+def _helping(jobs: Jobs) -> Thread:
+    """A helper at work, as a thread: it locks files of its own."""
+    reader, writer = os.pipe()
+
+    def help() -> None:
+        with os.fdopen(reader):
+            jobs._help(0, writer, Process)
+
+    thread = Thread(target=help, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_while_the_run_measures_alone_helpers_wait(tmp_path: Path) -> None:
+    alone, later, quick = _alike("leak.a", ""), _alike("leak.b", ""), _alike("pid.c", "")
+    by_run, by_helper, seen = Jobs(tmp_path, cells := [alone, later, quick], lambda item: FOUND), [], []
+
+    def measure(item: Any) -> Measured:
+        by_helper.append(item.nodeid)
+        return told("helper")
+
+    assert by_run.measured(alone) == FOUND
+    helper = _helping(Jobs(tmp_path, cells, measure))
+    helper.join(0.3)
+    seen.append(list(by_helper))
+    assert by_run.measured(later) == FOUND
+    helper.join(0.3)
+    seen.append(list(by_helper))
+    assert helper.is_alive() and seen == [[], []], "a helper measured beside what is measured alone"
+    by_run.measured(quick)
+    helper.join(10)
+    assert not helper.is_alive() and by_helper in ([quick.nodeid], [])
+
+
+def test_what_is_measured_alone_waits_for_what_a_helper_is_at_and_for_no_more(tmp_path: Path) -> None:
+    first, second, alone = _alike("pid.a", ""), _alike("pid.b", ""), _alike("leak.c", "")
+    cells = [first, second, alone]
+    inside, may_end = Event(), Event()
+    order: list[str] = []
+
+    def measure(item: Any) -> Measured:
+        inside.set()
+        may_end.wait(10)
+        order.append(item.nodeid)
+        return FOUND
+
+    def measure_alone(item: Any) -> Measured:
+        order.append(item.nodeid)
+        return FOUND
+
+    helper = _helping(Jobs(tmp_path, cells, measure))
+    assert inside.wait(10)
+    run = Jobs(tmp_path, cells, measure_alone)
+    waiting = Thread(target=run.measured, args=(alone,), daemon=True)
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive() and order == []
+    may_end.set()
+    waiting.join(10)
+    helper.join(0.3)
+    assert order == [first.nodeid, alone.nodeid] and helper.is_alive()
+    run.close()
+    helper.join(10)
+    assert order == [first.nodeid, alone.nodeid, second.nodeid]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small file system needs root")
+def test_on_a_full_disk_what_is_measured_alone_is_measured(full: Path) -> None:
+    alone = _alike("leak.a", "")
+    jobs = Jobs(full, [alone], lambda item: FOUND)
+    assert jobs.measured(alone) == FOUND
+    jobs.close()
+
+
+def test_what_is_measured_alone_comes_first_of_its_box() -> None:
+    quick, long, alone = _alike("pid.a", ""), _alike("port.limit-b", ""), _alike("leak.c", "")
+    assert sorted([quick, long, alone], key=lambda item: place_of(item, ["host"])) == [alone, long, quick]
+    assert [is_alone(one) for one in (quick, long, alone, CELL)] == [False, False, True, False]

@@ -195,9 +195,7 @@ def changed(looks: Sequence[Look]) -> list[Shown]:
     """The numbers of each look, but of files that say the same in all: of some thousand, a hundred do not."""
     _, first = looks[0]
     same = {path for path, data in first.items() if all(files.get(path) == data for _, files in looks)}
-    return [
-        told | {path: numbers(data) for path, data in files.items() if path not in same} for told, files in looks
-    ]
+    return [told | {path: numbers(data) for path, data in files.items() if path not in same} for told, files in looks]
 
 
 def stirred(box: Box) -> None:
