@@ -22,7 +22,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 DATA = Path(__file__).parent / "data" / "sensitivity"
 PAGE = ROOT / "docs" / "sensitivity.md"
-ENGINES = ("docker", "podman", "bubblewrap", "nspawn", "runc", "lxc")
+ENGINES = ("docker", "podman", "bubblewrap", "nspawn", "runc", "lxc", "qemu")
 TABLES = tuple(sorted(file.stem for file in DATA.glob("*.toml")))
 BASES = ("hardened", "plain")
 UNASKED = (
@@ -283,6 +283,14 @@ def page() -> str:
             few=FEW, unasked=_listed(UNASKED)
         ).replace("h+", "+").replace("h-", "-").replace("h?", "?").replace("h*", "*")
     ]  # fmt: skip
+    parts += [
+        "| engine | options | change something | of these, a row on the hardened box "
+        "| on the plain one, of those measured | change nothing, and were started | of these, a row |\n"
+        + "|---" * 7
+        + "|",
+        *(_rate(engine) for engine in ENGINES),
+        "",
+    ]
     for engine in ENGINES:
         found, known = measured(engine), options(engine)
         box, elsewhere = ([one for one in known.values() if one.changes == word] for word in ("box", "elsewhere"))
@@ -312,6 +320,20 @@ def page() -> str:
     if waiting := [one for one in TABLES if one not in ENGINES]:
         parts += ["## Judged, and not measured yet\n", *(_waiting(one) for one in waiting), ""]
     return "\n".join(parts)
+
+
+def _rate(engine: str) -> str:
+    """A line of the first table: counted, as the page is written."""
+    found, known, started = measured(engine), options(engine), noticed(engine)
+    box = [one for one in known.values() if one.changes == "box"]
+    seen = {base: [trial for one in box if (trial := found.trial(one.place(base), one.name))] for base in BASES}
+    hardened, plain = (sum(bool(trial.changed) for trial in seen[base]) for base in BASES)
+    rate = f"{hardened} ({100 * hardened / len(box):.1f} %)"
+    of_plain = f"{plain} of {len(seen['plain'])}"
+    return (
+        f"| [{engine}](#{engine}) {found.version} | {len(known)} | {len(box)} | {rate} | {of_plain} "
+        f"| {len(started)} | {sum(bool(rows) for rows in started.values())} |"
+    )
 
 
 def _waiting(engine: str) -> str:
@@ -367,6 +389,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="dev/sensitivity", description="Which rows change with each option.")
     parser.add_argument("--measure", metavar="ENGINE", choices=TABLES, help="measure what is not measured yet")
     parser.add_argument("--rows", metavar="GLOBS", default="*", help="with --measure: of these rows alone, by commas")
+    parser.add_argument("--on", metavar="BASE", default="*", help="with --measure: on this box alone, such as plain")
     parser.add_argument("--check", action="store_true", help="fail where docs/sensitivity.md is not current")
     parser.add_argument(
         "only", nargs="*", metavar="OPTION", help="with --measure, after --: these options, measured again"
@@ -377,7 +400,7 @@ def main() -> None:
     if given.measure:
         from tests.sensitivity_boxes import fill
 
-        fill(given.measure, given.only, given.rows.split(","))
+        fill(given.measure, given.only, given.rows.split(","), given.on)
     PAGE.write_text(page(), encoding="utf-8")
 
 

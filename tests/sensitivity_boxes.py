@@ -170,8 +170,8 @@ def one_box(start: Start, argv: Sequence[str], opened: str, ids: Sequence[str]) 
         return " ".join(str(error).split())[-300:]
 
 
-def fill(engine: str, only: Sequence[str] = (), globs: Sequence[str] = ("*",)) -> None:
-    """Measure what is not measured yet of these rows, and write each box as it comes."""
+def fill(engine: str, only: Sequence[str] = (), globs: Sequence[str] = ("*",), on: str = "*") -> None:
+    """Measure what is not measured yet of these rows, on these bases, and write each box as it comes."""
     place = DATA / f"{engine}.json"
     kept, ids = load(place), asked(engine)
     wanted = [id for id in ids if any(fnmatch(id, row) for row in globs)]
@@ -183,6 +183,8 @@ def fill(engine: str, only: Sequence[str] = (), globs: Sequence[str] = ("*",)) -
         for base, one, argv in boxes:
             known = kept.setdefault(base, {}).get(one.name, {})
             if one.name not in ("", "again") and only and one.name not in only:
+                continue
+            if not fnmatch(base, on):
                 continue
             todo = wanted if one.name in only else [id for id in wanted if id not in known]
             if not todo:

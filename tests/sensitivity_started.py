@@ -129,12 +129,22 @@ def _disk(one: Mapping[str, int]) -> str:
 
 @contextmanager
 def runc_with(argv: Sequence[str], _: str) -> Iterator[Box]:
-    """Every bundle of the block has these changes; its limits are what the box was asked to have."""
+    """Every bundle of the block has these changes; its limits are what the box was asked to have.
+
+    Limits of processes that a check asks a box of its own for come in the place of those of the words, of one type:
+    rlimit.as-asked would find what nobody but this table asked for.
+    """
     usual, made = bundle.configure, []
 
     def configure(*given: Any, **named: Any) -> bundle.Config:
-        made.append(changed(usual(*given, **named), argv))
-        return made[-1]
+        before = usual(*given, **named)
+        found = changed(before, argv)
+        if asked := before["process"].get("rlimits", []):
+            kinds = {one["type"] for one in asked}
+            further = [one for one in found["process"]["rlimits"] if one["type"] not in kinds]
+            found["process"]["rlimits"] = [*further, *asked]
+        made.append(found)
+        return found
 
     with (
         mock.patch.object(oci_runtime.bundle, "configure", configure),
