@@ -28,11 +28,14 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies import names, technology
 from pytest_isolation.technologies.clean import rows_of
+from pytest_isolation.technologies.cri.containerd import SOCKETS, sockets_of_shims
 from tests.support import REQUIRED, plain
 
 MOMENTS = int(os.environ.get("PYTEST_ISOLATION_KILLS", "20"))
 SEED = 20
 KILLED = ("namespaces", "docker", "qemu")
+EACH = ("nspawn", "lxc", "podman", "runc", "cri")
+"""Those that keep something of their own beside our groups: directories, locks, mounts, a network."""
 SETTLE_S = 15.0
 """Daemons free what a killed client held some time after it."""
 
@@ -58,6 +61,8 @@ class Killed:
     temporary: Path
     runs: set[str] = field(default_factory=set)
     rows: list[dict[str, str]] = field(default_factory=list)
+    shims: set[Path] = field(default_factory=set)
+    """Where shims of a containerd listened: nothing but its directory tells."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -71,6 +76,8 @@ class Killed:
             self.runs.add(directory.name.partition("-")[0])
             with suppress(OSError):
                 self.rows += rows_of(directory / "register.jsonl")
+        for place, bridge in self._containerds():
+            self.shims.update(sockets_of_shims(place, SOCKETS / bridge / "s"))
 
     def kill_one(self, boxes: list[str], begun: bool, seconds: float) -> None:
         """Start a run and kill it `seconds` after its start, or after its first box was registered."""
@@ -93,6 +100,28 @@ class Killed:
         # The whole group: the controller and its workers, as when a CI job is cancelled.
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        self.note()
+
+    def kill_starter(self, name: str, begun: bool, seconds: float) -> None:
+        """Let a process start and end boxes; kill it `seconds` after its first one, or after it has a register."""
+        before = len(self.directories())
+        process = subprocess.Popen(
+            [sys.executable, "-c", OVER_AND_OVER, name],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        with process:
+            assert process.stdout is not None
+            if begun:
+                process.stdout.readline()
+            while not begun and len(self.directories()) == before and process.poll() is None:
+                time.sleep(0.02)
+            time.sleep(seconds)
+            assert process.poll() is None, f"no box of {name} was started: it ended by itself"
+            self.note()
+            os.killpg(process.pid, signal.SIGKILL)
         self.note()
 
     def _has_box(self) -> bool:
@@ -118,7 +147,7 @@ class Killed:
             for row in self.rows
             if row["kind"] in ("file", "directory") and os.path.lexists(row["handle"])
         ]
-        return found + self._docker()
+        return found + self._docker() + self._podman() + self._cri()
 
     def _owns(self, process: psutil.Process) -> bool:
         try:
@@ -150,6 +179,31 @@ class Killed:
             return found
         finally:
             client.close()
+
+    def _podman(self) -> list[str]:
+        """Those, too, that its storage has and its own records have not."""
+        if not any(row["kind"].startswith("podman:") for row in self.rows):
+            return []
+        containers = ["ps", "--all", "--external", "--format", "{{.Names}}"]
+        images = ["images", "--all", "--format", "{{.Repository}}:{{.Tag}}"]
+        listed = [
+            line
+            for words in (containers, images)
+            for line in subprocess.run(["podman", *words], capture_output=True, text=True).stdout.splitlines()
+        ]
+        return [f"podman {line}" for line in listed if any(run in line for run in self.runs)]
+
+    def _cri(self) -> list[str]:
+        """Of each containerd of ours: its bridge, its socket's directory, what CNI keeps of its pods, its shims'."""
+        bridges = [bridge for _, bridge in self._containerds()]
+        places = [Path("/sys/class/net"), Path("/run"), Path("/var/lib/cni/results")]
+        found = [path for bridge in bridges for place in places for path in place.glob(f"{bridge}*")]
+        return [f"cri {path}" for path in (*found, *self.shims) if os.path.lexists(path)]
+
+    def _containerds(self) -> set[tuple[Path, str]]:
+        """The directory of each, and the name of its bridge."""
+        handles = [row["handle"].rsplit(" ", 2) for row in self.rows if row["kind"] == "cri:containerd"]
+        return {(Path(place), bridge) for place, bridge, _ in handles}
 
     def settled(self) -> list[str]:
         deadline = time.monotonic() + SETTLE_S
@@ -261,6 +315,36 @@ def test_killed_at_random_moments(killed: Killed, bystanders: dict[str, Living])
     assert [what for what, untouched in bystanders.items() if not untouched()] == []
     again = killed.clean()
     assert again.stdout.endswith("0 removed, 0 kept\n"), again.stdout
+
+
+OVER_AND_OVER = """
+import sys
+from pytest_isolation import BoxSpec
+from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.technologies.pool import Pool
+
+pool = Pool(Lifetime())
+while True:
+    with pool.launch(BoxSpec(technology=sys.argv[1])) as box:
+        print(box.proc.getpid().ok, flush=True)
+"""
+
+
+@pytest.mark.long(seconds=120)
+@pytest.mark.parametrize("name", EACH)
+def test_boxes_of_one_technology_killed_at_random_moments(killed: Killed, name: str) -> None:
+    """While they start, live and end: a run does so once a minute, this process all the time."""
+    if not available((name,)):
+        pytest.skip(f"{name} cannot run here")
+    choose = random.Random(SEED)
+    for number in range(MOMENTS):
+        killed.kill_starter(name, number % 4 != 3, choose.uniform(0.0, 3.0))
+    assert killed.left(), "nothing was there to be cleaned: no process was killed with a box"
+
+    done = killed.clean()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert killed.settled() == []
+    assert killed.clean().stdout.endswith("0 removed, 0 kept\n")
 
 
 BETWEEN_CREATE_AND_START = """

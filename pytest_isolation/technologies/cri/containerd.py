@@ -5,6 +5,7 @@ It ends with the run, and takes its pods along.  Sources: containerd-config.toml
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -225,6 +226,8 @@ def remove(left: str) -> bool:
     network.remove_bridge(bridge)
     for result in CNI_RESULTS.glob(f"{bridge}-*"):
         result.unlink(missing_ok=True)
+    for listening in sockets_of_shims(place, SOCKETS / bridge / "s"):
+        listening.unlink(missing_ok=True)
     if made == "1":
         for below in (SHIM_SOCKETS / "s", SHIM_SOCKETS):
             with suppress(OSError):
@@ -232,6 +235,16 @@ def remove(left: str) -> bool:
     remove_tree(SOCKETS / bridge)
     remove_tree(place)
     return there
+
+
+def sockets_of_shims(place: Path, socket: Path) -> list[Path]:
+    """Where shims of the containerd in `place`, that listens at `socket`, listen or did: who is killed leaves his.
+
+    The name is a hash of what it is for: containerd's SocketAddress(), in runtime/v2/shim/util_unix.go.
+    """
+    bundles = place.glob("state/io.containerd.runtime.v2.task/*/*")
+    names = (f"{socket}/{bundle.parent.name}/{bundle.name}" for bundle in bundles)
+    return [SHIM_SOCKETS / "s" / hashlib.sha256(name.encode()).hexdigest() for name in names]
 
 
 def is_ours(endpoint: str) -> bool:
