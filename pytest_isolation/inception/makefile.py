@@ -30,6 +30,9 @@ CONDITION = re.compile(r" *(endif|(?:else\s+)?if(?:n?eq|n?def)|else)\b(.*?)(?:\s
 CALL = re.compile(r"\$[({]call\s+([\w.-]+)((?:,[^(){},]*)*)[)}]")
 SAID = re.compile(r"""\$[({]shell\s+(?:echo|printf(?:\s+'?%s'?)?)\s+(?:["']([\w./@:-]+)["']|([\w./@:-]+))\s*[)}]""")
 """`$(shell echo WORD)` is that word on every machine."""
+CHOSEN = re.compile(r"\$[({]shell\s+(?P<text>(?:[^(){}$]|\([^()]*\))*)[)}]")
+ENGINE = re.compile(r"(?:\becho\s+[\"']?|\b(?:command\s+-v|which|type\s+-P)\s+)(docker-compose|docker\s+compose)\b")
+"""One of two names of compose: `$(shell command -v docker-compose || echo docker compose)`."""
 SPECIAL = frozenset({
     ".PHONY", ".SILENT", ".DEFAULT", ".SUFFIXES", ".PRECIOUS", ".ONESHELL", ".NOTPARALLEL", ".IGNORE",
     ".EXPORT_ALL_VARIABLES", ".DELETE_ON_ERROR", ".SECONDARY", ".INTERMEDIATE", ".POSIX",
@@ -270,12 +273,21 @@ def expand(text: str, variables: dict[str, str]) -> str:
     for _ in range(12):
         new = CALL.sub(lambda m: _called(m, variables), text)
         new = SAID.sub(lambda m: m[1] or m[2], new)
+        new = CHOSEN.sub(_chosen, new)
         new = re.sub(r"\$[({]([\w.-]+)[)}]", lambda m: variables.get(m[1], m[0]), new)
         new = re.sub(r"\$([A-Za-z])(?![\w(])", lambda m: variables.get(m[1], m[0]), new)
         if new == text or len(new) > MAX_EXPANSION:
             break
         text = new
     return text[:MAX_EXPANSION]
+
+
+def _chosen(match: re.Match[str]) -> str:
+    """`docker compose` where all that the shell may print is a name of compose."""
+    printed = re.findall(r"\becho\b|\bprintf\b", match["text"])
+    named = ENGINE.findall(match["text"])
+    all_said = len(printed) <= len(re.findall(r"\becho\s+[\"']?docker[-\s]+compose\b", match["text"]))
+    return "docker compose" if named and all_said else match[0]
 
 
 def _called(match: re.Match[str], variables: dict[str, str]) -> str:

@@ -21,7 +21,8 @@ Needs = Literal["", "compose", "makefile", "nginx", "wordpress", "mariadb"]
 
 MODULES = (
     "t_tree", "p_credentials", "p_elsewhere", "s_structure", "c_compose", "m_make", "d_images", "r_documents",
-    "n_nginx", "w_wordpress", "g_exec", "g_start", "g_names", "g_ready", "e_defence", "b_bonus", "x_extras",
+    "n_nginx", "w_wordpress", "g_exec", "g_start", "g_bootstrap", "g_names", "g_ready", "e_defence", "b_bonus",
+    "x_extras",
 )  # fmt: skip
 
 

@@ -91,8 +91,8 @@ def filled(text: str, paths: Iterable[str], image: Image, values: Mapping[str, s
     names = {posixpath.basename(path) for path in paths}
     built = _arguments(image)
     for script in _scripts(image):
-        values = {**built, **values} if script in image.build_scripts else values
-        own = {**values, **{name: interpolate(value, values) for name, (value, _) in script.assignments.items()}}
+        near = {**values, **built} if script in image.build_scripts else values
+        own = {**near, **{name: interpolate(value, near) for name, (value, _) in script.assignments.items()}}
         for command in script.commands:
             if command.name == "envsubst":
                 listed = {

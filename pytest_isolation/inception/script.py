@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 
@@ -10,6 +11,8 @@ from pytest_isolation.inception.place import Place
 
 MAX_HANDED = 4
 """Commands of a function that are told for each of its calls."""
+MAX_CALLS_DEEP = 3
+"""Functions that hand their arguments on to each other."""
 HANDED_ON = re.compile(r"\$\{?[@*1-9]")
 
 Lists = tuple[tuple[str, tuple[str, ...]], ...]
@@ -146,10 +149,17 @@ class Script:
         for one in self.runtime():
             if one.function not in called or one not in inside[one.function]:
                 found.append(one)
-            for inner in inside.get(one.words[0], ())[:MAX_HANDED] if one.words else ():
-                words = handed(inner.words, one.words[1:])
-                found.append(replace(one, words=words, prefix=inner.prefix, loops=(*one.loops, *inner.loops)))
+                found += _handed_on(one, inside, MAX_CALLS_DEEP)
         return found
+
+
+def _handed_on(one: Command, inside: dict[str, list[Command]], left: int) -> Iterator[Command]:
+    """What a call runs in the function that it names, and in those that this one hands its arguments on to."""
+    for inner in inside.get(one.words[0], ())[:MAX_HANDED] if one.words and left else ():
+        words = handed(inner.words, one.words[1:])
+        made = replace(one, words=words, prefix=inner.prefix, loops=(*one.loops, *inner.loops))
+        yield made
+        yield from _handed_on(made, inside, left - 1)
 
 
 def handed(words: tuple[str, ...], arguments: tuple[str, ...]) -> tuple[str, ...]:

@@ -373,7 +373,7 @@ def in_foreground(s: Submission) -> Iterator[Finding]:
             continue
         if (managed := next(_managed(image), None)) is not None:
             yield fail(managed.at, f"{image.service.name}: {managed} starts it in the background, and nothing else "
-                       "starts it", "exec mariadbd --user=mysql")  # fmt: skip
+                       "starts it", "start mariadbd itself: exec mariadbd --user=mysql")  # fmt: skip
         else:
             yield unclear(
                 image.started_at, f"{image.service.name}: no mariadbd in what it starts", "what its scripts run"

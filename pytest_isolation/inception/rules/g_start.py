@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pytest_isolation.inception import releases, shipped
 from pytest_isolation.inception.contents import configs_of
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
-from pytest_isolation.inception.follow import Start
+from pytest_isolation.inception.follow import SOURCES
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.nginx import walk
 from pytest_isolation.inception.place import Place
@@ -27,11 +27,6 @@ WITHOUT_CERTIFICATES = re.compile(
     r"supervisor|php[\d.]*(-(?!pear)[a-z]+)*|(default-)?(mariadb|mysql)-(client|server)|dumb-init|tini|gosu|dos2unix|cron"
 )
 """Debian's packages that only recommend ca-certificates, or do not name it."""
-OF_USERS = re.compile(r"^[^\S\n]*(CREATE\s+USER|ALTER\s+USER|DROP\s+USER|GRANT\s|REVOKE\s|SET\s+PASSWORD)", re.I | re.M)
-PRIVILEGES = (
-    "ERROR: 1290  The MariaDB server is running with the --skip-grant-tables option so it cannot execute this statement"
-)
-FLUSH = re.compile(r"^[^\S\n]*FLUSH\s+PRIVILEGES", re.I | re.M)
 
 
 def _family(image: Image) -> str:
@@ -271,13 +266,13 @@ def secrets_are_given(s: Submission) -> Iterator[Finding]:
                 texts[start.at.file] = " ".join(image.argv)
             sure = start.script.certain()
             for command in start.script.calls():
-                if command.name != "cat" or command.function not in sure:
+                if command.name not in ("cat", *SOURCES) or command.function not in sure:
                     continue
                 for word in _with_lists(command, start.script):
                     match = re.fullmatch(r"/run/secrets/([\w.-]+)", word)
                     if match is None or match[1] in given or _is_tested("\n".join(texts.values()), word):
                         continue
-                    yield fail(command.at, f"{image.service.name}: cat: {word}: No such file or directory",
+                    yield fail(command.at, f"{image.service.name}: {command.name}: {word}: No such file or directory",
                                f"secrets: [{match[1]}] in the service")  # fmt: skip
             for file, text in texts.items():
                 for match in re.finditer(r"(?:\$\(|\bread\b[^\n<]*)<[ \t]*[\"']?(/run/secrets/([\w.-]+))", text):
@@ -316,71 +311,12 @@ def _is_tested(text: str, path: str) -> bool:
     """Whether the script looks whether it is there, or has an answer when it is not."""
     # A loop or a function has the last part in a variable: `[ -f "/run/secrets/$name" ] || continue`.
     named = rf"(?:{re.escape(path)}(?![\w.-])|{re.escape(path.rpartition('/')[0])}/\$\{{?\w+\}}?)"
+    asks = rf"-[efrs]\s+[\"']?{named}[\"']?\s*\]{{1,2}}"
+    if re.search(rf"!\s*{asks}\s*[;&]*\s*(?:then\b)?(?:(?!\bfi\b).){{0,400}}?\bexit\s+[1-9]", text, re.S):
+        return False  # without it the script ends
     if re.search(rf"-[efrs]\s+[\"']?{named}", text):
         return True
     return any(re.search(named, line) and re.search(r"\|\||2>|&&", line) for line in text.split("\n"))
-
-
-@rule(
-    "G06", Severity.END,
-    asks="SQL that is fed to --bootstrap reads the tables of users before it changes them.",
-    look="docker compose logs mariadb",
-    needs="compose",
-)  # fmt: skip
-def flushes_in_bootstrap(s: Submission) -> Iterator[Finding]:
-    for image in s.role("mariadb"):
-        for start in image.starts:
-            boots = [one for one in start.script.commands if any("--bootstrap" in word for word in one.words)]
-            yield from _from_files(s, image, start)
-            for body, at in _printed(start.script):
-                changed = OF_USERS.search(body)
-                if changed and not FLUSH.search(body[: changed.start()]):
-                    yield fail(at, PRIVILEGES, "FLUSH PRIVILEGES; as the first statement")
-            for target, body, at in start.script.heredocs:
-                if target or not any(one.at.line < at.line <= one.at.line + 3 for one in boots):
-                    continue
-                nearest = max((one.at.line for one in start.script.commands if one.at.line < at.line), default=0)
-                if nearest not in {one.at.line for one in boots}:
-                    continue
-                changed = OF_USERS.search(body)
-                if changed and not FLUSH.search(body[: changed.start()]):
-                    line = at.line + body.count("\n", 0, changed.start(1))
-                    yield fail(Place(at.file, line), PRIVILEGES,
-                               "FLUSH PRIVILEGES; as the first statement")  # fmt: skip
-
-
-def _printed(script: Script) -> Iterator[tuple[str, Place]]:
-    """(SQL, place of its first line) that `echo` and `printf` pipe into --bootstrap, also from within `{ }`."""
-    commands = script.commands
-    for number, command in enumerate(commands):
-        if command.fed and "--bootstrap" in command.words:
-            yield command.fed, command.at
-        if not command.piped_into or "--bootstrap" not in command.words:
-            continue
-        said: list[Command] = []
-        for one in reversed(commands[:number]):
-            if one.name in ("echo", "printf") and not one.into:
-                said.insert(0, one)
-            elif one.name != "cat" or one.piped_into:  # $(cat /run/secrets/…) of what is printed
-                break
-        if said:
-            yield "\n".join(one.printed.replace("\\n", "\n") for one in said), said[0].at
-
-
-def _from_files(s: Submission, image: Image, start: Start) -> Iterator[Finding]:
-    """SQL in a file: written by a here-document, or copied into the image."""
-    text = "\n".join(s.tree.lenient(file) for file in start.files)
-    fed = set(re.findall(r"--bootstrap[^\n;|&]*<[ \t]*[\"']?([^\s<\"';|&]+)", text))
-    fed |= set(re.findall(r"\bcat[ \t]+[\"']?([^\s\"'|]+)[\"']?[ \t]*\|[^\n;&]*--bootstrap", text))
-    written = [(body, at) for target, body, at in start.script.heredocs if target.strip("'\"") in fed]
-    written += [
-        (s.tree.lenient(image.copies[path]), Place(image.copies[path], 1)) for path in sorted(fed & image.copies.keys())
-    ]
-    for body, at in written:
-        changed = OF_USERS.search(body)
-        if changed and not FLUSH.search(body[: changed.start()]):
-            line = at.line + body.count("\n", 0, changed.start(1))
-            yield fail(Place(at.file, line), PRIVILEGES, "FLUSH PRIVILEGES; as the first statement")
 
 
 @rule(
@@ -392,8 +328,16 @@ def _from_files(s: Submission, image: Image, start: Start) -> Iterator[Finding]:
 def script_is_named(s: Submission) -> Iterator[Finding]:
     every = [one for _, tree in s.nginx_files for one in walk(tree)]
     included = {posixpath.basename(one.arguments[0]) for one in every if one.name == "include" and one.arguments}
-    own = {posixpath.basename(path) for image in s.role("nginx") for path in image.copies}
-    if included & own or any(re.search(r"^(?!fastcgi_params$|mime\.types$)[^*]*$", one) for one in included):
+    own = {posixpath.basename(path): file for image in s.role("nginx") for path, file in image.copies.items()}
+    opened: set[str] = set()
+    while named := (included & own.keys()) - opened:
+        opened |= named
+        texts = [s.tree.lenient(own[name]) for name in named]
+        if any("SCRIPT_FILENAME" in text for text in texts):
+            return
+        included |= {posixpath.basename(one) for text in texts for one in re.findall(r"\binclude\s+([^;\s]+)", text)}
+    included -= opened
+    if any(re.search(r"^(?!fastcgi_params$|mime\.types$)[^*]*$", one) for one in included):
         return  # that file may have it
     if any(one.name == "fastcgi_param" and one.arguments[:1] == ("SCRIPT_FILENAME",) for one in every):
         return

@@ -6,11 +6,16 @@ from tests.inception.mutants.edits import (
     CHMOD,
     COMPOSE,
     CONF,
+    COPY_CONF,
     ENV,
     MAKEFILE,
     MARIADB,
     MARIADB_START,
+    MKDIR,
+    NGINX,
+    OF_NGINX,
     WORDPRESS,
+    WORDPRESS_START,
     WP_INSTALL,
     Edit,
     breach,
@@ -98,6 +103,54 @@ def secret(lines: str) -> tuple[Edit, ...]:
     )
 
 
+LINES = (
+    "CREATE DATABASE %s;\\n' \"$MYSQL_DATABASE",
+    "CREATE USER '\\''%s'\\''@'\\''%%'\\'' IDENTIFIED BY '\\''%s'\\'';\\n' \"$MYSQL_USER\" \"$user_password",
+    "ALTER USER root@localhost IDENTIFIED BY '\\''%s'\\'';\\n' \"$root_password",
+)
+
+
+def in_file(*first: str) -> str:
+    """SQL that printf writes line by line, and --bootstrap reads."""
+    said = [*first, *(f"printf '{line}\"" for line in LINES)]
+    lines = "".join(f"    {one} >> /tmp/first.sql\n" for one in said)
+    return f"{lines}    mariadbd --user=mysql --bootstrap < /tmp/first.sql\n"
+
+
+def built_for(domain: str) -> tuple[Edit, ...]:
+    """The site's name is put in when the image is built."""
+    line = "COPY conf/nginx.conf /tmp/nginx.conf\nARG DOMAIN_NAME\n"
+    line += "RUN DOMAIN_NAME=$DOMAIN_NAME envsubst '$DOMAIN_NAME' < /tmp/nginx.conf > /etc/nginx/nginx.conf\n"
+    return (
+        (NGINX, COPY_CONF, line),
+        (CONF, "server_name student.42.fr", "server_name ${DOMAIN_NAME}"),
+        (COMPOSE, OF_NGINX, f"    build: {{context: requirements/nginx, args: {{DOMAIN_NAME: {domain}}}}}\n"),
+    )
+
+
+def snippet(lines: str) -> tuple[Edit, ...]:
+    """What NGINX tells php-fpm stands in a file of its own."""
+    old = (
+        "            include /etc/nginx/fastcgi_params;\n"
+        "            fastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;\n"
+        "            fastcgi_pass wordpress:9000;\n"
+    )
+    return (
+        (CONF, old, "            include snippets/site-php.conf;\n"),
+        ("srcs/requirements/nginx/conf/site-php.conf", None, f"{lines}fastcgi_pass wordpress:9000;\n"),
+        (NGINX, COPY_CONF, f"{COPY_CONF}COPY conf/site-php.conf /etc/nginx/snippets/site-php.conf\n"),
+    )
+
+
+WHICH = (MAKEFILE, "COMPOSE = docker compose", "COMPOSE = $(shell command -v docker-compose || echo docker compose)")
+ASKS = 'secret() {\n    if [ ! -r "/run/secrets/$1" ]; then\n        echo "no $1" >&2\n        %s\n    fi\n    cat "/run/secrets/$1"\n}\n'
+THROUGH = 'site() { wp --allow-root "$@"; }\nperson() { site user create "$1" "$1@x.org" --role="$2"; }\n'
+
+
+def at_start(line: str) -> Edit:
+    return WORDPRESS_START, "php /opt/inception/install.php", f"{line}\nphp /opt/inception/install.php"
+
+
 UNAIMED = (
     breach("G02", "a file beside Alpine's that says nothing of the network",
            *alpines("printf '[mysqld]\\nbind-address=0.0.0.0\\n' > /etc/my.cnf.d/docker.cnf")),
@@ -130,4 +183,21 @@ UNAIMED = (
     breach("G06", "a here-string for --bootstrap", *fed(
         "    mariadbd --user=mysql --bootstrap <<< \"CREATE USER x@localhost IDENTIFIED BY '$user_password';\n"
         "ALTER USER root@localhost IDENTIFIED BY '$root_password';\"\n")),
+    breach("G06", "printf writes a file for --bootstrap", *fed(in_file())),
+    innocent("G06", "printf writes a file for --bootstrap, FLUSH first", *fed(in_file("echo 'FLUSH PRIVILEGES;'"))),
+    breach("N04", "a build argument is another name than the variable of the container", *built_for("www.other.org")),
+    innocent("N04", "a build argument is the variable of the container", *built_for('"${DOMAIN_NAME}"')),
+    breach("G07", "a file that is included names no script", *snippet("include fastcgi_params;\n")),
+    innocent("G07", "a file that is included names the script",
+             *snippet("include fastcgi_params;\nfastcgi_param SCRIPT_FILENAME $document_root$fastcgi_script_name;\n")),
+    innocent("G07", "a file that is included includes one that does", *snippet("include fastcgi.conf;\n")),
+    innocent("S05", "the shell finds out which compose there is", WHICH),
+    breach("E02", "the shell finds out which compose there is, and no directory", WHICH, (MAKEFILE, MKDIR, "")),
+    breach("G05", "a script sources a secret", at_start(". /run/secrets/site")),
+    innocent("G05", "a script sources a secret that is there", at_start("[ -f /run/secrets/site ] && . /run/secrets/site")),
+    breach("G05", "a function ends the script without the secret", at_start(ASKS % "exit 1" + "token=$(secret site)")),
+    innocent("G05", "a function does without the secret", at_start(ASKS % "return 0" + "token=$(secret site)")),
+    breach("W01", "an administrator through two functions", *wp(f"{WP_INSTALL}\n{THROUGH}person SuperAdmin administrator")),
+    innocent("W01", "an administrator and an author through two functions",
+             *wp(f"{WP_INSTALL}\n{THROUGH}person bruno administrator\nperson not_admin author")),
 )  # fmt: skip
