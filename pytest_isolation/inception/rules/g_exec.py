@@ -44,7 +44,7 @@ def _made_executable(image: Image, path: str) -> bool:
     """Whether a chmod of the build may be about `path`, or COPY sets its mode."""
     for stage in image.stages:
         for one in stage.every("COPY", "ADD"):
-            if "chmod" in one.flags and _puts(one, path, image.copies[path]):
+            if "chmod" in one.flags and _is_x(one.flags["chmod"]) and _puts(one, path, image.copies[path]):
                 return True
     for command in _build_commands(image):
         words = [*command.real]
@@ -54,6 +54,11 @@ def _made_executable(image: Image, path: str) -> bool:
         if "chmod" in names and any(_may_be(word, path) for word in words[names.index("chmod") + 1 :]):
             return True
     return False
+
+
+def _is_x(mode: str) -> bool:
+    """Whether a mode lets somebody execute the file; of one that is no number, whether it may."""
+    return any(int(digit) % 2 for digit in mode[-3:]) if re.fullmatch(r"[0-7]{3,4}", mode) else True
 
 
 def _puts(one: Instruction, path: str, file: str) -> bool:

@@ -105,8 +105,15 @@ def _networking_again(image: Image) -> bool:
 def _keeps_debians(image: Image, text: str) -> bool:
     """Whether nothing touches the configuration that Debian's package ships."""
     debian = _family(image) == "debian" and "mariadb-server" in image.packages and not _opaque(image)
-    touched = "/etc/mysql" in text or any(path.startswith("/etc/mysql") for path in image.copies)
+    touched = DEBIANS.search(text) or any(DEBIANS.search(path) for path in image.copies)
     return debian and not touched
+
+
+DEBIANS = re.compile(
+    r"50-server\.cnf|/etc/mysql/(?:my|mariadb)\.cnf|/etc/my\.cnf|/etc/mysql(?:/(?:mariadb\.)?conf\.d)?/?(?![\w./-])|"
+    r"/etc/mysql\S*[*$]|\bcd\s+/etc/mysql"
+)
+"""Debian's own files, or all of their directory; a file of another name beside them leaves its bind-address."""
 
 
 def _debians_after_sed(s: Submission, image: Image) -> tuple[str, Place] | None:
@@ -235,7 +242,13 @@ def has_mysqli(s: Submission) -> Iterator[Finding]:
         names = " ".join(image.packages)
         if family not in ("debian", "alpine") or not re.search(r"\bphp\S*fpm", names) or "--from" in _copy_flags(image):
             continue
-        if any(re.search(r"[$*`]", str(one)) for one in installs) or "wordpress" in image.packages:
+        known = {
+            name for stage in image.stages for one in stage.every("ARG", "ENV") for name, value in one.pairs if value
+        }
+        open_ = [
+            set(re.findall(r"\$\{?(\w+)", str(one))) - known or re.search(r"[*`]|\$\(", str(one)) for one in installs
+        ]
+        if any(open_) or "wordpress" in image.packages:
             continue
         # Alpine has a package for each extension; pdo_mysql and mysqlnd are none that WordPress uses.
         has = "mysqli" in names if family == "alpine" else "mysql" in names

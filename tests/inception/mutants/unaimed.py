@@ -200,4 +200,13 @@ UNAIMED = (
     breach("W01", "an administrator through two functions", *wp(f"{WP_INSTALL}\n{THROUGH}person SuperAdmin administrator")),
     innocent("W01", "an administrator and an author through two functions",
              *wp(f"{WP_INSTALL}\n{THROUGH}person bruno administrator\nperson not_admin author")),
+    breach("G01", "COPY --chmod without x", *without_x(""), (WORDPRESS, "COPY tools/start.sh", "COPY --chmod=0644 tools/start.sh")),
+    innocent("G01", "COPY --chmod with x for its owner", *without_x(""), (WORDPRESS, "COPY tools/start.sh", "COPY --chmod=0744 tools/start.sh")),
+    breach("G02", "a file beside Debian's without an address", (CNF, "bind-address = 0.0.0.0\n", "")),
+    innocent("G02", "a file instead of Debian's without an address", (CNF, "bind-address = 0.0.0.0\n", ""),
+             (MARIADB, "mariadb.conf.d/99-inception.cnf\n", "mariadb.conf.d/50-server.cnf\n")),
+    breach("G04", "packages by a version in ARG", (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm\nARG PHP=8.2\n"),
+           (WORDPRESS, "php8.2-fpm php8.2-mysql wordpress \\\n        wordpress-theme-twentytwentythree", "php$PHP-fpm php$PHP-curl"), *wp(WP_INSTALL)),
+    innocent("G04", "packages by a version in ARG, mysql among them", (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm\nARG PHP=8.2\n"),
+             (WORDPRESS, "php8.2-fpm php8.2-mysql wordpress \\\n        wordpress-theme-twentytwentythree", "php$PHP-fpm php$PHP-mysql"), *wp(WP_INSTALL)),
 )  # fmt: skip
