@@ -23,6 +23,6 @@ alike = family(
 @alike
 @given(drawn=sequences())
 def test_calls_end_alike(box: Box, promise: Guarantee, entry: Kind, drawn: Drawn) -> None:
-    found = compared(box, entry, entry.calls(drawn))
+    found = compared(box, entry, entry.whole(drawn))
     other = found.first
     promise.require(other is None, *found.program[-3:], box=other and other[1], machine=other and other[0])

@@ -25,7 +25,7 @@ promise = guarantee(
 @promise
 @given(drawn=st.lists(sequences(), min_size=1, max_size=8))
 def test_calls_on_the_image_end_alike(box: Box, drawn: list[Drawn]) -> None:
-    found = compared_on_image(box, KIND, [KIND.calls(one) for one in drawn])
+    found = compared_on_image(box, KIND, [KIND.whole(one) for one in drawn])
     differing = next((one for one in found if one.first), found[0])
     other = differing.first
     promise.require(other is None, *differing.program[-3:], box=other and other[1], machine=other and other[0])

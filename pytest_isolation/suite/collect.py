@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -202,12 +202,28 @@ def is_a_copy(promise: Guarantee, built_in: Mapping[str, Guarantee]) -> bool:
 def collect_built_in(session: pytest.Session) -> Iterator[pytest.Item]:
     """The built-in checks, and those of other packages, as items; their ids start with `isolation::`."""
     ours = (CheckFile(path, "", "/".join(_below_checks(path))) for path in check_files())
-    for file in (*ours, *package_files()):
-        module: Any = CheckModule.from_parent(session, path=file.path, nodeid=f"isolation::{file.node}")
-        module.module_name = file.module
-        for item in session.genitems(module):
-            _with_nothing_of_the_users(item)
-            yield item
+    with _leaving_out_no_file(session.config):
+        for file in (*ours, *package_files()):
+            module: Any = CheckModule.from_parent(session, path=file.path, nodeid=f"isolation::{file.node}")
+            module.module_name = file.module
+            for item in session.genitems(module):
+                _with_nothing_of_the_users(item)
+                yield item
+
+
+@contextmanager
+def _leaving_out_no_file(config: pytest.Config) -> Iterator[None]:
+    """`--lf` leaves out files in which no test has failed, and takes ours for such: no file has an id like theirs.
+
+    Which of our items are run again is chosen among items.
+    """
+    manager, name = config.pluginmanager, "lfplugin-collskip"
+    skipping = manager.unregister(name=name) if manager.hasplugin(name) else None
+    try:
+        yield
+    finally:
+        if skipping is not None:
+            manager.register(skipping, name)
 
 
 def _with_nothing_of_the_users(item: pytest.Item) -> None:

@@ -57,6 +57,19 @@ def test_without_xdist(tmp_path: Path) -> None:
     assert done.rows["namespaces", "pid.signal-out-refused"]["verdict"] == "holds"
 
 
+def test_what_failed_last_is_measured_again(tmp_path: Path) -> None:
+    """With --lf, built-in checks and tests of the user's beside each other: pytest leaves out whole files."""
+    (folder := tmp_path / "both").mkdir()
+    (folder / "test_mine.py").write_text("def test_mine():\n    assert False\n")
+    profile = folder / "ours.toml"
+    profile.write_text('name = "ours"\nsays = "all"\n[required]\n"pid.signal-out-refused" = "policy"\n')
+    asked = (*ONE, "--box", "host", "--isolation-profile", str(profile), ".")
+    for more in ((), ("--lf",)):
+        done = run(folder, *asked, *more)
+        done.said("2 failed")
+        assert done.rows["host", "pid.signal-out-refused"]["outcome"] == "failed"
+
+
 def test_without_a_terminal(tmp_path: Path) -> None:
     """Nobody to tell, and still the report and the exit status."""
     done = run(tmp_path / "empty", "-p", "no:terminal", *ONE, "--box", "host", "--isolation-profile", "container")

@@ -28,6 +28,14 @@ def test_every_number_is_a_call(kind: object) -> None:
         assert {call.verb for call in calls} == one.verbs.keys()
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_check_leaves_no_verb_out(kind: object) -> None:
+    one = BY_NAME[kind.name]  # type: ignore[attr-defined]
+    assert one.whole([]) == tuple(map(Call, one.verbs))
+    few = [(0, 1, 2, 3)] * 3
+    assert one.whole(few) == (*one.calls(few), *one.whole([]))
+
+
 def test_the_same_seed_draws_the_same() -> None:
     assert drawn("names", 20, 5) == drawn("names", 20, 5) != drawn("names", 20, 6)
     assert max(map(len, drawn("processes", 50, 1))) <= BY_NAME["processes"].most

@@ -35,6 +35,14 @@ def test_of_looks_at_a_machine_only_files_that_changed_are_read_for_numbers() ->
     ]
 
 
+@pytest.mark.parametrize("words", [b"0x00000000%08x-0x0000 20480 copy+0xb2 vmalloc", b"%08xab I--Q--- 3 perm 3f user"])
+def test_a_number_of_another_line_has_not_moved(words: bytes) -> None:
+    """/proc/vmallocinfo and /proc/keys: with each process that starts a line comes in between."""
+    few, more = b"\n".join(words % one for one in (10, 30)), b"\n".join(words % one for one in (10, 20, 30))
+    before, after = leaks.numbers(few), leaks.numbers(more)
+    assert {place: after[place] for place in before} == before
+
+
 def _said(number: int) -> Shown:
     return {"f": {(b"", 0, 0): number}}
 

@@ -12,6 +12,12 @@ from pytest_isolation.outside.start.handed_in import secrets_of
     [
         ("DATABASE_PASSWORD", "x", True),
         ("DATABASE_PASSWORD_FILE", "/run/secrets/x", False),
+        ("PGPASSWORD", "x", True),
+        ("MYSQL_PWD", "x", True),
+        ("SSHPASS", "x", True),
+        ("DB_PASS", "x", True),
+        ("PASS_THROUGH", "1", False),
+        ("PWD", "/srv", False),
         ("CREDENTIALS_DIRECTORY", "/run/host/credentials", False),
         ("DATABASE_URL", "postgres://user:p%40ss@db.example.com:5432/app", True),
         ("http_proxy", "http://user:secret@192.0.2.1:3128", True),

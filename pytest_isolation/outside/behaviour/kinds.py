@@ -36,6 +36,13 @@ class Kind:
         verbs = list(self.verbs)
         return tuple(Call(verbs[verb % len(verbs)], *numbers) for verb, *numbers in islice(drawn, self.most))
 
+    def whole(self, drawn: Iterable[tuple[int, int, int, int]]) -> tuple[Call, ...]:
+        """As calls(), and then each verb once: one seed in a thousand draws ten sequences without a verb of files.
+
+        So a hole is seen by the first sequence, which has nothing drawn.
+        """
+        return (*self.calls(drawn), *map(Call, self.verbs))
+
     @property
     def hole(self) -> Weakening:
         """A layer below it answers one of its calls otherwise."""

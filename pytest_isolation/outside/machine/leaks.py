@@ -54,6 +54,7 @@ SKIPPED = {
 """Pattern -> reason."""
 MOST, SIZE, AT_ONCE = 4000, 16384, 16
 """Files, bytes that are read of each, and files read in one round trip."""
+LETTER = re.compile(rb"[A-Za-z]")
 CLOCKS = {"CLOCK_BOOTTIME": 7, "CLOCK_MONOTONIC": 1, "CLOCK_MONOTONIC_RAW": 4}
 SYSINFO = ("uptime", "load1", "load5", "load15", "total", "free", "shared", "buffers", "swap", "free swap", "processes")
 """struct sysinfo, sysinfo(2)."""
@@ -144,12 +145,16 @@ def can_be_asked(proc: Proc, names: Collection[str]) -> bool:
 
 
 def numbers(data: bytes) -> dict[Place, int]:
-    """Every number of a text, a decimal one without its point: 12.50 is 1250."""
+    """Every number of a text, a decimal one without its point: 12.50 is 1250.
+
+    A line is known by its first word, unless that is a number: lines about addresses (0x..) and keys come and go, and
+    the number that is now in another's place has not moved.
+    """
     found: dict[Place, int] = {}
     lines: dict[bytes, int] = {}
     for line in data.splitlines():
         first = line.split(None, 1)[0] if line.strip() else b""
-        label = b"" if first[:1].isdigit() else first
+        label = first if LETTER.search(first) or not first[:1].isdigit() else b""
         lines[label] = at = lines.get(label, -1) + 1
         for place, word in enumerate(re.findall(rb"\d+(?:\.\d+)?", line)):
             found[label, at, place] = int(word.replace(b".", b""))

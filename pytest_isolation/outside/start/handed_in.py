@@ -197,10 +197,11 @@ def _meminfo(box: Box, name: str) -> float:
 # -- variables -------------------------------------------------------------------------------------------------
 
 NAMED = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|CREDENTIALS?)($|_)",
+    r"(^|_)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|SECRET_?KEY|PRIVATE_?KEY|CREDENTIALS?)($|_)"
+    r"|(^|_)PASS$|^(PGPASSWORD|MYSQL_PWD|SSHPASS|DOCKER_AUTH_CONFIG)$",
     re.IGNORECASE,
 )
-"""Names by which programs are given a secret."""
+"""Names by which programs are given a secret; the last four by psql(1), mysql(1), sshpass(1) and GitLab's runner."""
 ELSEWHERE = re.compile(r"_(FILE|PATH|DIR|DIRECTORY|URL|NAME|ID)$", re.IGNORECASE)
 """Names of what only says where a secret is."""
 VALUED = re.compile(
