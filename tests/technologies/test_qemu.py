@@ -23,7 +23,7 @@ from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.outside import emulator
 from pytest_isolation.outside.shared.found import of_its_machine
 from pytest_isolation.technologies import technology
-from pytest_isolation.technologies.qemu import Qemu, accel, kernel, process
+from pytest_isolation.technologies.qemu import Qemu, accel, holes, kernel
 from pytest_isolation.technologies.qemu.move import move
 from tests.support import built_in_checks, need, new_pool
 
@@ -104,7 +104,7 @@ def test_what_a_machine_was_handed_is_what_its_process_has_open(spec: BoxSpec, l
     with technology("qemu").launch(handed, lifetime) as box:
         found = {(one.kind, one.directory, one.read_only) for one in of_its_machine(box)}
         assert found == {("volume", True, False), ("system", False, True)}
-        assert emulator.devices(box) == [process.DEVICE]
+        assert emulator.devices(box) == [holes.DEVICE]
 
 
 def test_it_is_the_kernel_that_was_named(spec: BoxSpec, lifetime: Lifetime) -> None:

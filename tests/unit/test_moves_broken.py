@@ -21,9 +21,9 @@ from pytest_isolation.suite.moves.plan import HOST, Setup, Source, To
 from pytest_isolation.suite.moves.render import as_json
 from pytest_isolation.technologies.qemu import disk, emulator, move
 from pytest_isolation.technologies.qemu.kernel import Kernel
+from pytest_isolation.technologies.qemu.machine import Snapshot
 from pytest_isolation.technologies.qemu.marks import Look
 from pytest_isolation.technologies.qemu.move import Kept, Moved
-from pytest_isolation.technologies.qemu.snapshot import Snapshot
 
 PLAIN = Setup(HOST)
 BACK = Source(PLAIN, "qcow2", "snapshot", (To(PLAIN, "same process"),))

@@ -26,7 +26,7 @@ from pytest_isolation.technologies.namespaces import holes as namespaces
 from pytest_isolation.technologies.oci import bundle, runtime
 from pytest_isolation.technologies.opens import Opens, adds, folded, openable, removes, sets
 from pytest_isolation.technologies.podman import holes as podman
-from pytest_isolation.technologies.qemu import guest
+from pytest_isolation.technologies.qemu import holes as qemu_holes
 
 TABLES: Mapping[str, tuple[Opens, Any]] = {
     "bubblewrap": (bubblewrap.OPENS, bubblewrap.Plan),
@@ -40,7 +40,7 @@ TABLES: Mapping[str, tuple[Opens, Any]] = {
     "namespaces": (namespaces.OPENS, namespaces.Plan),
     "nspawn": (nspawn.OPENS, nspawn.Plan),
     "podman": (podman.OPENS, podman.Plan),
-    "qemu": (qemu.OPENS, guest.Plan),
+    "qemu": (qemu.OPENS, qemu_holes.Plan),
     "runc": (runtime.OPENS, bundle.Plan),
 }
 """Technology -> its table, and the plan that the table changes."""

@@ -18,7 +18,7 @@ from pytest_isolation.technologies import launcher, program
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, texts
 from pytest_isolation.technologies.lacking import Words, in_vain
 from pytest_isolation.technologies.opens import Opens, by, each, openable
-from pytest_isolation.technologies.qemu import accel, guest, kernel, network, process, share
+from pytest_isolation.technologies.qemu import accel, guest, holes, kernel, network, process, share
 from pytest_isolation.technologies.qemu.emulator import binary
 from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine
 from pytest_isolation.technologies.qemu.start import Start
@@ -44,7 +44,7 @@ OPENS: Opens = {
     **each(("memory", "cpu"), unlimited, by(launcher.limits_of)),
     drop("clean-up"): by(launcher.new_groups),
     drop("fails-closed"): by(in_vain),
-    **guest.OPENS,
+    **holes.OPENS,
 }
 
 

@@ -6,7 +6,6 @@ All by system calls of the agent in the initramfs, which then becomes the box's 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Agent, Proc, Program
@@ -15,11 +14,10 @@ from pytest_isolation.agent.shortcuts import must, write
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.unpack import unpack
-from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, drop, lossy
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
-from pytest_isolation.technologies.opens import Opens, by, each, folded, sets
-from pytest_isolation.technologies.qemu import network, process
+from pytest_isolation.technologies.qemu import network
+from pytest_isolation.technologies.qemu.holes import plan_of
 from pytest_isolation.technologies.qemu.machine import CHANNEL
 
 if TYPE_CHECKING:
@@ -32,44 +30,12 @@ NEW, GROUPS = "/box", "/groups"
 """Of the initramfs: the box's root to be, and the guest's control groups while limits are set."""
 
 
-@dataclass(slots=True)
-class Plan:
-    """What is left out of a box on purpose."""
-
-    read_only: bool = True
-    keeps_state: bool = True
-    """What runs in it, when it is moved."""
-    filtered: bool = True
-    """Whether QEMU's own process is under a filter."""
-    own_account: bool = True
-    own_root: bool = True
-    """Both of QEMU's process, where it is to be confined."""
-    nameless: bool = True
-    """Whether nobody can connect to QEMU's process by a name."""
-    devices: list[str] = field(default_factory=list)
-    """Further words for QEMU."""
-
-
-OPENS: Opens = {
-    drop("read-only"): sets("read_only", False),
-    drop("kept-state"): sets("keeps_state", False),
-    **process.OPENS,
-    **each(IMAGE_LOSSES, lossy, by(Image.carried)),
-    **each(CONFIGURATION_LOSSES, lossy, by(BoxSpec.delivered)),
-}
-
-
 def too_slow(machine: Machine) -> Unavailable:
     """The error of a kernel whose agent speaks over a serial line only."""
     return Unavailable(
         f"a box of the kernel {machine.kernel.path} would be too slow to ask: {machine.kernel.why_no_channel(CHANNEL)}",
         "name a kernel with its modules beside it: qemu:kernel=PATH (Debian: linux-image-cloud-amd64)",
     )
-
-
-def plan_of(spec: BoxSpec) -> Plan:
-    """What is left out of a box of `spec`."""
-    return folded(OPENS, Plan(), spec)
 
 
 def become_box(vm: Vm, spec: BoxSpec, mount_more: Callable[[Proc, str], None]) -> Agent:

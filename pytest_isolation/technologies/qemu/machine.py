@@ -11,11 +11,23 @@ from pytest_isolation.technologies.qemu.emulator import Emulator, of_this_host
 from pytest_isolation.technologies.qemu.kernel import Kernel
 
 if TYPE_CHECKING:
-    from pytest_isolation.technologies.qemu.snapshot import Snapshot
+    from pathlib import Path
 
 CHANNEL = ("virtio_pci", "virtio_console")
 """What a kernel needs, built in or as modules, for the agent to speak over virtio."""
 TRANSLATED = 64 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state of a machine.  `descriptor`: the guest's, of the port its agent speaks over.
+
+    In a file of its own, or, without one, in the machine's disk by the name `tag`: an internal snapshot.
+    """
+
+    file: Path | None
+    descriptor: int
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu import marks, state
 from pytest_isolation.technologies.qemu.disk import NODE, Disk, job
 from pytest_isolation.technologies.qemu.emulator import BINARY, Emulator, of_this_host, q35_types
+from pytest_isolation.technologies.qemu.machine import Snapshot
 from pytest_isolation.technologies.qemu.marks import Look
-from pytest_isolation.technologies.qemu.snapshot import Snapshot
 from pytest_isolation.technologies.qemu.vm import BootError, Vm, boot
 
 if TYPE_CHECKING:

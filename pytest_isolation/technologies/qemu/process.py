@@ -12,56 +12,21 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import PR
 from pytest_isolation.agent.shortcuts import must
-from pytest_isolation.boxes.spec import MIB
-from pytest_isolation.boxes.weakenings import drop, hand_in
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.handed import handed
-from pytest_isolation.technologies.opens import Opens, adds, as_root, by, sets
+from pytest_isolation.technologies.opens import as_root
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
     from pytest_isolation.boxes.lifetime import Lifetime
     from pytest_isolation.boxes.spec import BoxSpec
-    from pytest_isolation.technologies.qemu.guest import Plan
+    from pytest_isolation.technologies.qemu.holes import Plan
     from pytest_isolation.technologies.qemu.machine import Machine
-    from pytest_isolation.technologies.qemu.vm import Vm
+    from pytest_isolation.technologies.qemu.monitor import Monitor
 
 ACCOUNT = "nobody"
-DEVICE = "/dev/full"
-"""A device that everybody has and that does nothing: whoever has it open can do nothing with it."""
-MOST = 254
-"""Processors of a q35: more want an interrupt remapper, system/i386/pc."""
-LARGEST = 512 << 30
-"""Bytes that a processor of TCG can address are twice as many."""
 IS_NOT_ROOT = "the user who measures may not become another: QEMU's process is that user's"
-
-
-def _can_be_larger() -> bool:
-    """Whether a machine can be asked for that would be larger than this one."""
-    return (os.cpu_count() or 1) < MOST and _memory() < LARGEST
-
-
-def _memory() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-OPENS: Opens = {
-    drop("emulator-filter"): sets("filtered", False),
-    drop("emulator-user"): sets("own_account", False).where(as_root),
-    drop("emulator-root"): sets("own_root", False).where(as_root),
-    drop("emulator-ports"): adds("devices", "-chardev", "socket,id=tcp,server=on,wait=off,host=127.0.0.1,port=0"),
-    drop("emulator-names"): sets("nameless", False),
-    drop("machine-memory"): adds("devices", "-m", f"slots=1,maxmem={_memory() // MIB + 1024}M").where(_can_be_larger),
-    drop("machine-processors"): adds("devices", "-smp", f"maxcpus={(os.cpu_count() or 1) + 1}").where(_can_be_larger),
-    hand_in("device"): adds("devices", "-chardev", f"file,id=handed-device,path={DEVICE}"),
-    hand_in("network"): adds(
-        "devices", "-netdev", "user,id=handed,restrict=on", "-device", "virtio-net-pci,netdev=handed,romfile="
-    ),
-    hand_in("file"): by(handed).where(lambda: os.access("/etc", os.W_OK)),
-    hand_in("directory"): by(handed),
-}
-"""Folded into guest.Plan."""
 
 
 def check(spec: BoxSpec) -> None:
@@ -115,10 +80,10 @@ def watched(parent: Proc, pid: int) -> Proc:
     return watch
 
 
-def size(vm: Vm) -> tuple[int, int]:
-    """The most memory, in bytes, and processors that the machine can come to have.  Raises BoxError."""
+def size(monitor: Monitor) -> tuple[int, int]:
+    """The most memory, in bytes, and processors that the machine of `monitor` can come to have.  Raises BoxError."""
     try:
-        memory, processors = (vm.monitor.ask("qom-get", path="/machine", property=name) for name in ("memory", "smp"))
+        memory, processors = (monitor.ask("qom-get", path="/machine", property=name) for name in ("memory", "smp"))
         return int(memory.get("max-size", memory["size"])), int(processors["maxcpus"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BoxError(f"QEMU's monitor does not say how large its machine may be: {error!r}") from None

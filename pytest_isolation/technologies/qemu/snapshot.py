@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import struct
 import time
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
@@ -19,28 +17,16 @@ from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.technologies.qemu import state
+from pytest_isolation.technologies.qemu.machine import Machine, Snapshot
 from pytest_isolation.technologies.qemu.vm import Vm, boot
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.cgroups import Group
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.technologies.qemu.machine import Machine
 
 KEPT = 3
 """Machines of one run: the plain one, the limited one, and one more.  Each file has some 80 MiB."""
 RNDADDENTROPY, RNDRESEEDCRNG = 0x4008_5203, 0x5207  # random(4)
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """`descriptor`: the guest's, of the port its agent speaks over.
-
-    In a file of its own, or, without one, in the machine's disk by the name `tag`: an internal snapshot.
-    """
-
-    file: Path | None
-    descriptor: int
-    tag: str = ""
 
 
 def start(machine: Machine, lifetime: Lifetime, *, group: Group | None = None, caller: Caller = NOBODY) -> Vm:

@@ -8,8 +8,9 @@ from pytest_isolation.boxes.cgroups import Limits
 from pytest_isolation.boxes.handle import BoxHandle, Pausing
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.building import Building
-from pytest_isolation.technologies.qemu import guest, process, share, state
-from pytest_isolation.technologies.qemu.snapshot import Snapshot, start
+from pytest_isolation.technologies.qemu import guest, holes, process, share, state
+from pytest_isolation.technologies.qemu.machine import Snapshot
+from pytest_isolation.technologies.qemu.snapshot import start
 from pytest_isolation.technologies.qemu.vm import boot
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Start(Building):
     ) -> None:
         super().__init__(spec, lifetime, undo)
         self.machine, self.kind, self.notes = machine, kind, notes
-        self.plan = guest.plan_of(spec)
+        self.plan = holes.plan_of(spec)
         self.shares: list[share.Share] = []
         self.daemons: list[share.Daemon] = []
         self.group = launcher.new_groups(spec, lifetime, Limits(cpus=launcher.limits_of(spec).cpus), undo)
@@ -71,7 +72,7 @@ class Start(Building):
             pausing=Pausing(lambda: vm.monitor.ask("stop"), lambda: vm.monitor.ask("cont")),
             move=(lambda: self._moved(vm)) if self.machine.moves and vm.descriptor is not None else None,
             image_files=(self.machine.kernel.path,),
-            size=lambda: process.size(vm),
+            size=lambda: process.size(vm.monitor),
             memory_overhead=group.memory_bytes() if group is not None and group.has("memory") else None,
             notes=self.notes,
             measured={"accel": "kvm" if vm.monitor.kvm() else "tcg"},

@@ -30,7 +30,7 @@ from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.qemu import process, state
 from pytest_isolation.technologies.qemu.console import Console
 from pytest_isolation.technologies.qemu.initramfs import Node, to_cpio
-from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, command
+from pytest_isolation.technologies.qemu.machine import CHANNEL, Machine, Snapshot, command
 from pytest_isolation.technologies.qemu.modules import read_module
 from pytest_isolation.technologies.qemu.monitor import Monitor
 
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from pytest_isolation.boxes.cgroups import Group
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.technologies.qemu.snapshot import Snapshot
 
 PORT = "/dev/vport0p1"
 BOOT_TIMEOUT_S = 120.0
