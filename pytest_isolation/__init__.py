@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Program, Reply
     from pytest_isolation.boxes import weakenings as weaken
-    from pytest_isolation.boxes.box import Completed
     from pytest_isolation.boxes.cgroups import Limits
     from pytest_isolation.boxes.handle import BoxHandle
     from pytest_isolation.boxes.image import Entry, Image
     from pytest_isolation.boxes.lifetime import Lifetime
+    from pytest_isolation.boxes.programs import Completed
     from pytest_isolation.boxes.spec import BoxSpec, Volume
     from pytest_isolation.boxes.weakenings import Weakening
     from pytest_isolation.errors import BoxError, IsolationError, Unavailable, Unsupported, UsageError, Violation
@@ -55,7 +55,7 @@ __all__ = [
 _PLACES = {
     "Box": "outside.box",
     "BoxHandle": "boxes.handle",
-    "Completed": "boxes.box",
+    "Completed": "boxes.programs",
     "Lifetime": "boxes.lifetime",
     "Limits": "boxes.cgroups",
     "Proc": "agent.client",

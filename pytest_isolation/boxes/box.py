@@ -10,12 +10,13 @@ import signal
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.shortcuts import listing
+from pytest_isolation.boxes.programs import Completed, read_file, run_program, write_file
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
 from pytest_isolation.errors import AgentLost, BoxError, ProcLost, Undecided, Unsupported
@@ -26,21 +27,6 @@ if TYPE_CHECKING:
 
 TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
 """f_type of struct statfs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """How a program of the box ended: `code` is its exit status, or -N for signal N, as in subprocess."""
-
-    argv: tuple[str, ...]
-    code: int
-    stdout: bytes
-    stderr: bytes
-
-    @property
-    def text(self) -> str:
-        """Standard output as UTF-8; each byte that is none becomes U+FFFD."""
-        return self.stdout.decode(errors="replace")
 
 
 WALL = 0x4000_0000
@@ -285,20 +271,14 @@ class RunningBox:
         Output beyond 16 MiB is an error.  Raises TimeoutError after `timeout` seconds (the program is
         killed), BoxError when there is no such program, with the errno.
         """
-        from pytest_isolation.boxes.programs import run_program
-
         return run_program(self, tuple(argv), stdin, env, timeout)
 
     def read_file(self, path: str | bytes) -> bytes:
         """The contents of a file of the box; raises BoxError with the errno."""
-        from pytest_isolation.boxes.programs import read_file
-
         return read_file(self.proc, path)
 
     def write_file(self, path: str | bytes, data: bytes, mode: int = 0o644) -> None:
         """Make or replace a file of the box; raises BoxError with the errno."""
-        from pytest_isolation.boxes.programs import write_file
-
         write_file(self.proc, path, data, mode)
 
     def filter_kills(self, program: Program) -> bool:

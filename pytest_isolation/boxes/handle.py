@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.boxes.image import Image
-from pytest_isolation.boxes.life import Life
 from pytest_isolation.boxes.roads import Arrival
 
 if TYPE_CHECKING:
@@ -59,6 +58,26 @@ class Pausing:
         if self.active:
             self.active = False
             self.resume()
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """What a technology can do with a box of BoxSpec.stop_signal; None where it has no way to."""
+
+    stop: Callable[[int], object] | None = None
+    """Ask the first process to end, by the signal of the spec; after so many seconds end all of the box.
+
+    Returns when that is done.  Raises BoxError.
+    """
+    status: Callable[[], int] | None = None
+    """How the first process has ended, as whoever started the box is told: 0 to 255, 128 + N for signal N.
+
+    Waits for the end.  Raises BoxError where it does not come.
+    """
+    again: Callable[[], BoxHandle] | None = None
+    """End the box at once, and start it again from what is kept of it; its parts end with the first start's."""
+    launcher: int | None = None
+    """The host's number of the program that has started the box and stays while it runs; None where none does."""
 
 
 @dataclass(slots=True)

@@ -21,7 +21,6 @@ from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
-    from pytest_isolation.boxes.lifetime import Lifetime
 
 PIECE, SMALL = 256 << 10, 16 << 10
 
@@ -44,6 +43,13 @@ class HostProcess(Protocol):
     def __exit__(self, *_: object) -> None: ...
 
 
+class Register(Protocol):
+    """Where is written down what is about to be made: lifetime.py."""
+
+    def register(self, kind: str, handle: str) -> None:
+        """Before it exists."""
+
+
 class Host(Protocol):
     """A machine that boxes run on."""
 
@@ -53,10 +59,10 @@ class Host(Protocol):
     def path(self, *parts: str | os.PathLike[str]) -> Path:
         """A path there, as seen by a process outside."""
 
-    def register_directory(self, lifetime: Lifetime, path: Path) -> None:
+    def register_directory(self, lifetime: Register, path: Path) -> None:
         """Write down a directory that is about to be made there, for one level of files."""
 
-    def register_ipc(self, lifetime: Lifetime, handle: str) -> None:
+    def register_ipc(self, lifetime: Register, handle: str) -> None:
         """Write down an IPC object that is about to be made there: objects.py.  Raises Unsupported where we cannot."""
 
     def __hash__(self) -> int: ...
@@ -85,11 +91,11 @@ class LocalHost:
         """As Host.path()."""
         return Path(*parts)
 
-    def register_directory(self, lifetime: Lifetime, path: Path) -> None:
+    def register_directory(self, lifetime: Register, path: Path) -> None:
         """As Host.register_directory()."""
         lifetime.register("directory", os.fspath(path))
 
-    def register_ipc(self, lifetime: Lifetime, handle: str) -> None:
+    def register_ipc(self, lifetime: Register, handle: str) -> None:
         """As Host.register_ipc()."""
         lifetime.register("ipc", handle)
 
@@ -120,13 +126,13 @@ class RemoteHost:
         """A RemotePath."""
         return self._path(*parts)
 
-    def register_directory(self, lifetime: Lifetime, path: Path) -> None:
+    def register_directory(self, lifetime: Register, path: Path) -> None:
         """As Host.register_directory(); nothing where it dies with the run."""
         if self._reached_by is not None:
             kind, where = self._reached_by
             lifetime.register(kind, f"{path} {where}".strip())
 
-    def register_ipc(self, lifetime: Lifetime, handle: str) -> None:
+    def register_ipc(self, lifetime: Register, handle: str) -> None:
         """As Host.register_ipc().  Raises Unsupported where it would outlive a killed run."""
         if self._reached_by is not None:
             raise Unsupported("an IPC object on another machine would outlive a killed run: no later run removes it")

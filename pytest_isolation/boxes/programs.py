@@ -7,7 +7,8 @@ import os
 import struct
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT_FDCWD, F
@@ -16,7 +17,7 @@ from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, ProcLost
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import Completed, RunningBox
+    from pytest_isolation.boxes.spec import BoxSpec
 
 Execute = Callable[[Proc, tuple[str, ...], Mapping[str, str], list[int]], None]
 """Child, arguments, environment, and what become 0, 1 and 2 of the program."""
@@ -26,6 +27,32 @@ PIECE = 256 << 10
 POLLIN, POLLOUT = 1, 4
 SLICE_S = 0.2
 """How long the program's parent waits for output before it asks us again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a program of the box ended: `code` is its exit status, or -N for signal N, as in subprocess."""
+
+    argv: tuple[str, ...]
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output as UTF-8; each byte that is none becomes U+FFFD."""
+        return self.stdout.decode(errors="replace")
+
+
+class HasProcesses(Protocol):
+    """A box, as far as a program is run in it."""
+
+    @property
+    def spec(self) -> BoxSpec:
+        """Its environment is the program's."""
+
+    def spawn(self, flags: int = 0) -> Proc:
+        """A child process in the box."""
 
 
 def read_file(proc: Proc, path: str | bytes) -> bytes:
@@ -54,7 +81,7 @@ def write_file(proc: Proc, path: str | bytes, data: bytes, mode: int) -> None:
 
 
 def run_program(
-    box: RunningBox,
+    box: HasProcesses,
     argv: tuple[str, ...],
     stdin: bytes,
     env: Mapping[str, str] | None,
@@ -66,8 +93,6 @@ def run_program(
 
     `execute`: has a child become the program, instead of looking its name up.
     """
-    from pytest_isolation.boxes.box import Completed
-
     if not argv:
         raise BoxError("run() was given no program; expected its name and its arguments, as a list")
     variables = dict(env) if env is not None else {"PATH": PATH} | dict(box.spec.env)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.image import Image
@@ -14,7 +14,7 @@ from pytest_isolation.door import Door
 from pytest_isolation.errors import UsageError
 
 if TYPE_CHECKING:
-    from pytest_isolation.boxes.box import RunningBox
+    from pytest_isolation.boxes.handle import BoxHandle
 
 MIB = 1 << 20
 
@@ -75,6 +75,18 @@ SAID_OTHERWISE: Mapping[str, Mapping[str, set[str]]] = {
 """Technology -> its own keyword -> the fields of a spec that say the same, or would ask for the same thing twice."""
 
 
+class StartedBox(Protocol):
+    """A box that runs already, as far as the technology of another reads it."""
+
+    @property
+    def spec(self) -> BoxSpec:
+        """What it was made from."""
+
+    @property
+    def parts(self) -> BoxHandle:
+        """What its technology knows of it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoxSpec:
     """Everything that decides how a box is started.  Equal specs give interchangeable boxes."""
@@ -113,7 +125,7 @@ class BoxSpec:
     """What whoever starts it has open and in its environment: a check's to say, never the user's."""
     instance: int = 0
     """0 for the box itself, 1 for its sibling: siblings are equal in all else."""
-    started_beside: RunningBox | None = field(default=None, compare=False, hash=False, repr=False)
+    started_beside: StartedBox | None = field(default=None, compare=False, hash=False, repr=False)
     """The box whose sibling this is to be: it is there already."""
     resources: tuple[tuple[str, str], ...] = ()
     """A check's to say: limits besides those above, by their names in boxes/resources.py, sorted."""

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, MS, W
 from pytest_isolation.agent.shortcuts import must, write
-from pytest_isolation.boxes.box import Completed
 from pytest_isolation.boxes.handle import BoxHandle
+from pytest_isolation.boxes.programs import Completed
 from pytest_isolation.boxes.spec import MIB, BoxSpec
 from pytest_isolation.errors import AgentLost, BoxError, UsageError
 from pytest_isolation.machines import apparmor, kernels

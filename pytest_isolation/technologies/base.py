@@ -18,7 +18,7 @@ from pytest_isolation.outside.box import Box
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.technologies.lacking import Words
+    from pytest_isolation.boxes.spec import Unobtainable
 
 __all__ = ["Further", "Technology", "flag", "further", "refuse_lacking", "refuse_unknown_holes", "start_box", "texts"]
 
@@ -190,7 +190,7 @@ class Further:
     """The file of its claims, of a technology that is not built in: guarantees/claims.py."""
     controls_others: bool = True
     """Whether a box of it, with a hole, may be the control for boxes of other technologies: suite/controls.py."""
-    lacking: Words[object] = field(default_factory=dict)
+    lacking: Mapping[str, Callable[[Unobtainable], object]] = field(default_factory=dict)
     """How its boxes are asked to have what cannot be had here: lacking.py."""
     limits_known: frozenset[str] = frozenset()
     """Resources whose limits its boxes can be asked to have: limiting.py."""

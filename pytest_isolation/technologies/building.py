@@ -20,9 +20,8 @@ from pytest_isolation.technologies.handed import Handed, handed
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.boxes.box import RunningBox
     from pytest_isolation.boxes.lifetime import Lifetime
-    from pytest_isolation.boxes.spec import BoxSpec, Volume
+    from pytest_isolation.boxes.spec import BoxSpec, StartedBox, Volume
 
 __all__ = ["Building", "GivenVolume"]
 
@@ -57,7 +56,7 @@ class Building:
         self.shared_root: Path | None = None
 
     @property
-    def sibling(self) -> RunningBox | None:
+    def sibling(self) -> StartedBox | None:
         """The box that this one is started beside; None where it is started for itself."""
         return self.spec.started_beside
 

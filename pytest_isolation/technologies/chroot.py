@@ -10,8 +10,7 @@ from typing import Any
 
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.handle import BoxHandle
-from pytest_isolation.boxes.life import Life
+from pytest_isolation.boxes.handle import BoxHandle, Life
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes, start_local
 from pytest_isolation.boxes.rights import capabilities

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.cgroups import Group, Limits
-from pytest_isolation.boxes.handle import BoxHandle
-from pytest_isolation.boxes.life import Life
+from pytest_isolation.boxes.handle import BoxHandle, Life
 from pytest_isolation.boxes.weakenings import Weakenings
 from pytest_isolation.errors import BoxError, UsageError
 from pytest_isolation.outside.box import Box

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.handle import BoxHandle
-from pytest_isolation.boxes.life import Life, as_shells_do
+from pytest_isolation.boxes.handle import BoxHandle, Life
+from pytest_isolation.boxes.life import as_shells_do
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.cgroups import Limits
-from pytest_isolation.boxes.handle import BoxHandle
-from pytest_isolation.boxes.life import Life, as_shells_do
+from pytest_isolation.boxes.handle import BoxHandle, Life
+from pytest_isolation.boxes.life import as_shells_do
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import IMAGE_LOSSES, Weakenings, drop, lossy, share
 from pytest_isolation.boxes.wording import RLIMITS

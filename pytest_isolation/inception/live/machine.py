@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_isolation.boxes.box import Completed
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.programs import Completed
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.inception.live.venue import COMPOSE_PLUGIN, SUDO, TimedOut

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups, making_groups
-from pytest_isolation.boxes.handle import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle, Life
 from pytest_isolation.boxes.host import LOCAL_HOST
-from pytest_isolation.boxes.life import Life
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.building import Building

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.handle import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle, Life
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
-from pytest_isolation.boxes.life import Life
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import inspected, launcher, mounts, neighbours, sources
 from pytest_isolation.technologies.building import Building

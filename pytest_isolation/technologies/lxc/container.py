@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pytest_isolation.boxes import cgroups, making_groups
-from pytest_isolation.boxes.handle import BoxHandle, Pausing
+from pytest_isolation.boxes.handle import BoxHandle, Life, Pausing
 from pytest_isolation.boxes.host import LOCAL_HOST
-from pytest_isolation.boxes.life import Life, as_shells_do
+from pytest_isolation.boxes.life import as_shells_do
 from pytest_isolation.boxes.lifetime import remove_tree
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Unsupported
 from pytest_isolation.technologies import launcher, program

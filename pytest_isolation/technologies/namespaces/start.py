@@ -18,9 +18,9 @@ from pytest_isolation.agent.constants import AT_FDCWD, KEYCTL, MNT, MOVE_MOUNT, 
 from pytest_isolation.agent.shortcuts import must, read, write
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.attributes import put_usual
-from pytest_isolation.boxes.handle import BoxHandle, Pausing
+from pytest_isolation.boxes.handle import BoxHandle, Life, Pausing
 from pytest_isolation.boxes.host import LOCAL_HOST
-from pytest_isolation.boxes.life import Life, signal_called
+from pytest_isolation.boxes.life import signal_called
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
 from pytest_isolation.boxes.resources import OOM_SCORE

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.boxes import cgroups, making_groups
-from pytest_isolation.boxes.handle import BoxHandle, Pausing
+from pytest_isolation.boxes.handle import BoxHandle, Life, Pausing
 from pytest_isolation.boxes.host import LOCAL_HOST
-from pytest_isolation.boxes.life import Life, as_shells_do
+from pytest_isolation.boxes.life import as_shells_do
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     IMAGE_LOSSES,

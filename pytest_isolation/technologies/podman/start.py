@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.handle import BoxHandle
+from pytest_isolation.boxes.handle import BoxHandle, Life
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.image import Image, base_image
-from pytest_isolation.boxes.life import Life
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unavailable, Unsupported, unless_root
 from pytest_isolation.technologies import inspected, launcher, mounts, program, sources
 from pytest_isolation.technologies.base import texts
