@@ -131,6 +131,7 @@ def features() -> tuple[Feature, ...]:
 DOMAINS = (
     "namespaces",
     "cgroups",
+    "group_limits",
     "security",
     "filesystems",
     "network",
