@@ -89,6 +89,8 @@ def family(
     are those of `guarantee`, and each is either the same for all members or a function of the entry; texts (`claim`,
     `sources`, `distinct`) may have fields of the entry, too.  Raises UsageError for what cannot be a family.
     """
+    given = locals()  # each argument by its name
+    del given["id"], given["over"]
     import sys
 
     file = sys._getframe(1).f_code.co_filename
@@ -98,11 +100,6 @@ def family(
             f'{where}: family id {id!r}; expected a field of the entry in it: "cap.{{entry.slug}}-dropped"'
         )
     name = FIELD.sub("*", id)
-    given = {
-        "claim": claim, "sources": sources, "severity": severity, "falsified_by": falsified_by, "kind": kind,
-        "oracle": oracle, "box": box, "control_box": control_box, "intrusive": intrusive, "needs_root": needs_root,
-        "inputs": inputs, "distinct": distinct,
-    }  # fmt: skip
     members = tuple(_member(id, name, file, entry, given) for entry in over)
     if not members:
         raise UsageError(f"{where}: family {name} has no member: its table is empty")

@@ -197,24 +197,10 @@ def guarantee(
     examples: what one has found of an input can then serve the others.
     Raises UsageError for what cannot be a guarantee.
     """
+    given = locals()  # each argument by its name: what family() has of a table
     import sys
 
-    return declared(
-        id,
-        file=sys._getframe(1).f_code.co_filename,
-        claim=claim,
-        sources=sources,
-        severity=severity,
-        falsified_by=falsified_by,
-        kind=kind,
-        oracle=oracle,
-        box=box,
-        control_box=control_box,
-        intrusive=intrusive,
-        needs_root=needs_root,
-        distinct=distinct,
-        inputs=inputs,
-    )
+    return declared(file=sys._getframe(1).f_code.co_filename, **given)
 
 
 def declared(
@@ -223,20 +209,19 @@ def declared(
     file: str,
     claim: str,
     sources: Iterable[str],
-    severity: Consequence | None = None,
+    severity: Consequence | None,
     falsified_by: Weakening | Iterable[Weakening],
-    kind: Kind = "per-call",
-    oracle: Oracle = "witness",
-    box: Mapping[str, Any] | None = None,
-    control_box: Mapping[str, Any] | None = None,
-    intrusive: bool = False,
-    needs_root: bool = False,
-    distinct: str = "",
-    inputs: str = "",
-    family: str = "",
-    entry: object = None,
+    box: Mapping[str, Any] | None,
+    control_box: Mapping[str, Any] | None,
+    inputs: str,
+    kind: Kind,
+    oracle: Oracle,
+    **other: Any,
 ) -> Guarantee:
-    """As `guarantee`, of the check in `file`: checked, and made.  Raises UsageError."""
+    """As `guarantee`, of the check in `file`: checked, and made.  `other`: fields of the record that need no check.
+
+    Raises UsageError.
+    """
     where = Path(file).name
     if not isinstance(id, str) or not re.fullmatch(r"[a-z]+(\.[a-z0-9]+(-[a-z0-9]+)*)+", id):
         raise UsageError(f"{where}: guarantee id {id!r}; expected domain.slug, for example pid.signal-out-refused")
@@ -246,20 +231,16 @@ def declared(
     return Guarantee(
         id,
         claim,
-        _sources(sources, where),
-        _consequence(severity, where),
-        _holes(falsified_by, where),
-        _word("kind", kind, get_args(Kind), where),
-        _word("oracle", oracle, get_args(Oracle), where),
-        fields.all_checked({} if box is None else box, where),
-        fields.all_checked({} if control_box is None else control_box, where),
-        intrusive,
-        needs_root,
-        distinct,
-        file,
-        family,
-        entry,
-        inputs or id,
+        sources=_sources(sources, where),
+        consequence=_consequence(severity, where),
+        falsified_by=_holes(falsified_by, where),
+        kind=_word("kind", kind, get_args(Kind), where),
+        oracle=_word("oracle", oracle, get_args(Oracle), where),
+        box=fields.all_checked({} if box is None else box, where),
+        control_box=fields.all_checked({} if control_box is None else control_box, where),
+        file=file,
+        inputs=inputs or id,
+        **other,
     )
 
 
