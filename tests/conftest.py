@@ -16,7 +16,7 @@ from pytest_isolation.machines import DockerMachine, image, start, suite
 from pytest_isolation.suite.collect import checks_directory
 from pytest_isolation.technologies.pool import Pool
 from tests.shares import SHARES, Long, drawn, expected, seed_of_commit, share_of
-from tests.support import REQUIRED
+from tests.support import REQUIRED, need
 
 TOGETHER = (
     ("technologies/test_docker_elsewhere.py", "machines/"),
@@ -134,6 +134,16 @@ def lifetime() -> Iterator[Lifetime]:
     made = Lifetime()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def pods() -> Iterator[Lifetime]:
+    """The register of a run of which all pods of the file are; nothing of them stays."""
+    need("cri")
+    made = Lifetime()
+    yield made
+    made.close()
+    assert not made.resisted
 
 
 @pytest.fixture(scope="module")

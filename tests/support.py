@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 from collections.abc import Iterator
@@ -109,3 +110,9 @@ def built_in_checks() -> list[tuple[Guarantee, Check]]:
 def guarantee_called(id: str) -> Guarantee:
     """The built-in guarantee of this id."""
     return next(promise for promise, _ in built_in_checks() if promise.id == id)
+
+
+def committed(name: str) -> dict[str, Any]:
+    """The report reports/`name`.json."""
+    found: dict[str, Any] = json.loads((Path(__file__).parents[1] / "reports" / f"{name}.json").read_text())
+    return found

@@ -20,14 +20,15 @@ from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.report import renderer
 from pytest_isolation.report.html import PALETTE
 from pytest_isolation.report.run import Run
-from tests.inception.test_pages import REPORTS, load
+from tests.inception.test_pages import REPORTS
+from tests.support import committed
 
 OTHERS = [language for language in messages.LANGUAGES if language != messages.SOURCE]
 VOID = {"meta", "br", "hr"}
 
 
 def rows(name: str) -> list[InceptionRow]:
-    return [InceptionRow.from_json(row) for row in load(name)["inception"]]
+    return [InceptionRow.from_json(row) for row in committed(name)["inception"]]
 
 
 def row(**other: str) -> InceptionRow:
@@ -151,7 +152,7 @@ def test_the_language_is_an_option_and_another_is_refused(tmp_path: Path) -> Non
 
 
 def test_the_html_report_of_a_run_about_submissions_is_that_page() -> None:
-    data = load(REPORTS[0].stem)
+    data = committed(REPORTS[0].stem)
     made = Run.from_json(data)
     held = rows(REPORTS[0].stem)
     run = replace(made, sections=(section(held, "fr"),))

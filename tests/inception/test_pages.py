@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,14 +14,10 @@ from pytest_isolation.inception.report import section
 from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.report import renderer
 from pytest_isolation.report.run import Run
+from tests.support import committed
 
 ROOT = Path(__file__).parents[2]
 REPORTS = sorted((ROOT / "reports").glob("inception-*.json"))
-
-
-def load(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "reports" / f"{name}.json").read_text())
-    return found
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.name)
@@ -35,7 +30,7 @@ def test_the_students_page_is_what_is_rendered_now(path: Path) -> None:
 
 
 def test_one_service_passed_in_a_machine_of_its_own() -> None:
-    report = load("inception-vm")
+    report = committed("inception-vm")
     assert "host" not in report["run"]["argv"]
     told = {row["rule"]: row["verdict"] for row in report["inception"] if row["rule"] in ASKS}
     without = dict.fromkeys(("L03", "L13", "L14"), "unclear")  # it has no WordPress
@@ -43,7 +38,7 @@ def test_one_service_passed_in_a_machine_of_its_own() -> None:
 
 
 def test_the_reference_passed_and_each_row_of_isolation_has_its_evidence() -> None:
-    rows = load("inception-reference")["inception"]
+    rows = committed("inception-reference")["inception"]
     assert {row["verdict"] for row in rows if not row["rule"].startswith("I")} == {"pass", "not-applicable"}
     told = [row for row in rows if row["rule"] in contained.WHY]
     assert {row["rule"] for row in told} == set(contained.WHY)

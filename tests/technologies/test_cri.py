@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,26 +25,17 @@ DEFAULT_CAPABILITIES = 0xA80425FB
 """Of containerd's: pkg/oci/spec.go, defaultUnixCaps."""
 
 
-@pytest.fixture(scope="module")
-def lifetime() -> Iterator[Lifetime]:
-    need("cri")
-    made = Lifetime()
-    yield made
-    made.close()
-    assert not made.resisted
-
-
 def status(box: Box) -> dict[str, str]:
     lines = box.read_file("/proc/self/status").decode().splitlines()
     return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
-def start(text: str, lifetime: Lifetime) -> Box:
-    return technology("cri").launch(parse(text), lifetime)
+def start(text: str, pods: Lifetime) -> Box:
+    return technology("cri").launch(parse(text), pods)
 
 
-def test_a_plain_container_is_as_kubernetes_has_it(lifetime: Lifetime) -> None:
-    with start("cri", lifetime) as box:
+def test_a_plain_container_is_as_kubernetes_has_it(pods: Lifetime) -> None:
+    with start("cri", pods) as box:
         found = status(box)
         assert int(found["CapEff"], 16) == DEFAULT_CAPABILITIES
         assert (found["NoNewPrivs"], found["Seccomp"]) == ("0", "0")
@@ -55,25 +45,25 @@ def test_a_plain_container_is_as_kubernetes_has_it(lifetime: Lifetime) -> None:
         assert box.proc.uname().data[65:].startswith(b"box\0")
 
 
-def test_a_pod_of_gvisor_is_one_sandbox(lifetime: Lifetime) -> None:
+def test_a_pod_of_gvisor_is_one_sandbox(pods: Lifetime) -> None:
     """Of Debian's runsc, which has no shim of its own: runc's shim starts it, and hears of its end."""
     need("gvisor")
-    with start("cri:runtime=runsc", lifetime) as box:
+    with start("cri:runtime=runsc", pods) as box:
         told = [word for word in box.proc.uname().data.split(b"\0") if word]
         assert told[2].startswith(b"4.4.0"), f"the host's kernel answers: {told}"
         assert box.proc.getpid().value == 1
         assert box.parts.address is not None, "the pod's network is a network of its own"
         assert box.enter().getpid().value > 1
         identity = box.parts.id
-    runtime = client.connect(containerd.ours(lifetime))
+    runtime = client.connect(containerd.ours(pods))
     pods = runtime.call("listing pods", "ListPodSandbox", runtime.api.ListPodSandboxRequest()).items
     assert not [pod for pod in pods if pod.runtime_handler == "runsc"]
     assert identity not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
 
 
-def test_a_restricted_one_is_restricted_through_both_doors(lifetime: Lifetime) -> None:
+def test_a_restricted_one_is_restricted_through_both_doors(pods: Lifetime) -> None:
     text = "cri:cap_drop=ALL,allow_privilege_escalation=false,seccomp=RuntimeDefault,uid=1000,gid=1000,read_only=true"
-    with start(text, lifetime) as box:
+    with start(text, pods) as box:
         for proc in (box.proc, box.enter()):
             assert (proc.getuid().value, proc.getgid().value) == (1000, 1000)
             assert not proc.openat(-100, "/written", os.O_WRONLY | os.O_CREAT, 0o600).ok
@@ -90,38 +80,38 @@ def test_a_restricted_one_is_restricted_through_both_doors(lifetime: Lifetime) -
         ("cri:allow_privilege_escalation=false", "NoNewPrivs", "1"),
     ],
 )
-def test_a_field_alone_does_what_it_says(text: str, field: str, expected: str, lifetime: Lifetime) -> None:
-    with start(text, lifetime) as box:
+def test_a_field_alone_does_what_it_says(text: str, field: str, expected: str, pods: Lifetime) -> None:
+    with start(text, pods) as box:
         assert status(box)[field] == expected
 
 
-def test_namespaces_are_whose_they_are_asked_to_be(lifetime: Lifetime) -> None:
+def test_namespaces_are_whose_they_are_asked_to_be(pods: Lifetime) -> None:
     def theirs(box: Box, kind: str) -> bool:
         return os.readlink(f"/proc/{box.parts.init_pid}/ns/{kind}") == os.readlink(f"/proc/self/ns/{kind}")
 
-    with start("cri:host_pid=true,host_ipc=true,network=host", lifetime) as box:
+    with start("cri:host_pid=true,host_ipc=true,network=host", pods) as box:
         assert [theirs(box, kind) for kind in ("pid", "ipc", "net", "mnt")] == [True, True, True, False]
         assert box.parts.address is None
-    with start("cri:share_process_namespace=true", lifetime) as box:
+    with start("cri:share_process_namespace=true", pods) as box:
         assert not theirs(box, "pid")
         assert box.proc.getpid().value != 1, "the pod's first container is the first process"
         assert box.read_file("/proc/1/cmdline") == b"/agent\0pause\0"
 
 
-def test_masks_are_there_unless_proc_is_unmasked(lifetime: Lifetime) -> None:
+def test_masks_are_there_unless_proc_is_unmasked(pods: Lifetime) -> None:
     def points(box: Box) -> set[str]:
         return {line.split()[4] for line in box.read_file("/proc/self/mountinfo").decode().splitlines()}
 
-    with start("cri", lifetime) as box:
+    with start("cri", pods) as box:
         there = {path for path in (*settings.MASKED, *settings.READ_ONLY) if Path(path).exists()}
         assert there <= points(box)
-    with start("cri:proc_mount=Unmasked", lifetime) as box:
+    with start("cri:proc_mount=Unmasked", pods) as box:
         assert not points(box) & {*settings.MASKED, *settings.READ_ONLY}
 
 
-def test_a_container_joins_the_pod_of_its_sibling(lifetime: Lifetime) -> None:
+def test_a_container_joins_the_pod_of_its_sibling(pods: Lifetime) -> None:
     spec = BoxSpec(technology="cri").weakened(join_sibling("net"), join_sibling("pid"))
-    pool = Pool(lifetime)
+    pool = Pool(pods)
     with pool.launch(spec) as box:
         other = box.sibling
         for kind, same in (("net", True), ("ipc", True), ("pid", True), ("mnt", False)):
@@ -130,8 +120,8 @@ def test_a_container_joins_the_pod_of_its_sibling(lifetime: Lifetime) -> None:
     pool.close()
 
 
-def test_limits_are_the_containers_own(lifetime: Lifetime) -> None:
-    with start("cri:memory=64M,pids=32,cpus=0.5", lifetime) as box:
+def test_limits_are_the_containers_own(pods: Lifetime) -> None:
+    with start("cri:memory=64M,pids=32,cpus=0.5", pods) as box:
         group = box.parts.group
         assert group is not None
         memory = group.file("memory", "memory.limit_in_bytes", "memory.max")
@@ -141,15 +131,15 @@ def test_limits_are_the_containers_own(lifetime: Lifetime) -> None:
         assert box.parts.init_pid in group.pids()
 
 
-def test_a_running_container_is_found_by_each_name_and_left_as_it_was(lifetime: Lifetime) -> None:
-    with start("cri:cap_drop=ALL,allow_privilege_escalation=false,uid=1000,gid=1000,memory=64M", lifetime) as theirs:
-        endpoint = lifetime.kept["cri containerd"]
+def test_a_running_container_is_found_by_each_name_and_left_as_it_was(pods: Lifetime) -> None:
+    with start("cri:cap_drop=ALL,allow_privilege_escalation=false,uid=1000,gid=1000,memory=64M", pods) as theirs:
+        endpoint = pods.kept["cri containerd"]
         before = Path(f"/proc/{theirs.parts.init_pid}/mountinfo").read_text()
         for name in (theirs.parts.id, theirs.parts.id[:12], f"{theirs.parts.name}/box"):
             spec = parse(f"cri:container={name},endpoint={endpoint}")
             facts = technology("cri").facts(spec)
             assert (facts["cap_drop"], facts["allow_privilege_escalation"]) == (["ALL"], "false")
-            with technology("cri").launch(spec, lifetime) as box:
+            with technology("cri").launch(spec, pods) as box:
                 assert box.spec.attached
                 assert box.proc.getuid().value == 1000
                 assert box.parts.id == theirs.parts.id

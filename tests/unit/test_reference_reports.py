@@ -7,22 +7,17 @@ import re
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
 
 from pytest_isolation.report import nested, read
+from tests.support import committed
 
 SCHEMA = json.loads((files("pytest_isolation.report") / "schema.json").read_text())
 ROOT = Path(__file__).parents[2]
 REPORTS = sorted((ROOT / "reports").glob("*.json"))
 WORDS = {"hold": "holds", "violated, not promised": "violated", "cannot be asked": "unsupported"}
-
-
-def load(name: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "reports" / f"{name}.json").read_text())
-    return found
 
 
 @pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.stem)
@@ -50,7 +45,7 @@ def test_a_broken_promise_of_outside_software_is_shown_without_its_program(path:
 
 
 def test_every_box_has_a_full_column_through_the_first_door() -> None:
-    report = load("sixteen-boxes")
+    report = committed("sixteen-boxes")
     boxes = {box["name"] for box in report["boxes"] if box["available"]}
     assert len(boxes) == 16
     alone = [
@@ -60,10 +55,12 @@ def test_every_box_has_a_full_column_through_the_first_door() -> None:
 
 
 def test_what_root_measures_and_a_user_does_not_has_a_remedy() -> None:
-    root = {(row["box"], row["guarantee"]) for row in load("five-boxes")["results"] if row["verdict"] != "unsupported"}
+    root = {
+        (row["box"], row["guarantee"]) for row in committed("five-boxes")["results"] if row["verdict"] != "unsupported"
+    }
     lacking = [
         (row["box"], row["guarantee"], row["reason"])
-        for row in load("not-root")["results"]
+        for row in committed("not-root")["results"]
         if (row["box"], row["guarantee"]) in root and row["verdict"] == "unsupported" and not row["remedy"]
     ]
     assert lacking == []
@@ -74,7 +71,7 @@ def test_the_page_about_not_being_root_quotes_its_report() -> None:
     cells = [[cell.strip() for cell in row] for row in rows]
     boxes = next(row[1:] for row in cells if row[1:3] == ["host", "namespaces"])
     said = {row[0]: dict(zip(boxes, map(int, row[1:]), strict=True)) for row in cells if row[0] in WORDS}
-    found = Counter((row["verdict"], row["box"]) for row in load("not-root")["results"])
+    found = Counter((row["verdict"], row["box"]) for row in committed("not-root")["results"])
     assert said == {word: {box: found[verdict, box] for box in boxes} for word, verdict in WORDS.items()}
 
 
@@ -86,7 +83,7 @@ def test_the_page_about_not_being_root_quotes_its_report() -> None:
 def test_the_page_of_a_technology_quotes_its_report(report: str, box: str) -> None:
     page = " ".join((ROOT / "docs" / "technologies" / f"{box}.md").read_text().split())
     text = page.partition(f"/{report}.md)")[2]
-    found = Counter(row["verdict"] for row in load(report)["results"] if row["box"] == box)
+    found = Counter(row["verdict"] for row in committed(report)["results"] if row["box"] == box)
     quoted = re.search(r"\b(\d+) hold", text), re.search(r"\b(\d+) (?:is|are) violated", text)
     assert [int(one[1]) for one in quoted if one] == [found["holds"], found["violated"]], text[:200]
 
@@ -100,7 +97,7 @@ def test_the_page_of_sandboxes_quotes_its_report() -> None:
         for row in cells
         if re.fullmatch(r"`\w+` \(\d+\)", row[0])
     }
-    rows = load("agent-sandboxes")["results"]
+    rows = committed("agent-sandboxes")["results"]
     ids = {row["guarantee"] for row in rows}
     domains = Counter(one.partition(".")[0] for one in ids)
     held = Counter((row["guarantee"].partition(".")[0], row["box"], row["verdict"]) for row in rows)

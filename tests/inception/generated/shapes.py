@@ -56,16 +56,6 @@ def stages(c: Choices, base: str) -> str:
     return f"FROM {base}\n"
 
 
-def by_stage(head: str, base: str, packages: str, fetch: str, made: str, target: str) -> tuple[str, str]:
-    """(a stage that makes the file `made` with the commands `fetch`, the COPY that takes it from there)"""
-    tool = "apk add --no-cache" if base.startswith("alpine") else "apt-get update && apt-get install -y"
-    text = f"FROM {base} AS fetch\nRUN {tool} {packages}\nRUN {fetch}\n\n"
-    copy = f"COPY --from=fetch {made} {target}\n"
-    # An ARG of the header stands before the first FROM.
-    arguments, _, rest = head.partition("FROM ") if head.startswith("ARG") else ("", "", "")
-    return (arguments + text + "FROM " + rest if arguments else text + head), copy
-
-
 def innocents(c: Choices, write: Callable[[str, str], None]) -> None:
     """Files beside the stack in which forbidden words stand and that break nothing."""
     for name, text in c.pick(

@@ -42,7 +42,6 @@ INSTALL = (
     "--admin_email=$WP_BOSS_EMAIL\nwp user create --allow-root $WP_WRITER_LOGIN $WP_WRITER_EMAIL --role=author"
 )
 ADMIN = EXAMPLE.replace("captain", "superadmin")
-UNTOLD = {"E04": "advice"}
 LOOP = 'set -eu\nfor name in db_password {}; do\n    test -n "$(cat /run/secrets/$name)"\ndone\n'
 BY_FUNCTION = 'set -eu\nread_one() {{\n    cat "/run/secrets/$1"\n}}\none=$(read_one {})\n'
 GUARDED = "set -eu\nfor name in db_password credentials; do\n    {}\n    {}\n    {}\ndone\n"
