@@ -166,8 +166,7 @@ def python_for_all() -> str:
 
 def _containers(run: str) -> list[str]:
     from pytest_isolation.errors import Unavailable
-    from pytest_isolation.technologies.docker.daemon import connect
-    from pytest_isolation.technologies.docker.settings import LABEL
+    from pytest_isolation.technologies.docker.daemon import LABEL, connect
 
     try:
         api = connect(None).api

@@ -10,7 +10,7 @@ import pytest
 from pytest_isolation.errors import UsageError
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies.docker.flags import FLAGS, NONE
-from pytest_isolation.technologies.docker.settings import COMMON, OURS, STRUCTURED, known_keywords, user_keywords
+from pytest_isolation.technologies.docker.keywords import COMMON, OURS, STRUCTURED, known_keywords, user_keywords
 
 PAGE = Path(__file__).parents[2] / "docs" / "technologies" / "docker.md"
 RUN = """

@@ -13,7 +13,7 @@ from pytest_isolation.boxes.spec import BoxSpec, Volume
 from pytest_isolation.errors import UsageError
 from pytest_isolation.guarantees.guarantee import guarantee
 from pytest_isolation.options.boxes import changed, from_table, parse
-from pytest_isolation.technologies.docker import settings
+from pytest_isolation.technologies.docker import keywords
 
 GOOD: dict[str, Any] = {
     "claim": "x",
@@ -159,7 +159,7 @@ def test_what_docker_would_refuse_later(written: str, told: str) -> None:
 
     def asked() -> None:
         spec = from_table("b", tomllib.loads(f'technology = "docker"\n{written}\n'))
-        settings.check_keywords(spec)
+        keywords.check_keywords(spec)
         if isinstance(spec.image, str):
             image.find(None, spec.image)  # type: ignore[arg-type]
 
@@ -169,7 +169,7 @@ def test_what_docker_would_refuse_later(written: str, told: str) -> None:
 def test_mounts_can_be_said() -> None:
     text = "type=bind,source=/etc,target=/b,readonly"
     spec = BoxSpec(technology="docker", options=(("mounts", (text,)),))
-    (mount,) = settings.user_keywords(spec)["mounts"]
+    (mount,) = keywords.user_keywords(spec)["mounts"]
     assert (mount["Type"], mount["Source"], mount["Target"], mount["ReadOnly"]) == ("bind", "/etc", "/b", True)
 
 

@@ -26,6 +26,7 @@ from pytest_isolation.inception.model import Submission, read_submission
 from pytest_isolation.inception.row import InceptionRow
 from pytest_isolation.inception.tree import read_tree
 from pytest_isolation.technologies.docker import daemon as daemons
+from pytest_isolation.technologies.docker.errors import explained
 
 CONFIG_S = 60
 
@@ -65,7 +66,7 @@ def audit_started(top: Path, asked: AuditOptions, name: str, lifetime: Lifetime,
 
     Raises Unavailable for what this machine lacks or somebody else has, BoxError when a daemon breaks.
     """
-    with daemons.explained("the live audit"), started(top, asked, lifetime, way) as (stack, supplied, made):
+    with explained("the live audit"), started(top, asked, lifetime, way) as (stack, supplied, made):
         facts = put_through(stack, made, way)
         ours = frozenset(name for one in supplied for name in one.made_up)
         return list(judge(replace(facts, ours=_values(stack, ours), logs=str(way.logs)), asked, name))

@@ -13,7 +13,8 @@ from typing import Any
 
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies.docker import daemon as daemons
-from pytest_isolation.technologies.docker.daemon import Daemon, said
+from pytest_isolation.technologies.docker.daemon import Daemon
+from pytest_isolation.technologies.docker.errors import explained, said
 
 LABEL = "com.docker.compose.project"
 """Compose's own, on everything that it makes: the project's name."""
@@ -38,7 +39,7 @@ def undo(kind: str, handle: str) -> bool:
         raise BoxError(f"inception:{kind} is nothing this version knows how to remove; remove {handle} by hand")
     daemon = daemons.connect(None)
     daemon.check_answers()
-    with daemons.explained(f"removing the {kind} {handle}"):
+    with explained(f"removing the {kind} {handle}"):
         return removers[kind](daemon)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pytest_isolation.inception.live import web
 from pytest_isolation.inception.live.facts import Site
 from pytest_isolation.inception.live.look import service_of
-from pytest_isolation.technologies.docker.daemon import said
+from pytest_isolation.technologies.docker.errors import said
 
 PLACES = ("/var/www/html", "/var/www/wordpress", "/var/www/html/wordpress", "/var/www", "/usr/share/wordpress")
 PROGRAMS = ("php", "php83", "php82", "php84", "php81", "php8.2", "php8.4", "php8.3", "php8")

@@ -16,9 +16,11 @@ from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.box import Box
 from pytest_isolation.technologies import inject, neighbours
 from pytest_isolation.technologies.base import refuse_unknown_holes, start_box
-from pytest_isolation.technologies.docker import attach, image, limits, observer, settings
+from pytest_isolation.technologies.docker import attach, image, limits, observer
 from pytest_isolation.technologies.docker import daemon as daemons
+from pytest_isolation.technologies.docker.errors import explained
 from pytest_isolation.technologies.docker.holes import OPENS
+from pytest_isolation.technologies.docker.keywords import check_keywords
 from pytest_isolation.technologies.docker.lacking import WORDS
 from pytest_isolation.technologies.docker.start import Start
 from pytest_isolation.technologies.limiting import BY_ULIMIT
@@ -60,7 +62,7 @@ class Docker:
 
     def check_available(self, spec: BoxSpec) -> None:
         refuse_unknown_holes(self, spec)
-        settings.check_keywords(spec)
+        check_keywords(spec)
         daemon = daemons.connect(spec.option("host"))
         daemon.check_answers()
         daemon.check_runtime(spec.option("runtime"))
@@ -94,7 +96,7 @@ class Docker:
     def _parts(self, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> BoxHandle:
         make = attach.Attached if spec.attached else Start
         start = make(daemons.connect(spec.option("host")), spec, lifetime, undo)
-        with neighbours.or_unsupported(spec), daemons.explained(f"starting {spec.id}"):
+        with neighbours.or_unsupported(spec), explained(f"starting {spec.id}"):
             return start.run()
 
     def clean(self, kind: str, handle: str) -> bool:
@@ -105,7 +107,7 @@ class Docker:
         name, _, host = handle.partition(" ")
         daemon = daemons.connect(host or None)
         daemon.check_answers()
-        with daemons.explained(f"removing the {kind} {name}"):
+        with explained(f"removing the {kind} {name}"):
             if kind == "injected":
                 return attach.eject(daemon, name)
             if kind == "directory":

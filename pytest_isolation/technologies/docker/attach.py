@@ -13,7 +13,8 @@ from pytest_isolation.boxes.neighbourhood import Neighbourhood
 from pytest_isolation.errors import ProcLost, Unavailable
 from pytest_isolation.technologies import inject, inspected, neighbours
 from pytest_isolation.technologies.docker import observer, stream
-from pytest_isolation.technologies.docker.daemon import Daemon, explained, mounts_of
+from pytest_isolation.technologies.docker.daemon import Daemon, mounts_of
+from pytest_isolation.technologies.docker.errors import explained
 from pytest_isolation.technologies.identity import kernel
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.image import Image, base_image
 from pytest_isolation.errors import Unavailable, UsageError
-from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
+from pytest_isolation.technologies.docker.errors import explained
 
 if TYPE_CHECKING:
     from contextlib import ExitStack

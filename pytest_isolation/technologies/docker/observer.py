@@ -19,7 +19,8 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import BoxError, IsolationError, Unsupported
 from pytest_isolation.technologies.docker import image, stream
-from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, explained
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
+from pytest_isolation.technologies.docker.errors import explained
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.suite.layers.engines import Stored
-from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, connect, explained
+from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, connect
+from pytest_isolation.technologies.docker.errors import explained
 from pytest_isolation.technologies.room import Refused
 
 
