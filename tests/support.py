@@ -60,6 +60,11 @@ def need(name: str) -> BoxSpec:
     return spec
 
 
+def docker_spec(**keywords: Any) -> BoxSpec:
+    """A spec of Docker with these keywords of its own."""
+    return BoxSpec(technology="docker", options=tuple(sorted(keywords.items())))
+
+
 def skip_unless_measured_with(there: object, here: object) -> None:
     """What is on record says nothing of another version: the test is skipped from here on, with both."""
     if there != here:

@@ -1,17 +1,13 @@
-"""Docker boxes on the live daemon: what each hole opens, keywords, users' images, errors, and what is left."""
+"""Docker boxes on the live daemon: what each hole opens, keywords, users' images, and what is left."""
 
 from __future__ import annotations
 
 import io
-import json
 import os
 import secrets
-import shutil
-import socket
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,22 +15,21 @@ from typing import Any
 
 import pytest
 
-from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, UsageError, Volume, weaken
+from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Volume, weaken
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.weakenings import Weakening
-from pytest_isolation.technologies import identity, launcher, mounts
+from pytest_isolation.technologies import launcher, mounts
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.clean import clean
 from pytest_isolation.technologies.docker import Docker, image
 from pytest_isolation.technologies.docker.daemon import LABEL, connect
 from tests.proc import namespace, status
 from tests.relay import relayed
-from tests.support import REQUIRED, opens_files_of_the_host, started
+from tests.support import docker_spec, need, opens_files_of_the_host, started
 
 SPEC = BoxSpec(technology="docker")
 DOCKER = Docker()
@@ -44,12 +39,7 @@ EPERM, EROFS = 1, 30
 
 @pytest.fixture(scope="module", autouse=True)
 def _daemon() -> None:
-    try:
-        DOCKER.check_available(SPEC)
-    except Unavailable as error:
-        if "docker" in REQUIRED:
-            raise
-        pytest.skip(str(error))
+    need("docker")
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +51,6 @@ def api() -> Any:
 def plain(lifetime: Lifetime) -> Iterator[Box]:
     with started(lifetime, SPEC) as box:
         yield box
-
-
-def options(**keywords: Any) -> BoxSpec:
-    return replace(SPEC, options=tuple(sorted(keywords.items())))
 
 
 def mounts_of(box: Box) -> dict[str, list[str]]:
@@ -84,9 +70,9 @@ def test_share_gives_the_hosts_namespace(lifetime: Lifetime, plain: Box, kind: s
 
 
 def test_share_cgroup_gives_the_hosts_namespace(lifetime: Lifetime) -> None:
-    with started(lifetime, options(cgroupns="private")) as box:
+    with started(lifetime, docker_spec(cgroupns="private")) as box:
         assert namespace(box.parts.init_pid, "cgroup") != namespace(os.getpid(), "cgroup")
-    with started(lifetime, options(cgroupns="private").weakened(weaken.share("cgroup"))) as box:
+    with started(lifetime, docker_spec(cgroupns="private").weakened(weaken.share("cgroup"))) as box:
         assert namespace(box.parts.init_pid, "cgroup") == namespace(os.getpid(), "cgroup")
 
 
@@ -154,7 +140,7 @@ def test_every_box_lies_under_the_guard(lifetime: Lifetime, hole: Weakening | No
 def test_grant_gives_the_capability(lifetime: Lifetime, hole: Weakening) -> None:
     """Also one that Docker gives by default (NET_RAW), where the user's own options took it away."""
     bit = 1 << number_of(hole.what)
-    bare = options(cap_drop=("ALL",))
+    bare = docker_spec(cap_drop=("ALL",))
     with started(lifetime, bare) as box:
         assert not int(status(box.parts.init_pid, "CapEff"), 16) & bit
     with started(lifetime, bare.weakened(hole)) as box:
@@ -283,7 +269,7 @@ def test_lossy_loses_configuration(lifetime: Lifetime) -> None:
 
 
 def test_keywords_of_the_sdk_are_passed_on(lifetime: Lifetime, api: Any) -> None:
-    asked = options(
+    asked = docker_spec(
         cap_drop=("NET_RAW", "MKNOD"),
         sysctls="net.ipv4.ip_forward=0",
         ulimits=("nofile=100:200",),
@@ -419,7 +405,7 @@ def test_a_daemon_of_this_machine_behind_a_port_is_a_plain_one(user_image: str, 
     """An observer box tells that its kernel and its namespaces are these; nothing of it is left."""
     run = Lifetime()
     try:
-        with started(run, options(host=over_tcp), image=user_image, volumes=(Volume(target="/volume"),)) as box:
+        with started(run, docker_spec(host=over_tcp), image=user_image, volumes=(Volume(target="/volume"),)) as box:
             assert box.proc.getpid().value == 1
             assert box.enter().getpid().ok
             assert box.parts.host is LOCAL_HOST
@@ -434,65 +420,6 @@ def test_a_daemon_of_this_machine_behind_a_port_is_a_plain_one(user_image: str, 
 
 
 # -- errors ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("keywords", "said"),
-    [
-        ({"cap_ad": "NET_ADMIN"}, "no keyword 'cap_ad'; did you mean 'cap_add'"),
-        ({"pids_limit": "many"}, "pids_limit=many: expected a whole number"),
-        ({"privileged": "1"}, "privileged=1: expected true or false"),
-        ({"ulimits": "nofile"}, "expected NAME=SOFT:HARD"),
-        ({"sysctls": "kernel.x"}, "expected NAME=VALUE"),
-        ({"mem_limit": ("1m", "2m")}, "mem_limit is a list"),
-        ({"network_mode": "host"}, "write network=host"),
-        ({"tty": "true"}, "tty cannot be set: a terminal would change"),
-        ({"cap_add": "NO_SUCH"}, "'NO_SUCH' is no capability"),
-        ({"mounts": "x"}, "mounts has 'x', with the key 'x'; expected one of bind-propagation"),
-        ({"container": "web", "cap_add": "ALL"}, "a running container is as it is"),
-        ({"host": "gopher://x"}, "is no address of a Docker daemon"),
-    ],
-)
-def test_bad_keywords_are_usage_errors(keywords: dict[str, Any], said: str) -> None:
-    with pytest.raises(UsageError, match=said) as caught:
-        DOCKER.check_available(options(**keywords))
-    assert "\n" not in str(caught.value)
-
-
-def test_one_limit_by_two_names_is_a_usage_error() -> None:
-    with pytest.raises(UsageError, match=r"pids=40 and pids_limit=50 set the same"):
-        DOCKER.check_available(replace(options(pids_limit="50"), pids=40))
-
-
-def test_no_daemon(tmp_path: Path) -> None:
-    with pytest.raises(Unavailable, match=r"there is no Docker daemon at unix:.*install Docker"):
-        DOCKER.check_available(options(host=f"unix://{tmp_path}/docker.sock"))
-
-
-def test_a_daemon_that_is_down(tmp_path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as bound:
-        bound.bind(str(tmp_path / "docker.sock"))
-    with pytest.raises(Unavailable, match=r"no Docker daemon answers at .*; start it"):
-        DOCKER.check_available(options(host=f"unix://{tmp_path}/docker.sock"))
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
-def test_no_permission() -> None:
-    program = (
-        "import os; from pytest_isolation import BoxSpec, Unavailable\n"
-        "from pytest_isolation.technologies.docker import Docker\n"
-        "import docker, requests; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
-        "try: Docker().check_available(BoxSpec(technology='docker'))\n"
-        "except Unavailable as error: print(error)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "may not use the Docker daemon" in done.stdout
-    assert "group docker" in done.stdout
-
-
-def test_an_unknown_runtime() -> None:
-    with pytest.raises(Unavailable, match=r"no runtime 'no-such'; it has .*runc"):
-        DOCKER.check_available(options(runtime="no-such"))
 
 
 def ours_of(api: Any, lifetime: Lifetime) -> list[Any]:
@@ -514,7 +441,7 @@ def groups_of(lifetime: Lifetime) -> set[str]:
     ("asked", "said"),
     [
         (replace(SPEC, network="no-such-network"), "refused: .*no-such-network"),
-        (options(devices=("/dev/no-such-device",)), "refused: .*no-such-device"),
+        (docker_spec(devices=("/dev/no-such-device",)), "refused: .*no-such-device"),
         (replace(SPEC, workdir="/agent"), "refused: .*agent"),
     ],
     ids=["network", "device", "workdir"],
@@ -574,100 +501,6 @@ def test_a_killed_run_leaves_no_container(api: Any) -> None:
     assert not [row for row in rows if row.outcome.startswith("kept")]
     assert not [one for one in api.containers(all=True) if f"/{name}" in one["Names"]]
     assert not api.images(filters={"label": f"{LABEL}={name.split('-')[2]}"})
-
-
-# -- is the runtime named the runtime used? --------------------------------------------------
-
-
-def test_gvisor_is_gvisor(lifetime: Lifetime) -> None:
-    """With a daemon that has it: dev/test starts one so."""
-    asked = options(runtime="runsc")
-    if "runsc" not in connect(None).info["Runtimes"]:
-        with pytest.raises(Unavailable, match="has no runtime 'runsc'; it has "):
-            DOCKER.check_available(asked)
-        return
-    with started(lifetime, asked) as box:
-        assert not box.parts.shares_kernel
-        assert identity.kernel(box.proc)[0] != os.uname().release
-        assert box.enter().getpid().ok
-
-
-@pytest.mark.parametrize(
-    ("name", "path"), [("runsc", "/usr/bin/runsc"), ("gvisor", "/usr/bin/x"), ("x", "/a/kata-qemu")]
-)
-def test_a_runtime_of_another_name_is_noticed(name: str, path: str) -> None:
-    with (
-        start_local() as local,
-        pytest.raises(BoxError, match=f"runtime {name} should .* inside is this host's kernel"),
-    ):
-        identity.check_runtime(local.agent, name, path, same_host=True)
-
-
-def test_the_usual_runtimes_share_the_kernel() -> None:
-    with start_local() as local:
-        for name in ("runc", "crun", "youki"):
-            identity.check_runtime(local.agent, name, f"/usr/bin/{name}", same_host=True)
-
-
-@pytest.fixture(scope="module")
-def liar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Lifetime]]:
-    """The address of a daemon of our own whose runsc is runc and whose crun says that it is runc, and a run."""
-    if os.geteuid() != 0 or not shutil.which("dockerd"):
-        pytest.skip("a daemon of our own takes root and dockerd")
-    place = tmp_path_factory.mktemp("liar")
-    runc = shutil.which("runc")
-    (place / "crun").write_text(f'#!/bin/sh\nexec {runc} "$@"\n')
-    (place / "runsc").write_text(f'#!/bin/sh\n[ "$1" != --version ] || exec runsc --version\nexec {runc} "$@"\n')
-    for name in ("crun", "runsc"):
-        (place / name).chmod(0o755)
-    runtimes = {"runsc": {"path": str(place / "runsc")}, "crun": {"path": str(place / "crun")}}
-    (place / "daemon.json").write_text(json.dumps({"runtimes": runtimes}))
-    # None of another daemon's: neither its state nor its rules.  In a network of its own, since a daemon
-    # with --bridge=none removes the docker0 it finds.
-    argv = ["unshare", "--net", "dockerd"]
-    argv += [f"--config-file={place}/daemon.json", f"--data-root={place}/data", f"--exec-root={place}/exec"]
-    argv += [f"--pidfile={place}/pid", f"--host=unix://{place}/socket", "--storage-driver=vfs"]
-    argv += ["--bridge=none", "--iptables=false", "--ip6tables=false"]
-    with (place / "log").open("w") as log:
-        daemon = subprocess.Popen(argv, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 60
-        while not _answers(f"unix://{place}/socket"):
-            assert daemon.poll() is None and time.monotonic() < until, (place / "log").read_text()[-2000:]
-            time.sleep(0.1)
-        made = Lifetime()
-        yield f"unix://{place}/socket", made
-        made.close()  # while the daemon still answers
-        connect(f"unix://{place}/socket").api.close()
-    finally:
-        daemon.terminate()
-        daemon.wait(60)
-
-
-def _answers(address: str) -> bool:
-    try:
-        connect(address)
-    except Unavailable:
-        return False
-    return True
-
-
-def test_a_runtime_called_runsc_that_is_runc(liar: tuple[str, Lifetime]) -> None:
-    """It even says that it is runsc: the kernel inside does not."""
-    with pytest.raises(
-        BoxError, match=f"runtime runsc should be gVisor, and inside is this host's kernel, {os.uname().release}"
-    ):
-        DOCKER.launch(replace(options(runtime="runsc", host=liar[0]), network="none"), liar[1])
-
-
-def test_a_runtime_called_crun_that_is_runc(liar: tuple[str, Lifetime]) -> None:
-    with pytest.raises(BoxError, match=r"runtime crun should be crun, and /.*/crun says that it is 'runc version "):
-        DOCKER.launch(replace(options(runtime="crun", host=liar[0]), network="none"), liar[1])
-
-
-def test_a_runtime_of_its_name(liar: tuple[str, Lifetime]) -> None:
-    with started(liar[1], replace(options(runtime="runc", host=liar[0]), network="none")) as box:
-        assert box.proc.getpid().value == 1
 
 
 def test_an_image_of_ours_goes_with_what_holds_it(api: Any) -> None:
