@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from pytest_isolation.report.further import BoxDepth, BoxFlow
     from pytest_isolation.report.run import ResultRow, SupportRow, TechnologyRow
     from pytest_isolation.suite.costs.measure import Costs
-    from pytest_isolation.suite.session import Session
+    from pytest_isolation.suite.state import RunState
 
 
 class Further:
     """What was measured of it so far; empty of what was not asked for."""
 
-    def __init__(self, session: Session, notes: list[str]) -> None:
+    def __init__(self, session: RunState, notes: list[str]) -> None:
         """`notes`: of the run, to which this adds its own."""
         self._session, self._notes = session, notes
         self.costs: Costs | None = None

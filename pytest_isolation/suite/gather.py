@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_isolation.guarantees.verdicts import Key
-    from pytest_isolation.suite.session import Session
+    from pytest_isolation.suite.state import RunState
 
 
 class Gatherer:
@@ -42,7 +42,7 @@ class Gatherer:
     AS_OWED: tuple[int, ...] = (pytest.ExitCode.OK,)
     """Of pytest's own exit statuses those that what is owed may change."""
 
-    def __init__(self, session: Session, reports: tuple[tuple[str, Path], ...] | None = None) -> None:
+    def __init__(self, session: RunState, reports: tuple[tuple[str, Path], ...] | None = None) -> None:
         """`reports`: kept as they come; None: those of the run."""
         self._session = session
         self._started = time.time()

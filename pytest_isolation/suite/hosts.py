@@ -22,14 +22,14 @@ from pytest_isolation.suite.rows import host_facts
 if TYPE_CHECKING:
     from pytest_isolation.report.run import ResultRow, Run
     from pytest_isolation.suite.boxes import BoxCandidate
-    from pytest_isolation.suite.session import Session
+    from pytest_isolation.suite.state import RunState
 
 
 TELLS_S = 5.0
 """How often a partial report says anew how far each machine has come."""
 
 
-def machine_of(session: Session) -> Machine:
+def machine_of(session: RunState) -> Machine:
     """This one, as a worker tells it to whoever asked."""
     boxes = {
         one.spec.name: Found(reason=one.reason, remedy=one.remedy, cause=one.cause, facts=one.facts)
@@ -53,7 +53,7 @@ def check_asked(config: pytest.Config) -> None:
         )
 
 
-def check(session: Session) -> None:
+def check(session: RunState) -> None:
     """Raises UsageError for what only the machine that asks would measure."""
     if session.options.measures_further:
         raise UsageError(
@@ -65,7 +65,7 @@ def check(session: Session) -> None:
 class OneHost(Gatherer):
     """The account of one machine; `keep` is told of each of its rows, and whether there was one like it before."""
 
-    def __init__(self, session: Session, keep: Callable[[ResultRow, bool], None]) -> None:
+    def __init__(self, session: RunState, keep: Callable[[ResultRow, bool], None]) -> None:
         super().__init__(session, reports=())
         self._keep_it = keep
         self.machine: Machine | None = None
@@ -108,7 +108,7 @@ class Hosts(Gatherer):
 
     AS_OWED = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: RunState) -> None:
         super().__init__(session)
         self._of: dict[str, OneHost] = {}
         self._lost: dict[str, str] = {}

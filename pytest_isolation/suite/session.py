@@ -1,4 +1,4 @@
-"""A run inside pytest: what is collected, how a cell becomes an outcome, and where the rows go.
+"""A run inside pytest, hook by hook: what is collected, how a cell becomes an outcome, and where the rows go.
 
 One object, registered as a plugin of its own: on the controller, and on every worker of
 pytest-xdist.  Workers measure; the controller gathers rows from the reports, so both ways of
@@ -7,14 +7,13 @@ running give the same report.
 
 from __future__ import annotations
 
-import secrets
 import signal
 import threading
 from collections.abc import Generator
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,9 +23,7 @@ from pytest_isolation.errors import NotStarted, UsageError
 from pytest_isolation.guarantees import claims
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import draw_of_strategies_alone
-from pytest_isolation.guarantees.verdicts import Control, Key, Verdict
 from pytest_isolation.suite import hosts
-from pytest_isolation.suite.boxes import BoxCandidate, choose
 from pytest_isolation.suite.cell import key, measure, unfinished, unless_cut_short
 from pytest_isolation.suite.collect import (
     FORKED,
@@ -42,9 +39,7 @@ from pytest_isolation.suite.gather import Gatherer
 from pytest_isolation.suite.interrupts import ended_by_signals, forget_what_came, interrupt, raise_what_was_lost
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many
-from pytest_isolation.suite.judge import Judge, Judged
 from pytest_isolation.suite.messages import (
-    Agreed,
     Closed,
     Measured,
     Proof,
@@ -54,9 +49,7 @@ from pytest_isolation.suite.messages import (
 )
 from pytest_isolation.suite.order import is_alone, place_of
 from pytest_isolation.suite.plan import Cell, cell_of, promise_of, spread
-from pytest_isolation.suite.progress import Progress
-from pytest_isolation.suite.since import Since
-from pytest_isolation.suite.started import Started
+from pytest_isolation.suite.state import RunState
 from pytest_isolation.technologies import import_all
 from pytest_isolation.technologies.clean import clean
 
@@ -66,34 +59,17 @@ if TYPE_CHECKING:
 TOLD: pytest.StashKey[Told] = pytest.StashKey()
 
 
-class Session:
-    """The state of one pytest process that measures, and its hooks."""
+class Session(RunState):
+    """The hooks of one pytest process that measures, and what they keep."""
 
     def __init__(self, config: pytest.Config, asked: RunConfig) -> None:
-        self.config = config
-        self.options = asked
-        self.is_worker = hasattr(config, "workerinput")
-        agreed = Agreed.from_json(config.workerinput["isolation"]) if hasattr(config, "workerinput") else None
-        self.host: str | None = agreed.host if agreed is not None else None
-        """Of a worker: what its machine is called, where several measure side by side."""
-        self.run_id: str = agreed.run_id if agreed is not None else secrets.token_hex(6)
-        self.seed: int = agreed.seed if agreed is not None else _seed(config)
-        self.chosen: list[BoxCandidate] = choose(
-            self.options, unavailable=agreed.unavailable if agreed is not None else None
-        )
-        self.judge = Judge(self.options, run_xfail=bool(config.option.runxfail))
-        self._since = Since(asked, self.judge, self.chosen)
-        self.guarantees: dict[str, Guarantee] = {}
-        no_path = config.args_source is not pytest.Config.ArgsSource.ARGS
-        self.only_built_in: bool = agreed.only_built_in if agreed is not None else no_path
+        super().__init__(config, asked)
         self._told: set[tuple[str, str | None]] = set()
         """Box and reason of rows that failed.  Of rows that decide nothing, one cause is told once."""
-        self.planned: set[Key] = set()
-        """The rows that are to be measured: filled when the collection is over."""
-        self.known: set[str] = set()
-        """Ids of the guarantees there are, wanted or not: filled by the collection."""
-        self.wrong: list[str] = []
-        """What is written wrongly in the user's files: filled by the collection, said by the controller."""
+        self._jobs: Jobs | None = None
+        self._through = False
+        """All tests were run: nothing ended the run before."""
+        self.lost_a_worker = False
         if config.getoption("forked", False):
             raise UsageError(FORKED.format(what="--forked"))
         if self.only_built_in:
@@ -104,20 +80,10 @@ class Session:
                 claims.check(name, built_in, known)
             if self.only_built_in:
                 self.judge.check(known)
-        self._jobs: Jobs | None = None
-        self._through = False
-        """All tests were run: nothing ended the run before."""
-        self.side_by_side = not self.is_worker and config.getoption("dist", "no") == "each" and bool(config.option.tx)
-        """Whether this process asks machines that measure each for itself."""
-        if not self.is_worker:
             hosts.check_asked(config)
         if self.side_by_side:
             hosts.check(self)
         self.gatherer = hosts.Hosts(self) if self.side_by_side else Gatherer(self)
-        self.progress = Progress(config)
-        controls = agreed.controls if agreed is not None else None
-        self.started = Started(self.run_id, self.seed, controls, self.progress.starting)
-        self.lost_a_worker = False
         if self.only_built_in:
             draw_of_strategies_alone()
         _leave_nothing_beside_the_user(self)
@@ -125,30 +91,7 @@ class Session:
             check_room()
             clean()  # what an earlier run of this user was killed before it could remove
 
-    @property
-    def only_collects(self) -> bool:
-        """Whether pytest lists tests and runs none."""
-        return bool(self.config.option.collectonly)
-
     # -- what is started ------------------------------------------------------------------
-
-    def measured_facts(self) -> dict[str, dict[str, Any]]:
-        """Of each box, what only a running one could tell: in this run, else in the one that rows are carried from."""
-        pool = self.started.pool_if_any
-        return {**self._since.measured, **(pool.measured if pool is not None else {})}
-
-    def for_workers(self, host: str | None = None) -> Agreed:
-        """What every worker has to agree on; `host`: what its machine is called, which is none of this one's."""
-        return Agreed(
-            run_id=self.run_id,
-            seed=self.seed,
-            only_built_in=self.only_built_in,
-            controls=self.started.controls_directory() if host is None else None,
-            unavailable=(
-                {one.spec.name: one.reason for one in self.chosen if one.reason is not None} if host is None else None
-            ),
-            host=host,
-        )
 
     def close(self) -> None:
         """End every box; the register goes with them, unless something could not be removed."""
@@ -172,17 +115,9 @@ class Session:
 
     # -- collection -----------------------------------------------------------------------
 
-    @property
-    def specs(self) -> list[BoxSpec]:
-        """Of the chosen boxes, those that can be started."""
-        return [one.spec for one in self.chosen if one.available]
-
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """A check becomes one item for each of its cells."""
         spread(metafunc, self.specs, self.options)
-
-    def _chosen(self, spec: BoxSpec) -> BoxCandidate:
-        return next(one for one in self.chosen if one.spec.name == spec.name)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(
@@ -264,7 +199,7 @@ class Session:
         promise, cell = promise_of(item), cell_of(item)
         assert promise is not None and cell is not None
         self._keep_only(cell)
-        judged = partial(self._judged, promise, cell)
+        judged = partial(self.judged, promise, cell)
         try:
             with unwritten_failures(item):
                 row = unless_cut_short(
@@ -341,12 +276,7 @@ class Session:
         promise, cell = promise_of(item), cell_of(item)
         if promise is None or cell is None or cell.proof:
             return None
-        return Told(row=unfinished(promise, cell, partial(self._judged, promise, cell)))
-
-    def _judged(self, promise: Guarantee, cell: Cell, key: Key, verdict: Verdict, control: Control) -> Judged:
-        measured, specs = self.measured_facts(), [one for one in (cell.spec, cell.sibling) if one is not None]
-        boxes = [self._chosen(one).with_facts(measured.get(one.name)) for one in specs]
-        return self.judge.judged(key, verdict, control, promise, *boxes)
+        return Told(row=unfinished(promise, cell, partial(self.judged, promise, cell)))
 
     # -- gathering ------------------------------------------------------------------------
 
@@ -418,12 +348,6 @@ class Session:
             self.close()
         except KeyboardInterrupt:
             self._tell_what_resisted(["what was left when this was interrupted"])
-
-
-def _seed(config: pytest.Config) -> int:
-    """Hypothesis' own option, or 32 bits of chance."""
-    asked = config.getoption("hypothesis_seed", None)
-    return int(asked) if asked is not None else secrets.randbits(32)
 
 
 def _leave_nothing_beside_the_user(session: Session) -> None:
