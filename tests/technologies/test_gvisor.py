@@ -12,14 +12,17 @@ import pytest
 from pytest_isolation import BoxError, Unsupported, UsageError
 from pytest_isolation.agent.client import Agent
 from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.roads import TREE
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.limits.exercised import group_of
+from pytest_isolation.outside.transfer.handed_tree import ASPECTS, differing
 from pytest_isolation.technologies import identity, technology
 from pytest_isolation.technologies.gvisor import GVisor, _platforms
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, new_pool
 
 ONE = technology("gvisor")
 
@@ -128,3 +131,17 @@ def test_rootless(run: Lifetime) -> None:
         assert box.alive
         assert box.enter().getpid().ok
     assert ONE.facts(parse("gvisor:rootless=true"))["rootless"] is True
+
+
+def test_a_fifo_that_it_leaves_out_decides_nothing_of_the_other_names(run: Lifetime) -> None:
+    """red: nothing was known of a directory with one in it.  runsc(1): --host-fifo is "none"."""
+    entries = [Entry(path=TREE, kind="dir"), Entry(path=TREE + b"/pipe", kind="fifo")]
+    entries += [Entry(path=TREE + b"/file", kind="file", data=b"x", mode=0o4751, uid=7)]
+    tree = Image(tuple(entries))
+    with new_pool() as pool:
+        box = pool.box(parse("gvisor"))
+        assert {aspect.name: differing(box, aspect, [tree, tree]) for aspect in ASPECTS if aspect.name != "xattrs"} == {
+            "links": {},
+            "modes": {},
+            "owners": {},
+        }
