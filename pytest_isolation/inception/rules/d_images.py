@@ -347,6 +347,9 @@ FOREGROUND = {
 }
 
 
+DATABASES = frozenset({"mariadbd", "mysqld", "mysqld_safe", "mariadbd-safe"})
+
+
 @rule(
     "D10", Severity.END,
     asks="The daemon runs in the foreground.",
@@ -364,17 +367,14 @@ def in_foreground(s: Submission) -> Iterator[Finding]:
                 fix = 'nginx -g "daemon off;"' if role == "nginx" else "php-fpm -F"
                 yield fail(image.started_at, f"{image.service.name}: nothing keeps {role} in the foreground", fix)
     for image in s.role("mariadb"):
-        names = {
-            command.name for start in image.starts for command in start.script.runtime()
-            if "--bootstrap" not in command.words
-        }  # fmt: skip
-        names |= {posixpath.basename(word) for word in image.argv}
-        if names & {"mariadbd", "mysqld", "mysqld_safe", "mariadbd-safe"} or not image.starts:
+        ran = [command for start in image.starts for command in start.script.runtime()]
+        own = {posixpath.basename(word) for word in image.argv}
+        if DATABASES & (own | {one.name for one in ran if "--bootstrap" not in one.words}) or not image.starts:
             continue
         if (managed := next(_managed(image), None)) is not None:
             yield fail(managed.at, f"{image.service.name}: {managed} starts it in the background, and nothing else "
                        "starts it", "start mariadbd itself: exec mariadbd --user=mysql")  # fmt: skip
-        else:
+        elif not DATABASES & {one.name for one in ran}:
             yield unclear(
                 image.started_at, f"{image.service.name}: no mariadbd in what it starts", "what its scripts run"
             )
