@@ -22,6 +22,7 @@ from pytest_isolation.outside.start.called import Belongings
 from pytest_isolation.outside.start.configured import Configuration
 from pytest_isolation.outside.start.handed_on import Habits
 from pytest_isolation.outside.start.terminals import Letters
+from pytest_isolation.outside.start.told_by_image import Told
 
 __all__ = [
     "Drawn",
@@ -32,6 +33,7 @@ __all__ = [
     "configurations",
     "file_names",
     "habits",
+    "host_names",
     "ids",
     "images",
     "letters",
@@ -41,6 +43,7 @@ __all__ = [
     "sequences",
     "text_names",
     "tokens",
+    "told",
     "unprivileged_ports",
     "variables",
     "xattrs",
@@ -243,6 +246,28 @@ def belongings() -> st.SearchStrategy[Belongings]:
         arguments=st.text("ab =", max_size=9),
         kinds=kinds.map(lambda one: tuple(one.items())),
         first=st.integers(3, LEFT - 7 * len(FURTHER)),
+    )
+
+
+def host_names() -> st.SearchStrategy[str]:
+    """Names that a machine can have, hostname(7): letters, digits and dashes, never the one that boxes have unasked."""
+    inner = st.text("abcdefghijklmnopqrstuvwxyz0123456789-", max_size=20)
+    return inner.map(lambda text: f"n{text}e")
+
+
+def told() -> st.SearchStrategy[Told]:
+    """What an image can say of where it is: a time zone, names of others and name servers, of addresses of nobody's."""
+    word = st.text("abcdefghijklmnopqrstuvwxyz", min_size=3, max_size=9)
+    last = st.integers(1, 254)
+    # RFC 5737: addresses of documents.
+    names = st.builds(lambda at, name: (f"192.0.2.{at}", f"n{name}"), last, word)
+    return st.builds(
+        Told,
+        zone=st.builds(lambda area, name: f"A{area}/N{name}", word, word),
+        hours=st.integers(-12, 12),
+        linked=st.booleans(),
+        names=st.lists(names, min_size=1, max_size=3).map(tuple),
+        servers=st.lists(last.map(lambda at: f"198.51.100.{at}"), min_size=1, max_size=3, unique=True).map(tuple),
     )
 
 

@@ -208,7 +208,7 @@ _LOSSES: dict[str, Callable[[tuple[Entry, ...]], Iterable[Entry]]] = {
     "times": _each(lambda entry: replace(entry, mtime_ns=entry.mtime_ns // 10**9 * 10**9 - 10**9)),
     "holes": _each(lambda entry: replace(entry, data=entry.data + bytes(entry.hole), hole=0)),
 }
-"""environment, identity and workdir are lost by the technology: they are no part of the tree."""
+"""environment, identity, workdir and host-name are lost by the technology: they are no part of the tree."""
 
 
 @cache
@@ -242,3 +242,10 @@ def base_image() -> Image:
     made += [Entry(path=path.encode(), kind="file", data=text.encode()) for path, text in files.items()]
     made.append(Entry(path=b"agent", kind="file", mode=0o755, data=agent_binary().read_bytes()))
     return Image(tuple(made))
+
+
+def whole(image: Image | None) -> Image:
+    """The tree of a box that is given `image`: base_image(), and in the place of its files those of the same names."""
+    own = image or Image()
+    taken = {entry.path for entry in own.entries if entry.kind != "dir"}
+    return Image(tuple(entry for entry in base_image().entries if entry.path not in taken)) + own

@@ -175,6 +175,8 @@ class BoxSpec:
             spec = replace(spec, uid=0, gid=0)
         if self.has(lossy("workdir")):
             spec = replace(spec, workdir="/")
+        if self.has(lossy("host-name")):
+            spec = replace(spec, hostname="lost")
         return spec
 
     @property

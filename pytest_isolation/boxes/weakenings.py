@@ -42,8 +42,8 @@ Weakenings = frozenset[Weakening]
 NAMESPACES = ("pid", "mnt", "net", "ipc", "uts", "user", "cgroup", "time")
 
 
-IMAGE_LOSSES = ("links", "xattrs", "modes", "names", "owners", "times", "holes")
-CONFIGURATION_LOSSES = ("environment", "identity", "workdir")
+IMAGE_LOSSES = ("links", "xattrs", "modes", "names", "owners", "times", "holes", "contents")
+CONFIGURATION_LOSSES = ("environment", "identity", "workdir", "host-name")
 ROADS = {"save": "saved and loaded again", "export": "exported and imported", "build": "copied by a build"}
 """Ways of images and files between engines that boxes can be asked about: boxes/roads.py."""
 ROAD_LOSSES = tuple(
@@ -99,6 +99,7 @@ DEFENCES = {
     "cgroup-ro": "the cgroup tree is writable",
     "close-fds": "a directory of the host stays open on fd 3, or the caller's descriptors do",
     "clear-env": "the box has its caller's variables as well",
+    "fresh-random": "its random bytes are those that another box has",
     "usual-ignored-signals": "it ignores the signals that its caller ignores",
     "usual-blocked-signals": "it blocks the signals that its caller blocks",
     "usual-umask": "it has its caller's umask",

@@ -21,7 +21,7 @@ from pytest_isolation.agent.constants import AT, PR, W
 from pytest_isolation.agent.memory import In, Struct
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups, making_groups, skewed
-from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.image import whole
 from pytest_isolation.boxes.life import as_shells_do
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import Pipes
@@ -119,8 +119,7 @@ def new_root(spec: BoxSpec, lifetime: Lifetime, launcher: Proc, undo: ExitStack)
     root = lifetime.new_directory("root")
     undo.callback(lifetime.remove_directory, root)
     root.chmod(0o755)
-    image = base_image() + (spec.image or Image())
-    unpack(image.carried(spec.weakenings), launcher, os.fsencode(root))
+    unpack(whole(spec.image).carried(spec.weakenings), launcher, os.fsencode(root))
     return root, "/agent"
 
 

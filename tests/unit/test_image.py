@@ -38,6 +38,7 @@ ASPECTS = {
     "owners": lambda look: (look.uid, look.gid),
     "times": lambda look: look.mtime_ns,
     "holes": lambda look: look.sparse,
+    "contents": lambda look: look.kind == "file" and look.contents,
 }
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="owners of a tree are for root to give")
 
@@ -108,7 +109,7 @@ def test_a_lossy_tree_can_be_made(aspect: str, tmp_path: Path) -> None:
 
 
 def test_every_loss_is_of_the_tree_the_configuration_or_what_comes_after() -> None:
-    of_images = {*ASPECTS, "names", "environment", "identity", "workdir"}
+    of_images = {*ASPECTS, "names", "environment", "identity", "workdir", "host-name"}
     assert set(LOSSES) == {*of_images, *ROAD_LOSSES, *LIMIT_LOSSES, *VOLUME_LOSSES, *BEHAVIOUR_LOSSES}
 
 

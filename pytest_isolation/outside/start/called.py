@@ -22,11 +22,15 @@ PROXIES = tuple(
     word for kind in ("http", "https", "ftp", "all", "no") for word in (f"{kind}_proxy", f"{kind.upper()}_PROXY")
 )
 """The variables that programs take for the address of a proxy: curl(1), ENVIRONMENT."""
+LANGUAGES = (
+    "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_COLLATE", "LC_MESSAGES", "LC_NUMERIC", "LC_TIME", "TZ", "TERM",
+)  # fmt: skip
+"""Those by which they choose a language, a time zone, and letters of a terminal: locale(7), tzset(3), environ(7)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Belongings:
-    """Of a caller: a variable, proxies, open descriptors, and a key in its session keyring."""
+    """Of a caller: a variable, proxies, a language, open descriptors, and a key in its session keyring."""
 
     token: str
     """In the value of every variable, what the descriptors lead to, and the description and payload of the key."""
@@ -51,6 +55,11 @@ class Belongings:
         return tuple((name, f"http://user:{self.token}@127.0.0.1:9") for name in PROXIES)
 
     @property
+    def languages(self) -> tuple[tuple[str, str], ...]:
+        """Names and values; there are none such: programs go by their usual ones."""
+        return tuple((name, f"{self.token}.UTF-8" if name[0] == "L" else self.token) for name in LANGUAGES)
+
+    @property
     def leading(self) -> dict[str, int]:
         """The descriptors that lead to the token: their numbers, by kind."""
         return dict(self.kinds)
@@ -62,11 +71,18 @@ class Belongings:
 
 
 def _started(
-    *, variable: bool = False, proxies: bool = False, leading: bool = False, further: bool = False, key: bool = False
+    *,
+    variable: bool = False,
+    proxies: bool = False,
+    languages: bool = False,
+    leading: bool = False,
+    further: bool = False,
+    key: bool = False,
 ) -> Start[Belongings]:
     @contextmanager
     def start(box: Box, wanted: Belongings) -> Iterator[Box]:
-        variables = (*(wanted.proxies if proxies else ()), *((wanted.variable,) if variable else ()))
+        variables = (*(wanted.proxies if proxies else ()), *(wanted.languages if languages else ()))
+        variables = (*variables, *((wanted.variable,) if variable else ()))
         kinds = {**(wanted.leading if leading else {}), **(wanted.further if further else {})}
         with left_open(wanted.token, kinds) as numbers:
             caller = Caller(open=numbers, variables=variables, key=wanted.token if key else "")
@@ -95,6 +111,8 @@ VARIABLE = Part(_started(variable=True), lambda box, _: tuple(environment(box)))
 """Name and value of every variable of the box's process: environment()."""
 PROXY = Part(_started(proxies=True), lambda box, _: tuple(environment(box)))
 """The same."""
+LANGUAGE = Part(_started(languages=True), lambda box, _: tuple(environment(box)))
+"""The same."""
 OPEN = Part(
     _started(further=True),
     lambda box, wanted: (_left_open(wanted.further, box.spec.caller.open[-len(FURTHER) :]), open_numbers(box.proc)),
@@ -108,5 +126,11 @@ LEADING = Part(
 KEY = Part(_started(key=True), _search)
 """Its answers to the search for the key, and to reading it."""
 CALLED = Together(
-    _started(variable=True, proxies=True, leading=True, further=True, key=True), VARIABLE, PROXY, OPEN, LEADING, KEY
+    _started(variable=True, proxies=True, languages=True, leading=True, further=True, key=True),
+    VARIABLE,
+    PROXY,
+    LANGUAGE,
+    OPEN,
+    LEADING,
+    KEY,
 )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes import cgroups
-from pytest_isolation.boxes.image import Entry, Image, base_image
+from pytest_isolation.boxes.image import Entry, Image, whole
 from pytest_isolation.boxes.layers.archive import write_archive, write_layout
 from pytest_isolation.boxes.layers.model import Layer, Layers
 from pytest_isolation.boxes.spec import MIB
@@ -44,7 +44,7 @@ def ours(runtime: Runtime, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -
 
     The plain image lives as long as the run; one with a tree of the spec's own, as long as its box.
     """
-    tree = (base_image() + (spec.image if isinstance(spec.image, Image) else Image())).carried(spec.weakenings)
+    tree = whole(spec.image if isinstance(spec.image, Image) else None).carried(spec.weakenings)
     version = f"{hashlib.sha256(tree.to_tar()).hexdigest()[:16]}-{lifetime.run_id}-{os.getpid()}"
     if spec.stop_signal:
         version += f"-{spec.stop_signal.lower()}"  # of its configuration

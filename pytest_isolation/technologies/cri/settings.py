@@ -115,7 +115,7 @@ def pod(spec: BoxSpec, plan: Plan, *, name: str, run_id: str, parent: str) -> di
         "linux": {"cgroup_parent": parent, "security_context": context},
     }
     if context["namespace_options"]["network"] == POD:
-        made["hostname"] = spec.hostname
+        made["hostname"] = spec.delivered.hostname
     asked = in_vain(spec, lacking.WORDS) or {}
     if "sysctls" in asked:
         made["linux"]["sysctls"] = asked["sysctls"]

@@ -11,7 +11,7 @@ import tarfile
 from typing import TYPE_CHECKING, Any
 
 from pytest_isolation.agent.binary import agent_binary
-from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.image import Image, whole
 from pytest_isolation.errors import Unavailable, UsageError
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon
 from pytest_isolation.technologies.docker.errors import explained
@@ -67,7 +67,7 @@ def ours(daemon: Daemon, spec: BoxSpec, lifetime: Lifetime, undo: ExitStack) -> 
     """
     from docker.errors import ImageNotFound
 
-    tree = (base_image() + (spec.image if isinstance(spec.image, Image) else Image())).carried(spec.weakenings)
+    tree = whole(spec.image if isinstance(spec.image, Image) else None).carried(spec.weakenings)
     data = tree.to_tar()
     digest = hashlib.sha256(data).hexdigest()[:16]
     # A tag of this process' own: a pytest-xdist worker that ends must not take away its neighbour's image.

@@ -130,7 +130,7 @@ class Configuration:
             for kind in [*(["user"] if joined and self.ids else []), *joined]:
                 yield f"lxc.namespace.share.{kind} = {sibling.parts.init_pid}"
         if "uts" not in (*kept, *joined):
-            yield f"lxc.uts.name = {spec.hostname}"
+            yield f"lxc.uts.name = {spec.delivered.hostname}"
         if "net" not in joined:
             yield from self._network()
 

@@ -61,6 +61,8 @@ class Plan:
     proc_mounted: bool = True
     true_devices: bool = True
     """They are devices, and not files of the same names."""
+    fresh_random: bool = True
+    """Of those devices that give random bytes, each gives others."""
     few_devices: bool = True
     """No other than those may be used."""
     enters_group: bool = True
@@ -143,6 +145,7 @@ OPENS: Opens = {
     **each(CONFIGURATION_LOSSES, lossy, by(launcher.become_agent)),
     **each(VOLUME_LOSSES, lossy, by(Building.given_volumes)),
     **each(SKEWED, lossy, by(launcher.become_agent)),
+    drop("fresh-random"): sets("fresh_random", False),
     lossy("behaviour-devices"): sets("true_devices", False),
     lossy("behaviour-proc"): sets("proc_mounted", False),
     **handed_in(("/", "/tmp", "/run", "/sys/fs/cgroup")),

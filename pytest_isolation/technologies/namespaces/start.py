@@ -245,7 +245,7 @@ class Start(Building):
             must(child.chroot(root), "chroot")
             must(child.chdir("/"), "chdir")
         if "uts" in self.own:
-            must(child.sethostname(spec.hostname), "hostname")
+            must(child.sethostname(spec.delivered.hostname), "hostname")
         if "net" in self.own:
             launcher.loopback_up(child)
 

@@ -179,7 +179,7 @@ def _namespaces(config: Config, spec: BoxSpec, plan: Plan) -> None:
             listed[theirs] = {"type": theirs, "path": f"/proc/{sibling.parts.init_pid}/ns/{ours}"}
     config["linux"]["namespaces"] = list(listed.values())
     # A name in somebody else's UTS namespace is not ours to set, and runtimes refuse it.
-    config["hostname"] = spec.hostname
+    config["hostname"] = spec.delivered.hostname
     if "path" in listed.get("uts", {"path": ""}):
         del config["hostname"]
 

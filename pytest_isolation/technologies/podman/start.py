@@ -14,7 +14,7 @@ from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.handle import BoxHandle, Life
 from pytest_isolation.boxes.host import LOCAL_HOST
-from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.image import Image, whole
 from pytest_isolation.errors import NO_CONTROL_GROUPS, BoxError, Cause, Unavailable, Unsupported, unless_root
 from pytest_isolation.technologies import inspected, launcher, mounts, program, sources
 from pytest_isolation.technologies.base import texts
@@ -191,9 +191,7 @@ class Start(Building):
 
         The plain image lives as long as the run; one with a tree of the spec's own, as long as its box.
         """
-        tree = (base_image() + (self.spec.image if isinstance(self.spec.image, Image) else Image())).carried(
-            self.spec.weakenings
-        )
+        tree = whole(self.spec.image if isinstance(self.spec.image, Image) else None).carried(self.spec.weakenings)
         self._check_owners(tree)
         data = tree.to_tar()
         digest = hashlib.sha256(data).hexdigest()[:16]

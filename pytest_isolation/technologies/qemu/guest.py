@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Agent, Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, CLONE, MS
 from pytest_isolation.agent.shortcuts import must, write
-from pytest_isolation.boxes.image import Image, base_image
+from pytest_isolation.boxes.image import Image, whole
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.unpack import unpack
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
@@ -51,7 +51,7 @@ def become_box(vm: Vm, spec: BoxSpec, mount_more: Callable[[Proc, str], None]) -
     _limits(proc, spec)
     _mounts(proc, spec)
     mount_more(proc, NEW)
-    must(proc.sethostname(spec.hostname), "hostname")
+    must(proc.sethostname(spec.delivered.hostname), "hostname")
     launcher.loopback_up(proc)
     if spec.network == "user":
         network.configure(proc)
@@ -66,8 +66,8 @@ def become_box(vm: Vm, spec: BoxSpec, mount_more: Callable[[Proc, str], None]) -
 
 def _root(proc: Proc, spec: BoxSpec) -> None:
     must(proc.mount("root", NEW, "tmpfs", 0, "mode=755"), "the root's tmpfs")
-    image = spec.image if isinstance(spec.image, Image) else Image()
-    unpack((base_image() + image).carried(spec.weakenings), proc, os.fsencode(NEW))
+    image = spec.image if isinstance(spec.image, Image) else None
+    unpack(whole(image).carried(spec.weakenings), proc, os.fsencode(NEW))
 
 
 def _limits(proc: Proc, spec: BoxSpec) -> None:

@@ -33,6 +33,8 @@ class Plan:
     """Both of QEMU's process, where it is to be confined."""
     nameless: bool = True
     """Whether nobody can connect to QEMU's process by a name."""
+    fresh_random: bool = True
+    """Whether a machine that goes on from another's state is given a seed of its own."""
     devices: list[str] = field(default_factory=list)
     """Further words for QEMU."""
 
@@ -49,6 +51,7 @@ def _memory() -> int:
 OPENS: Opens = {
     drop("read-only"): sets("read_only", False),
     drop("kept-state"): sets("keeps_state", False),
+    drop("fresh-random"): sets("fresh_random", False),
     drop("emulator-filter"): sets("filtered", False),
     drop("emulator-user"): sets("own_account", False).where(as_root),
     drop("emulator-root"): sets("own_root", False).where(as_root),

@@ -29,13 +29,23 @@ KEPT = 3
 RNDADDENTROPY, RNDRESEEDCRNG = 0x4008_5203, 0x5207  # random(4)
 
 
-def start(machine: Machine, lifetime: Lifetime, *, group: Group | None = None, caller: Caller = NOBODY) -> Vm:
-    """As `boot`; an equal machine that was started before in this run is not booted again."""
+def start(
+    machine: Machine,
+    lifetime: Lifetime,
+    *,
+    group: Group | None = None,
+    caller: Caller = NOBODY,
+    seeded: bool = True,
+) -> Vm:
+    """As `boot`; an equal machine that was started before in this run is not booted again.
+
+    `seeded`: it has random bytes of its own, not those that its state holds.
+    """
     kept: dict[Machine, Snapshot] = lifetime.kept.setdefault("qemu:snapshots", {})
     if machine in kept:
         vm = boot(machine, lifetime, group=group, snapshot=kept[machine], caller=caller)
         try:
-            _renew(vm)
+            _renew(vm, seeded=seeded)
         except BaseException:
             vm.close()
             raise
@@ -60,9 +70,11 @@ def save(vm: Vm, lifetime: Lifetime) -> Snapshot:
     return Snapshot(file, vm.descriptor)
 
 
-def _renew(vm: Vm) -> None:
+def _renew(vm: Vm, *, seeded: bool) -> None:
     proc = vm.agent.proc
     must(proc.clock_settime(0, time.time()), "the time of day")
+    if not seeded:
+        return
     seed = os.urandom(64)
     program = Program()
     fd = program.openat(AT_FDCWD, "/dev/urandom", os.O_WRONLY)

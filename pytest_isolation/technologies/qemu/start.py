@@ -50,7 +50,15 @@ class Start(Building):
                 self.daemons = list(share.serve(self.shares, sockets, self.lifetime, self.group, self.undo))
         self.machine = process.with_its_process(self.machine, self.spec, self.plan, self.lifetime, self.undo)
         with share.told_of(self.daemons):
-            return self._become(start(self.machine, self.lifetime, group=self.group, caller=self.spec.caller))
+            return self._become(
+                start(
+                    self.machine,
+                    self.lifetime,
+                    group=self.group,
+                    caller=self.spec.caller,
+                    seeded=self.plan.fresh_random,
+                )
+            )
 
     def _become(self, vm: Vm) -> BoxHandle:
         self.undo.callback(vm.close)
