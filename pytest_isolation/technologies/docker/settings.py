@@ -166,7 +166,7 @@ class Settings:
             self.host.pop("port_bindings", None)
             self.create.pop("ports", None)
         if not joined and self.host.get("uts_mode") != "host":
-            self.create["hostname"] = spec.hostname
+            self.create["hostname"] = spec.delivered.hostname
 
     def _defences(self) -> None:
         if self.plan.granted:

@@ -182,5 +182,5 @@ def _namespaces(spec: BoxSpec, plan: Plan) -> list[str]:
     found = [word for option, mode in modes.items() for word in (option, mode)]
     joined = str(modes.get("--network", "")).startswith("container:")
     if not joined and modes.get("--uts") != "host":
-        found += ["--hostname", spec.hostname]
+        found += ["--hostname", spec.delivered.hostname]
     return found
