@@ -114,13 +114,10 @@ def _names_lost(told: Told, found: Seen) -> dict[str, str]:
     lines = [line.partition("#")[0].split() for line in os.fsdecode(found.files[HOSTS].data).splitlines()]
     known = {(address, name) for address, *names in filter(None, lines) for name in names}
     missing = [" ".join(pair) for pair in told.names if pair not in known]
-    return {"missing": "; ".join(missing), HOSTS: _shown(found.files[HOSTS])} if missing else {}
-
-
-def _servers_lost(told: Told, found: Seen) -> dict[str, str]:
+    lost = {"missing": "; ".join(missing), HOSTS: _shown(found.files[HOSTS])} if missing else {}
     lines = [line.split() for line in os.fsdecode(found.files[RESOLVER].data).splitlines()]
     servers = tuple(words[1] for words in lines if words[:1] == ["nameserver"] and len(words) > 1)
-    return {} if servers == told.servers else {RESOLVER: _shown(found.files[RESOLVER])}
+    return lost if servers == told.servers else lost | {RESOLVER: _shown(found.files[RESOLVER])}
 
 
 def _shown(reply: Reply) -> str:
@@ -142,10 +139,7 @@ class File:
 FILES = (
     File("time-zone", "time zone, /etc/localtime with the link that it may be, and /etc/timezone",
          "has another time zone than its image", "which time of day programs tell", "man:localtime(5)", _zone_lost),
-    File("hosts", "names of other machines, in /etc/hosts with their addresses",
-         "lacks names of its image's /etc/hosts", "names that are found without a name server", "man:hosts(5)",
-         _names_lost),
-    File("resolver", "name servers, in /etc/resolv.conf in their order",
-         "asks other name servers than its image's", "who is asked for all other names", "man:resolv.conf(5)",
-         _servers_lost),
+    File("names", "names of other machines, in /etc/hosts with their addresses, and name servers, in /etc/resolv.conf",
+         "lacks names or name servers of its image", "who is found by which name",
+         "man:hosts(5), resolv.conf(5)", _names_lost),
 )  # fmt: skip
