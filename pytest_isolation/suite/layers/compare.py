@@ -118,9 +118,12 @@ def stored(sequences: Mapping[int, Layers]) -> Iterator[tuple[Stored, str]]:
         lifetime.close()
 
 
-TOGETHER = 150
-"""Sequences in one image of those that no engine has a reason to refuse; of the others a few, as all wait for each."""
-FEW = 12
+TOGETHER, ALONE = 150, 1
+"""Sequences in one image of those that no engine has a reason to refuse; and of the others.
+
+Of these most engines refuse nine of ten, and Podman in words that name none: twelve together took it two images for
+each refusal, and other engines one.
+"""
 
 
 def unpack(engine: Engine, sequences: Sequence[Layers], readings: Sequence[Reading]) -> list[Unpacked]:
@@ -131,7 +134,7 @@ def unpack(engine: Engine, sequences: Sequence[Layers], readings: Sequence[Readi
     answers: dict[int, Unpacked] = {}
     for numbers, size in (
         ([at for at, reading in enumerate(readings) if not _allows(reading)], TOGETHER),
-        ([at for at, reading in enumerate(readings) if _allows(reading)], FEW),
+        ([at for at, reading in enumerate(readings) if _allows(reading)], ALONE),
     ):
         for start in range(0, len(numbers), size):
             _unpack(engine, {at: sequences[at] for at in numbers[start : start + size]}, answers)
