@@ -21,7 +21,7 @@ REFUSES_NOTHING = {
     "own-groups", "no-secret-given", "paused-whole", "fails-closed",
     "graceful-stop", "forced-stop", "exit-status", "restart", "reaper", "parent-death",
     "own-session", "process-limits", "saved-images", "exported-files", "built-files", "told-limits",
-    "volume-edge", "as-handed", "kept-state",
+    "volume-edge", "as-handed", "kept-state", "fresh-random",
     "same-calls", "usual-devices", "own-proc", "usual-attributes",
     "emulator-confined", "emulator-closed", "machine-size", "nothing-plugged-in",
 }  # fmt: skip
