@@ -40,7 +40,7 @@ def repeated(box: Box, size: int) -> Mapping[str, str]:
     for _ in range(2):
         with alike(box) as fresh:
             found = _drawn(fresh.proc, size)
-        if not isinstance(found, dict):
+        if isinstance(found, str):
             return {CALL: found}
         drawn.append(found)
     both: dict[str, tuple[bytes, ...]] = {way: drawn[0][way] + drawn[1][way] for way in drawn[0] if way in drawn[1]}
