@@ -168,7 +168,8 @@ def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970, *, capable: b
     """A tree below /image that has every aspect in it, each time: so one loss of any kind shows at once.
 
     A directory with a capital letter, a file with a hole, a hard link to it, a file with attributes, a
-    symbolic link, a fifo; owners, modes and times on all.  `seconds`: the range of the times.
+    symbolic link, a fifo; owners, modes and times on all; of the modes one has each of the three upper bits, as what
+    chown(2) takes away: those of a file, and a group's where it may be run.  `seconds`: the range of the times.
     `capable`: a file has capabilities each time.
     """
     names = draw(st.lists(byte_names(), min_size=5, max_size=5, unique_by=bytes.lower))
@@ -190,7 +191,9 @@ def images(draw: st.DrawFn, seconds: tuple[int, int] = SINCE_1970, *, capable: b
         status = draw(_status(seconds))
         # In some boxes root has no CAP_DAC_OVERRIDE: it must be able to read what there is to be read.
         readable = 0o555 if entry.kind == "dir" else 0o444 if entry.hole or entry.xattrs else 0
-        status["mode"] = (status["mode"] | readable) ^ (0o1000 if status["mode"] | readable in CARELESS else 0)
+        upper = 0o1000 if entry is entries[0] else 0o4000 if entry.hole else 0o2010 if entry is entries[2] else 0
+        status["mode"] |= readable | upper
+        status["mode"] ^= 0o1000 if status["mode"] in CARELESS else 0
         made.append(replace(entry, **status))
     links = [
         Entry(path=link + b"L" * more, kind="hardlink", data=draw(st.sampled_from([hole, kept])))
