@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_isolation import Box, BoxSpec, Unavailable, Unsupported, UsageError
+from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime, mount_points
 from pytest_isolation.boxes.weakenings import join_sibling
 from pytest_isolation.options.boxes import parse
@@ -280,3 +282,18 @@ def test_a_hello_that_comes_late_is_passed_over_however_it_is_cut(late: bool) ->
         channel._socket = Messages(b"\1" + said[:cut], b"\1" + said[cut:])
         assert channel.receive(wire.HEADER.size, float("inf")) == reply[: wire.HEADER.size]
         assert channel.receive(wire.WORD.size, float("inf")) == reply[wire.HEADER.size :]
+
+
+def test_the_end_of_one_box_takes_no_image_of_anothers(pods: Lifetime) -> None:
+    """red: of two images with one tree RemoveImage of the first removed both, by the digest that they had."""
+    spec = replace(parse("cri"), image=Image((Entry(path=b"etc/hostname", kind="file", data=b"here\n"),)))
+    runtime = client.connect(containerd.ours(pods))
+    with technology("cri").launch(spec, pods):
+        before = _images(runtime)
+        technology("cri").launch(spec, pods).close()
+        assert _images(runtime) == before
+
+
+def _images(runtime: client.Runtime) -> set[str]:
+    listed = runtime.call("listing images", "ListImages", runtime.api.ListImagesRequest()).images
+    return {tag for image in listed for tag in image.repo_tags}

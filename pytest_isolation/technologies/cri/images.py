@@ -77,7 +77,8 @@ def _load(
     with tempfile.TemporaryDirectory(prefix="image-", dir=lifetime.directory) as directory:
         layout, archive = Path(directory, "layout"), Path(directory, "image.tar")
         layout.mkdir()
-        labels = {LABEL: lifetime.run_id}
+        # Its own digest: RemoveImage of one name takes every name of that image away.
+        labels = {LABEL: lifetime.run_id, f"{LABEL}.image": tag}
         write_layout(layout, Layers((layer,)), tag, command=command, labels=labels, stop_signal=stop_signal)
         write_archive(layout, archive)
         argv = [program.find("ctr", "containerd"), "--address", runtime.path, "--namespace", "k8s.io"]
