@@ -49,6 +49,15 @@ def test_a_place_of_the_system(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
+    ["/etc/apt", "/etc/cron.daily", "/etc/init.d", "/etc/udev/rules.d", "/etc/network", "/var/spool/cron/crontabs"],
+)
+def test_a_place_from_which_the_host_runs_something(path: str) -> None:
+    """red: whoever had one of these had a volume, and vol.system-not-given held."""
+    assert places.system(path) is not None
+
+
+@pytest.mark.parametrize(
+    "path",
     ["/home/me/project", "/srv/www", "/data", "/etc/nginx", "/opt/app/data", "/var/lib/mysql", "/mnt", "/run/mysqld"],
 )
 def test_a_directory_of_data(path: str) -> None:
@@ -66,6 +75,8 @@ def test_files_and_sockets() -> None:
     assert places.system_file("/etc/shadow")
     assert places.system_file("/home/me/.ssh/id_rsa")
     assert places.system_file("/proc/kcore")
+    assert places.system_file("/etc/crontab")
+    assert places.system_file("/etc/cron.d/one")
     assert not places.system_file("/etc/localtime")
     assert not places.system_file("/home/me/notes")
     assert places.rules("/run/docker.sock")
