@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
 from pytest_isolation.suite.interrupts import ENDS, ended_by_signals, interrupted_later, raise_what_was_lost
+
+
+@pytest.fixture(autouse=True)
+def _heeded() -> Iterator[None]:
+    """Whoever starts these tests in the background has them ignore Control-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 class Asked:
