@@ -202,8 +202,12 @@ NAMED = re.compile(
     re.IGNORECASE,
 )
 """Names by which programs are given a secret; the last four by psql(1), mysql(1), sshpass(1) and GitLab's runner."""
-ELSEWHERE = re.compile(r"_(FILE|PATH|DIR|DIRECTORY|URL|NAME|ID)$", re.IGNORECASE)
-"""Names of what only says where a secret is."""
+ABOUT = re.compile(
+    r"_(FILE|PATH|DIR|DIRECTORY|URL|NAME|ID"
+    r"|LENGTH|LEN|EXPIRY|EXPIRATION|EXPIRES|TTL|LIFETIME|TIMEOUT|TYPE|POLICY|ALGORITHM|ROUNDS)$",
+    re.IGNORECASE,
+)
+"""Names of what only says where a secret is, or what one is to be like."""
 VALUED = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|"
     r"\bgh[pousr]_[0-9A-Za-z]{36}\b|\bxox[abprs]-[0-9A-Za-z-]{10,}|"
@@ -218,7 +222,7 @@ def secrets_of(variables: Iterable[tuple[str, str]]) -> list[str]:
     return [
         name
         for name, value in variables
-        if value and (VALUED.search(value) or (NAMED.search(name) and not ELSEWHERE.search(name)))
+        if value and (VALUED.search(value) or (NAMED.search(name) and not ABOUT.search(name)))
     ]
 
 
