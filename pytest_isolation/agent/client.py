@@ -16,7 +16,7 @@ import errno as errno_module
 import itertools
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from pytest_isolation.agent import foreign, wire
@@ -169,6 +169,8 @@ class Agent:
         self._abandoned: set[int] = set()
         self._gone: set[wire.Path] = set()
         self._broken: str | None = None
+        self.last_words: Callable[[], str] = str
+        """What else is known of an end that nobody asked for: for the error that tells of it."""
         self._halfway: wire.Header | None = None
         self.trace = Trace()
         self.unanswered: Program | None = None
@@ -295,8 +297,10 @@ class Agent:
 
     def _lost(self, reason: str, kind: type[AgentLost] = AgentLost) -> AgentLost:
         """Remember the reason, so that each later call raises the same error."""
-        self._broken = self._broken or reason
-        return kind(reason)
+        if self._broken is None:
+            words = self.last_words()
+            self._broken = f"{reason}; {words}" if words else reason
+        return kind(self._broken)
 
     def move(self, fd: int, channel: Channel) -> int:
         """Speak over `channel` from now on, whose other end is descriptor `fd` in the box; the old one is closed.

@@ -195,6 +195,7 @@ def start(
         accel=chosen,
         memory=memory,
         processors=processors,
+        in_turn=True,  # no slower for a daemon and its containers, and a thread each was the end of a long run's kernel
         modules=("virtio_blk", *network.MODULES),
         devices=(*_drive("disk", disk, "snapshot=on"), *_drives(disks), *_network(internet)),
         boot=("cgroup_no_v1=all",),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Agent, Proc, Program
-from pytest_isolation.agent.constants import AT, PR, W
+from pytest_isolation.agent.constants import AT, AT_FDCWD, PR, W
 from pytest_isolation.agent.memory import In, Struct
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups, making_groups, skewed
@@ -38,11 +38,23 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 DEV_LINKS = {"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
 """What udev, or an engine, makes in /dev: OCI runtime specification, runtime-linux.md."""
+RANDOM = ("random", "urandom")
+"""Devices of random bytes: random(4)."""
+KNOWN = bytes(range(256))
+"""What is random in a box that is to have nothing of its own."""
 HANDED_GROUP = 61_183
 """Above the numbers that Debian gives out (policy 9.2.2), and below those of nobody."""
 
 GUARD = cgroups.Limits(memory=1024 * MIB, pids=1024, cpus=2.0)
 """What no box may pass, whatever holes it has: a check gone wrong must not hurt the machine."""
+
+
+def same_random(program: Program, devices: str) -> None:
+    """Files in the place of both devices: who makes a root by hand, without the right to make nodes, has such."""
+    for name in RANDOM:
+        fd = program.openat(AT_FDCWD, f"{devices}/{name}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+        program.write(fd, KNOWN)
+        program.close(fd)
 
 
 def limits_of(spec: BoxSpec) -> cgroups.Limits:

@@ -54,6 +54,15 @@ def test_copies_of_one_machine_are_not_the_same(spec: BoxSpec, lifetime: Lifetim
     assert len(seen) == 3, "copies share the state of their random number generator"
 
 
+def test_without_fresh_random_copies_are_the_same_however_late_they_are_read(spec: BoxSpec, lifetime: Lifetime) -> None:
+    seen = set()
+    for _ in range(2):
+        with technology("qemu").launch(spec.weakened(weaken.drop("fresh-random")), lifetime) as box:
+            time.sleep(3)  # as on a busy host: its kernel draws a seed of its own by then
+            seen.add(read(box.proc, "/dev/urandom", 16).data)
+    assert len(seen) == 1, "the control of port.behaviour-random would be silent"
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="root alone becomes another user")
 def test_its_process_may_be_nobodys_with_an_empty_root(spec: BoxSpec, lifetime: Lifetime) -> None:
     nobody = str(pwd.getpwnam("nobody").pw_uid)

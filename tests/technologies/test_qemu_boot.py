@@ -11,7 +11,7 @@ import pytest
 from pytest_isolation.agent.shortcuts import read
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
-from pytest_isolation.errors import Unavailable
+from pytest_isolation.errors import AgentLost, Unavailable
 from pytest_isolation.technologies.qemu.emulator import binary
 from pytest_isolation.technologies.qemu.initramfs import to_cpio
 from pytest_isolation.technologies.qemu.kernel import Kernel, kernel
@@ -54,6 +54,13 @@ def test_a_kernel_that_panics_shows_its_console(image: Kernel, lifetime: Lifetim
         boot(Machine(kernel=image, boot=("rdinit=/nothing", "root=/nothing")), lifetime)
     assert time.monotonic() - started < 50, "the machine's end was not noticed"
     assert caught.value.console
+
+
+def test_a_kernel_that_panics_later_says_why(image: Kernel, lifetime: Lifetime) -> None:
+    with boot(Machine(kernel=image), lifetime) as vm, pytest.raises(AgentLost) as caught:
+        vm.agent.proc.exit_group(3)
+    assert "Kernel panic - not syncing: Attempted to kill init!" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_kernel_that_hangs_shows_its_console(image: Kernel, lifetime: Lifetime) -> None:

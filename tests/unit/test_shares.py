@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -147,3 +148,13 @@ def test_what_failed_is_run_again_whatever_share_it_is_of(project: Path) -> None
     test.write_text(PROJECT)
     found, _ = passed(project, *words, seed="5")
     assert {one or other for one, other in found} == failed
+
+
+@pytest.mark.parametrize(("files", "status"), [(5, 0), (6, 1)])
+def test_tests_of_few_files_are_looked_at_again_however_many_they_are(tmp_path: Path, files: int, status: int) -> None:
+    record = tmp_path / "v" / "cache" / "lastfailed"
+    record.parent.mkdir(parents=True)
+    record.write_text(json.dumps({f"tests/test_{number % files}.py::test_{number}": True for number in range(20)}))
+    said = subprocess.run([sys.executable, ROOT / "dev" / "disturbed", tmp_path], capture_output=True, text=True)
+    assert said.returncode == status, said.stderr
+    assert said.stderr == ("" if status == 0 else "tests of 6 files failed; those of at most 5 are looked at again\n")

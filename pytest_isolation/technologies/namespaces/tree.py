@@ -27,9 +27,6 @@ MASKED = (
 )  # fmt: skip
 READ_ONLY = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
-RANDOM = ("random", "urandom")
-KNOWN = bytes(range(256))
-"""What is random in a box that is to have nothing of its own."""
 INERT = MS.NOSUID | MS.NODEV | MS.NOEXEC
 
 
@@ -145,7 +142,7 @@ class Tree:
 
     def _devices(self) -> None:
         """The nodes every container has; bound from the host where mknod(2) is not for us."""
-        names = [name for name in DEVICES if self.plan.fresh_random or name not in RANDOM]
+        names = [name for name in DEVICES if self.plan.fresh_random or name not in launcher.RANDOM]
         lacking = names if self.plan.true_devices else []
         if not self.plan.true_devices:
             for name in names:
@@ -162,7 +159,7 @@ class Tree:
             self._file(f"/dev/{name}")
             self._mount(f"/dev/{name}", f"/dev/{name}", None, MS.BIND)
         if not self.plan.fresh_random:
-            self._same_random()
+            launcher.same_random(self._program, f"{self.root}/dev")
         for name in ("pts", "shm", "mqueue"):
             self._directory(f"/dev/{name}")
         self._try("devpts", "/dev/pts", "devpts", MS.NOSUID | MS.NOEXEC, "newinstance,ptmxmode=0666,mode=620")
@@ -172,14 +169,6 @@ class Tree:
         self._try("mqueue", "/dev/mqueue", "mqueue", INERT)
         for link, target in launcher.DEV_LINKS.items():
             self._program.symlinkat(target, AT_FDCWD, f"{self.root}/dev/{link}")
-
-    def _same_random(self) -> None:
-        """Files in the place of both devices: who makes a root by hand, without the right to make nodes, has such."""
-        for name in RANDOM:
-            path = f"{self.root}/dev/{name}"
-            fd = self._program.openat(AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644)
-            self._program.write(fd, KNOWN)
-            self._program.close(fd)
 
     def _masks(self) -> None:
         asked = [(path, self._program.statx(AT_FDCWD, f"{self.root}{path}")) for path in (*MASKED, *READ_ONLY)]

@@ -6,6 +6,8 @@ import socket
 import threading
 
 KEPT = 64 << 10
+CAUSE = 4
+"""Lines: of what a kernel says before its end, the first ones have the cause, and forty more its registers."""
 
 
 class Console:
@@ -14,6 +16,7 @@ class Console:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._kept = bytearray()
+        self._began = 0
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._read, name="console", daemon=True)
         self._thread.start()
@@ -28,7 +31,9 @@ class Console:
                 return
             with self._lock:
                 self._kept += data
-                del self._kept[:-KEPT]
+                over = max(0, len(self._kept) - KEPT)
+                del self._kept[:over]
+                self._began = max(0, self._began - over)
 
     @property
     def silent(self) -> bool:
@@ -42,10 +47,23 @@ class Console:
 
     def tail(self, lines: int = 24) -> str:
         """The last lines, without control characters."""
+        return "\n".join(self._lines(0)[-lines:])
+
+    def boot_ends(self) -> None:
+        """What comes from here on is no report of a boot: a kernel then says only what is fatal."""
         with self._lock:
-            text = self._kept.decode(errors="replace")
+            self._began = len(self._kept)
+
+    def last_words(self) -> str:
+        """What it said first since its boot ended, in one line; nothing where it said nothing."""
+        self.settle()
+        return " / ".join(self._lines(self._began)[:CAUSE])
+
+    def _lines(self, begin: int) -> list[str]:
+        with self._lock:
+            text = self._kept[begin:].decode(errors="replace")
         kept = ["".join(c for c in line if c.isprintable()).rstrip() for line in text.splitlines()]
-        return "\n".join([line for line in kept if line][-lines:])
+        return [line for line in kept if line]
 
     def close(self) -> None:
         """The other end has closed, or will not be heard any more."""

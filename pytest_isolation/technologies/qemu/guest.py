@@ -104,6 +104,13 @@ def _mounts(proc: Proc, spec: BoxSpec) -> None:
         proc.mkdirat(AT_FDCWD, f"{NEW}/dev/{name}", 0o755)
     for link, target in launcher.DEV_LINKS.items():
         proc.symlinkat(target, AT_FDCWD, f"{NEW}/dev/{link}")
+    if not plan_of(spec).fresh_random:
+        # A copy's state is not enough: so young a kernel draws a new seed within seconds, perhaps before a reading.
+        program = Program()
+        for name in launcher.RANDOM:
+            program.unlinkat(AT_FDCWD, f"{NEW}/dev/{name}")
+        launcher.same_random(program, f"{NEW}/dev")
+        proc.run(program)
     mount("devpts", "/dev/pts", MS.NOSUID | MS.NOEXEC, "ptmxmode=0666,mode=620")
     mount("tmpfs", "/dev/shm", MS.NOSUID | MS.NODEV | MS.NOEXEC, "mode=1777")
     if spec.read_only:
@@ -129,7 +136,9 @@ def _become(vm: Vm, spec: BoxSpec, port: int) -> Agent:
     program.execve("/agent", ["/agent"], launcher.environment(spec))
     proc.start(program)
     try:
-        return Agent(vm.channel)
+        agent = Agent(vm.channel)
+        vm.speaks(agent)
+        return agent
     except AgentLost as error:
         # Instead of a hello, the answer that says which call was refused.
         raise BoxError(f"the guest did not start the agent as uid {wanted.uid}, gid {wanted.gid}: {error}") from None

@@ -75,6 +75,15 @@ class Vm:
         self.channel: FdChannel | None = None
         """Our end of that port."""
         self.close: Callable[[], None] = lambda: None
+        self.speaks(agent)
+
+    def speaks(self, agent: Agent) -> None:
+        """`agent` is in the machine: of its end, the console may say why."""
+        agent.last_words = self._last_words
+
+    def _last_words(self) -> str:
+        words = self.console.last_words()
+        return f"on the machine's console: {words}" if words else ""
 
     def load(self, *names: str) -> None:
         """Load modules and what they need, from beside the kernel; one that is there already is no error.
@@ -266,6 +275,7 @@ class _Boot:
             program.unlinkat(AT_FDCWD, f"/modules/{name}")
             _accept(proc.run(program)[loaded], name)
         proc.syslog(8, 1)  # SYSLOG_ACTION_CONSOLE_LEVEL: from here only what is fatal
+        vm.console.boot_ends()
         must(proc.mount("dev", "/dev", "devtmpfs"), "mounting /dev")
         known = all(vm.machine.kernel.modules.knows(name) for name in CHANNEL)
         while not (opened := proc.openat(AT_FDCWD, PORT, os.O_RDWR)).ok:
