@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.series import Series, find, write
 
-PARTS = ("calls", "examples", "starts", "plugin", "suite", "audits", "fleet", "page")
+PARTS = ("calls", "examples", "starts", "plugin", "suite", "audits", "fleet", "page", "layers")
 
 
 def main() -> int:
@@ -80,6 +80,10 @@ def main() -> int:
         from bench.page import page
 
         measured(page(asked.rounds))
+    if "layers" in wanted:
+        from bench.layers import layers
+
+        measured(layers(max(1, asked.rounds // 5)))
     for line in targets(series):
         print(line)
     print(f"all values: {asked.out}")
@@ -93,6 +97,8 @@ RATIOS = (
 )
 SHARES = {"docker": 0.33, "namespaces": 0.33, "qemu": 0.45}
 """Of the time of commit 501c5ca: --against."""
+LEAST = (("layers", 500.0),)
+"""Over all engines that are here: ten thousand sequences in twenty minutes."""
 CEILINGS = (
     ("plugin.cost", {"time": "processor"}, 15.0),
     ("suite", {"box": "docker"}, 60.0),
@@ -125,6 +131,10 @@ def targets(series: list[Series]) -> list[str]:
     if one := find(series, "audits.ratio", against="501c5ca"):
         said = f"audits: {one.median:.2f} of 501c5ca (n = {len(one.values)}), wanted 1.0 at most"
         lines.append(f"{_met(one.median <= 1.0)} {said}")
+    for metric, wanted in LEAST:
+        for one in (one for one in series if one.metric == metric and one.dimensions["engine"].startswith("all")):
+            what = f"{metric} over {one.dimensions['engine']}"
+            lines.append(f"{_met(one.median >= wanted)} {what}: {one.median:.0f} {one.unit}, wanted {wanted:g}")
     for metric, dimensions, wanted in CEILINGS:
         if one := find(series, metric, **dimensions):
             what = " ".join((metric, *dimensions.values()))

@@ -63,8 +63,8 @@ def test_an_engine_makes_what_the_specification_says_and_what_it_made_before(nam
 @pytest.mark.parametrize("name", ENGINES)
 def test_an_engine_is_the_one_that_its_name_says(name: str) -> None:
     """red: `ctr images mount --snapshotter native`, which mounts an overlay file system."""
-    with ready(name) as engine, stored({0: PLAIN[0]}) as (image, place), engine.unpacked(image) as root:
-        where = os.fsdecode(root) + f"/{place}-0"
+    with ready(name) as engine, stored({0: PLAIN[0]}) as (image, places), engine.unpacked(image) as root:
+        where = os.fsdecode(root + b"/" + places[0])
         told = subprocess.run(
             ["stat", "--file-system", "--format=%T", where], check=True, capture_output=True, text=True
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.boxes.image import Entry, FileView, TreeView
 from pytest_isolation.boxes.layers.archive import write_archive, write_layout
-from pytest_isolation.boxes.layers.model import Layer, Layers
+from pytest_isolation.boxes.layers.model import WHITEOUT, Layer, Layers, joined
 from pytest_isolation.boxes.layers.specification import ASPECTS, ROOT, Reading
 from pytest_isolation.boxes.layers.tree import LISTED, read
 from pytest_isolation.boxes.lifetime import Lifetime
@@ -88,15 +88,25 @@ def _aspect(look: FileView | None, aspect: str) -> object:
 # -- images of many sequences -------------------------------------------------------------
 
 
-def _image(sequences: Mapping[int, Layers], name: str) -> Layers:
+ALIKE = "s000000000000"
+"""Of every image of one sequence: their lowest layers are the same bytes, so an engine that has one takes no second."""
+
+
+def _places(sequences: Mapping[int, Layers], name: str) -> dict[int, bytes]:
+    """The directory of each sequence in its image."""
+    if len(sequences) == 1:
+        return {number: f"{ALIKE}-0".encode() for number in sequences}
+    return {number: f"{name}-{number}".encode() for number in sequences}
+
+
+def _image(sequences: Mapping[int, Layers], places: Mapping[int, bytes]) -> Layers:
     """One image with a directory for each sequence, made by a layer below all of theirs."""
     base = [Entry(path=path, kind="dir", mode=0o755) for path in (b"proc", b"sys", b"dev", b"etc")]
     base.append(Entry(path=b"agent", kind="file", mode=0o755, data=agent_binary().read_bytes()))
     layers: list[Layer] = []
     for number, sequence in sequences.items():
-        place = f"{name}-{number}".encode()
-        base.append(Entry(path=place, kind="dir", mode=ROOT.mode, mtime_ns=ROOT.mtime_ns))
-        for at, layer in enumerate(sequence.below(place).layers):
+        base.append(Entry(path=places[number], kind="dir", mode=ROOT.mode, mtime_ns=ROOT.mtime_ns))
+        for at, layer in enumerate(sequence.below(places[number]).layers):
             if at == len(layers):
                 layers.append(())
             layers[at] += layer
@@ -104,25 +114,26 @@ def _image(sequences: Mapping[int, Layers], name: str) -> Layers:
 
 
 @contextmanager
-def stored(sequences: Mapping[int, Layers]) -> Iterator[tuple[Stored, str]]:
-    """The image as files, and NAME: the sequence N is in the directory NAME-N.  Raises OSError."""
+def stored(sequences: Mapping[int, Layers]) -> Iterator[tuple[Stored, Mapping[int, bytes]]]:
+    """The image as files, and the directory of each sequence in it.  Raises OSError."""
     name = f"s{secrets.token_hex(6)}"
+    places = _places(sequences, name)
     lifetime = Lifetime()  # of which a run that is killed leaves a register
     try:
         where = lifetime.new_directory("image")
         image = Stored(where / "layout", where / "image.tar", f"pytest-isolation-layers:{name}")
-        write_layout(image.layout, _image(sequences, name), image.tag, command=["/agent"], labels={LABEL: name})
+        write_layout(image.layout, _image(sequences, places), image.tag, command=["/agent"], labels={LABEL: name})
         write_archive(image.layout, image.archive)
-        yield image, name
+        yield image, places
     finally:
         lifetime.close()
 
 
-TOGETHER, ALONE = 150, 1
-"""Sequences in one image of those that no engine has a reason to refuse; and of the others.
+TOGETHER = 150
+"""Sequences in one image of those that no engine is known to refuse.  Each of the others has an image of its own.
 
 Of these most engines refuse nine of ten, and Podman in words that name none: twelve together took it two images for
-each refusal, and other engines one.
+each refusal, and other engines one; and an image is the more work to be refused the more it holds.
 """
 
 
@@ -132,21 +143,41 @@ def unpack(engine: Engine, sequences: Sequence[Layers], readings: Sequence[Readi
     Raises BoxError when the engine cannot be asked.
     """
     answers: dict[int, Unpacked] = {}
-    for numbers, size in (
-        ([at for at, reading in enumerate(readings) if not _allows(reading)], TOGETHER),
-        ([at for at, reading in enumerate(readings) if _allows(reading)], ALONE),
-    ):
-        for start in range(0, len(numbers), size):
-            _unpack(engine, {at: sequences[at] for at in numbers[start : start + size]}, answers)
+    together = [at for at, reading in enumerate(readings) if not _allows(reading) and not _marks_its_own(sequences[at])]
+    for start in range(0, len(together), TOGETHER):
+        _unpack(engine, {at: sequences[at] for at in together[start : start + TOGETHER]}, answers)
+    with _lowest_kept(engine):
+        for at in range(len(sequences)):
+            if at not in answers:
+                _unpack(engine, {at: sequences[at]}, answers)
     return [answers[number] for number in range(len(sequences))]
+
+
+def _marks_its_own(sequence: Layers) -> bool:
+    """Whether a layer has a whiteout behind the name that it is of: overlay file systems have one place for both."""
+    for layer in sequence.layers:
+        before: set[bytes] = set()
+        for path in (entry.path for entry in layer):
+            parent, _, name = path.rpartition(b"/")
+            if name.startswith(WHITEOUT) and joined(parent, name.removeprefix(WHITEOUT)) in before:
+                return True
+            before.add(path)
+    return False
+
+
+@contextmanager
+def _lowest_kept(engine: Engine) -> Iterator[None]:
+    """In the block the engine has the lowest layer of every image of one sequence, and unpacks the others alone."""
+    with stored({0: Layers(())}) as (image, _), engine.unpacked(image):
+        yield
 
 
 def _unpack(engine: Engine, sequences: dict[int, Layers], answers: dict[int, Unpacked]) -> None:
     while sequences:
         try:
-            with stored(sequences) as (image, name), engine.unpacked(image) as root:
+            with stored(sequences) as (image, places), engine.unpacked(image) as root:
                 for number in sequences:
-                    answers[number] = Unpacked(read(root + f"/{name}-{number}".encode()))
+                    answers[number] = Unpacked(read(root + b"/" + places[number]))
             return
         except Refused as error:
             said = str(error)

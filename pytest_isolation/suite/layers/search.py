@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -12,7 +15,7 @@ from pytest_isolation.boxes.layers.model import Layers
 from pytest_isolation.boxes.layers.specification import Reading, apply
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.suite.layers.compare import Difference, differences, unpack
-from pytest_isolation.suite.layers.engines import Engine, engines
+from pytest_isolation.suite.layers.engines import Engine, Stored, engines
 from pytest_isolation.suite.layers.kinds import Kind, kind_of
 from pytest_isolation.suite.layers.simpler import simpler
 
@@ -52,17 +55,19 @@ def compare(
     tell: Callable[[str], None] = lambda said: None,
     into: dict[str, Compared] | None = None,
 ) -> dict[str, Compared]:
-    """Each engine of `names` over `sequences`.  `into` has an engine once all its sequences were compared.
+    """Each engine of `names` over `sequences`, side by side.  `into` has one once all its sequences were compared.
 
     `smallest`: what shows a difference that the specification decides is made minimal.  Raises KeyboardInterrupt, with
     what is known in `into`.
     """
     readings = [apply(sequence) for sequence in sequences]
     found = {} if into is None else into
-    for name in names:
+    stop = threading.Event()
+
+    def one(name: str) -> Compared:
         with ExitStack() as undo:
             try:
-                engine = undo.enter_context(engines()[name]())
+                engine: Engine = _Until(undo.enter_context(engines()[name]()), stop)
                 tell(f"{name} {engine.version}: {len(sequences)} sequences")
                 found[name] = compared = _over(engine, sequences, readings)
                 if smallest:
@@ -70,11 +75,47 @@ def compare(
                         tell(f"{name}: the smallest that {kind.told}")
                         compared.shown[kind] = minimal(engine, compared.shown[kind], kind)
             except Unavailable as error:
-                found[name] = Compared(missing=str(error))
+                return Compared(missing=str(error))
             except (BoxError, OSError) as error:  # this engine's alone, a full disk too: what the others do is told
-                tell(f"{name}: {error}")
-                found.setdefault(name, Compared(missing=str(error)))
+                if not stop.is_set():
+                    tell(f"{name}: {error}")
+                return found.get(name, Compared(missing=str(error)))
+        return compared
+
+    # An engine waits for programs and a daemon of its own, so that one a processor leaves none idle.
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        asked = {name: pool.submit(one, name) for name in names}
+        try:
+            done = {name: future.result() for name, future in asked.items()}
+        except BaseException:
+            stop.set()
+            pool.shutdown(cancel_futures=True)  # each ends what it has started, and only then this is raised
+            raise
+    found.clear()  # in the order of `names`, not in that of their ends
+    found.update(done)
     return found
+
+
+class _Stopped(Exception):
+    """Nobody waits for an answer any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Until:
+    """An engine that is asked nothing new once `stop` is set."""
+
+    engine: Engine
+    stop: threading.Event
+
+    @property
+    def version(self) -> str:
+        return self.engine.version
+
+    def unpacked(self, stored: Stored) -> AbstractContextManager[bytes]:
+        """As Engine.unpacked.  Raises _Stopped."""
+        if self.stop.is_set():
+            raise _Stopped
+        return self.engine.unpacked(stored)
 
 
 def _over(engine: Engine, sequences: Sequence[Layers], readings: Sequence[Reading]) -> Compared:

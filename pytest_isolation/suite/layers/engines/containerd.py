@@ -37,10 +37,10 @@ class Containerd:
     @contextmanager
     def unpacked(self, stored: Stored) -> Iterator[bytes]:
         """As Engine.unpacked."""
-        name, root = f"docker.io/library/{stored.tag}", self._room.directory / "root"
-        self._room.path("root").mkdir(exist_ok=True)
         snapshotter = ("--snapshotter", self._snapshotter)
         key = f"read-{secrets.token_hex(6)}"
+        name, root = f"docker.io/library/{stored.tag}", self._room.directory / key
+        self._room.path(key).mkdir()
         try:
             self._room.offer([*self._ctr, "images", "import", *snapshotter, str(stored.archive)])
             # Not `view`: what that makes is rubbish to the daemon, which collects it while we read.
@@ -53,6 +53,7 @@ class Containerd:
                 self.run("snapshots", *snapshotter, "rm", key)
         finally:
             self.run("images", "rm", "--sync", name)
+            self._room.path(key).rmdir()
 
 
 def _chain(stored: Stored) -> str:

@@ -21,13 +21,13 @@ class Umoci:
     @contextmanager
     def unpacked(self, stored: Stored) -> Iterator[bytes]:
         """As Engine.unpacked."""
-        root = self._room.directory / "root"
+        version = stored.tag.rpartition(":")[2]
+        root = self._room.directory / version
         try:
-            version = stored.tag.rpartition(":")[2]
             self._room.offer(["umoci", "raw", "unpack", "--image", f"{stored.layout}:{version}", str(root)])
             yield self._room.seen(root)
         finally:
-            shutil.rmtree(self._room.path("root"), ignore_errors=True)
+            shutil.rmtree(self._room.path(version), ignore_errors=True)
 
 
 @contextmanager
