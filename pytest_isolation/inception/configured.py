@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import nginx, rendered
 from pytest_isolation.inception.dockerfile import run_texts
+from pytest_isolation.inception.files.flow import Held, lines_of, text_of
 from pytest_isolation.inception.place import Place, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_isolation.inception.model import Image, Submission
-    from pytest_isolation.inception.script import Script
 
 MAX_CONFIGURATIONS = 100
 MAX_INCLUDES = 4
@@ -32,48 +32,62 @@ def nginx_files(s: Submission) -> Read:
 
 
 def of_image(s: Submission, image: Image) -> Read:
-    """Files that are copied, mounted or given as configs, and here-documents of the build and of its scripts."""
+    """Of what its files are when it starts, those that NGINX reads, and those of which that cannot be said."""
     found: Read = []
     values = rendered.known(s, image)
-    for path in sorted(set(image.copies.values()) - _not_included(s, image, values)):
-        text = s.tree.lenient(path)
-        if path.endswith((".sh", "Dockerfile", ".md")) or text.startswith("#!") or not nginx.looks_like_one(text):
+    held = s.held(image).held
+    main = MAIN in held
+    idle = _not_included(s, image, held, values)
+    texts: set[tuple[str, str]] = set()
+    for path, one in sorted(held.items()):
+        if path in idle or one.shipped or _is_source(path, one) or path.endswith((".sh", "Dockerfile", ".md")):
             continue
-        places = [path, *(inside for inside, file in image.copies.items() if file == path)]
-        _read(s, rendered.filled(text, places, image, values), path, 1, found)
-    for script in [start.script for start in image.starts] + image.build_scripts:
-        for body, at in texts_written(script):
-            if nginx.looks_like_one(body):
-                _read(s, rendered.from_here_document(body, values), at.file, at.line, found)
-    for stage in image.stages:
-        for one in stage.every("RUN"):
-            for body in one.bodies:
-                if nginx.looks_like_one(body):
-                    _read(s, body, body.at.file, body.at.line, found)
+        for pieces in (one.pieces, *one.others):
+            text = text_of(pieces)
+            if text.startswith("#!") or not (nginx.looks_like_one(text) or (not main and OF_HTTP.fullmatch(path))):
+                continue
+            # What was not understood is put in wherever it may belong.
+            text = text if one.certain else rendered.filled(text, [path, one.source], image, values)
+            places = [at for _, at in lines_of(pieces)]
+            file = one.source or places[0].file
+            if (file, text) not in texts:
+                texts.add((file, text))
+                _read(s, text, file, places, found)
+    names = {file for file, _ in found}
     for _, tree in found:
-        _include(s, image, tree, {file for file, _ in found}, values, 0)
+        _include(s, image, tree, names, values, 0)
     return found
 
 
+def _is_source(path: str, one: Held) -> bool:
+    """A template, or a file that was only copied from where it is."""
+    elsewhere = not path.startswith(("/etc/nginx/", "/usr/share/nginx/"))
+    return one.used and (elsewhere or path.endswith((".template", ".tmpl", ".tpl", ".in")))
+
+
 MAIN = "/etc/nginx/nginx.conf"
-OF_PACKAGES = ("conf.d/*", "http.d/*", "sites-enabled/*", "sites-available/default", "modules-enabled/*")
+OF_PACKAGES = ("conf.d/*.conf", "http.d/*.conf", "sites-enabled/*", "sites-available/default", "modules-enabled/*.conf")
 """What the main configuration of Debian's and Alpine's packages includes; `default` by a link."""
 INCLUDES = re.compile(
     r"^[^\S\n]*include\s+[\"']?([^;\"'\n]+?)[\"']?\s*;|[;{]\s*include\s+[\"']?([^;\"'\n]+?)[\"']?\s*;", re.M
 )
 
+OF_HTTP = re.compile(r"/etc/nginx/(conf|http)\.d/[^/]+\.conf")
+"""Files that those of the packages include within http { }."""
+
 RELATIVE = re.compile(r"\bnginx\s(?:[^;&|\n]*\s)?-c\s*[\"']?(?![/\"'\s])\S")
 """`nginx -c site.conf`."""
 
 
-def _not_included(s: Submission, image: Image, values: Mapping[str, str]) -> set[str]:
+def _not_included(s: Submission, image: Image, held: Mapping[str, Held], values: Mapping[str, str]) -> set[str]:
     """Files that lie in NGINX's directories, and that neither its configuration nor a script names."""
     said = " ".join(image.argv)
     said += "\n".join(str(text) for stage in image.stages for text in run_texts(stage))
     said += "\n".join(s.tree.lenient(file) for start in image.starts for file in start.files)
     asked = re.search(r"(?:^|\s)-c\s*(/\S+\.conf)\b", said)
     # From where a path that does not begin with / is meant, the package decides.
-    main = None if RELATIVE.search(said) else image.copies.get(asked[1] if asked else MAIN)
+    name = asked[1] if asked else MAIN
+    main = None if RELATIVE.search(said) or name not in held else name
     if main is None and (asked or RELATIVE.search(said)):
         return set()
     wanted = [] if main else [f"/etc/nginx/{one}" for one in OF_PACKAGES]
@@ -81,29 +95,25 @@ def _not_included(s: Submission, image: Image, values: Mapping[str, str]) -> set
     pending = [main] if main else []
     while pending or wanted:
         for file in pending:
-            text = rendered.filled(s.tree.lenient(file), [file], image, values)
+            text = held[file].text
             wanted += [
                 posixpath.normpath(posixpath.join("/etc/nginx", one or other)) for one, other in INCLUDES.findall(text)
             ]
         if any("$" in one for one in wanted):
             return set()
-        pending = [
-            file for inside, file in image.copies.items()
-            if file not in active and any(fnmatchcase(inside, one) for one in wanted)
-        ]  # fmt: skip
+        pending = [one for one in held if one not in active and any(fnmatchcase(one, each) for each in wanted)]
         active.update(pending)
         wanted = []
-    idle = {
-        inside: file for inside, file in image.copies.items() if file not in active and inside.startswith("/etc/nginx/")
-    }
-    # A COPY without / at its end may be to a file or to a directory: one of its two names is enough.
-    return set(idle.values()) - {file for inside, file in idle.items() if _is_named(inside, said)}
+    idle = {one for one in held if one not in active and one.startswith("/etc/nginx/")}
+    return {one for one in idle if not _is_named(one, held[one], said)}
 
 
-def _is_named(inside: str, said: str) -> bool:
-    """Whether a script has a file's name, or the directory that it is in as a whole."""
-    if posixpath.basename(inside) in said:
+def _is_named(inside: str, one: Held, said: str) -> bool:
+    """Whether a script has a file's name more often than it writes it, or the directory that it is in as a whole."""
+    if said.count(posixpath.basename(inside)) > one.writes:
         return True
+    if one.writes:
+        return False
     whole = posixpath.dirname(inside)
     directory = rf"(?:{re.escape(whole)}|(?<![\w/.-])(?:\.\.?/)*{re.escape(posixpath.basename(whole))})"
     return re.search(rf"{directory}/?(?:[\"'\s;|&)*$]|$)|{directory}/[^\s\"']*[*$]", said, re.M) is not None
@@ -120,33 +130,22 @@ def _include(
         if one.name != "include" or not one.arguments or depth >= MAX_INCLUDES:
             continue
         wanted = posixpath.normpath(posixpath.join("/etc/nginx", one.arguments[0]))
-        for inside, file in sorted(image.copies.items()):
-            if file in read or not fnmatchcase(inside, wanted):
+        for inside, each in sorted(s.held(image).held.items()):
+            file = each.source or (each.places[0].file if each.pieces else "")
+            if (each.source and file in read) or inside in read or not fnmatchcase(inside, wanted) or each.shipped:
                 continue
             part: Read = []
-            _read(s, rendered.filled(s.tree.lenient(file), [inside, file], image, values), file, 1, part)
+            _read(s, each.text, file, each.places, part)
             for _, directives in part:
-                _include(s, image, directives, read | {file}, values, depth + 1)
-                tree[number:number] = [replace(each, parents=(*one.parents, *each.parents)) for each in directives]
+                _include(s, image, directives, read | {file, inside}, values, depth + 1)
+                tree[number:number] = [replace(below, parents=(*one.parents, *below.parents)) for below in directives]
 
 
-def _read(s: Submission, text: str, path: str, line: int, found: Read) -> None:
+def _read(s: Submission, text: str, path: str, places: Sequence[Place], found: Read) -> None:
     if len(found) >= MAX_CONFIGURATIONS:
         return
     try:
-        found.append((path, nginx.parse(text, path, line)))
+        found.append((path, nginx.parse(text, path, places)))
     except Unreadable as error:
         if not any(str(one) == str(error) and one.at == error.at for one in s.problems):
             s.problems.append(error)
-
-
-def texts_written(script: Script) -> list[tuple[str, Place]]:
-    """Texts that a script writes: here-documents, and what it echoes over several lines."""
-    echoed = [
-        (re.sub(r"\\([$\"`\\])", r"\1", word), one.at)
-        for one in script.commands
-        if one.name in ("echo", "printf")
-        for word in one.words[1:]
-        if "\n" in word
-    ]
-    return [*((body, at) for _, body, at in script.heredocs), *echoed]

@@ -14,6 +14,8 @@ from pytest_isolation.inception.variables import interpolate
 from pytest_isolation.inception.yaml import Map, Seq
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pytest_isolation.inception.compose_service import Service
     from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage
     from pytest_isolation.inception.model import Image, Submission
@@ -38,22 +40,35 @@ def _of_stages(
     """(path in the image -> file of the submission, working directory) after these stages."""
     copies: dict[str, str] = {}
     workdir = "/"
+    for one, added in layers(made, file, stages, context, depth):
+        copies |= added
+        if one.name == "WORKDIR":
+            workdir = posixpath.join(workdir, one.text.strip())
+    return copies, workdir
+
+
+def layers(
+    made: Submission, file: Dockerfile, stages: list[Stage], context: str, depth: int = 0
+) -> Iterator[tuple[Instruction, dict[str, str]]]:
+    """Each instruction, and what it copies: path in the image -> file of the submission."""
+    workdir = "/"
     known: dict[str, str] = {}
     for stage in stages:
         for one in stage.instructions:
+            copies: dict[str, str] = {}
             if one.name == "WORKDIR":
                 workdir = posixpath.join(workdir, one.text.strip())
             elif one.name in ("ENV", "ARG"):
                 known |= {name: interpolate(value, known) for name, value in one.pairs}
             elif one.name not in ("COPY", "ADD"):
-                continue
+                pass
             elif one.bodies:
                 _write(made.tree, one, workdir, known, copies)
             elif "from" in one.flags:
                 _from_stage(made, file, one, context, workdir, copies, depth)
             elif context != "?":
                 _copy(made.tree, one, context, workdir, copies)
-    return copies, workdir
+            yield one, copies
 
 
 def _write(tree: Tree, one: Instruction, workdir: str, known: dict[str, str], copies: dict[str, str]) -> None:

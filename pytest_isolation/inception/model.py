@@ -13,7 +13,7 @@ from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_isolation.inception import configured, contents, nginx, shell
+from pytest_isolation.inception import configured, contents, nginx, shell, shipped
 from pytest_isolation.inception import dockerfile as docker
 from pytest_isolation.inception import makefile as make
 from pytest_isolation.inception.asked import AuditOptions
@@ -21,6 +21,8 @@ from pytest_isolation.inception.compose import NAMES as COMPOSE_NAMES
 from pytest_isolation.inception.compose import Compose, choose, read_compose
 from pytest_isolation.inception.compose_service import Service
 from pytest_isolation.inception.dockerfile import Dockerfile, Instruction, Stage, run_texts
+from pytest_isolation.inception.files.flow import Files
+from pytest_isolation.inception.files.made import files_of as files_of_container
 from pytest_isolation.inception.follow import Start, files_of, is_shell, run_words, starts
 from pytest_isolation.inception.git import Git
 from pytest_isolation.inception.makefile import Makefile, read_makefile
@@ -82,6 +84,7 @@ class Submission:
     compose: Compose | None = None
     images: dict[str, Image] = field(default_factory=dict)
     problems: list[Unreadable] = field(default_factory=list)
+    _held: dict[str, Files] = field(default_factory=dict)
 
     def path(self, *parts: str) -> str:
         """A path of the tree, from one relative to the project's root."""
@@ -151,6 +154,13 @@ class Submission:
     def domain(self) -> str | None:
         """The site's name, LOGIN.42.fr unless told otherwise; None where the login is not known."""
         return self.asked.domain.format(login=self.login) if self.login or "{login}" not in self.asked.domain else None
+
+    def held(self, image: Image) -> Files:
+        """The files of an image's container, as they are when its daemon starts."""
+        name = str(image.service.name)
+        if name not in self._held:
+            self._held[name] = files_of_container(self, image, shipped.files(self, image))
+        return self._held[name]
 
     @cached_property
     def nginx_files(self) -> list[tuple[str, list[nginx.Directive]]]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.inception.place import Place, Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 
 @dataclass(slots=True)
@@ -27,8 +27,8 @@ class Directive:
         return " ".join((self.name, *self.arguments))
 
 
-def parse(text: str, file: str, first_line: int = 1) -> list[Directive]:
-    """Raises Unreadable where the text is no NGINX configuration."""
+def parse(text: str, file: str, places: Sequence[Place] = ()) -> list[Directive]:
+    """`places` are those of its lines.  Raises Unreadable where the text is no NGINX configuration."""
     import crossplane
 
     # crossplane opens its input by path: this one exists only in memory.
@@ -45,14 +45,18 @@ def parse(text: str, file: str, first_line: int = 1) -> list[Directive]:
         os.close(handle)
     for error in payload["errors"][:1]:
         said = re.sub(r" in /proc/self/fd/\d+(:\d+)?", "", str(error["error"]))
-        raise Unreadable(f"not an NGINX configuration: {said}", Place(file, (error.get("line") or 0) + first_line - 1))
-    return [_directive(one, file, first_line, ()) for one in payload["config"][0]["parsed"]]
+        raise Unreadable(f"not an NGINX configuration: {said}", _place(file, error.get("line") or 0, places))
+    return [_directive(one, file, places, ()) for one in payload["config"][0]["parsed"]]
 
 
-def _directive(raw: dict[str, Any], file: str, first_line: int, parents: tuple[str, ...]) -> Directive:
-    at = Place(file, raw["line"] + first_line - 1)
+def _place(file: str, line: int, places: Sequence[Place]) -> Place:
+    return places[min(line, len(places)) - 1] if places and line else Place(file, line)
+
+
+def _directive(raw: dict[str, Any], file: str, places: Sequence[Place], parents: tuple[str, ...]) -> Directive:
+    at = _place(file, raw["line"], places)
     found = Directive(raw["directive"], tuple(raw["args"]), at, parents=parents)
-    found.block = [_directive(one, file, first_line, (*parents, found.name)) for one in raw.get("block", ())]
+    found.block = [_directive(one, file, places, (*parents, found.name)) for one in raw.get("block", ())]
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ def known_by(s: Submission, role: str) -> dict[str, str]:
     return {name: value for image in s.role(role) for name, value in known(s, image).items()}
 
 
-def _arguments(image: Image) -> dict[str, str]:
+def arguments(image: Image) -> dict[str, str]:
     """What the build knows and the container does not: ARG, as the Dockerfile or `build.args` gives it."""
     given = image.service.build.args if image.service.build is not None else {}
     found: dict[str, str] = {}
@@ -89,7 +89,7 @@ def filled(text: str, paths: Iterable[str], image: Image, values: Mapping[str, s
     No line is added or taken away.
     """
     names = {posixpath.basename(path) for path in paths}
-    built = _arguments(image)
+    built = arguments(image)
     for script in _scripts(image):
         near = {**values, **built} if script in image.build_scripts else values
         own = {**near, **{name: interpolate(value, near) for name, (value, _) in script.assignments.items()}}
@@ -100,7 +100,7 @@ def filled(text: str, paths: Iterable[str], image: Image, values: Mapping[str, s
                 }
                 text = expanded(text, {name: own[name] for name in own if not listed or name in listed})
             elif command.name == "sed" and _is_about(command, names):
-                replaced = _replacements(command)
+                replaced = in_plain_text(command.words)
                 for old, new in replaced:
                     text = text.replace(old, interpolate(new, own).replace("\n", " "), MAX_REPLACED)
                 if not replaced and (edits := sed.read(command.real)):
@@ -130,10 +130,10 @@ def _is_about(command: Command, names: set[str]) -> bool:
     return any(posixpath.basename(word) in names or "*" in word or word.startswith("$") for word in command.words[1:])
 
 
-def _replacements(command: Command) -> list[tuple[str, str]]:
+def in_plain_text(words: Sequence[str]) -> list[tuple[str, str]]:
     """(text, text) of sed's `s` whose pattern is a plain text."""
     found = []
-    for word in command.words[1:]:
+    for word in words[1:]:
         for piece in re.split(r";\s*(?=s\W)|\n", word):
             match = re.fullmatch(
                 r"\s*s(?P<mark>[^\w\s\\])(?P<old>.+?)(?<!\\)(?P=mark)(?P<new>.*?)(?<!\\)(?P=mark)[gI]*;?\s*", piece

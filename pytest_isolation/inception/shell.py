@@ -79,7 +79,7 @@ def parse(text: str, file: str, first_line: int = 1, depth: int = 0) -> Script:
             _spent.seconds += time.process_time() - began
 
 
-def _tree(text: str) -> Tree | None:
+def tree_of(text: str) -> Tree | None:
     """None when that would take too long."""
     data = text.encode()
     if len(text) > MAX_TEXT or _spent.seconds > MAX_SPENT_S:
@@ -96,7 +96,7 @@ def _tree(text: str) -> Tree | None:
 
 def _parse(text: str, file: str, first_line: int, depth: int) -> Script:
     script = Script()
-    tree = _tree(text)
+    tree = tree_of(text)
     if tree is None:
         script.cut = Place(file, first_line)
         return script

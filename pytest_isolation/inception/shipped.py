@@ -65,3 +65,8 @@ def after_sed(s: Submission, image: Image, file: str, text: str, others: str) ->
                 return None
             text, last = sed.edited(text, edits, partial(interpolate, known=values)), command.at
     return None if last is None or "$" in text else (text, last)
+
+
+def files(s: Submission, image: Image) -> dict[str, str]:
+    """Path -> those lines of the packages' files that decide, as the image's packages ship them."""
+    return {}

@@ -1,0 +1,1 @@
+"""What files a container holds: what its image has, what is mounted over that, and what its scripts then write."""

@@ -1,0 +1,141 @@
+"""The words of a shell script with the values that are known; what is not known stays as it was written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+from pytest_isolation.inception.files.flow import Output
+from pytest_isolation.inception.files.flow import text_of as text_of_pieces
+from pytest_isolation.inception.nodes import text_of
+from pytest_isolation.inception.variables import interpolate
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+EXPANSIONS = frozenset({"simple_expansion", "expansion", "command_substitution"})
+ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"', "a": "", "b": "", "e": "", "f": "", "v": ""}
+IN_DOUBLE = re.compile(r"\\([$`\"\\\n])")
+IN_DOCUMENT = re.compile(r"\\([$`\\\n])")
+BARE = re.compile(r"\\(.)", re.DOTALL)
+PLAIN = re.compile(r"\$(?:\{(\w+)\}|(\w+)|([@*#?!$-])|\{([@*#])\})")
+DEFAULT = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
+LIST = re.compile(r"\$(?:[@*]|\{[@*]\}|\{(\w+)\[[@*]\]\})")
+
+MAX_SPENT = 3_000_000
+"""Characters of all values that are put in; after them words stay as they were written."""
+
+Segments = list[tuple[str, int]]
+"""(text, row of the script's tree)"""
+
+
+class Words:
+    """Values of a shell, and what they make of its words."""
+
+    def __init__(self, values: dict[str, str], capture: Callable[[Node], Output]) -> None:
+        self.values = values
+        self.arrays: dict[str, list[str]] = {}
+        self.arguments: list[str] | None = None
+        """Of the function that is called; None outside: those of the script are not known."""
+        self.capture = capture
+        self.spent = 0
+        """Characters of the values that were put in."""
+
+    def word(self, node: Node) -> str:
+        """One word, its quotes taken off."""
+        return "".join(text for text, _ in self.segments(node))
+
+    def is_list(self, node: Node) -> bool:
+        """Whether a shell may make several words of it."""
+        return node.type in EXPANSIONS or LIST.fullmatch(text_of(node).strip('"')) is not None
+
+    def many(self, node: Node) -> list[str]:
+        """The words that a shell makes of one."""
+        written = text_of(node)
+        if match := LIST.fullmatch(written.strip('"')):
+            if match[1]:
+                return self.arrays.get(match[1], [written])
+            return list(self.arguments) if self.arguments is not None else [written]
+        if node.type in EXPANSIONS:
+            word = self.word(node)
+            return [word] if word.startswith("$") else word.split()
+        return [self.word(node)]
+
+    def segments(self, node: Node) -> Segments:
+        """Its text, line of the script by line."""
+        row = node.start_point[0]
+        if node.type == "string":
+            return list(self._inside(node, 1, IN_DOUBLE))
+        if node.type == "raw_string":
+            return _lines(text_of(node)[1:-1], row)
+        if node.type == "ansi_c_string":
+            return [(unescaped(text_of(node)[2:-1]), row)]
+        if node.type in EXPANSIONS:
+            return [(self._value(node), row)]
+        if node.type in ("concatenation", "command_name") and node.children:
+            return [one for child in node.children for one in self.segments(child)]
+        if node.type == "heredoc_body":
+            return list(self._inside(node, 0, IN_DOCUMENT))
+        return _lines(BARE.sub(lambda match: "" if match[1] == "\n" else match[1], text_of(node)), row)
+
+    def _inside(self, node: Node, quotes: int, escaped: re.Pattern[str]) -> Iterator[tuple[str, int]]:
+        """Between quotes, or in a here-document: texts, and expansions."""
+        whole = node.text or b""
+        begin, end = node.start_byte + quotes, node.end_byte - quotes
+        row = node.start_point[0]
+
+        def plain(until: int) -> Segments:
+            raw = whole[begin - node.start_byte : until - node.start_byte].decode("utf-8", "replace")
+            return _lines(escaped.sub(lambda match: "" if match[1] == "\n" else match[1], raw), row)
+
+        for child in node.children:
+            if child.type not in EXPANSIONS:
+                continue
+            # The grammar counts white space before a dollar as the expansion's.
+            text = child.text or b""
+            space = len(text) - len(text.lstrip())
+            yield from plain(child.start_byte + space)
+            row = child.end_point[0]
+            yield self._value(child), row
+            begin = child.end_byte
+        yield from plain(end)
+
+    def _value(self, node: Node) -> str:
+        value = self._known(node)
+        self.spent += len(value)
+        return value if self.spent < MAX_SPENT else text_of(node).strip()
+
+    def _known(self, node: Node) -> str:
+        written = text_of(node).strip()
+        if node.type == "command_substitution":
+            printed = self.capture(node)
+            return written if printed is None else text_of_pieces(printed).rstrip("\n")
+        if match := DEFAULT.fullmatch(written):
+            self.values.setdefault(match[1], interpolate(match[2].strip("\"'"), self.values))
+            return self.values[match[1]]
+        if match := PLAIN.fullmatch(written):
+            name = match[1] or match[2] or match[3] or match[4]
+            if (name.isdigit() or name in "@*#") and self.arguments is not None and name != "0":
+                if name == "#":
+                    return str(len(self.arguments))
+                if not name.isdigit():
+                    return " ".join(self.arguments)
+                return self.arguments[int(name) - 1] if int(name) <= len(self.arguments) else ""
+            return self.values.get(name, written)
+        if re.match(r"\$\{\w+:?[-+?]", written):
+            made = interpolate(written, {**self.values, **self._positions()})
+            return made if made == written else re.sub(r"^([\"'])(.*)\1$", r"\2", made, flags=re.DOTALL)
+        return written
+
+    def _positions(self) -> dict[str, str]:
+        return {str(at): word for at, word in enumerate(self.arguments or (), 1)}
+
+
+def _lines(text: str, row: int) -> Segments:
+    return [(line, row + number) for number, line in enumerate(text.splitlines(keepends=True))] if text else []
+
+
+def unescaped(text: str) -> str:
+    """As `printf` and `echo -e` read backslashes; one before another sign stays."""
+    return re.sub(r"\\(.)", lambda match: ESCAPES.get(match[1], match[0]), text)
