@@ -276,6 +276,16 @@ def test_the_fact_is_told_by_who_has_a_claim_that_rests_on_it() -> None:
         ("pid.signal-out-refused", BoxSpec(technology="host"), {}, Claim.DISCLAIMED),
         ("net.abstract-unix-isolated", BoxSpec(technology="namespaces"), {}, Claim.PROMISED),
         ("proc.masked-unreadable", BoxSpec(technology="namespaces"), {}, Claim.SILENT),
+        ("cg.pids.bounded", BoxSpec(technology="podman"), {"uncontrolled": []}, Claim.PROMISED),
+        ("cg.pids.bounded", BoxSpec(technology="podman"), {"uncontrolled": ["cpu", "pids"]}, Claim.DISCLAIMED),
+        ("exec.same-cgroup", BoxSpec(technology="podman"), {"uncontrolled": ["pids"]}, Claim.DISCLAIMED),
+        ("vol.roots-file-not-left", BoxSpec(technology="lxc"), {"own_users": True}, Claim.PROMISED),
+        (
+            "vol.roots-file-not-left",
+            BoxSpec(technology="lxc"),
+            {"own_users": True, "idmapped_volumes": True},
+            Claim.DISCLAIMED,
+        ),
     ],
     ids=str,
 )

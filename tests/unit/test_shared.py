@@ -85,6 +85,9 @@ def test_files_and_sockets() -> None:
     assert not places.rules("/run/mysqld/mysqld.sock")
     assert places.in_store("/var/lib/docker/containers/1/hosts")
     assert not places.in_store("/var/lib/docker")
+    # Rootless Podman's, where nobody has made it a directory of /run/user.
+    assert places.in_store("/tmp/podman-run-1001/containers/vfs-containers/1/userdata/hosts")
+    assert not places.in_store("/tmp/podman-run-1001/notes")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from pytest_isolation.technologies.base import refuse_unknown_holes, start_box, 
 from pytest_isolation.technologies.capabilities import number_of
 from pytest_isolation.technologies.limiting import ALL
 from pytest_isolation.technologies.lxc import limits, state
-from pytest_isolation.technologies.lxc.configuration import INCLUDED
+from pytest_isolation.technologies.lxc.configuration import INCLUDED, mapped_option
 from pytest_isolation.technologies.lxc.container import Container
 from pytest_isolation.technologies.lxc.holes import OPENS
 from pytest_isolation.technologies.lxc.ids import id_map
@@ -87,6 +87,7 @@ class Lxc:
         return {
             "version": program.version("lxc-start", "lxc"),
             "own_users": ids is not None,
+            "idmapped_volumes": bool(mapped_option(ids)),
             "idmap": f"{ids.users}:{ids.size}" if ids is not None else None,
         }
 

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 LABEL = "pytest-isolation.run"
 """On every container and image of ours: the run that made it."""
+LIMITED = ("cpu", "memory", "pids")
+"""Controllers that the claims of limits rest on."""
 TIMEOUT_S = 60
 REMOVAL_S = 20.0
 
@@ -287,6 +289,8 @@ class Engine:
             "seccomp": security.get("seccompEnabled", False),
             "apparmor": security.get("apparmorEnabled", False),
             "network_backend": host.get("networkBackend"),
+            # Rootless, of v1 hierarchies, it has none: podman-run(1) says so of each limit.
+            "uncontrolled": [one for one in LIMITED if one not in host.get("cgroupControllers", LIMITED)],
         }
 
     # -- what a run makes ----------------------------------------------------------------
