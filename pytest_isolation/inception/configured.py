@@ -44,7 +44,11 @@ def of_image(s: Submission, image: Image) -> Read:
             continue
         for pieces in (one.pieces, *one.others):
             text = text_of(pieces)
-            if text.startswith("#!") or not (nginx.looks_like_one(text) or (not main and OF_HTTP.fullmatch(path))):
+            if (
+                not text.strip()
+                or text.startswith("#!")
+                or not (nginx.looks_like_one(text) or (not main and OF_HTTP.fullmatch(path)))
+            ):
                 continue
             # What was not understood is put in wherever it may belong.
             text = text if one.certain else rendered.filled(text, [path, one.source], image, values)
@@ -52,7 +56,7 @@ def of_image(s: Submission, image: Image) -> Read:
             file = one.source or places[0].file
             if (file, text) not in texts:
                 texts.add((file, text))
-                _read(s, text, file, places, found)
+                _read(s, text, file, places, found, copied=bool(one.source))
     names = {file for file, _ in found}
     for _, tree in found:
         _include(s, image, tree, names, values, 0)
@@ -132,20 +136,31 @@ def _include(
         wanted = posixpath.normpath(posixpath.join("/etc/nginx", one.arguments[0]))
         for inside, each in sorted(s.held(image).held.items()):
             file = each.source or (each.places[0].file if each.pieces else "")
-            if (each.source and file in read) or inside in read or not fnmatchcase(inside, wanted) or each.shipped:
+            if (
+                not each.text.strip()
+                or (each.source and file in read)
+                or inside in read
+                or not fnmatchcase(inside, wanted)
+                or each.shipped
+            ):
                 continue
             part: Read = []
-            _read(s, each.text, file, each.places, part)
+            _read(s, each.text, file, each.places, part, copied=bool(each.source))
             for _, directives in part:
                 _include(s, image, directives, read | {file, inside}, values, depth + 1)
                 tree[number:number] = [replace(below, parents=(*one.parents, *below.parents)) for below in directives]
 
 
-def _read(s: Submission, text: str, path: str, places: Sequence[Place], found: Read) -> None:
+def _read(s: Submission, text: str, path: str, places: Sequence[Place], found: Read, *, copied: bool) -> None:
     if len(found) >= MAX_CONFIGURATIONS:
         return
     try:
         found.append((path, nginx.parse(text, path, places)))
     except Unreadable as error:
-        if not any(str(one) == str(error) and one.at == error.at for one in s.problems):
+        # Of what a script wrote, a value may be missing.
+        if (
+            path in s.tree
+            and not path.endswith(".sh")
+            and not any(str(one) == str(error) and one.at == error.at for one in s.problems)
+        ):
             s.problems.append(error)

@@ -54,7 +54,9 @@ MAX_ENCODED = 64_000
 
 def given_in(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """(what stands before it, value) of the passwords that a command has in its words, as literals."""
-    program = words[0].rpartition("/")[2] if words else ""
+    if not words:
+        return
+    program = words[0].rpartition("/")[2]
     through = program in THROUGH and (program not in ENGINES or "exec" in words)
     before = ""
     for word, after in zip(words, [*words[1:], ""], strict=True):

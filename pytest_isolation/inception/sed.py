@@ -1,6 +1,6 @@
-"""What `sed` makes of a text: `s`, `c` and `d` with the patterns that students write; anything else is not understood.
+"""What `sed` makes of a text: `s`, `c`, `d`, `a` and `i` as students write them; anything else is not understood.
 
-Lines stay where they are: one that `d` takes away is left empty.
+Lines stay where they are: one that `d` takes away is left empty, and what `a` and `i` add stands in the line beside it.
 """
 
 from __future__ import annotations
@@ -30,6 +30,10 @@ class Edit:
     new: str
     """With sed's `&` and `\\1`."""
     everywhere: bool = False
+    beside: str = ""
+    """`a` or `i`: `new` is put behind the line, or before it."""
+    last: bool = False
+    """It is about the last line alone."""
 
     def line(self, text: str, fill: Callable[[str], str]) -> str:
         """A line after it; `fill` puts the values of variables into what is new."""
@@ -37,6 +41,9 @@ class Edit:
             return text
         if self.address is not None and not self.address.search(text):
             return text
+        if self.beside:
+            new = fill(_put(self.new, None))
+            return f"{text}\n{new}" if self.beside == "a" else f"{new}\n{text}"
         if self.old is None:
             return fill(self.new)
         return self.old.sub(lambda match: fill(_put(self.new, match)), text, count=0 if self.everywhere else 1)
@@ -46,12 +53,18 @@ def edited(text: str, edits: Sequence[Edit], fill: Callable[[str], str]) -> str:
     """A text after all of them, line by line; one that is too long stays as it is."""
     if len(text) > MAX_TEXT:
         return text
-    lines = text.split("\n")
-    for number, line in enumerate(lines):
+    return "\n".join(line.replace("\n", " ") for line in edited_lines(text.split("\n"), edits, fill))
+
+
+def edited_lines(lines: Sequence[str], edits: Sequence[Edit], fill: Callable[[str], str]) -> list[str]:
+    """Lines after all of them; one beside which something was added has a line end in it."""
+    found = []
+    for number, line in enumerate(lines, 1):
         for one in edits[:MAX_EDITS]:
-            line = one.line(line, fill)
-        lines[number] = line.replace("\n", " ")
-    return "\n".join(lines)
+            if not one.last or number == len(lines):
+                line = one.line(line, fill)
+        found.append(line)
+    return found
 
 
 def read(words: Sequence[str]) -> list[Edit] | None:
@@ -82,12 +95,13 @@ def read(words: Sequence[str]) -> list[Edit] | None:
     return found
 
 
-ADDRESS = re.compile(r"/((?:[^/\\\n]|\\.)+)/\s*(?=[scd])")
+ADDRESS = re.compile(r"/((?:[^/\\\n]|\\.)+)/\s*(?=[scdai])")
 REPLACES = re.compile(
     r"s(?P<mark>[^\w\s\\])(?P<old>(?:\\.|(?!(?P=mark))[^\\])+)(?P=mark)(?P<new>(?:\\.|(?!(?P=mark))[^\\])*)"
     r"(?P=mark)(?P<flags>[gIi]*)"
 )
-OTHER = re.compile(r"d|c(?:\\[ \t]*\n?|[ \t])[ \t]*(?P<line>[^\n]*)")
+OTHER = re.compile(r"d|(?P<do>[cai])(?:[ \t]*\\[ \t]*\n?|[ \t])[ \t]*(?P<line>[^\n]*)")
+LAST = re.compile(r"\$[ \t]*(?P<do>[ai])(?:[ \t]*\\[ \t]*\n?|[ \t]*)(?P<line>[^\n]*)")
 END = re.compile(r"[ \t]*(?:;|\n|$)\s*")
 
 
@@ -108,7 +122,10 @@ def _edits(script: str, extended: bool) -> list[Edit] | None:
                 return None
             found.append(Edit(address, old, match["new"].replace(f"\\{mark}", mark), "g" in flags))
         elif address is not None and (match := OTHER.match(script, at)):
-            found.append(Edit(address, None, match["line"] or ""))
+            beside = match["do"] if match["do"] in ("a", "i") else ""
+            found.append(Edit(address, None, match["line"] or "", beside=beside or ""))
+        elif match := LAST.match(script, at):
+            found.append(Edit(None, None, match["line"], beside=match["do"], last=True))
         else:
             return None
         end = END.match(script, match.end())
@@ -165,14 +182,14 @@ def _many(made: str) -> int:
     return len(re.findall(r"(?<!\\)[*+{]", made))
 
 
-def _put(new: str, match: re.Match[str]) -> str:
+def _put(new: str, match: re.Match[str] | None) -> str:
     """What is new, with the parts of what was found in it."""
 
     def part(one: re.Match[str]) -> str:
         if one[0] == "&":
-            return match[0]
+            return match[0] if match is not None else "&"
         if one[1].isdigit():
-            return (match[int(one[1])] or "") if int(one[1]) <= match.re.groups else ""
-        return {"n": " ", "t": "\t"}.get(one[1], one[1])
+            return (match[int(one[1])] or "") if match is not None and int(one[1]) <= match.re.groups else ""
+        return {"n": " " if match is not None else "\n", "t": "\t"}.get(one[1], one[1])
 
     return re.sub(r"\\(.)|&", part, new)

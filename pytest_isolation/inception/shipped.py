@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception import rendered, sed
+from pytest_isolation.inception import releases, rendered, sed
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.variables import interpolate
 
@@ -69,4 +69,20 @@ def after_sed(s: Submission, image: Image, file: str, text: str, others: str) ->
 
 def files(s: Submission, image: Image) -> dict[str, str]:
     """Path -> those lines of the packages' files that decide, as the image's packages ship them."""
-    return {}
+    from pytest_isolation.inception.rules.d_images import _named
+
+    family, tag = _named(image.stages[0].base) if image.stages else ("", "")
+    found: dict[str, str] = {}
+    packages = " ".join(image.packages)
+    if family == "debian" and {"mariadb-server", "default-mysql-server"} & set(image.packages):
+        found["/etc/mysql/mariadb.conf.d/50-server.cnf"] = f"[mysqld]\n{BIND}\n"
+    elif family == "alpine" and {"mariadb", "mysql"} & set(image.packages):
+        found["/etc/my.cnf.d/mariadb-server.cnf"] = "[mysqld]\nskip-networking\n"
+    if re.search(r"\bphp[\d.]*-?fpm", packages):
+        release = releases.series_of(family, tag, s.asked.day) if family == "debian" else None
+        text = pool(family, getattr(release, "name", None), packages)
+        version = re.search(r"php([\d.]+)-fpm", text or "") or re.search(r"\bphp(\d+)-fpm", packages)
+        if text is not None and version is not None:
+            at = f"/etc/php/{version[1]}/fpm/pool.d" if family == "debian" else f"/etc/php{version[1]}/php-fpm.d"
+            found[f"{at}/www.conf"] = f"[www]\n{text}\n"
+    return found

@@ -14,7 +14,7 @@ from pytest_isolation.inception import sed
 from pytest_isolation.inception.files.flow import Held, Output, Pieces, mapped, text_of
 from pytest_isolation.inception.files.words import unescaped
 from pytest_isolation.inception.place import Place
-from pytest_isolation.inception.rendered import MAX_REPLACED, expanded, in_plain_text
+from pytest_isolation.inception.rendered import expanded, in_plain_text
 from pytest_isolation.inception.variables import REFERENCE, interpolate
 
 MAX_FILES = 2_000
@@ -26,6 +26,10 @@ MAX_PRINTED = 500
 """Words that one `printf` goes through."""
 TAKES_VALUE = frozenset({"-m", "-o", "-g", "-t", "--mode", "--owner", "--group", "-S"})
 """Options of cp, mv, install and mkdir with a value behind them."""
+
+
+UNKNOWN = re.compile(r"\$\([^()]*\)|`[^`]*`|\$\{[^{}]*\}|\$\w+")
+"""What stands in a path for a value that is not known."""
 
 
 @dataclass
@@ -51,7 +55,7 @@ class Disk:
     def named(self, words: Sequence[str]) -> Iterator[str]:
         """Paths of the files that words name, also by a pattern."""
         for word in words:
-            path = self.path(word)
+            path = UNKNOWN.sub("*", self.path(word))
             if any(char in path for char in "*?["):
                 yield from (
                     one for one in list(self.held) if fnmatchcase(one, path) and one.count("/") == path.count("/")
@@ -67,6 +71,8 @@ class Disk:
         """By `>`, or by `>>`."""
         if path.startswith(("/dev/", "/proc/")):
             return
+        if "$" in path or "`" in path:
+            self.doubt([path])
         before = self.held.get(path)
         if before is None and len(self.held) >= MAX_FILES:
             return
@@ -100,6 +106,16 @@ class Disk:
         """Something that is not understood is about them."""
         for path in self.named(words):
             self.held[path] = self.held[path].unknown()
+        for word in words:
+            path = self.path(word)
+            for one in self.below(path) if path.count("/") > 1 else ():
+                self.held[one] = self.held[one].unknown()
+
+    def doubt_packages(self) -> None:
+        """Something that is not understood may be about any file of a package."""
+        for path, one in self.held.items():
+            if one.shipped:
+                self.held[path] = one.unknown()
 
 
 @dataclass
@@ -261,9 +277,11 @@ def by_sed(call: Call) -> Output:
     names = plain if given else plain[1:]
     change = _change(call)
     if in_place:
+        call.disk.work += sum(len(one.pieces) for one in map(call.disk.held.__getitem__, call.disk.named(names)))
+        change = change if call.disk.work <= MAX_WORK else None
         for path in list(call.disk.named(names)):
             one = call.disk.held[path]
-            if change is None:
+            if change is None or any("$" in name for name in names):
                 call.disk.held[path] = one.unknown()
                 continue
             made = replace(
@@ -271,7 +289,7 @@ def by_sed(call: Call) -> Output:
                 writes=one.writes + 1,
             )  # fmt: skip
             if one.shipped:  # the last line of the script that decides
-                made = replace(made, pieces=tuple((text, call.at) for text, _ in made.pieces))
+                made = replace(made, shipped=False, pieces=tuple((text, call.at) for text, _ in made.pieces))
             call.disk.held[path] = made
         return ()
     paths = list(call.disk.named(names))
@@ -279,18 +297,20 @@ def by_sed(call: Call) -> Output:
     return None if read is None or change is None else mapped(read, change)
 
 
-def _change(call: Call) -> Callable[[str], str] | None:
+def _change(call: Call) -> Callable[[list[str]], list[str]] | None:
     replaced = in_plain_text(call.words)
-    if replaced:
-
-        def change(text: str) -> str:
-            for old, new in replaced:
-                text = text.replace(old, interpolate(new, call.values).replace("\n", " "), MAX_REPLACED)
-            return text
-
-        return change
     edits = sed.read(call.words)
-    return partial(sed.edited, edits=edits, fill=lambda text: text) if edits else None
+    if edits:
+        return partial(sed.edited_lines, edits=edits, fill=lambda text: text)
+    if not replaced:
+        return None
+
+    def change(lines: list[str]) -> list[str]:
+        for old, new in replaced:
+            lines = [line.replace(old, interpolate(new, call.values).replace("\n", " ")) for line in lines]
+        return lines
+
+    return change
 
 
 def envsubst(call: Call) -> Output:
@@ -302,7 +322,7 @@ def envsubst(call: Call) -> Output:
     longest = max(map(len, values.values()), default=0)
     if longest * sum(text.count("$") for text, _ in call.fed) > MAX_EXPANDED:
         return None
-    return mapped(call.fed, lambda text: expanded(text, values))
+    return mapped(call.fed, lambda lines: [expanded(line, values) for line in lines])
 
 
 def copy(call: Call) -> Output:
@@ -388,10 +408,16 @@ def change_directory(call: Call) -> Output:
     return ()
 
 
+def listing(call: Call) -> Output:
+    """`ls` of files by a pattern."""
+    paths = sorted(call.disk.named(call.plain))
+    return tuple((f"{path}\n", call.at) for path in paths) if paths and len(call.words) == len(call.plain) + 1 else None
+
+
 PROGRAMS: dict[str, Callable[[Call], Output]] = {
     "echo": echo, "printf": printf, "cat": cat, "tee": tee, "sed": by_sed, "envsubst": envsubst, "cp": copy,
     "mv": copy, "install": copy, "ln": copy, "rm": remove, "mkdir": make_directory, "touch": touch,
-    "truncate": truncate, "dirname": directory_of, "basename": directory_of, "cd": change_directory,
+    "truncate": truncate, "dirname": directory_of, "basename": directory_of, "cd": change_directory, "ls": listing,
 }  # fmt: skip
 SILENT = frozenset({
     "chmod", "chown", "chgrp", "sleep", "set", ":", "true", "false", "test", "[", "wait", "kill", "exit", "return",

@@ -49,14 +49,13 @@ def from_file(text: str, file: str, first_line: int = 1) -> Pieces:
     return (*found, (last, Place(file, first_line + len(lines)))) if last else tuple(found)
 
 
-def mapped(pieces: Pieces, change: Callable[[str], str]) -> Pieces:
-    """After a change of the text that keeps its lines apart; a line of the new text stands where the old one did."""
+def mapped(pieces: Pieces, change: Callable[[list[str]], list[str]]) -> Pieces:
+    """After a change of the lines; what a line becomes, be it several, stands where the line did."""
     lines = lines_of(pieces)
-    made = change("\n".join(line for line, _ in lines)).split("\n")
     if not lines:
         return ()
-    places = [at for _, at in lines]
-    return of_lines((line, places[min(number, len(places) - 1)]) for number, line in enumerate(made))
+    made = change([line for line, _ in lines])
+    return tuple((f"{line}\n", at) for line, (_, at) in zip(made, lines, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pytest_isolation.inception.model import Image, Submission
 
 
+MAX_LINES = 20_000
+"""Of one copied file; what a longer one holds is not looked at here."""
+
+
 def files_of(s: Submission, image: Image, shipped: Mapping[str, str]) -> Files:
     """`shipped`: path -> those lines of a package's file that decide."""
     disk = Disk({path: Held(from_file(text, ""), shipped=True) for path, text in shipped.items()})
@@ -55,7 +59,9 @@ def files_of(s: Submission, image: Image, shipped: Mapping[str, str]) -> Files:
 
 
 def _hold(s: Submission, disk: Disk, path: str, file: str) -> None:
-    disk.held[path] = Held(from_file(s.tree.lenient(file), file), file)
+    text = s.tree.lenient(file)
+    many = text.count("\n") > MAX_LINES
+    disk.held[path] = Held(() if many else from_file(text, file), file, certain=not many)
 
 
 def _layer(s: Submission, walk: Walk, one: Instruction, copies: Mapping[str, str]) -> None:

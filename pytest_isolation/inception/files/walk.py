@@ -14,6 +14,7 @@ from pytest_isolation.inception import shell
 from pytest_isolation.inception.files.commands import CHANGE, PROGRAMS, SILENT, Call, Disk
 from pytest_isolation.inception.files.flow import Held, Output, Pieces, lines_of
 from pytest_isolation.inception.files.words import Words
+from pytest_isolation.inception.follow import BESIDE
 from pytest_isolation.inception.nodes import text_of
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.script import Command
@@ -383,11 +384,17 @@ class Walk:
             return self._script(real, name)
         if name == "true":
             return ()
+        if name == "perl" and (edit := re.match(r"-(?=\w*p)(i?)\w*(?:i\S*)?$", " ".join(real[1:2]))):
+            name = "sed"
+            inner = ["-i"] if "i" in edit[0] else []
+            real = ["sed", "-E", *inner, *(word for word in real[2:] if not re.fullmatch(r"-[pie]+", word))]
         if (program := PROGRAMS.get(name)) is not None:
             call = Call(self.disk, real, fed, at, rows, {**self.words.values, **local}, self.by_dash)
             return program(call)
         if name in CHANGE:
             self.disk.doubt([piece for word in real[1:] for piece in re.split(r"[\s'\"();,=]+", word) if piece])
+            if name in ("xargs", "eval") or (name == "find" and {"sed", "perl"} & set(real)):
+                self.disk.doubt_packages()
         return () if name in SILENT else None
 
     def _function(self, words: list[str], fed: Output) -> Output:
@@ -408,7 +415,7 @@ class Walk:
                 self.follow(rest[1], self.file, self.first_line)
                 return None
             rest = rest[1:]
-        path = self.disk.path(rest[0]) if rest else ""
+        path = self._beside(rest[0]) if rest else ""
         one = self.disk.held.get(path)
         if one is None or one.shipped or "\0" in one.text:
             return None
@@ -422,6 +429,14 @@ class Walk:
         self.follow(one.text, places[0].file if places else one.source, places[0].line if places else 1)
         self.words.arguments = before
         return None
+
+    def _beside(self, word: str) -> str:
+        """A path; where only the run knows its directory, `$(dirname "$0")/lib.sh`, that of the one file so called."""
+        path = self.disk.path(word)
+        if match := BESIDE.match(word):
+            named = [one for one in self.disk.held if one.endswith(f"/{word[match.end() :]}")]
+            path = named[0] if len(named) == 1 else path
+        return path
 
     def _capture(self, node: Node) -> Output:
         """What `$(…)` prints; it leaves no working directory behind."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception.files.flow import Output
@@ -21,10 +22,16 @@ IN_DOCUMENT = re.compile(r"\\([$`\\\n])")
 BARE = re.compile(r"\\(.)", re.DOTALL)
 PLAIN = re.compile(r"\$(?:\{(\w+)\}|(\w+)|([@*#?!$-])|\{([@*#])\})")
 DEFAULT = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
+REPLACED = re.compile(r"\$\{(\w+)(//?)((?:\\.|[^/{}])+)(?:/([^{}]*))?\}")
+INDIRECT = re.compile(r"\$\{!(\w+)\}")
+TRIMMED = re.compile(r"\$\{(\w+)(%%?|##?)([^{}]*)\}")
 LIST = re.compile(r"\$(?:[@*]|\{[@*]\}|\{(\w+)\[[@*]\]\})")
 
 MAX_SPENT = 3_000_000
 """Characters of all values that are put in; after them words stay as they were written."""
+
+MAX_TRIMMED = 500
+"""Characters of a value of which a pattern takes its begin or its end."""
 
 Segments = list[tuple[str, int]]
 """(text, row of the script's tree)"""
@@ -123,13 +130,34 @@ class Words:
                     return " ".join(self.arguments)
                 return self.arguments[int(name) - 1] if int(name) <= len(self.arguments) else ""
             return self.values.get(name, written)
+        if (match := INDIRECT.fullmatch(written)) and (name := self.values.get(match[1])) is not None:
+            return self.values.get(name, f"${{{name}}}")
+        if (match := REPLACED.fullmatch(written)) and (value := self._named(match[1])) is not None:
+            old, new = (interpolate(one.replace("\\/", "/"), self.values) for one in (match[3], match[4] or ""))
+            if not re.search(r"[*?\[\\$]", old):
+                return value.replace(old, new, -1 if match[2] == "//" else 1)
+        if (match := TRIMMED.fullmatch(written)) and (value := self._named(match[1])) is not None:
+            return trimmed(value, match[2], interpolate(match[3], self.values).strip("\"'"))
         if re.match(r"\$\{\w+:?[-+?]", written):
             made = interpolate(written, {**self.values, **self._positions()})
             return made if made == written else re.sub(r"^([\"'])(.*)\1$", r"\2", made, flags=re.DOTALL)
         return written
 
+    def _named(self, name: str) -> str | None:
+        return self._positions().get(name) if name.isdigit() else self.values.get(name)
+
     def _positions(self) -> dict[str, str]:
         return {str(at): word for at, word in enumerate(self.arguments or (), 1)}
+
+
+def trimmed(value: str, how: str, pattern: str) -> str:
+    """`${NAME%PATTERN}` and its like."""
+    ends = [value[at:] if how[0] == "%" else value[:at] for at in range(len(value) + 1)]
+    fits = sorted((one for one in ends if fnmatchcase(one, pattern)), key=len) if len(value) < MAX_TRIMMED else []
+    if not fits:
+        return value
+    cut = len(fits[0] if len(how) == 1 else fits[-1])
+    return value[: len(value) - cut] if how[0] == "%" else value[cut:]
 
 
 def _lines(text: str, row: int) -> Segments:

@@ -80,13 +80,13 @@ def _database_hosts(s: Submission) -> Iterator[tuple[str, Place]]:
             yield written, command.at
     for image in s.role("wordpress"):
         yield from _asked_by_clients(image)
-        for file in sorted(set(image.copies.values())):
-            if posixpath.basename(file).startswith("wp-config") and file.endswith(".php"):
-                text = s.tree.lenient(file)
-                touched = "sed" in {one.name for start in image.starts for one in start.script.commands}
-                match = re.search(r"""^[^\S\n]*define\(\s*['"]DB_HOST['"]\s*,\s*['"]([\w.:-]+)['"]""", text, re.M)
-                if match and not touched:
-                    yield match[1], Place(file, text.count("\n", 0, match.start(1)) + 1)
+        if wp_commands(s, "config", "set"):
+            continue
+        for path, one in sorted(s.held(image).held.items()):
+            if re.fullmatch(r"wp-config[\w.-]*\.php", posixpath.basename(path)) and one.certain and not one.used:
+                match = re.search(r"""^[^\S\n]*define\(\s*['"]DB_HOST['"]\s*,\s*['"]([\w.:-]+)['"]""", one.text, re.M)
+                if match and not one.others:
+                    yield match[1], one.place(match.start(1))
 
 
 PASSES = ("proxy_pass", "fastcgi_pass", "uwsgi_pass", "grpc_pass", "scgi_pass")

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 
 from pytest_isolation.inception import shipped
+from pytest_isolation.inception.files import daemons
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import Start
 from pytest_isolation.inception.model import Image, Submission
@@ -352,13 +353,10 @@ def _nginx_after_sed(s: Submission, image: Image) -> Iterator[tuple[str, Place, 
 
 
 def _pool_users(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]]:
-    if any(one.name == "sed" and re.search(r"user|www-data|nobody", str(one)) for one in _build_commands(image)):
+    held = s.held(image).held
+    if not daemons.is_certain(held, daemons.POOL):
         return
-    for path, file in sorted(image.copies.items()):
-        if not re.search(r"/(pool|php-fpm)\.d/[^/]+\.conf$", path):
-            continue
-        text = s.tree.lenient(file)
-        pool = re.search(r"^\[(\w+)\]", text, re.M)
-        if match := re.search(r"^[ \t]*user[ \t]*=[ \t]*([a-z_][\w-]*)[ \t]*(;.*)?\r?$", text, re.M):
-            says = f"ERROR: [pool {pool[1] if pool else 'www'}] cannot get uid for user '{match[1]}'"
-            yield match[1], Place(file, text.count("\n", 0, match.start(1)) + 1), says
+    for name, one in daemons.pools(held, "user").items():
+        if not one.shipped and re.fullmatch(r"[a-z_][\w-]*", one.value):
+            says = f"ERROR: [pool {name or 'www'}] cannot get uid for user '{one.value}'"
+            yield one.value, one.at, says

@@ -10,8 +10,9 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception import releases, shipped
+from pytest_isolation.inception import shipped
 from pytest_isolation.inception.contents import configs_of
+from pytest_isolation.inception.files import daemons
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import SOURCES
 from pytest_isolation.inception.model import Image, Submission
@@ -58,48 +59,46 @@ def _copy_flags(image: Image) -> str:
 def database_is_reachable(s: Submission) -> Iterator[Finding]:
     refused = "Error establishing a database connection: Can't connect to server (111: Connection refused)"
     for image in s.role("mariadb"):
-        text = _text(s, image)
-        for file in sorted(set(image.copies.values())):
-            lines = s.tree.lenient(file) if file.endswith((".cnf", ".conf")) else ""
-            switches = list(
-                re.finditer(r"^[ \t]*skip[-_]networking(?:[ \t]*=[ \t]*(\w+))?[ \t\r]*$", lines, re.M | re.I)
-            )
-            if switches and (switches[-1][1] or "1").lower() in ("1", "on", "true") and not _networking_again(image):
-                at = Place(file, lines.count("\n", 0, switches[-1].start()) + 1)
-                yield fail(at, f"{refused}: {switches[-1][0].strip()}", "leave that out")
         words = image.argv + [str(one) for start in image.starts for one in start.script.commands if one.is_exec]
-        off = re.search(r"--skip[-_]networking(?![\w=-])", " ".join(words))
-        if off:
+        told = " ".join(words)
+        if re.search(r"--skip[-_]networking(?![\w=-])", told):
             yield fail(image.started_at, f"{refused}: it is started with --skip-networking", "leave that out")
             continue
-        addresses = [
-            (found[1].strip("'\""), Place(file))
-            for file in sorted(set(image.copies.values())) if file.endswith((".cnf", ".conf"))
-            for found in re.finditer(r"^[^\S\n]*bind[-_]address\s*=\s*(\S+)", s.tree.lenient(file), re.M)
-        ]  # fmt: skip
-        others = re.findall(r"bind[-_]address", text)
-        if addresses and len(others) == len(addresses):
-            if all(re.fullmatch(r"127\.\d+\.\d+\.\d+|localhost|::1", value) for value, _ in addresses):
-                value, at = addresses[-1]
-                yield fail(at, f"{refused}: bind-address = {value}", "bind-address = 0.0.0.0")
-        elif not addresses and (after := _debians_after_sed(s, image)) is not None:
-            yield fail(after[1], f"{refused}: after this Debian's 50-server.cnf has {after[0].strip()}",
-                       "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d")  # fmt: skip
-        elif not others and _keeps_debians(image, text):
-            yield fail(image.started_at, f"{refused}: Debian's 50-server.cnf has bind-address = 127.0.0.1",
-                       "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d")  # fmt: skip
-        elif _keeps_alpines(image, text):
-            yield fail(image.started_at, f"{refused}: Alpine's mariadb-server.cnf has skip-networking",
-                       "skip-networking = 0 in a file of /etc/my.cnf.d")  # fmt: skip
+        files = s.held(image)
+        defaults = re.search(r"--defaults(?:-extra)?-file[= ](\S+)", told)
+        if files.cut or not daemons.is_certain(files.held, daemons.CNF):
+            continue
+        own = defaults[1] if defaults and "extra" not in defaults[0] else None
+        off = daemons.database(files.held, "skip_networking", own)
+        again = re.search(r"--skip[-_]networking=(0|off|false)\b", told, re.I)
+        text = _text(s, image)
+        if off is not None and (off.value or "1").lower() in ("1", "on", "true") and not again:
+            if not off.shipped:
+                yield fail(off.at, f"{refused}: {off.line}", "leave that out")
+            elif _keeps_alpines(image, text):
+                yield fail(image.started_at, f"{refused}: Alpine's mariadb-server.cnf has skip-networking",
+                           "skip-networking = 0 in a file of /etc/my.cnf.d")  # fmt: skip
+            continue
+        address = daemons.database(files.held, "bind_address", own)
+        if address is None or not LOOPBACK.fullmatch(address.value) or re.search(r"--bind[-_]address", told):
+            continue
+        if _is_package_line(address):
+            if _opaque(image) or defaults or (address.shipped and not _keeps_debians(image, text)):
+                continue
+            fix = "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d"
+            if address.shipped:
+                yield fail(address.at, f"{refused}: Debian's 50-server.cnf has bind-address = 127.0.0.1", fix)
+            else:
+                yield fail(address.at, f"{refused}: after this Debian's 50-server.cnf has {address.line}", fix)
+        else:
+            yield fail(address.at, f"{refused}: bind-address = {address.value}", "bind-address = 0.0.0.0")
 
 
-def _networking_again(image: Image) -> bool:
-    """Whether a script takes the line out, or the server is told to take connections all the same."""
-    commands = [*_build_commands(image), *(one for start in image.starts for one in start.script.commands)]
-    if any(one.name == "sed" and "networking" in str(one) for one in commands):
-        return True
-    told = " ".join([*image.argv, *map(str, commands)])
-    return re.search(r"skip[-_]networking=(0|off|false)\b", told, re.I) is not None
+LOOPBACK = re.compile(r"127\.\d+\.\d+\.\d+|localhost|::1")
+
+
+def _is_package_line(one: daemons.Option) -> bool:
+    return one.line == shipped.BIND
 
 
 def _keeps_debians(image: Image, text: str) -> bool:
@@ -114,17 +113,6 @@ DEBIANS = re.compile(
     r"/etc/mysql\S*[*$]|\bcd\s+/etc/mysql"
 )
 """Debian's own files, or all of their directory; a file of another name beside them leaves its bind-address."""
-
-
-def _debians_after_sed(s: Submission, image: Image) -> tuple[str, Place] | None:
-    """The bind-address on loopback that is left after a sed whose pattern fits nothing: there are twelve spaces."""
-    if _family(image) != "debian" or "mariadb-server" not in image.packages or _opaque(image):
-        return None
-    words = " ".join([*image.argv, *(str(one) for start in image.starts for one in start.script.commands)])
-    if re.search(r"--bind[-_]address|--defaults", words):
-        return None
-    after = shipped.after_sed(s, image, "50-server.cnf", shipped.BIND, r"/etc/mysql|\.cnf\b|my\.cnf")
-    return after if after is not None and re.search(r"=\s*(127\.|localhost|::1)", after[0]) else None
 
 
 def _keeps_alpines(image: Image, text: str) -> bool:
@@ -177,43 +165,27 @@ def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
     for image in s.role("wordpress"):
         if _opaque(image):
             continue
-        found = [
-            (match[1].strip("'\""), Place(file, text.count("\n", 0, match.start(1)) + 1))
-            for file in sorted(set(image.copies.values())) if file.endswith(".conf")
-            for text in [s.tree.lenient(file)]
-            for match in re.finditer(r"^[ \t]*listen[ \t]*=[ \t]*(\S+)", text, re.M)
-        ]  # fmt: skip
+        files = s.held(image)
+        if files.cut or not daemons.is_certain(files.held, daemons.POOL):
+            continue
+        told = daemons.pools(files.held, "listen")
+        if not told or any(not UNREACHED.match(one.value) for one in told.values()):
+            continue
+        one = list(told.values())[-1]
         text = _text(s, image)
-        mentioned = len(re.findall(r"\blisten\s*=|listen\\?\s", text))
-        if not found and not mentioned and _keeps_pool(image, text):
-            listens = "/run/php/phpX.Y-fpm.sock" if _family(image) == "debian" else "127.0.0.1:9000"
-            yield fail(image.started_at, "502 Bad Gateway: connect() failed (111: Connection refused): the package's "
-                       f"www.conf has listen = {listens}", "listen = 9000 in php-fpm's www.conf")  # fmt: skip
-        if not found:
-            yield from _pool_after_sed(s, image)
-        if not found or mentioned > len(found):
-            continue  # a script may change it
-        value, at = found[-1]
-        if len(found) == 1 and re.match(r"127\.|localhost:|\[::1\]:", value):
-            yield fail(at, f"502 Bad Gateway: connect() failed (111: Connection refused): listen = {value}",
-                       "listen = 9000")  # fmt: skip
-        elif len(found) == 1 and value.startswith("/"):
-            yield fail(at, f"502 Bad Gateway: connect() failed (111: Connection refused): php-fpm listens on {value}, "
-                       f"and NGINX asks {passes[0]}", "listen = 9000")  # fmt: skip
+        says = "502 Bad Gateway: connect() failed (111: Connection refused): "
+        if one.shipped:
+            if not re.search(r"\blisten\s*=|listen\\?\s", text) and _keeps_pool(image, text):
+                yield fail(image.started_at, f"{says}the package's www.conf has listen = {one.value}",
+                           "listen = 9000 in php-fpm's www.conf")  # fmt: skip
+        elif one.value.startswith("/"):
+            yield fail(one.at, f"{says}php-fpm listens on {one.value}, and NGINX asks {passes[0]}", "listen = 9000")
+        else:
+            yield fail(one.at, f"{says}listen = {one.value}", "listen = 9000")
 
 
-def _pool_after_sed(s: Submission, image: Image) -> Iterator[Finding]:
-    """A pattern that fits nothing in the package's pool, or an address that no other container reaches."""
-    family, tag = _named(image.stages[0].base) if image.stages else ("", "")
-    release = releases.series_of(family, tag, s.asked.day) if family == "debian" else None
-    shipped_pool = shipped.pool(family, getattr(release, "name", None), " ".join(image.packages))
-    if shipped_pool is None or not re.search(r"\bphp[\d.]*-?fpm", " ".join(image.packages)):
-        return
-    after = shipped.after_sed(s, image, "www.conf", shipped_pool, r"www\.conf|/(pool|php-fpm)\.d|php-fpm\.conf")
-    listen = re.findall(r"^[ \t]*listen[ \t]*=[ \t]*(\S+)", after[0], re.M) if after else []
-    if after is not None and listen and re.match(r"/|127\.|localhost:|\[::1\]:", listen[-1]):
-        yield fail(after[1], "502 Bad Gateway: connect() failed (111: Connection refused): after this www.conf has "
-                   f"listen = {listen[-1]}", "listen = 9000 in php-fpm's www.conf")  # fmt: skip
+UNREACHED = re.compile(r"/|127\.|localhost:|\[::1\]:")
+"""Where php-fpm listens when no other container reaches it."""
 
 
 def _keeps_pool(image: Image, text: str) -> bool:
@@ -423,13 +395,10 @@ def pool_is_not_root(s: Submission) -> Iterator[Finding]:
         words = "\n".join([" ".join(image.argv), *commands])
         if re.search(r"fpm\S*\s+([^;&|\n]*\s)?(-\w*R\w*|--allow-to-run-as-root)\b", words):
             continue
-        for path, file in sorted(image.copies.items()):
-            if re.search(r"/(pool|php-fpm)\.d/[^/]+\.conf$", path):
-                text = s.tree.lenient(file)
-                if match := re.search(r"^[ \t]*user[ \t]*=[ \t]*['\"]?root['\"]?[ \t]*(;.*)?\r?$", text, re.M):
-                    at = Place(file, text.count("\n", 0, match.start()) + 1)
-                    yield fail(at, "ERROR: [pool www] please specify user and group other than root",
-                               "user = www-data")  # fmt: skip
+        for user in daemons.pools(s.held(image).held, "user").values():
+            if user.value == "root":
+                yield fail(user.at, "ERROR: [pool www] please specify user and group other than root",
+                           "user = www-data")  # fmt: skip
 
 
 @rule(

@@ -8,6 +8,7 @@ from tests.inception.mutants.followed import FOLLOWED
 from tests.inception.mutants.fresh import FRESH
 from tests.inception.mutants.handed import HANDED
 from tests.inception.mutants.held import HELD
+from tests.inception.mutants.held_more import HELD_MORE
 from tests.inception.mutants.images import IMAGES
 from tests.inception.mutants.legal import LEGAL
 from tests.inception.mutants.odd import ODD
@@ -21,4 +22,18 @@ from tests.inception.mutants.written import WRITTEN
 
 BY_RULE = (*STRUCTURE, *SERVICES, *CREDENTIALS, *IMAGES, *SITE, *DOCUMENTS, *LEGAL)
 """A breach of each rule that files decide."""
-EVERY = (*BY_RULE, *DEFENCE, *SHAPES, *START, *ODD, *FOLLOWED, *ELSEWHERE, *WRITTEN, *HANDED, *FRESH, *UNAIMED, *HELD)
+EVERY = (
+    *BY_RULE,
+    *DEFENCE,
+    *SHAPES,
+    *START,
+    *ODD,
+    *FOLLOWED,
+    *ELSEWHERE,
+    *WRITTEN,
+    *HANDED,
+    *FRESH,
+    *UNAIMED,
+    *HELD,
+    *HELD_MORE,
+)

@@ -333,7 +333,7 @@ POOL_TEXT = (
 LOOP9000 = ("listen = 9000", "listen = 127.0.0.1:9000")
 SOCK = ("listen = 9000", "listen = /run/php/php8.2-fpm.sock")
 AS_ROOT = ("user = www-data", "user = root")
-NOBODY = ("user = www-data", "user = wordpress")
+NOBODY = ("user = www-data", "user = site")
 
 
 def pool_echo(text: str) -> str:
@@ -363,7 +363,12 @@ OF_POOL = tuple(
         ("printf, root", pool_printf, "G10", AS_ROOT),
     )
     for one in (
-        breach(rule, f"the pool is written by {name}", *pool(way(with_(change, text=POOL_TEXT)))),
+        breach(
+            rule,
+            f"the pool is written by {name}",
+            *pool(way(with_(change, text=POOL_TEXT))),
+            also={"W05": "advice"} if change == SOCK else None,
+        ),
         innocent(rule, f"the pool is written by {name}", *pool(way(POOL_TEXT))),
     )
 )
@@ -371,7 +376,7 @@ MORE_POOL = (
     breach("G03", "RUN printf's the pool", *pool_run("RUN " + pool_printf(with_(LOOP9000, text=POOL_TEXT)))),
     innocent("G03", "RUN printf's the pool", *pool_run("RUN " + pool_printf(POOL_TEXT))),
     innocent("G03", "a line appended to the package's pool", *pool(f"echo 'listen = 0.0.0.0:9000' >> {WWW}")),
-    breach("G03", "another line appended to the package's pool", *pool(f"echo 'clear_env = no' >> {WWW}")),
+    breach("G03", "another line appended to the package's pool", *pool(f"echo 'clear_env = no' >> {WWW}"), also={"W05": "advice"}),
     innocent("G03", "sed of the start script on the package's pool", *pool(f"sed -i 's|^listen = .*|listen = 9000|' {WWW}")),
     breach("G03", "sed of the start script that puts loopback", *pool(f"sed -i 's|^listen = .*|listen = 127.0.0.1:9000|' {WWW}")),
     breach("G03", "a copied pool, and sed that puts loopback", (WORDPRESS_START, 'exec "$@"', f"sed -i 's/= 9000/= 127.0.0.1:9000/' {WWW}\nexec \"$@\"")),
@@ -420,5 +425,13 @@ MORE_WP_CONFIG = (
              (WORDPRESS_START, CP_CONFIG, CP_CONFIG + "    sed -i \"s/localhost/mariadb/\" /var/www/html/wp-config.php\n")),
 )  # fmt: skip
 
-OTHERS = (*MARIADB_WAYS, *MORE_MARIADB, *OF_SQL, *OF_POOL, *MORE_POOL, *OF_WP_CONFIG, *MORE_WP_CONFIG)
-HELD = (*of_nginx(), *MORE_NGINX)
+OTHERS: tuple[Mutant, ...] = (
+    *MARIADB_WAYS,
+    *MORE_MARIADB,
+    *OF_SQL,
+    *OF_POOL,
+    *MORE_POOL,
+    *OF_WP_CONFIG,
+    *MORE_WP_CONFIG,
+)
+HELD = (*of_nginx(), *MORE_NGINX, *OTHERS)
