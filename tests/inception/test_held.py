@@ -20,6 +20,7 @@ SCRIPTS = {
     "document": "X=1\ncat > f <<E\n$X \\$X\n  two ${Y:-none}\nE\ncat >> f <<-'E'\n\t$X\n\tE",
     "pipe": "cat <<E | sed 's/a/b/' | tee f > g\na\nca\nE",
     "function": "add() { echo \"$1: $2 $# $*\" >> f; }\nadd 'a b' c\nadd d",
+    "shift": "put() { local to=$1; shift; printf '%b' \"$*\" > \"$to\"; }\nput f 'a\\nb' c",
     "loop": "for i in a 'b c' d; do\n  case $i in a) echo first;; *) echo \"other $i\";; esac\ndone > f",
     "read": "printf '%s\\n' '  a' b > g\nwhile IFS= read -r l; do echo \"[$l]\"; done < g > f",
     "branches": 'X=yes\nif [ "$X" = no ]; then echo 1 > f; elif [ -n "$X" ]; then echo 2 > f; else echo 3 > f; fi',

@@ -382,7 +382,9 @@ class Walk:
             return self._function(real, fed)
         if name in (".", "source", *SHELLS) or self.disk.path(real[0]) in self.disk.held:
             return self._script(real, name)
-        if name == "true":
+        if name == "shift" and self.words.arguments is not None:
+            number = int(real[1]) if len(real) > 1 and re.fullmatch(r"\d{1,3}", real[1]) else 1
+            self.words.arguments = self.words.arguments[number:]
             return ()
         if name == "perl" and (edit := re.match(r"-(?=\w*p)(i?)\w*(?:i\S*)?$", " ".join(real[1:2]))):
             name = "sed"

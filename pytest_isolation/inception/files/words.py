@@ -55,12 +55,12 @@ class Words:
 
     def is_list(self, node: Node) -> bool:
         """Whether a shell may make several words of it."""
-        return node.type in EXPANSIONS or LIST.fullmatch(text_of(node).strip('"')) is not None
+        return node.type in EXPANSIONS or _as_list(text_of(node)) is not None
 
     def many(self, node: Node) -> list[str]:
         """The words that a shell makes of one."""
         written = text_of(node)
-        if match := LIST.fullmatch(written.strip('"')):
+        if match := _as_list(written):
             if match[1]:
                 return self.arrays.get(match[1], [written])
             return list(self.arguments) if self.arguments is not None else [written]
@@ -162,6 +162,11 @@ def trimmed(value: str, how: str, pattern: str) -> str:
 
 def _lines(text: str, row: int) -> Segments:
     return [(line, row + number) for number, line in enumerate(text.splitlines(keepends=True))] if text else []
+
+
+def _as_list(written: str) -> re.Match[str] | None:
+    """`"$*"` and `"${NAME[*]}"` are one word, whatever is in them."""
+    return None if written.startswith('"') and "*" in written else LIST.fullmatch(written.strip('"'))
 
 
 def unescaped(text: str) -> str:
