@@ -78,7 +78,9 @@ def test_the_page_about_not_being_root_quotes_its_report() -> None:
 @pytest.mark.parametrize(
     ("report", "box"),
     [("five-boxes", name) for name in ("host", "chroot", "namespaces", "docker")]
-    + [("not-root", name) for name in ("bubblewrap", "lxc", "runc", "podman", "gvisor", "qemu")],
+    + [("not-root", name) for name in ("bubblewrap", "lxc", "runc", "podman", "gvisor", "qemu")]
+    + [("sixteen-boxes", name) for name in ("bubblewrap", "cgroup", "command", "gvisor", "lxc")]
+    + [("sixteen-boxes", name) for name in ("nspawn", "podman", "qemu", "runc")],
 )
 def test_the_page_of_a_technology_quotes_its_report(report: str, box: str) -> None:
     page = " ".join((ROOT / "docs" / "technologies" / f"{box}.md").read_text().split())
