@@ -70,7 +70,7 @@ def test_the_page_that_compares_counts_what_the_reports_say() -> None:
             assert shown[f"preset:{box}"][column] == (f"{held}/{held + broken}" if held + broken else "-")
     head, _, *rows = cells(page, "domain")
     whole = dict(zip(head, next(row for row in rows if row[0] == "**all**")[1:], strict=True))
-    for report, box in (("five-boxes", "namespaces"), ("releases/bookworm", "docker"), ("releases/bookworm", "lxc")):
+    for report, box in (("sixteen-boxes", "namespaces"), ("sixteen-boxes", "docker"), ("releases/bookworm", "crun")):
         results = json.loads((ROOT / "reports" / f"{report}.json").read_text(encoding="utf-8"))["results"]
         verdicts = Counter(row["verdict"] for row in results if row["box"] == box and row["door"] == "start")
         assert whole[box] == f"**{verdicts['holds']}/{verdicts['holds'] + verdicts['violated']}**"
