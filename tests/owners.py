@@ -187,8 +187,8 @@ def owner(kind: str, machine: DockerMachine | None = None, *, more: Image = THEI
             spec = parse("podman:rootless=true,network=none" if rootless else "podman")
             technology("podman").check_available(spec)
             engine = engine_for(spec)
-            if rootless and engine.pause() is None:
-                undo.callback(engine.remove, "pause", "pause")
+            if rootless:
+                undo.callback(engine.remove, "pause", engine.name_of_pause())
             made = Owner(
                 f"podman:rootless=true,user={engine.account.name},container=" if engine.account else
                 "podman:container=",

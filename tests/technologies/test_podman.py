@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pytest_isolation import Box, BoxError, BoxSpec, Unavailable, Unsupported, UsageError, weaken
@@ -132,6 +133,13 @@ engine.command("info")
 print(engine.pause().pid, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
+ASKS = """
+from pytest_isolation.technologies.podman.engine import Engine
+engine = Engine()
+name = engine.name_of_pause()
+engine.command("info")
+print(engine.pause(name).pid)
+"""
 CLEANS = """
 from pytest_isolation.technologies.clean import clean
 for one in clean():
@@ -161,10 +169,18 @@ def test_the_next_run_ends_it_from_another_environment(rootless: BoxSpec) -> Non
             assert done.returncode in (0, -signal.SIGKILL), done.stderr
             return done.stdout
 
-        left = int(run(LEAVES, XDG_RUNTIME_DIR=os.fspath(top / "session")))
-        assert left in _pids_of(user.name) - before
-        assert "removed podman:pause\n" in run(CLEANS)
-        assert _pids_of(user.name) <= before
+        # What is there already, in the place of who has no XDG_RUNTIME_DIR, is somebody's, and stays.
+        (top / "other").mkdir(0o700)
+        os.chown(top / "other", user.uid, user.gid)
+        theirs = int(run(ASKS, HOME=os.fspath(top / "other")))
+        try:
+            left = int(run(LEAVES, XDG_RUNTIME_DIR=os.fspath(top / "session")))
+            assert left in _pids_of(user.name) - before - {theirs}
+            assert "removed podman:pause\n" in run(CLEANS)
+            assert _pids_of(user.name) <= before | {theirs}
+            assert psutil.pid_exists(theirs)
+        finally:
+            os.kill(theirs, signal.SIGTERM)
 
 
 def _pids_of(user: str) -> set[int]:

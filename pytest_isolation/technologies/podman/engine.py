@@ -311,23 +311,23 @@ class Engine:
         if not self.rootless:
             lifetime.at_end(self.unmount_store)
             return
-        process = self.pause()
         # Where another worker of the run has made it, the last of them ends it.
-        if process is None or pause.is_of_this_run(process):
-            name = self.name_of_pause()
-            lifetime.register("podman:pause", self.handle(name))
-            lifetime.at_end(lambda: self.remove("pause", name))
+        before = [one for one in pause.found(self.uid, self.environ()) if not pause.is_of_this_run(one)]
+        name = pause.name(self.environ(), before)
+        lifetime.register("podman:pause", self.handle(name))
+        lifetime.at_end(lambda: self.remove("pause", name))
 
     def name_of_pause(self) -> str:
-        """For `pause` in a later run, whose environment may say of another place: `pause?TMPDIR=%2Fx`."""
-        return pause.name(self.environ())
+        """For `pause` and `remove`, in this run or a later one: of what commands from now on leave."""
+        return pause.name(self.environ(), pause.found(self.uid, self.environ()))
 
     def pause(self, name: str = "pause") -> psutil.Process | None:
         """The process that holds a rootless Podman's namespaces between its commands.
 
         `name`: that of `name_of_pause`, in the run that registered it; by default it is looked for from where we are.
         """
-        return pause.find(self.uid, pause.environ_of(name, self.environ()))
+        there = pause.found(self.uid, pause.environ_of(name, self.environ()))
+        return next(iter(pause.since(name, there)), None)
 
     def _end_pause(self, name: str) -> bool:
         # `ps` from the environment of that process, which it joins: from another one it would leave one more.
@@ -345,8 +345,10 @@ class Engine:
         if kind == "pause":
             was_there = self._end_pause(name)
             # What removed the rest of a run from another environment has left one of its own.
-            if (process := self.pause()) is not None and pause.is_of_this_run(process):
-                self._end_pause("pause")
+            there = pause.found(self.uid, self.environ())
+            if any(map(pause.is_of_this_run, there)):
+                before = [one for one in there if not pause.is_of_this_run(one)]
+                self._end_pause(pause.name(self.environ(), before))
             return was_there
         try:
             label = self.command(kind, "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
@@ -414,10 +416,10 @@ def is_of_a_store(point: str) -> bool:
 
 @cache
 def _info(engine: Engine) -> Mapping[str, Any]:
-    quiet = engine.rootless and engine.pause() is None
+    left = engine.name_of_pause() if engine.rootless else None
     found: dict[str, Any] = json.loads(engine.command("info", "--format", "json"))
-    if quiet:
-        engine.remove("pause", "pause")  # who only asks leaves no process
+    if left is not None and engine.pause(left) is not None:
+        engine.remove("pause", left)  # who only asks leaves no process
     return found
 
 
