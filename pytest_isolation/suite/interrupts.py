@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -83,5 +84,17 @@ def raise_what_was_lost() -> None:
     Python drops what a handler raises while it runs a destructor or a hook of fork (sys.unraisablehook); and what is
     undone on its way out may fail, with another exception: a directory that a launcher still fills cannot be removed.
     """
+    let_go_of_logging()
     if _came:
         raise KeyboardInterrupt(signal.Signals(_came[0]).name)
+
+
+def let_go_of_logging() -> None:
+    """For the first thread, where it logs nothing: release the lock of `logging`, which it may hold for ever.
+
+    So it does when a handler's exception comes behind the lock and before what would release it, or in the hook of fork
+    that does; and each other thread that logs, or imports what logs, would wait.
+    """
+    lock: Any = getattr(logging, "_lock", None)
+    while threading.current_thread() is threading.main_thread() and lock is not None and lock._is_owned():
+        lock.release()

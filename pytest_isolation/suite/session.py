@@ -36,7 +36,13 @@ from pytest_isolation.suite.collect import (
 )
 from pytest_isolation.suite.controls import State, prove
 from pytest_isolation.suite.gather import Gatherer
-from pytest_isolation.suite.interrupts import ended_by_signals, forget_what_came, interrupt, raise_what_was_lost
+from pytest_isolation.suite.interrupts import (
+    ended_by_signals,
+    forget_what_came,
+    interrupt,
+    let_go_of_logging,
+    raise_what_was_lost,
+)
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
 from pytest_isolation.suite.jobs import Jobs, helpable, how_many
 from pytest_isolation.suite.messages import (
@@ -340,6 +346,7 @@ class Session(RunState):
                     self.gatherer.measure_further()
                 except KeyboardInterrupt:
                     session.exitstatus = pytest.ExitCode.INTERRUPTED
+            let_go_of_logging()
             with suppress(KeyboardInterrupt):  # once they are written
                 self.gatherer.finish(session)
 

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from pytest_isolation.suite.interrupts import ENDS, ended_by_signals, interrupted_later, raise_what_was_lost
+from pytest_isolation.suite.interrupts import (
+    ENDS,
+    ended_by_signals,
+    interrupted_later,
+    let_go_of_logging,
+    raise_what_was_lost,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -109,3 +117,17 @@ def test_what_comes_in_a_block_that_must_be_whole_counts_after_it(fails: bool) -
     with pytest.raises(KeyboardInterrupt):
         write()
     assert whole
+
+
+def test_a_lock_that_a_lost_signal_leaves_makes_nobody_wait() -> None:
+    """Of `logging`: it is taken, and released, in hooks of fork, where an exception of a handler is dropped."""
+    logging._lock.acquire()  # type: ignore[attr-defined]
+    try:
+        let_go_of_logging()
+        other = threading.Thread(target=logging.getLogger, args=("of another thread",), daemon=True)
+        other.start()
+        other.join(10)
+        assert not other.is_alive()
+    finally:
+        while logging._lock._is_owned():  # type: ignore[attr-defined]
+            logging._lock.release()  # type: ignore[attr-defined]
