@@ -55,9 +55,9 @@ class Console:
             self._began = len(self._kept)
 
     def last_words(self) -> str:
-        """What it said first since its boot ended, in one line; nothing where it said nothing."""
+        """What it said first since its boot ended, in one line; nothing where it said nothing.  QEMU's warnings aside."""
         self.settle()
-        return " / ".join(self._lines(self._began)[:CAUSE])
+        return " / ".join([line for line in self._lines(self._began) if ": warning: " not in line][:CAUSE])
 
     def _lines(self, begin: int) -> list[str]:
         with self._lock:
