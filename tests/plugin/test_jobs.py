@@ -116,7 +116,8 @@ def test_a_run_that_is_cut_short_takes_its_helpers_along(tmp_path: Path, to_all:
 
 
 def test_a_run_that_is_cut_short_while_its_helpers_wait_takes_them_along(tmp_path: Path) -> None:
-    one = Run(tmp_path, "--isolation", "--box", "host", "--isolation-only", "leak.*,pid.*,cap.*", "--isolation-jobs", "2")
+    only = ("--isolation-only", "leak.*,pid.*,cap.*")
+    one = Run(tmp_path, "--isolation", "--box", "host", *only, "--isolation-jobs", "2")
     deadline = time.monotonic() + 60
     while not (helpers := _helpers(one.process.pid)) and time.monotonic() < deadline:
         time.sleep(0.02)

@@ -55,7 +55,7 @@ class Console:
             self._began = len(self._kept)
 
     def last_words(self) -> str:
-        """What it said first since its boot ended, in one line; nothing where it said nothing.  QEMU's warnings aside."""
+        """What it said first since its boot ended, in one line; or nothing.  Not QEMU's warnings."""
         self.settle()
         return " / ".join([line for line in self._lines(self._began) if ": warning: " not in line][:CAUSE])
 
