@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -14,8 +15,10 @@ from pytest_isolation.boxes.layers.model import Layers, from_json
 from pytest_isolation.boxes.layers.specification import Reading, apply
 from pytest_isolation.suite.layers.compare import differences, stored, unpack
 from pytest_isolation.suite.layers.engines import Engine, engines
+from pytest_isolation.suite.layers.engines.umoci import Umoci
 from pytest_isolation.suite.layers.render import as_json
 from pytest_isolation.suite.layers.search import Compared, compare
+from pytest_isolation.technologies.room import Refused
 from tests.layers.support import ready
 from tests.support import skip_unless_measured_with
 
@@ -89,3 +92,17 @@ def test_an_engine_that_fails_takes_nothing_from_the_others(monkeypatch: pytest.
     monkeypatch.setattr("pytest_isolation.technologies.room.TIMEOUT_S", 0.0001)
     found = compare(["umoci"], PLAIN, tell=told.append)
     assert "did not end within" in found["umoci"].missing and found["umoci"].missing in told[-1]
+
+
+def test_an_engine_that_takes_nothing_at_all_is_not_asked_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a full disk: what it says of each image is no refusal of a sequence."""
+    own_name = Layers(((Entry(path=b"a", kind="file"), Entry(path=b".wh.a", kind="file")),))
+    with ready("umoci"):
+        pass
+
+    def full(engine: Umoci, stored: object) -> NoReturn:
+        raise Refused("no space left on device")
+
+    monkeypatch.setattr(Umoci, "unpacked", full)
+    found = compare(["umoci"], [own_name])
+    assert found["umoci"].missing == "it refuses an image of plain files: no space left on device"

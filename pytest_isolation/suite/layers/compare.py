@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from pytest_isolation.agent.binary import agent_binary
@@ -15,6 +15,7 @@ from pytest_isolation.boxes.layers.model import WHITEOUT, Layer, Layers, joined
 from pytest_isolation.boxes.layers.specification import ASPECTS, ROOT, Reading
 from pytest_isolation.boxes.layers.tree import LISTED, read
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.errors import BoxError
 from pytest_isolation.suite.layers.engines import Engine, Stored
 from pytest_isolation.technologies.docker.daemon import LABEL
 from pytest_isolation.technologies.room import Refused
@@ -146,9 +147,9 @@ def unpack(engine: Engine, sequences: Sequence[Layers], readings: Sequence[Readi
     together = [at for at, reading in enumerate(readings) if not _allows(reading) and not _marks_its_own(sequences[at])]
     for start in range(0, len(together), TOGETHER):
         _unpack(engine, {at: sequences[at] for at in together[start : start + TOGETHER]}, answers)
-    with _lowest_kept(engine):
-        for at in range(len(sequences)):
-            if at not in answers:
+    if alone := [at for at in range(len(sequences)) if at not in answers]:
+        with _lowest_kept(engine):
+            for at in alone:
                 _unpack(engine, {at: sequences[at]}, answers)
     return [answers[number] for number in range(len(sequences))]
 
@@ -167,8 +168,16 @@ def _marks_its_own(sequence: Layers) -> bool:
 
 @contextmanager
 def _lowest_kept(engine: Engine) -> Iterator[None]:
-    """In the block the engine has the lowest layer of every image of one sequence, and unpacks the others alone."""
-    with stored({0: Layers(())}) as (image, _), engine.unpacked(image):
+    """In the block the engine has the lowest layer of every image of one sequence, and unpacks the others alone.
+
+    Raises BoxError when it does not take that: there is nothing in it to refuse.
+    """
+    with ExitStack() as undo:
+        image, _ = undo.enter_context(stored({0: Layers(())}))
+        try:
+            undo.enter_context(engine.unpacked(image))
+        except Refused as error:
+            raise BoxError(f"it refuses an image of plain files: {error}") from None
         yield
 
 
