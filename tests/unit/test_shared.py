@@ -88,6 +88,7 @@ def test_files_and_sockets() -> None:
     # Rootless Podman's, where nobody has made it a directory of /run/user.
     assert places.in_store("/tmp/podman-run-1001/containers/vfs-containers/1/userdata/hosts")
     assert not places.in_store("/tmp/podman-run-1001/notes")
+    assert not places.in_store("/tmp/podman-run-of-mine/containers/notes")
 
 
 @pytest.mark.parametrize(

@@ -162,8 +162,8 @@ RULING_PATHS = (
 STORES = (
     "/var/lib/docker", "/run/docker", "/var/lib/containerd", "/run/containerd", "/var/lib/containers",
     "/run/containers", "/run/libpod", "/run/crun", "/run/runc", "/var/lib/lxc", "/var/lib/machines",
-    "/run/user/*/containers", "/run/user/*/libpod", "/tmp/podman-run-*/containers", "/tmp/podman-run-*/libpod",
-    "/root/.local/share/containers", "/root/.local/share/docker",
+    "/run/user/*/containers", "/run/user/*/libpod", "/root/.local/share/containers", "/root/.local/share/docker",
+    "/tmp/podman-run-[0-9]*/containers", "/tmp/podman-run-[0-9]*/libpod",
     "/home/*/.local/share/containers", "/home/*/.local/share/docker", "/run/systemd/nspawn", "/run/firejail",
     "/var/tmp/nspawn-temp-*",
 )  # fmt: skip
