@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.limits.exercised import LIMITED, group_of
 from pytest_isolation.outside.shared.groups import own_places
 from pytest_isolation.outside.shared.roads import Road, named, write_by
@@ -49,15 +50,15 @@ def test_limits_stay(box: Box, percent: int) -> None:
     if not limits:
         raise Unsupported(f"none of the controllers {', '.join(FILES)} of the host counts this box")
     for controller, outside in limits.items():
-        before = outside.read_text(encoding="utf-8", errors="surrogateescape")
+        before = text_of(outside)
         first = before.split()[0]
         base = int(first) if first.lstrip("-").isdigit() and int(first) > 0 else 1000
         try:
             files = [f"{place}/{name}" for place in own_places(box, group, controller) for name in FILES[controller]]
             ways = spared(box, [Road(path, str(outside)) for path in files], outside)
             told = [reply for _, reply in write_by(box.proc, ways, str(base * percent // 100).encode()) if reply.ok]
-            after = outside.read_text(encoding="utf-8", errors="surrogateescape")
+            after = text_of(outside)
             promise.require(after == before, *told, before=before.strip(), after=after.strip())
         finally:
-            if outside.read_text(encoding="utf-8", errors="surrogateescape") != before:
+            if text_of(outside) != before:
                 outside.write_text(first, encoding="utf-8")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.agent.shortcuts import read
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.weakenings import Weakening
 from pytest_isolation.outside.limits.exercised import LIMITED, group_of
 from pytest_isolation.outside.shared.groups import own_places
@@ -50,7 +51,7 @@ def test_limit_is_told(box: Box, promise: Guarantee, entry: Limit) -> None:
     if not box.parts.shares_kernel:
         raise Unsupported("a machine's size is its limit, and its kernel knows that without a file")
     outside = group.file(entry.controller, *entry.files)
-    found = outside.read_text(encoding="utf-8", errors="surrogateescape").split()[0] if outside is not None else ""
+    found = text_of(outside).split()[0] if outside is not None else ""
     paths = [f"{place}/{name}" for place in own_places(box, group, entry.controller) for name in entry.files]
     told = [read(box.proc, path) for path in dict.fromkeys(paths)]
     words = [reply.data.split()[0].decode(errors="replace") for reply in told if reply.data.split()]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.shortcuts import set_name
+from pytest_isolation.boxes.procfs import stat_of
 from pytest_isolation.outside.limits.exercised import group_of
 
 WINDOW, BUSY, IDLE = 0.25, 0.03, 0.02
@@ -97,9 +98,8 @@ def _used(box: Box, name: str) -> float:
     found = 0.0
     for pid in box.outside.named(name):
         try:
-            told = box.outside.path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+            words = stat_of(box.outside.path(f"/proc/{pid}"))
         except OSError:
             continue
-        words = told.rpartition(")")[2].split()
         found += (int(words[11]) + int(words[12])) / TICKS
     return found

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.objects.mounts import mounted_on_host
 from pytest_isolation.outside.shared import places
 from pytest_isolation.outside.shared.table import below, join, parse
@@ -27,10 +28,7 @@ def _meeting(box: Box, pid: int) -> Iterator[str]:
     Not its root, nor a volume that an engine keeps: there nobody mounts but the engine, which lets its own mounts
     follow (moby, daemon/volumes_linux.go).
     """
-    host, theirs = (
-        box.outside.path(f"/proc/{one}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
-        for one in ("self", pid)
-    )
+    host, theirs = (text_of(box.outside.path(f"/proc/{one}/mountinfo")) for one in ("self", pid))
     groups = {group: line for line in host.splitlines() for group in _groups(line, "shared")}
     for line in theirs.splitlines():
         for group in [*_groups(line, "shared"), *_groups(line, "master")]:
@@ -58,5 +56,5 @@ def test_mount_stays_outside(box: Box) -> None:
         with ExitStack() as undo:
             made = mounted_on_host(box, place, undo)
             if made is not None:
-                table = box.outside.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape")
+                table = text_of(box.outside.path(f"/proc/{pid}/mountinfo"))
                 promise.require(os.path.basename(made) not in table, mounted=made)

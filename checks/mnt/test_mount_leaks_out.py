@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import MNT
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.objects.mounts import place
 from pytest_isolation.strategies import tokens
 
@@ -24,9 +25,7 @@ def test_mount_stays_inside(box: Box, below: str, which: int, token: str) -> Non
     with place(box, which, closed=False, below=below) as path:
         reply = box.proc.mount(token, path, "tmpfs", 0, "size=4k")
         try:
-            seen = token in box.outside.path("/proc/self/mountinfo").read_text(
-                encoding="utf-8", errors="surrogateescape"
-            )
+            seen = token in text_of(box.outside.path("/proc/self/mountinfo"))
             promise.tried(reply)
             promise.held("isolated" if reply.ok else "refused")
             promise.require(not seen, reply)

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.network.listeners import knock, listener, sockaddr_in, sockaddr_in6
 from pytest_isolation.outside.network.netlink import NO_SOCKET
 
@@ -37,4 +38,4 @@ def test_host_loopback_is_unreachable(box: Box, address: str) -> None:
 def _has_loopback(box: Box) -> bool:
     """proc_pid_net(5): if_inet6 lists addresses without colons."""
     table = box.outside.path("/proc/net/if_inet6")
-    return table.exists() and f"{1:032x} " in table.read_text(encoding="utf-8", errors="surrogateescape")
+    return table.exists() and f"{1:032x} " in text_of(table)

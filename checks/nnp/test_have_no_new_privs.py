@@ -1,12 +1,11 @@
 """No program of the box gains privileges: the kernel was told so."""
 
-import re
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.constants import PR
+from pytest_isolation.boxes.procfs import status_of
 
 promise = guarantee(
     "nnp.set",
@@ -25,8 +24,5 @@ def test_no_new_privs_is_set(box: Box, child: bool) -> None:
         told = (other if child else box.proc).prctl(PR.GET_NO_NEW_PRIVS, 0)
     promise.require(told.value == 1, told, process="child" if child else "first")
     if box.parts.init_pid is not None and box.parts.shares_kernel:
-        status = box.outside.path(f"/proc/{box.parts.init_pid}/status").read_text(
-            encoding="utf-8", errors="surrogateescape"
-        )
-        found = re.search(r"^NoNewPrivs:\s*(\d)", status, re.M)
-        promise.require(found is not None and found[1] == "1", told, on_the_host=found[0] if found else "nothing")
+        found = status_of(box.outside.path(f"/proc/{box.parts.init_pid}")).get("NoNewPrivs", "nothing")
+        promise.require(found == "1", told, on_the_host=f"NoNewPrivs: {found}")

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
+from pytest_isolation.boxes.procfs import stat_of, status_of, text_of
 
 promise = guarantee(
     "pid.sched-cross-refused",
@@ -19,13 +20,8 @@ RLIMIT_CORE, SCHED_BATCH, PRIO_PROCESS = 4, 3, 0
 def _state(box: Box, pid: int) -> tuple[str, ...]:
     """Nice, policy, affinity and limits, as the host's /proc has them: man:proc_pid_stat(5), fields 19 and 41."""
     about = box.outside.path(f"/proc/{pid}")
-    words = (about / "stat").read_text(encoding="utf-8", errors="surrogateescape").rpartition(")")[2].split()
-    cpus = [
-        line
-        for line in (about / "status").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        if line.startswith("Cpus_allowed:")
-    ]
-    return words[16], words[38], *cpus, (about / "limits").read_text(encoding="utf-8", errors="surrogateescape")
+    words = stat_of(about)
+    return words[16], words[38], status_of(about)["Cpus_allowed"], text_of(about / "limits")
 
 
 @promise

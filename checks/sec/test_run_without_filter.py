@@ -1,11 +1,10 @@
 """Every process of the box is under a system call filter."""
 
-import re
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
+from pytest_isolation.boxes.procfs import children_of, status_of
 
 promise = guarantee(
     "sec.filter-in-force",
@@ -28,18 +27,11 @@ def test_threads_are_filtered(box: Box, children: int) -> None:
         raise Unsupported("no process of the box is one of its machine's, whose kernel would say what filters it")
     made = [box.spawn() for _ in range(children)]
     try:
-        below = (
-            box.outside.path(f"/proc/{pid}/task/{pid}/children")
-            .read_text(encoding="utf-8", errors="surrogateescape")
-            .split()
-        )
+        below = children_of(box.outside.path(f"/proc/{pid}"))
         seen = {}
-        for one in (str(pid), *below):
+        for one in (pid, *below):
             for thread in box.outside.path(f"/proc/{one}/task").iterdir():
-                found = re.search(
-                    r"^Seccomp:\s*(\d)", (thread / "status").read_text(encoding="utf-8", errors="surrogateescape"), re.M
-                )
-                seen[thread.name] = int(found[1]) if found else 0
+                seen[thread.name] = int(status_of(thread).get("Seccomp", 0))
     finally:
         for proc in made:
             proc.end()

@@ -1,11 +1,10 @@
 """Root of the box is nobody's root outside."""
 
-import re
-
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
+from pytest_isolation.boxes.procfs import children_of, status_of
 
 promise = guarantee(
     "user.root-not-host-root",
@@ -26,17 +25,10 @@ def test_nobody_is_root_outside(box: Box, child: bool) -> None:
         raise Unsupported("no process of the box is one of its machine's, and so none has an id there")
     made = [box.spawn()] if child else []
     try:
-        below = (
-            box.outside.path(f"/proc/{pid}/task/{pid}/children")
-            .read_text(encoding="utf-8", errors="surrogateescape")
-            .split()
-        )
-        text = "".join(
-            box.outside.path(f"/proc/{one}/status").read_text(encoding="utf-8", errors="surrogateescape")
-            for one in (str(pid), *below)
-        )
+        below = children_of(box.outside.path(f"/proc/{pid}"))
+        told = [status_of(box.outside.path(f"/proc/{one}")) for one in (pid, *below)]
     finally:
         for proc in made:
             proc.end()
-    ids = {number for line in re.findall(r"^[UG]id:\s*(.*)$", text, re.M) for number in line.split()}
+    ids = {number for status in told for kind in ("Uid", "Gid") for number in status[kind].split()}
     promise.require("0" not in ids, ids=" ".join(sorted(ids)))

@@ -17,6 +17,7 @@ from typing import Literal
 
 from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemotePath
 from pytest_isolation.boxes.mounted import visible
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import BoxError
 
 CONTROLLERS = (
@@ -55,9 +56,7 @@ class Limits:
 def hierarchies(host: Host = LOCAL_HOST) -> dict[str, Path]:
     """Controller -> where it is mounted on `host`, and seen; "unified" is the v2 tree, if there is one."""
     found: dict[str, Path] = {}
-    for line in visible(
-        host.path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    ):
+    for line in visible(text_of(host.path("/proc/self/mountinfo")).splitlines()):
         fields, _, rest = line.partition(" - ")
         fstype, _, options = rest.split(" ", 2)
         point = host.path(fields.split()[4])
@@ -93,22 +92,11 @@ def delegated() -> str | None:
     """
     if os.geteuid() == 0 or mode() != "v2":
         return None
-    own = (
-        Path("/proc/self/cgroup")
-        .read_text(encoding="utf-8", errors="surrogateescape")
-        .partition("::")[2]
-        .strip()
-        .strip("/")
-        .removesuffix(f"/{ASIDE}")
-    )
+    own = text_of(Path("/proc/self/cgroup")).partition("::")[2].strip().strip("/").removesuffix(f"/{ASIDE}")
     place = hierarchies()["unified"] / own
     if ".." in own or not all(os.access(place / name, os.W_OK) for name in (".", *DELEGATED)):
         return None
-    return (
-        own
-        if set((place / "cgroup.controllers").read_text(encoding="utf-8", errors="surrogateescape").split()) >= NEEDED
-        else None
-    )
+    return own if set(text_of(place / "cgroup.controllers").split()) >= NEEDED else None
 
 
 class Group:
@@ -132,11 +120,7 @@ class Group:
         if controller in self.places:
             return True
         unified = self.places.get("unified")
-        return (
-            unified is not None
-            and controller
-            in (unified / "cgroup.controllers").read_text(encoding="utf-8", errors="surrogateescape").split()
-        )
+        return unified is not None and controller in text_of(unified / "cgroup.controllers").split()
 
     def add(self, pid: int) -> None:
         """Move a process in, in all hierarchies.  Raises OSError."""
@@ -147,7 +131,7 @@ class Group:
         """Processes and threads in it now, children included."""
         counter = self.file("pids", "pids.current", "pids.current")
         if counter is not None:
-            return int(counter.read_text(encoding="utf-8", errors="surrogateescape"))
+            return int(text_of(counter))
         return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in self.pids())
 
     def pids(self) -> set[int]:
@@ -156,12 +140,7 @@ class Group:
         for place in set(self.places.values()):
             for below in tree(place):
                 with suppress(OSError):
-                    found |= {
-                        int(word)
-                        for word in (below / "cgroup.procs")
-                        .read_text(encoding="utf-8", errors="surrogateescape")
-                        .split()
-                    }
+                    found |= {int(word) for word in text_of(below / "cgroup.procs").split()}
         return found
 
     def memberships(self) -> set[tuple[str, int]]:
@@ -175,21 +154,21 @@ class Group:
         file = self.file("memory", "memory.usage_in_bytes", "memory.current")
         if file is None:
             raise BoxError("no memory controller on this host counts the box")
-        return int(file.read_text(encoding="utf-8", errors="surrogateescape"))
+        return int(text_of(file))
 
     def memory_peak(self) -> int:
         """The most that was charged since the group was made."""
         file = self.file("memory", "memory.max_usage_in_bytes", "memory.peak")
         if file is None:
             return self.memory_bytes()
-        return int(file.read_text(encoding="utf-8", errors="surrogateescape"))
+        return int(text_of(file))
 
     def oom_kills(self) -> int:
         """How many of its processes the kernel has killed for want of memory; 0 without an account."""
         file = self.file("memory", "memory.oom_control", "memory.events")
         if file is None:
             return 0
-        for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        for line in text_of(file).splitlines():
             if line.startswith("oom_kill "):
                 return int(line.split()[1])
         return 0
@@ -197,13 +176,8 @@ class Group:
     def cpu_seconds(self) -> float:
         """Processor time used by everything that was ever in it."""
         if "cpuacct" in self.places:
-            return (
-                int((self.places["cpuacct"] / "cpuacct.usage").read_text(encoding="utf-8", errors="surrogateescape"))
-                / 1e9
-            )
-        for line in (
-            (self.places["unified"] / "cpu.stat").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        ):
+            return int(text_of(self.places["cpuacct"] / "cpuacct.usage")) / 1e9
+        for line in text_of(self.places["unified"] / "cpu.stat").splitlines():
             if line.startswith("usage_usec "):
                 return int(line.split()[1]) / 1e6
         raise BoxError("no cpu controller on this host counts the box")
@@ -229,11 +203,7 @@ class Group:
 
     def _read(self, controller: str, v1: str, v2: str) -> list[str]:
         file = self.file(controller, v1, v2)
-        return (
-            file.read_text(encoding="utf-8", errors="surrogateescape").split()
-            if file is not None and file.exists()
-            else []
-        )
+        return text_of(file).split() if file is not None and file.exists() else []
 
     def allow_only(self, rules: Iterable[str]) -> None:
         """Which devices its processes may use: lines as of devices.allow (cgroup-v1/devices.rst).
@@ -295,7 +265,7 @@ def put(file: Path, value: str) -> None:
 
 def _come_back(place: Path) -> None:
     """When the last group of ours is gone from a delegated one: as it was."""
-    handed = (place / "cgroup.subtree_control").read_text(encoding="utf-8", errors="surrogateescape").split()
+    handed = text_of(place / "cgroup.subtree_control").split()
     (place / "cgroup.subtree_control").write_text(" ".join(f"-{name}" for name in handed), encoding="utf-8")
     move(place / ASIDE, place)
     (place / ASIDE).rmdir()
@@ -304,9 +274,7 @@ def _come_back(place: Path) -> None:
 def move(start: Path, end: Path) -> None:
     """Every process of a group, and those that they start meanwhile."""
     deadline = time.monotonic() + 1
-    while (
-        pids := (start / "cgroup.procs").read_text(encoding="utf-8", errors="surrogateescape").split()
-    ) and time.monotonic() < deadline:
+    while (pids := text_of(start / "cgroup.procs").split()) and time.monotonic() < deadline:
         for pid in pids:
             with suppress(ProcessLookupError):
                 (end / "cgroup.procs").write_text(pid, encoding="utf-8")
@@ -319,7 +287,7 @@ def places_of(pid: int, identity: str, host: Host = LOCAL_HOST) -> dict[str, Pat
     (cgroupfs PARENT/ID and PARENT/libpod-ID, systemd docker-ID.scope), and a stranger's has not.
     """
     try:
-        lines = host.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+        lines = text_of(host.path(f"/proc/{pid}/cgroup")).splitlines()
     except OSError:
         return None
     roots = hierarchies(host)
@@ -343,7 +311,7 @@ def places_of(pid: int, identity: str, host: Host = LOCAL_HOST) -> dict[str, Pat
 def group_of_process(pid: int, host: Host = LOCAL_HOST) -> Group | None:
     """The group that `pid` is in, by the /proc/PID/cgroup of `host`, whoever made it; None where that is the root."""
     roots, found = hierarchies(host), {}
-    for line in host.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+    for line in text_of(host.path(f"/proc/{pid}/cgroup")).splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(",") if controllers else ("unified",):
             if controller in roots and path.strip("/") and ".." not in path:
@@ -392,7 +360,7 @@ def _rmdir(place: Path) -> None:
             return
         except OSError:
             with suppress(OSError):
-                for pid in (place / "cgroup.procs").read_text(encoding="utf-8", errors="surrogateescape").split():
+                for pid in text_of(place / "cgroup.procs").split():
                     os.kill(int(pid), 9)
             time.sleep(0.01)
     raise BoxError(f"control group {place} is still in use")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from pytest_isolation.boxes.procfs import status_of, text_of
+
 if TYPE_CHECKING:
     from pytest_isolation.boxes.handle import BoxHandle
 
@@ -18,17 +20,16 @@ def confinement(parts: BoxHandle) -> dict[str, Any]:
         return {}
     place = parts.host.path("/proc", str(parts.init_pid))
     try:
-        text = (place / "status").read_text(encoding="utf-8", errors="surrogateescape")
+        fields = status_of(place)
     except OSError:
         return {}
-    fields = {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
     found: dict[str, Any] = {
         "capabilities": _counted(int(fields["CapEff"], 16)),
         "seccomp_filters": int(fields.get("Seccomp_filters", 0)),  # since Linux 5.9
         "no_new_privileges": fields["NoNewPrivs"] == "1",
     }
     with suppress(OSError, UnicodeDecodeError):
-        if label := (place / "attr/current").read_text(encoding="utf-8", errors="surrogateescape").strip("\0\n "):
+        if label := text_of(place / "attr/current").strip("\0\n "):
             found["lsm_label"] = label
     return found
 

@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_isolation.boxes import cgroups, making_groups
+from pytest_isolation.boxes.procfs import stat_of, text_of
 from pytest_isolation.errors import BoxError, UsageError, in_one_line
 
 RUN = re.compile(r"[0-9a-f]+-[0-9]+")
@@ -95,15 +96,13 @@ def _told(what: str) -> Iterator[None]:
 
 def boot_id() -> str:
     """Of the running kernel: another after each boot (random(4))."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8", errors="surrogateescape").strip()
+    return text_of(Path("/proc/sys/kernel/random/boot_id")).strip()
 
 
 def machine() -> str:
     """Tells two machines that share a temporary directory apart."""
     with suppress(OSError):
-        return (
-            f"{platform.node()} {Path('/etc/machine-id').read_text(encoding='utf-8', errors='surrogateescape').strip()}"
-        )
+        return f"{platform.node()} {text_of(Path('/etc/machine-id')).strip()}"
     return platform.node()
 
 
@@ -113,9 +112,7 @@ def started(pid: int) -> int | None:
     Source: man:proc_pid_stat(5), fields 3 and 22.
     """
     try:
-        fields = (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="surrogateescape").rpartition(")")[2].split()
-        )
+        fields = stat_of(Path(f"/proc/{pid}"))
     except (FileNotFoundError, ProcessLookupError):
         return None
     return None if fields[0] in "ZX" else int(fields[19])

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pytest_isolation.boxes import cgroups, resources
 from pytest_isolation.boxes.cgroups import Group, Limits, put
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import BoxError
 
 
@@ -66,7 +67,7 @@ def _make_unified(root: Path, path: str) -> Path:
     for part in Path(path).parts:
         if own is not None and place == root / own:
             _stand_aside(place)
-        offered = set((place / "cgroup.controllers").read_text(encoding="utf-8", errors="surrogateescape").split())
+        offered = set(text_of(place / "cgroup.controllers").split())
         wanted = " ".join(f"+{name}" for name in sorted(offered & {*cgroups.NEEDED, "cpuset"}))
         if wanted:
             with suppress(OSError):  # one above the group that was delegated
@@ -88,10 +89,8 @@ def _inherit_cpuset(root: Path, place: Path) -> None:
     for below in reversed([place, *place.parents]):
         if root in below.parents:
             for name in ("cpuset.cpus", "cpuset.mems"):
-                if not (below / name).read_text(encoding="utf-8", errors="surrogateescape").strip():
-                    (below / name).write_text(
-                        (below.parent / name).read_text(encoding="utf-8", errors="surrogateescape"), encoding="utf-8"
-                    )
+                if not text_of(below / name).strip():
+                    (below / name).write_text(text_of(below.parent / name), encoding="utf-8")
 
 
 def limit(group: Group, limits: Limits) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pytest_isolation.boxes.procfs import status_of
 from pytest_isolation.boxes.weakenings import CAPABILITIES
 
 Set = Literal["CapEff", "CapBnd"]
@@ -13,6 +14,5 @@ Set = Literal["CapEff", "CapBnd"]
 
 def capabilities(which: Set = "CapEff") -> frozenset[str]:
     """Names without CAP_; of those that capabilities(7) has."""
-    status = Path("/proc/self/status").read_text(encoding="utf-8", errors="surrogateescape")
-    mask = int(status.split(f"{which}:")[1].split()[0], 16)
+    mask = int(status_of(Path("/proc/self"))[which], 16)
     return frozenset(name for number, name in enumerate(CAPABILITIES) if mask >> number & 1)

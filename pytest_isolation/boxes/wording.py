@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.cgroups import NONE_V1, Group, group_of_process
 from pytest_isolation.boxes.process_limits import INFINITY, LINES, RESOURCES
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _of_own_kernel(parts: BoxHandle, limit: str) -> str:
 
 def _of_the_group(group: Group | None, limit: str) -> str:
     files = resources.there(group, LIMITS[limit].files) if group is not None else []
-    texts = [" ".join(file.read_text(encoding="utf-8", errors="surrogateescape").split()) for file in files]
+    texts = [" ".join(text_of(file).split()) for file in files]
     if not texts:
         return NO_FILE
     if LIMITS[limit].files == QUOTA:
@@ -141,7 +142,7 @@ def _number(text: str) -> str:
 
 
 def _read(host: Host, pid: int, name: str) -> str:
-    return str(host.path(f"/proc/{pid}/{name}").read_text(encoding="utf-8", errors="surrogateescape"))
+    return text_of(host.path(f"/proc/{pid}/{name}"))
 
 
 def _allowed(kind: str) -> Callable[[int, Host], str]:

@@ -17,6 +17,7 @@ from hypothesis.control import current_build_context
 from hypothesis.strategies import DrawFn, SearchStrategy, composite, just
 
 from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.boxes.procfs import status_of
 from pytest_isolation.errors import (
     NO_RIGHT,
     BoxError,
@@ -152,8 +153,7 @@ def _has_our_rights(box: Box) -> bool:
     if not box.parts.shares_kernel or box.parts.init_pid is None or box.parts.host is not LOCAL_HOST:
         return False
     with suppress(OSError):  # it has ended
-        status = Path(f"/proc/{box.parts.init_pid}/status").read_text(encoding="utf-8", errors="surrogateescape")
-        return f"\nUid:\t{os.geteuid()}\t" in status
+        return status_of(Path(f"/proc/{box.parts.init_pid}"))["Uid"].split()[0] == str(os.geteuid())
     return False
 
 

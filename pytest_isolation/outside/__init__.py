@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.host import HostProcess, remove_directory, send_signal
+from pytest_isolation.boxes.procfs import stat_of
 from pytest_isolation.outside.processes import Canary, canary_for, host_pids
 
 if TYPE_CHECKING:
@@ -110,10 +111,9 @@ class Outside:
     def runs(self, pid: int) -> bool:
         """Whether the host's process `pid` is there and is no zombie: man:proc_pid_stat(5), field 3."""
         try:
-            told = self.path(f"/proc/{pid}/stat").read_text(errors="replace", encoding="utf-8")
+            return stat_of(self.path(f"/proc/{pid}"))[0] not in "ZX"
         except OSError:
             return False
-        return told.rpartition(")")[2].split()[0] not in "ZX"
 
     def name(self, pid: int) -> str:
         """The comm of the host's process `pid`, at most 15 characters; "" when it is gone."""

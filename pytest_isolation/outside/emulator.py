@@ -11,6 +11,7 @@ import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.procfs import status_of, text_of
 from pytest_isolation.errors import BoxError, Unsupported
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def status(box: Box) -> list[dict[str, str]]:
     with suppress(*GONE):  # it has ended, and was waited for
         for thread in sorted(_of(box, "task").iterdir(), key=lambda one: int(one.name)):
             with suppress(*GONE):
-                found.append(_fields(thread / "status"))
+                found.append(status_of(thread))
     # One that has ended has neither a filter nor anything else any more.
     alive = [one for one in found if one.get("State", "")[:1] not in ENDED]
     if not alive:
@@ -65,7 +66,7 @@ def unfiltered(box: Box) -> list[str]:
 
     Raises Unsupported where that one runs under some and the kernel does not say how many: before Linux 5.9.
     """
-    ours = _fields(box.outside.path("/proc/self/status"))
+    ours = status_of(box.outside.path("/proc/self"))
     if ours.get("Seccomp") == FILTERED and COUNT not in ours:
         raise Unsupported(
             "whoever measures runs under a seccomp filter of its own, which the machine's process inherits, and this "
@@ -105,19 +106,14 @@ def names(box: Box) -> list[str]:
 def devices(box: Box) -> list[str]:
     """Device nodes that it has open, besides USUAL and terminals of its own.  Raises Unsupported."""
     found = []
-    for place, status_of in _open(box):
-        if stat.S_ISBLK(status_of.st_mode):
+    for place, told in _open(box):
+        if stat.S_ISBLK(told.st_mode):
             found.append(str(place.readlink()))
-        elif stat.S_ISCHR(status_of.st_mode):
-            number = os.major(status_of.st_rdev), os.minor(status_of.st_rdev)
+        elif stat.S_ISCHR(told.st_mode):
+            number = os.major(told.st_rdev), os.minor(told.st_rdev)
             if number not in USUAL and not 136 <= number[0] <= 143:
                 found.append(str(place.readlink()))
     return found
-
-
-def _fields(place: Path) -> dict[str, str]:
-    text = place.read_text(encoding="utf-8", errors="surrogateescape")
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
 
 
 def _filters(fields: dict[str, str]) -> int:
@@ -143,13 +139,13 @@ def _open(box: Box) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _sockets(box: Box) -> set[str]:
-    return {str(status_of.st_ino) for _, status_of in _open(box) if stat.S_ISSOCK(status_of.st_mode)}
+    return {str(told.st_ino) for _, told in _open(box) if stat.S_ISSOCK(told.st_mode)}
 
 
 def _lines(box: Box, kind: str) -> list[list[str]]:
     """Of its own network namespace; nothing where the kernel has no such protocol."""
     try:
-        text = _of(box, f"net/{kind}").read_text(encoding="utf-8", errors="surrogateescape")
+        text = text_of(_of(box, f"net/{kind}"))
     except GONE:
         if kind not in OPTIONAL:
             raise BoxError(HAS_ENDED.format(pid=pid_of(box))) from None

@@ -27,6 +27,7 @@ from pytest_isolation.boxes.lifetime import (
     state_directory,
 )
 from pytest_isolation.boxes.objects import remove as remove_object
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import undo
 
@@ -94,7 +95,7 @@ def _dead_run(directory: Path) -> Iterator[DeadRun | None]:
 
 def _read_owner(directory: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads((directory / "owner.json").read_text(encoding="utf-8", errors="surrogateescape"))
+        found = json.loads(text_of(directory / "owner.json"))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.constants import CLONE, MNT, MS
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import NOT_ROOT, Unavailable
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.oci import OciRuntime
@@ -55,17 +56,11 @@ class Crun(OciRuntime):
 
     def state_pid(self, place: Path, identity: str) -> int:
         """Of the container's first process, by crun's own file."""
-        return int(
-            json.loads((place / identity / "status").read_text(encoding="utf-8", errors="surrogateescape"))["pid"]
-        )
+        return int(json.loads(text_of(place / identity / "status"))["pid"])
 
 
 def refuses_this_host() -> bool:
     """Whether crun refuses this one: it does every hybrid host whose v2 tree has any controller."""
     if cgroups.mode() != "hybrid":
         return False
-    return bool(
-        (cgroups.hierarchies()["unified"] / "cgroup.controllers")
-        .read_text(encoding="utf-8", errors="surrogateescape")
-        .split()
-    )
+    return bool(text_of(cgroups.hierarchies()["unified"] / "cgroup.controllers").split())

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies.docker import daemon
 from pytest_isolation.technologies.podman.engine import is_of_a_store
@@ -62,7 +63,7 @@ def _processes() -> list[str]:
 
 def _mounts() -> list[str]:
     """Without Podman's of its store: any command of it, whoever's, makes that one, and any that fails leaves it."""
-    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    lines = text_of(Path("/proc/self/mountinfo")).splitlines()
     found = [" ".join(line.split()[3:5]) for line in lines]
     return [line for line in found if not is_of_a_store(line.rpartition(" ")[2])]
 
@@ -72,7 +73,7 @@ def _links() -> list[str]:
 
 
 def _routes() -> list[str]:
-    lines = Path("/proc/net/route").read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:]
+    lines = text_of(Path("/proc/net/route")).splitlines()[1:]
     return [" ".join(line.split()[:4]) for line in lines] + _addresses()
 
 
@@ -103,7 +104,7 @@ def _sysctls() -> list[str]:
                 if any(part in _DRIFTING for part in path.parts):
                     continue
                 with suppress(OSError):
-                    found.append(f"{path} = {path.read_text(encoding='utf-8', errors='surrogateescape').strip()}")
+                    found.append(f"{path} = {text_of(path).strip()}")
     return found
 
 
@@ -116,18 +117,14 @@ def _loops() -> list[str]:
     found = []
     for path in Path("/sys/block").glob("loop*/loop/backing_file"):
         with suppress(OSError):  # it was detached while we looked
-            backing = path.read_text(encoding="utf-8", errors="surrogateescape").strip()
+            backing = text_of(path).strip()
             found.append(f"{path.parent.parent.name} of {backing}")
     return found
 
 
 def _modules() -> list[str]:
     listed = Path("/proc/modules")
-    return (
-        [line.split()[0] for line in listed.read_text(encoding="utf-8", errors="surrogateescape").splitlines()]
-        if listed.exists()
-        else []
-    )
+    return [line.split()[0] for line in text_of(listed).splitlines()] if listed.exists() else []
 
 
 def _files() -> list[str]:
@@ -154,7 +151,7 @@ def _ipc() -> list[str]:
     return [
         f"{kind} {line.split()[0]} {line.split()[1]}"
         for kind in ("shm", "sem", "msg")
-        for line in Path("/proc/sysvipc", kind).read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:]
+        for line in text_of(Path("/proc/sysvipc", kind)).splitlines()[1:]
     ]
 
 

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import CONFIGURATION_LOSSES, IMAGE_LOSSES, drop, expose, lossy
 from pytest_isolation.errors import BoxError, Unavailable, UsageError
@@ -113,7 +114,7 @@ class GVisor(OciRuntime):
     def state_pid(self, place: Path, identity: str) -> int:
         """Of the sandbox, by runsc's own file: the container has no process of the host."""
         (file,) = place.glob(f"{identity}_sandbox*.state")
-        return int(json.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))["sandbox"]["pid"])
+        return int(json.loads(text_of(file))["sandbox"]["pid"])
 
     def check_identity(self, agent: Agent) -> None:
         """Raises BoxError when what answers does not live on gVisor's kernel."""

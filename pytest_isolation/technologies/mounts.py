@@ -10,6 +10,7 @@ from pytest_isolation.agent.constants import CLONE, MNT, MS
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import NOT_ROOT, Unsupported
 
 if TYPE_CHECKING:
@@ -59,10 +60,7 @@ def _mount(
 def _unmount_below(place: Path) -> None:
     """Take away the mount at `place`, and what a box mounted below it."""
     path = os.fspath(place)
-    points = [
-        line.split()[4]
-        for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    ]
+    points = [line.split()[4] for line in text_of(Path("/proc/self/mountinfo")).splitlines()]
     with start_local() as local:
         for point in reversed(points):
             if point == path or point.startswith(f"{path}/"):
@@ -73,9 +71,7 @@ def make_cgroups_writable(pid: int, host: Host = LOCAL_HOST) -> None:
     """Remount the control group tree that `pid` sees read-write, in its mount namespace and nowhere else."""
     with host.start() as outside, outside.proc.spawn() as child:
         enter(child, pid)
-        for line in (
-            host.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        ):
+        for line in text_of(host.path(f"/proc/{pid}/mountinfo")).splitlines():
             before, _, after = line.partition(" - ")
             point, options = before.split()[4:6]
             if after.split()[0] in ("cgroup", "cgroup2") and point.startswith("/sys/fs/cgroup"):

@@ -27,6 +27,7 @@ from pytest_isolation.boxes.caller import NOBODY, Caller
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.lifetime import Lifetime, started
 from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.boxes.procfs import children_of
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.telling import telling
@@ -284,12 +285,7 @@ class Programs:
 def children(pid: int) -> list[int]:
     """The processes `pid` has made and not waited for, by the host's numbers (proc_pid_children(5))."""
     try:
-        return [
-            int(word)
-            for word in Path(f"/proc/{pid}/task/{pid}/children")
-            .read_text(encoding="utf-8", errors="surrogateescape")
-            .split()
-        ]
+        return children_of(Path(f"/proc/{pid}"))
     except OSError:
         return []
 

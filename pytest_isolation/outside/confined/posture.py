@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, PR
 from pytest_isolation.agent.shortcuts import listing, set_name
+from pytest_isolation.boxes.procfs import fields_of
 from pytest_isolation.boxes.weakenings import Weakening, drop
 from pytest_isolation.errors import BoxError, Undecided, Unsupported
 
@@ -310,8 +311,7 @@ def seen(box: Box, pid: int) -> Posture:
 
 
 def _parsed(files: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    lines = (line.partition(":") for line in files["status"].splitlines())
-    status = {key: " ".join(value.split()) for key, _, value in lines}
+    status = {key: " ".join(value.split()) for key, value in fields_of(files["status"]).items()}
 
     def these(wanted: Callable[[str], bool]) -> dict[str, str]:
         return {key: value for key, value in status.items() if wanted(key)}

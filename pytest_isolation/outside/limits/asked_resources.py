@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups, resources
+from pytest_isolation.boxes.procfs import status_of, text_of
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.limits.asked import NOTHING_ASKED, PAGES
 from pytest_isolation.outside.limits.exercised import MAP_PRIVATE_ANON, PROT_RW
@@ -60,9 +61,7 @@ def on_host(box: Box, name: str) -> str | None:
     group = group_on_host(box)
     if group is None:
         return None
-    texts = [
-        file.read_text(encoding="utf-8", errors="surrogateescape").strip() for file in resources.files(group, name)
-    ]
+    texts = [text_of(file).strip() for file in resources.files(group, name)]
     return ", ".join(" ".join(text.split("\n")) for text in texts) if texts else None
 
 
@@ -73,7 +72,7 @@ def _elsewhere(box: Box, name: str) -> str | None:
     if name == resources.OOM_SCORE:
         return str(box.outside.path(f"/proc/{pid}/oom_score_adj").read_text(encoding="utf-8")).strip()
     if name == resources.PARENT:
-        lines = box.outside.path(f"/proc/{pid}/cgroup").read_text(encoding="utf-8", errors="surrogateescape")
+        lines = text_of(box.outside.path(f"/proc/{pid}/cgroup"))
         paths = {line.split(":", 2)[2] for line in lines.splitlines() if ":memory:" in line or line.startswith("0::/")}
         return " ".join(sorted(paths))
     size = resources.shm_size(box.outside.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8"))
@@ -243,10 +242,9 @@ def elsewhere(box: Box, processors: set[int]) -> dict[int, set[int]]:
     group = group_on_host(box)
     found = {}
     for pid in group.pids() if group is not None else ():
-        for status in box.outside.path(f"/proc/{pid}/task").glob("*/status"):
+        for thread in box.outside.path(f"/proc/{pid}/task").glob("*"):
             with suppress(OSError):  # it has ended
-                text = status.read_text(encoding="utf-8", errors="surrogateescape")
-                allowed = listed(text.split("Cpus_allowed_list:")[1].split("\n")[0])
+                allowed = listed(status_of(thread)["Cpus_allowed_list"])
                 if allowed - processors:
                     found[pid] = allowed - processors
     return found

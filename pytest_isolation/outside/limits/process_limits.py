@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.process_limits import RESOURCES, Pair, ProcessLimit, limits_in
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.rights import capabilities
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.together import Part, Together
@@ -135,7 +136,7 @@ def of_first(box: Box, asked: tuple[ProcessLimit, ...]) -> dict[str, Pair]:
     if pid is None:
         raise Unsupported("no process of the box is one of its machine's: nobody outside reads its limits")
     try:
-        text = box.outside.path(f"/proc/{pid}/limits").read_text(encoding="utf-8", errors="surrogateescape")
+        text = text_of(box.outside.path(f"/proc/{pid}/limits"))
     except OSError as error:
         raise Unsupported(f"the limits of the box's first process cannot be read on its machine ({error})") from error
     found = limits_in(text)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.network.listeners import Door, new_token
 
@@ -73,16 +74,14 @@ def addresses_of_host(box: Box) -> list[str]:
     Sources: proc_pid_net(5): fib_trie, where a local address follows the line that says so, and if_inet6.
     """
     found, last = {"127.0.0.1"}, ""
-    for line in (
-        box.outside.path("/proc/self/net/fib_trie").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    ):
+    for line in text_of(box.outside.path("/proc/self/net/fib_trie")).splitlines():
         kind, _, rest = line.strip().partition(" ")
         if kind == "|--":
             last = rest.strip()
         elif kind == "/32" and "host LOCAL" in rest:
             found.add(last)
     six = box.outside.path("/proc/self/net/if_inet6")
-    for line in six.read_text(encoding="utf-8", errors="surrogateescape").splitlines() if six.exists() else ():
+    for line in text_of(six).splitlines() if six.exists() else ():
         address = ip_address(bytes.fromhex(line.split()[0]))
         if not address.is_link_local:
             found.add(str(address))
@@ -123,9 +122,7 @@ def _connections(box: Box, inside: int) -> set[str]:
     found: set[str] = set()
     for table in TABLES:
         place = box.outside.path(f"/proc/{box.parts.init_pid}/net/{table}")
-        for line in (
-            place.read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:] if place.exists() else ()
-        ):
+        for line in text_of(place).splitlines()[1:] if place.exists() else ():
             local, other, state = line.split()[1:4]
             if state == ESTABLISHED and int(local.rpartition(":")[2], 16) == inside:
                 found.add(other)

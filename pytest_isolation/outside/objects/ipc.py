@@ -17,6 +17,7 @@ from pytest_isolation.agent.constants import IPC, IPC_GET, IPC_PRIVATE
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.objects import remove_by
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import BoxError, Unsupported
 
 if TYPE_CHECKING:
@@ -42,11 +43,7 @@ class Segment:
 
     def attached(self) -> int:
         """How many times it is attached now, as the host counts (proc_sysvipc(5)); its maker is one."""
-        for line in (
-            self.box.outside.path("/proc/sysvipc/shm")
-            .read_text(encoding="utf-8", errors="surrogateescape")
-            .splitlines()[1:]
-        ):
+        for line in text_of(self.box.outside.path("/proc/sysvipc/shm")).splitlines()[1:]:
             fields = line.split()
             if int(fields[1]) == self.identifier:
                 return int(fields[6])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_isolation.boxes.lifetime import state_directory
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.emulator import HAS_ENDED
@@ -229,7 +230,7 @@ class _Look:
             place = self.host.path(f"{process}/fd/{fd}")
             try:
                 mode, host = place.stat().st_mode, str(place.readlink())
-                told = self.host.path(f"{process}/fdinfo/{fd}").read_text(encoding="utf-8", errors="surrogateescape")
+                told = text_of(self.host.path(f"{process}/fdinfo/{fd}"))
             except OSError:
                 continue
             about = dict(line.split(":", 1) for line in told.splitlines() if ":" in line)

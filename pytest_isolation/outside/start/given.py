@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.procfs import status_of
 from pytest_isolation.boxes.weakenings import CAPABILITIES, NAMESPACES
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.outside.shared.files import files
@@ -49,8 +50,7 @@ def _of_process(box: Box) -> Iterator[Given]:
     place, own = host.path("/proc", str(box.parts.init_pid)), host.path("/proc/self")
     shared = [one for one in NAMESPACES if _same(place / "ns" / one, own / "ns" / one)]
     yield from (_row("namespace", one) for one in shared)
-    text = (place / "status").read_text(errors="replace", encoding="utf-8")
-    status = {key: value.strip() for key, _, value in (line.partition(":") for line in text.splitlines())}
+    status = status_of(place)
     effective = int(status["CapEff"], 16)
     where = "" if "user" in shared else "in a user namespace of its own"
     for number in range(effective.bit_length()):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.cgroups import NONE_V1
+from pytest_isolation.boxes.procfs import status_of
 from pytest_isolation.boxes.resources import SWAP
 from pytest_isolation.boxes.weakenings import CAPABILITIES
 from pytest_isolation.errors import BoxError, Unsupported
@@ -59,10 +60,9 @@ def beyond_default() -> tuple[Given, ...]:
 def status(box: Box, pid: int) -> Mapping[str, str]:
     """The fields of the machine's /proc/PID/status.  Raises BoxError where the process has ended."""
     try:
-        text = box.outside.path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="surrogateescape")
+        return status_of(box.outside.path(f"/proc/{pid}"))
     except OSError as error:
         raise BoxError(f"the machine's /proc/{pid}/status, of the box's first process: {error.strerror}") from None
-    return dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
 
 
 def capability_sets(box: Box, pid: int) -> dict[str, int] | None:
@@ -71,7 +71,7 @@ def capability_sets(box: Box, pid: int) -> dict[str, int] | None:
     if own.readlink() != machines.readlink():
         return None
     found = status(box, pid)
-    return {name: int(found[name].strip(), 16) for name in SETS if name in found}
+    return {name: int(found[name], 16) for name in SETS if name in found}
 
 
 def further_groups(box: Box, pid: int) -> set[int]:

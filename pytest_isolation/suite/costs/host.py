@@ -13,6 +13,7 @@ import psutil
 
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.lifetime import Lifetime, mount_points
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.box import Box
 
 MIB = 1 << 20
@@ -105,7 +106,7 @@ def kernel_bytes(group: Group) -> int | None:
     file = group.file("memory", "memory.kmem.usage_in_bytes", "memory.stat")
     if file is None or not file.exists():
         return None
-    text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    text = text_of(file)
     if file.name != "memory.stat":
         return int(text)
     found = re.search(r"^kernel (\d+)$", text, re.MULTILINE)
@@ -182,7 +183,7 @@ def overlay(box: Box) -> Overlay | None:
     if pid is None:
         return None
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        for line in text_of(Path(f"/proc/{pid}/mountinfo")).splitlines():
             fields, _, rest = line.partition(" - ")
             kind, _, options = rest.split(" ", 2)
             if fields.split()[4] != "/" or kind != "overlay":

@@ -18,6 +18,7 @@ from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.door import Door
 from pytest_isolation.errors import BoxError, IsolationError, in_one_line
@@ -53,7 +54,7 @@ def kernel(box: Box) -> tuple[str, str]:
     if release != platform.release():
         return NO, f"Linux {release} there, {platform.release()} here"
     up = struct.unpack_from("<q", must(box.proc.sysinfo(), "its uptime").data)[0]
-    here = float(Path("/proc/uptime").read_text(encoding="utf-8", errors="surrogateescape").split()[0])
+    here = float(text_of(Path("/proc/uptime")).split()[0])
     if abs(up - here) > CLOCKS_S:
         return NO, f"Linux {release}, up for {up} s there and {here:.0f} s here"
     return YES, f"Linux {release}, up as long as the host"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from pytest_isolation.boxes.process_limits import ProcessLimit
+from pytest_isolation.boxes.procfs import stat_of
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import AgentLost
 from pytest_isolation.outside.box import Box
@@ -89,11 +90,11 @@ def _first_has_ended(box: Box) -> bool:
     pid = box.parts.init_pid or box.parts.kernel_pid
     if pid is None:
         return False
-    stat = box.parts.host.path(f"/proc/{pid}/stat")
+    process = box.parts.host.path(f"/proc/{pid}")
     deadline = time.monotonic() + ENDING_S
     while time.monotonic() < deadline:
         try:
-            if stat.read_text(encoding="utf-8", errors="surrogateescape").rpartition(")")[2].split()[0] in "ZX":
+            if stat_of(process)[0] in "ZX":
                 return True
         except OSError:
             return True

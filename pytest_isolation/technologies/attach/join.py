@@ -22,6 +22,7 @@ from pytest_isolation.agent.constants import AT_FDCWD, KEYCTL, PR
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.handle import HOLDS, Discrepancy
 from pytest_isolation.boxes.local import Pipes, start_local
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import AgentLost, BoxError
 from pytest_isolation.technologies import inject, launcher
 from pytest_isolation.technologies.attach import filters, likeness
@@ -199,7 +200,7 @@ class Joining:
         program = Program()
         program.prctl(PR.SET_SECUREBITS, 0)
         program.prctl(PR.CAP_AMBIENT, AMBIENT_CLEAR_ALL)
-        for one in range(int(LAST_CAPABILITY.read_text(encoding="utf-8", errors="surrogateescape")) + 1):
+        for one in range(int(text_of(LAST_CAPABILITY)) + 1):
             if not theirs["CapBnd"] >> one & 1:
                 program.prctl(PR.CAPBSET_DROP, one)
         if theirs["no_new_privs"] == "1":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.handle import HOLDS, VIOLATED, Discrepancy
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.technologies.attach import target
 
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
@@ -43,7 +44,7 @@ def view(pid: int) -> dict[str, Any]:
     return {
         **{f"{kind} namespace": name for kind, name in target.namespaces(pid).items()},
         "root directory": (root.st_dev, root.st_ino),
-        "control groups": sorted((place / "cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines()),
+        "control groups": sorted(text_of(place / "cgroup").splitlines()),
         **{field: int(status[field], 16) for field in CAPABILITIES},
         "user ids": status["Uid"].split(),
         "group ids": status["Gid"].split(),
@@ -52,8 +53,8 @@ def view(pid: int) -> dict[str, Any]:
         "seccomp": (status.get("Seccomp"), status.get("Seccomp_filters")),
         "LSM label": label(pid),
         "umask": status["Umask"],
-        "personality": (place / "personality").read_text(encoding="utf-8", errors="surrogateescape").strip(),
-        "oom_score_adj": (place / "oom_score_adj").read_text(encoding="utf-8", errors="surrogateescape").strip(),
+        "personality": text_of(place / "personality").strip(),
+        "oom_score_adj": text_of(place / "oom_score_adj").strip(),
         "limits": limits(pid),
         "scheduling": (os.sched_getscheduler(pid), os.getpriority(os.PRIO_PROCESS, pid), os.sched_getaffinity(pid)),
         "memory nodes": status.get("Mems_allowed"),
@@ -63,7 +64,7 @@ def view(pid: int) -> dict[str, Any]:
 def limits(pid: int) -> dict[str, tuple[int, int]]:
     """Name -> soft and hard; RLIM_INFINITY for unlimited."""
     found = {}
-    for line in Path(f"/proc/{pid}/limits").read_text(encoding="utf-8", errors="surrogateescape").splitlines()[1:]:
+    for line in text_of(Path(f"/proc/{pid}/limits")).splitlines()[1:]:
         name, soft, hard = line[4:26].strip(), *line[26:].split()[:2]
         found[name] = (_amount(soft), _amount(hard))
     return found
@@ -76,7 +77,7 @@ def _amount(text: str) -> int:
 def label(pid: int) -> str:
     """Of SELinux, AppArmor or Smack; empty without one."""
     try:
-        return Path(f"/proc/{pid}/attr/current").read_text(encoding="utf-8", errors="surrogateescape").strip("\0\n")
+        return text_of(Path(f"/proc/{pid}/attr/current")).strip("\0\n")
     except OSError:
         return ""
 

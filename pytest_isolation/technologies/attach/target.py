@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import started
+from pytest_isolation.boxes.procfs import status_of, text_of
 from pytest_isolation.errors import Unavailable, UsageError
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ SECCOMP_MODE_STRICT = "1"
 
 def status(pid: int) -> dict[str, str]:
     """The fields of /proc/PID/status.  Raises OSError."""
-    lines = Path(f"/proc/{pid}/status").read_text(errors="replace", encoding="utf-8").splitlines()
-    return {key: value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return status_of(Path(f"/proc/{pid}"))
 
 
 def namespaces(pid: int) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Target:
     def groups(self) -> dict[str, Path]:
         """Controller -> the directory of its control group, as this host mounts it.  Raises Unavailable."""
         roots, found = cgroups.hierarchies(), {}
-        for line in (self.place / "cgroup").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        for line in text_of(self.place / "cgroup").splitlines():
             _, controllers, path = line.split(":", 2)
             for controller in controllers.split(",") if controllers else ("unified",):
                 if controller in roots:
@@ -127,10 +127,6 @@ def _frozen(found: Target) -> Path | None:
     groups = found.groups()
     for controller, file, word in (("freezer", "freezer.state", "THAWED"), ("unified", "cgroup.events", "frozen 0")):
         place = groups[controller] / file if controller in groups else None
-        if (
-            place is not None
-            and place.exists()
-            and word not in place.read_text(encoding="utf-8", errors="surrogateescape")
-        ):
+        if place is not None and place.exists() and word not in text_of(place):
             return place
     return None

@@ -10,6 +10,7 @@ from pytest_isolation.agent.client import Agent
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.handle import BoxHandle, Life
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
+from pytest_isolation.boxes.procfs import children_of
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import inspected, launcher, mounts, neighbours, sources
 from pytest_isolation.technologies.building import Building
@@ -245,11 +246,7 @@ class Start(Building):
         if groups is None:
             raise BoxError(f"{self.spec.id}: process {pid} is not the container's on {self.daemon.where}")
         if not self.plan.first:
-            pid = int(
-                self.host.path(f"/proc/{pid}/task/{pid}/children")
-                .read_text(encoding="utf-8", errors="surrogateescape")
-                .split()[0]
-            )
+            pid = children_of(self.host.path(f"/proc/{pid}"))[0]
         if not self.plan.cgroup_read_only:
             mounts.make_cgroups_writable(pid, self.host)
         return BoxHandle(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.technologies import launcher
 from pytest_isolation.technologies.apparmor import confines
@@ -259,6 +260,6 @@ def _limit(what: str, v1: str, v2: str) -> str:
 
 def _dropped_by_default() -> set[str]:
     """The capabilities common.conf takes away."""
-    lines = (INCLUDED / "common.conf").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    lines = text_of(INCLUDED / "common.conf").splitlines()
     found = [line.partition("=")[2].split() for line in lines if re.match(r"\s*lxc\.cap\.drop\s*=", line)]
     return {word.upper() for words in found for word in words}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.lxc.holes import plan_of
@@ -57,7 +58,7 @@ def _ranges(kind: str) -> list[tuple[str, int, int]]:
     """The lines of subuid(5) or subgid(5): whose, the first id, how many."""
     found = []
     with suppress(OSError):
-        for line in (SUBORDINATE / f"sub{kind}").read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        for line in text_of(SUBORDINATE / f"sub{kind}").splitlines():
             name, _, rest = line.partition(":")
             first, _, count = rest.partition(":")
             if first.isdigit() and count.isdigit():

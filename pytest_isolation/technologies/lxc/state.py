@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytest_isolation.boxes.lifetime import remove_tree, state_directory
+from pytest_isolation.boxes.procfs import stat_of
 from pytest_isolation.errors import BoxError
 from pytest_isolation.technologies import launcher, program
 
@@ -76,8 +77,6 @@ def descends(pid: int | None, ancestor: int) -> bool:
     while pid not in (None, 0, 1):
         if pid == ancestor:
             return True
-        fields = (
-            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="surrogateescape").rpartition(")")[2].split()
-        )
+        fields = stat_of(Path(f"/proc/{pid}"))
         pid = int(fields[1])
     return False

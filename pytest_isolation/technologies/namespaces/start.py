@@ -23,6 +23,7 @@ from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.life import signal_called
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.local import LocalAgent, Pipes, start_local
+from pytest_isolation.boxes.procfs import children_of, text_of
 from pytest_isolation.boxes.resources import OOM_SCORE
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import drop, grant, share
@@ -101,7 +102,7 @@ class Start(Building):
         self.first = child
         if not self.plan.first:
             child = child.spawn()
-            self.pid = _only_child(self.pid)
+            self.pid = children_of(Path(f"/proc/{self.pid}"))[0]
         self._give_up(child)
         self._confine_first(child)
         if self.group is not None and self.plan.few_devices:
@@ -297,7 +298,7 @@ class Start(Building):
         numbers = kept(self.spec)
         if numbers is None:
             return
-        last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="utf-8", errors="surrogateescape"))
+        last = int(text_of(Path("/proc/sys/kernel/cap_last_cap")))
         program = Program()
         for capability in range(last + 1):
             if capability not in numbers:
@@ -329,7 +330,7 @@ class Start(Building):
             undo.callback(child.end)
             if self.group is not None and self.plan.enters_group:
                 # The child alone: the launcher stays outside, and is not to be left when the box has ended.
-                self.group.add(_only_child(local.pid))
+                self.group.add(children_of(Path(f"/proc/{local.pid}"))[0])
             self._give_up(child, entered=True)
             spec = self.spec if self.plan.enters_as_user else replace(self.spec, uid=0, gid=0)
             launcher.become_agent(child, path, spec, pipes)
@@ -358,13 +359,6 @@ def _state(proc: Proc, pid: int) -> str:
 def _device_rule(name: str) -> str:
     number = os.stat(f"/dev/{name}").st_rdev
     return f"c {os.major(number)}:{os.minor(number)} rwm"
-
-
-def _only_child(pid: int) -> int:
-    """The one process `pid` has made, by the host's number (proc_pid_task(5): children)."""
-    return int(
-        Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8", errors="surrogateescape").split()[0]
-    )
 
 
 def kept(spec: BoxSpec) -> set[int] | None:

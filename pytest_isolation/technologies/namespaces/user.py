@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Cause, Unavailable
 from pytest_isolation.technologies.namespaces.clone import CLONE
 
@@ -47,6 +48,6 @@ def _refusal_of_user_namespaces() -> str:
 
 def _reads(path: str, text: str) -> bool:
     try:
-        return Path("/proc/sys", path).read_text(encoding="utf-8", errors="surrogateescape").strip() == text
+        return text_of(Path("/proc/sys", path)).strip() == text
     except OSError:
         return False

@@ -17,6 +17,7 @@ from pytest_isolation.boxes import cgroups, making_groups
 from pytest_isolation.boxes.handle import BoxHandle, Life, Pausing
 from pytest_isolation.boxes.host import LOCAL_HOST
 from pytest_isolation.boxes.life import as_shells_do
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.boxes.weakenings import (
     IMAGE_LOSSES,
@@ -117,11 +118,7 @@ class OciRuntime:
 
     def state_pid(self, place: Path, identity: str) -> int:
         """The first process of the container by the runtime's own state; raises OSError, ValueError, KeyError."""
-        return int(
-            json.loads((place / identity / "state.json").read_text(encoding="utf-8", errors="surrogateescape"))[
-                "init_process_pid"
-            ]
-        )
+        return int(json.loads(text_of(place / identity / "state.json"))["init_process_pid"])
 
     def check_identity(self, agent: Agent) -> None:
         """Raises BoxError when what answers does not live in a box of this runtime."""
@@ -260,7 +257,7 @@ class Container(Building):
         self._run(programs, argv, channel=True)
         agent = programs.hello(self.runtime.program)
         undo.callback(agent.close)
-        self.pid = int((place / "pid").read_text(encoding="utf-8", errors="surrogateescape"))
+        self.pid = int(text_of(place / "pid"))
         self._check(agent)
         self.said, self._begun = programs.said, programs
         self.group = _found(f"{self._guard.path}/box" if self._guard is not None else None)
@@ -299,9 +296,7 @@ class Container(Building):
         agent = programs.hello(f"{self.runtime.program} exec")
         if self.runtime.shares_kernel:
             # The runtime left it to us: unless it is waited for, it counts in the group when it has ended.
-            agent.undo.callback(
-                programs.end, int((place / "pid").read_text(encoding="utf-8", errors="surrogateescape"))
-            )
+            agent.undo.callback(programs.end, int(text_of(place / "pid")))
         self.undo.callback(agent.close)
         return agent
 

@@ -20,6 +20,7 @@ import psutil
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.lifetime import mount_points
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.rights import capabilities
 from pytest_isolation.errors import BoxError, Cause, Unavailable, UsageError
 from pytest_isolation.technologies import program
@@ -267,7 +268,7 @@ class Engine:
             _, hard = resource.getrlimit(limit)
             if word == "nproc":
                 # Podman lowers its own to this, and a container cannot have more than Podman.
-                highest = int(Path("/proc/sys/kernel/pid_max").read_text(encoding="utf-8", errors="surrogateescape"))
+                highest = int(text_of(Path("/proc/sys/kernel/pid_max")))
                 hard = highest if hard == resource.RLIM_INFINITY else min(hard, highest)
             if hard != resource.RLIM_INFINITY:
                 found += ["--ulimit", f"{word}={hard}:{hard}"]
@@ -400,11 +401,7 @@ def engine_for(spec: BoxSpec) -> Engine:
 def _ranges(path: str) -> set[str]:
     """The accounts that have subordinate ids, subuid(5)."""
     try:
-        return {
-            line.split(":")[0]
-            for line in Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-            if line.count(":") == 2
-        }
+        return {line.split(":")[0] for line in text_of(Path(path)).splitlines() if line.count(":") == 2}
     except OSError:
         return set()
 

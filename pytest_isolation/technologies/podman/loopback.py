@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.technologies.podman.releases import PLACES
 
 FORWARDS = re.compile(r"(-T|--tcp-ns|--map-host-loopback)=?(.*)")
@@ -66,7 +67,7 @@ def _configured(home: str | None, environ: Mapping[str, str]) -> tuple[dict[str,
         with suppress(OSError):
             for file in sorted(place.glob("*.conf")) if place.is_dir() else [place]:
                 with suppress(OSError, ValueError, AttributeError):
-                    document = tomllib.loads(file.read_text(encoding="utf-8", errors="surrogateescape"))
+                    document = tomllib.loads(text_of(file))
                     engine |= document.get("engine", {})
                     network |= document.get("network", {})
     return engine, network

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode
 import psutil
 
 from pytest_isolation.boxes.lifetime import started
+from pytest_isolation.boxes.procfs import text_of
 
 PLACES = ("XDG_RUNTIME_DIR", "TMPDIR")
 """The environment variables that say where rootless Podman has its runtime directory."""
@@ -57,9 +58,7 @@ def found(uid: int, environ: Mapping[str, str]) -> list[psutil.Process]:
         f"/tmp/podman-run-{uid}",
     ):
         with suppress(OSError, ValueError, psutil.Error):
-            process = psutil.Process(
-                int(Path(place, "libpod/tmp/pause.pid").read_text(encoding="utf-8", errors="surrogateescape"))
-            )
+            process = psutil.Process(int(text_of(Path(place, "libpod/tmp/pause.pid"))))
             if process.uids().real == uid and "podman" in process.name() and process not in processes:
                 processes.append(process)
     return processes

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unavailable
 
 NFTABLES, UNIFIED_ONLY = 5, 6
@@ -54,7 +55,7 @@ def firewall_driver(places: tuple[str, ...] | None = None) -> str:
     for place in map(Path, PLACES if places is None else places):
         for file in sorted(place.glob("*.conf")) if place.is_dir() else [place]:
             with suppress(OSError, ValueError):
-                network = tomllib.loads(file.read_text(encoding="utf-8", errors="surrogateescape")).get("network", {})
+                network = tomllib.loads(text_of(file)).get("network", {})
                 found = str(network.get("firewall_driver", found))
     return found
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unavailable
 
 
@@ -36,7 +37,7 @@ class Modules:
         if file is None or not file.is_file():
             return None
         found = {}
-        for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
+        for line in text_of(file).splitlines():
             module, _, needed = line.partition(":")
             found[name_of(module)] = [*reversed(needed.split()), module]
         return found
@@ -53,11 +54,7 @@ class Modules:
     @cached_property
     def _built_in(self) -> frozenset[str]:
         file = self.directory / "modules.builtin" if self.directory is not None else None
-        return (
-            frozenset(map(name_of, file.read_text(encoding="utf-8", errors="surrogateescape").split()))
-            if file is not None and file.is_file()
-            else frozenset()
-        )
+        return frozenset(map(name_of, text_of(file).split())) if file is not None and file.is_file() else frozenset()
 
     def built_in(self, name: str) -> bool:
         """Whether the kernel has `name` in itself: it is there before anything is loaded."""
