@@ -14,6 +14,8 @@ from pytest_isolation import severity as reach
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.boxes.box import TMPFS_MAGIC
+from pytest_isolation.boxes.mount_table import parse
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.outside.limits.stocks import Stock, risen
 from pytest_isolation.outside.objects.mounts import place_in_root
@@ -29,14 +31,12 @@ def _room(box: Box, what: str) -> tuple[int, int]:
     """How much of `what` is used, and there, on all disks of the machine: MiB, or files; statvfs(3)."""
     proc = box.outside.proc
     used = there = 0
-    seen: set[bytes] = set()
-    for line in box.outside.path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-        words, _, rest = line.partition(" - ")
-        _, _, device, _, point = words.split()[:5]
-        if rest.split()[0] in IN_MEMORY or rest.split()[0].startswith(("cgroup", "fuse.")) or device.encode() in seen:
+    seen: set[str] = set()
+    for mount in parse(text_of(box.outside.path("/proc/self/mountinfo"))):
+        if mount.fstype in IN_MEMORY or mount.fstype.startswith(("cgroup", "fuse.")) or mount.device in seen:
             continue
-        seen.add(device.encode())
-        told = proc.statfs(point.encode().decode("unicode_escape")).data
+        seen.add(mount.device)
+        told = proc.statfs(mount.point).data
         if told:
             numbers = [int.from_bytes(told[at : at + 8], "little") for at in range(8, 56, 8)]
             size, blocks, free, _, files, left = numbers

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.host import LOCAL_HOST
+from pytest_isolation.boxes.mount_table import Mount, parse
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.objects.mounts import mounted_on_host
 from pytest_isolation.outside.shared import places
-from pytest_isolation.outside.shared.table import below, join, parse
+from pytest_isolation.outside.shared.table import below, join
 
 promise = guarantee(
     "mnt.no-leak-in",
@@ -28,20 +29,19 @@ def _meeting(box: Box, pid: int) -> Iterator[str]:
     Not its root, nor a volume that an engine keeps: there nobody mounts but the engine, which lets its own mounts
     follow (moby, daemon/volumes_linux.go).
     """
-    host, theirs = (text_of(box.outside.path(f"/proc/{one}/mountinfo")) for one in ("self", pid))
-    groups = {group: line for line in host.splitlines() for group in _groups(line, "shared")}
-    for line in theirs.splitlines():
-        for group in [*_groups(line, "shared"), *_groups(line, "master")]:
-            if group in groups:
-                (ours,), (its,) = parse(groups[group]), parse(line)
+    host, theirs = (parse(text_of(box.outside.path(f"/proc/{one}/mountinfo"))) for one in ("self", pid))
+    groups = {group: ours for ours in host for group in _groups(ours, "shared")}
+    for its in theirs:
+        for group in [*_groups(its, "shared"), *_groups(its, "master")]:
+            if (ours := groups.get(group)) is not None:
                 place = join(ours.point, below(its.root, ours.root) or "")
                 kept = places.in_store(place) and places.system(place) is None
                 if its.point != "/" and not kept:
                     yield place
 
 
-def _groups(line: str, kind: str) -> list[str]:
-    return [word.partition(":")[2] for word in line.partition(" - ")[0].split() if word.startswith(f"{kind}:")]
+def _groups(mount: Mount, kind: str) -> list[str]:
+    return [tag.partition(":")[2] for tag in mount.tags if tag.startswith(f"{kind}:")]
 
 
 @promise

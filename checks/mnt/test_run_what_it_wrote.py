@@ -8,9 +8,9 @@ from contextlib import suppress
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT, AT_FDCWD
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import BoxError
-from pytest_isolation.outside.shared.table import parse
 
 promise = guarantee(
     "mnt.written-files-not-run",

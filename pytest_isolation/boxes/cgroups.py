@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemotePath
-from pytest_isolation.boxes.mounted import visible
+from pytest_isolation.boxes.mount_table import parse, visible
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import BoxError
 
@@ -56,16 +56,12 @@ class Limits:
 def hierarchies(host: Host = LOCAL_HOST) -> dict[str, Path]:
     """Controller -> where it is mounted on `host`, and seen; "unified" is the v2 tree, if there is one."""
     found: dict[str, Path] = {}
-    for line in visible(text_of(host.path("/proc/self/mountinfo")).splitlines()):
-        fields, _, rest = line.partition(" - ")
-        fstype, _, options = rest.split(" ", 2)
-        point = host.path(fields.split()[4])
-        if fstype == "cgroup2":
-            found.setdefault("unified", point)
-        elif fstype == "cgroup":
-            for controller in options.split(","):
-                if controller in (*CONTROLLERS, SYSTEMD):
-                    found.setdefault(controller, point)
+    for mount in visible(parse(text_of(host.path("/proc/self/mountinfo")))):
+        names = ["unified"] if mount.fstype == "cgroup2" else []
+        if mount.fstype == "cgroup":
+            names = [one for one in mount.options.split(",") if one in (*CONTROLLERS, SYSTEMD)]
+        for name in names:
+            found.setdefault(name, host.path(mount.point))
     return found
 
 

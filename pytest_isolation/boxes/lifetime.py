@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pytest_isolation.boxes import cgroups, making_groups
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.procfs import stat_of, text_of
 from pytest_isolation.errors import BoxError, UsageError, in_one_line
 
@@ -235,9 +236,8 @@ class Lifetime:
 
 
 def mount_points() -> list[str]:
-    """Where something is mounted now, oldest first (man:proc_pid_mountinfo(5): odd bytes are octal)."""
-    raw = [line.split(b" ")[4] for line in Path("/proc/self/mountinfo").read_bytes().splitlines()]
-    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda odd: bytes([int(odd[1], 8)]), point)) for point in raw]
+    """Where something is mounted now, oldest first: paths, and so as the locale decodes them."""
+    return [mount.point for mount in parse(os.fsdecode(Path("/proc/self/mountinfo").read_bytes()))]
 
 
 def forget(directory: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_isolation.boxes.cgroups import Group, put
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.weakenings import RESOURCES
 from pytest_isolation.errors import BoxError
 
@@ -63,10 +64,9 @@ def there(group: Group, places: Iterable[tuple[str, str, str]]) -> list[Path]:
 def shm_size(mountinfo: str) -> int | None:
     """The size of /dev/shm in bytes, by a process's mountinfo; None where it is no tmpfs with a size."""
     found = None
-    for line in mountinfo.splitlines():
-        fields, _, rest = line.partition(" - ")
-        if fields.split()[4] == "/dev/shm":
-            size = re.search(r"\bsize=([0-9]+)k\b", rest)
+    for mount in parse(mountinfo):
+        if mount.point == "/dev/shm":
+            size = re.search(r"\bsize=([0-9]+)k\b", mount.options)
             found = int(size[1]) * 1024 if size else None  # the last is above the others
     return found
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_isolation.agent.shortcuts import read_records, set_name
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.outside.confined import posture
 from pytest_isolation.outside.processes import ALL_SIGNALS, SIG_BLOCK
@@ -220,12 +221,8 @@ def told(box: Box) -> Told:
 
 def _mounts(box: Box) -> Mapping[str, str]:
     """Mount point -> type and options of what is mounted there, the uppermost."""
-    lines = b"".join(reply.data for reply in read_records(box.init, "/proc/self/mountinfo") if reply.ok).splitlines()
-    found = {}
-    for line in lines:
-        words = line.decode(errors="replace").split()
-        found[words[4]] = f"{words[words.index('-') + 1]} {words[5]}"
-    return found
+    table = b"".join(reply.data for reply in read_records(box.init, "/proc/self/mountinfo") if reply.ok)
+    return {mount.point: f"{mount.fstype} {mount.flags}" for mount in parse(table.decode(errors="replace"))}
 
 
 def _limits(box: Box) -> Mapping[str, str]:

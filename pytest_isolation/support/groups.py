@@ -12,7 +12,7 @@ from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.constants import AT_FDCWD, DT
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.host import RemoteHost
-from pytest_isolation.boxes.mounted import visible
+from pytest_isolation.boxes.mount_table import parse, visible
 from pytest_isolation.support.feature import RUN_AS_ROOT
 from pytest_isolation.support.trial import NEWNS, ROOM, Absent, Refused, Trial, need, wait_until
 
@@ -45,15 +45,12 @@ def hierarchies(kernel: Kernel) -> Hierarchies:
     """As the kernel shows them: cgroups(7)."""
     v1: dict[str, str] = {}
     v2 = None
-    for line in visible((kernel.text("/proc/self/mountinfo") or "").splitlines()):
-        fields, _, rest = line.partition(" - ")
-        fstype, _, options = rest.split(" ", 2)
-        point = fields.split()[4]
-        if fstype == "cgroup2":
-            v2 = v2 or point
-        elif fstype == "cgroup":
-            for word in options.split(","):
-                v1.setdefault(word, point)
+    for mount in visible(parse(kernel.text("/proc/self/mountinfo") or "")):
+        if mount.fstype == "cgroup2":
+            v2 = v2 or mount.point
+        elif mount.fstype == "cgroup":
+            for word in mount.options.split(","):
+                v1.setdefault(word, mount.point)
     words = kernel.text(f"{v2}/cgroup.controllers") if v2 else ""
     return Hierarchies(v1, v2, frozenset((words or "").split()))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unavailable
 from pytest_isolation.technologies.docker import daemon
@@ -63,9 +64,8 @@ def _processes() -> list[str]:
 
 def _mounts() -> list[str]:
     """Without Podman's of its store: any command of it, whoever's, makes that one, and any that fails leaves it."""
-    lines = text_of(Path("/proc/self/mountinfo")).splitlines()
-    found = [" ".join(line.split()[3:5]) for line in lines]
-    return [line for line in found if not is_of_a_store(line.rpartition(" ")[2])]
+    mounts = parse(text_of(Path("/proc/self/mountinfo")))
+    return [f"{one.root} {one.point}" for one in mounts if not is_of_a_store(one.point)]
 
 
 def _links() -> list[str]:

@@ -17,6 +17,7 @@ from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.constants import AT_FDCWD, CLONE, MNT, MOVE_MOUNT, OPEN_TREE
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemoteHost
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import Unavailable, Unsupported
@@ -94,9 +95,9 @@ def _binary(host: Host) -> str:
 
 def eject(pid: int, usual: str, host: Host = LOCAL_HOST) -> bool:
     """Unmount what a killed run injected; returns whether it was there."""
-    mounted = [line.split()[3:5] for line in text_of(host.path(f"/proc/{pid}/mountinfo")).splitlines()]
+    mounted = parse(text_of(host.path(f"/proc/{pid}/mountinfo")))
     name = os.path.basename(_binary(host))
-    found = [point for root, point in mounted if point in (usual, SPARE) and name in root]
+    found = [one.point for one in mounted if one.point in (usual, SPARE) and name in one.root]
     with host.start() as outside, outside.proc.spawn() as child:
         mounts.enter(child, pid)
         for target in found:

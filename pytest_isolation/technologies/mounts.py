@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.constants import CLONE, MNT, MS
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
+from pytest_isolation.boxes.lifetime import mount_points
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import NOT_ROOT, Unsupported
 
@@ -60,23 +62,20 @@ def _mount(
 def _unmount_below(place: Path) -> None:
     """Take away the mount at `place`, and what a box mounted below it."""
     path = os.fspath(place)
-    points = [line.split()[4] for line in text_of(Path("/proc/self/mountinfo")).splitlines()]
     with start_local() as local:
-        for point in reversed(points):
+        for point in reversed(mount_points()):
             if point == path or point.startswith(f"{path}/"):
-                local.proc.umount2(point.replace("\\040", " "), MNT.DETACH)
+                local.proc.umount2(os.fsencode(point), MNT.DETACH)
 
 
 def make_cgroups_writable(pid: int, host: Host = LOCAL_HOST) -> None:
     """Remount the control group tree that `pid` sees read-write, in its mount namespace and nowhere else."""
     with host.start() as outside, outside.proc.spawn() as child:
         enter(child, pid)
-        for line in text_of(host.path(f"/proc/{pid}/mountinfo")).splitlines():
-            before, _, after = line.partition(" - ")
-            point, options = before.split()[4:6]
-            if after.split()[0] in ("cgroup", "cgroup2") and point.startswith("/sys/fs/cgroup"):
-                flags = sum(flag for word, flag in FLAGS.items() if word in options.split(","))
-                must(child.mount(None, point, None, MS.REMOUNT | MS.BIND | flags), f"remounting {point}")
+        for one in parse(text_of(host.path(f"/proc/{pid}/mountinfo"))):
+            if one.fstype in ("cgroup", "cgroup2") and one.point.startswith("/sys/fs/cgroup"):
+                flags = sum(flag for word, flag in FLAGS.items() if word in one.flags.split(","))
+                must(child.mount(None, one.point, None, MS.REMOUNT | MS.BIND | flags), f"remounting {one.point}")
 
 
 def enter(child: Proc, pid: int) -> None:

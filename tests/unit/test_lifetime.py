@@ -222,7 +222,7 @@ def test_one_thing_that_resists_keeps_nothing_else(place: Path) -> None:
 
 @root_only
 def test_mounts_one_on_another_with_odd_names(place: Path) -> None:
-    odd = place / "a b\tc"
+    odd = place / "a b\tc\rd"
     odd.mkdir()
     killed(
         f"run = lifetime.Lifetime()\n"

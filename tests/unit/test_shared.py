@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 
 import pytest
 
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.outside.shared import places, table
 
 TABLE = """\
@@ -19,7 +20,7 @@ not a line
 
 
 def test_a_table() -> None:
-    mounts = table.parse(TABLE)
+    mounts = parse(TABLE)
     assert [mount.point for mount in mounts] == ["/", "/proc", "/var/lib/docker", "/srv/with space", "/gone"]
     assert [mount.read_only for mount in mounts] == [False, False, False, True, False]
 
@@ -36,7 +37,7 @@ def test_a_table() -> None:
     ],
 )
 def test_the_hosts_names_of_a_mount(device: str, root: str, names: list[str]) -> None:
-    assert table.names_of(device, root, table.parse(TABLE)) == names
+    assert table.names_of(device, root, parse(TABLE)) == names
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.constants import AT_FDCWD, LO_FLAGS, LOOP
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import entries
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 
@@ -62,12 +63,9 @@ def block_nodes(box: Box) -> list[str]:
 
 def _walked(proc: Proc) -> list[str]:
     closed: dict[str, bool] = {}
-    table = b""
     with suppress(BoxError):  # who has no /proc is asked everywhere
-        table = read_file(proc, "/proc/self/mountinfo")
-    for line in table.decode(errors="replace").splitlines():
-        words = line.split()
-        closed[words[4]] = "nodev" in words[5].split(",") or words[words.index("-") + 1] in WITHOUT_NODES
+        for mount in parse(read_file(proc, "/proc/self/mountinfo").decode(errors="replace")):
+            closed[mount.point] = "nodev" in mount.flags.split(",") or mount.fstype in WITHOUT_NODES
     found, seen = [], {"/dev", "/"}
     # Each with whether its file system takes no device.
     ahead = deque([("/dev", closed.get("/dev", False)), ("/", closed.get("/", False))])

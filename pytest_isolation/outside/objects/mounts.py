@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT, AT_FDCWD, CLONE, MNT, MS
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import NOT_ROOT, BoxError, Undecided, Unsupported, unless_root
 
@@ -137,13 +138,13 @@ def _own_table(box: Box) -> bool:
 def one_of_each_file_system(box: Box) -> list[str]:
     """A path in each file system that the box has mounted, those of the kernel's own data left out."""
     try:
-        lines = read_file(box.proc, "/proc/self/mountinfo").decode(errors="replace").splitlines()
+        table = parse(read_file(box.proc, "/proc/self/mountinfo").decode(errors="replace"))
     except BoxError:
         return ["/", *box.directories, *box.files]
     kept: dict[str, str] = {}
-    for _, _, device, _, path, *_ in map(str.split, lines):
-        if not f"{path}/".startswith(("/proc/", "/sys/", "/dev/")):
-            kept.setdefault(device, path)
+    for mount in table:
+        if not f"{mount.point}/".startswith(("/proc/", "/sys/", "/dev/")):
+            kept.setdefault(mount.device, mount.point)
     return list(kept.values())
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_isolation.boxes.lifetime import state_directory
+from pytest_isolation.boxes.mount_table import Mount, parse
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.emulator import HAS_ENDED
 from pytest_isolation.outside.shared import places
-from pytest_isolation.outside.shared.table import OF_THE_KERNEL, Mount, below, layers, names_of, parse
+from pytest_isolation.outside.shared.table import OF_THE_KERNEL, below, layers, names_of
 
 if TYPE_CHECKING:
     from pytest_isolation.outside.box import Box

@@ -1,12 +1,10 @@
-"""Mount tables: lines of a mountinfo, proc_pid_mountinfo(5)."""
+"""Paths of a mount table: which names a place has by it, and what an overlay was made of."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-_ODD = re.compile(r"\\([0-7]{3})")
-DELETED = "//deleted"
+from pytest_isolation.boxes.mount_table import Mount, plain
 
 OF_THE_KERNEL = frozenset({
     "autofs", "binfmt_misc", "bpf", "cgroup", "cgroup2", "configfs", "debugfs", "devpts", "devtmpfs", "efivarfs",
@@ -15,52 +13,6 @@ OF_THE_KERNEL = frozenset({
 })  # fmt: skip
 """File systems without files of a disk.  One that is none of these, and that no mount of the host's explains, may be a
 window on the host's files all the same: a network's, FUSE, virtiofs, 9p, an overlay."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A line of /proc/PID/mountinfo, proc(5)."""
-
-    number: int
-    device: str
-    """MAJOR:MINOR as the kernel has it for the file system."""
-    root: str
-    """The path within the file system that is mounted."""
-    point: str
-    """Where, as whoever has the table sees it."""
-    read_only: bool
-    fstype: str
-    source: str
-    options: str
-    """Of the file system (super options)."""
-
-
-def parse(text: str) -> list[Mount]:
-    """Oldest first; what is no line of a mountinfo is left out."""
-    return [mount for line in text.splitlines() if (mount := _line(line)) is not None]
-
-
-def _line(line: str) -> Mount | None:
-    fields, separator, rest = line.partition(" - ")
-    first, last = fields.split(" "), rest.split(" ")
-    if not separator or len(first) < 6 or not first[0].isdigit() or len(last) < 2:
-        return None
-    options = last[2] if len(last) > 2 else ""
-    return Mount(
-        number=int(first[0]),
-        device=first[2],
-        root=_plain(first[3]),
-        point=_plain(first[4]),
-        read_only="ro" in (*first[5].split(","), *options.split(",")),
-        fstype=last[0],
-        source=_plain(last[1]),
-        options=options,
-    )
-
-
-def _plain(text: str) -> str:
-    raw = _ODD.sub(lambda odd: chr(int(odd[1], 8)), text)
-    return raw.removesuffix(DELETED) or "/"
 
 
 def below(path: str, above: str) -> str | None:
@@ -103,4 +55,4 @@ def layers(options: str) -> list[tuple[str, bool]]:
 
 def _whole(text: str) -> str:
     """A colon of a name has a backslash, which the table writes as an octal number."""
-    return _plain(text).replace("\\:", ":")
+    return plain(text).replace("\\:", ":")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.shortcuts import read
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.errors import IsolationError
 from pytest_isolation.guarantees.layers import by_layer
 from pytest_isolation.guarantees.verdicts import Layer
@@ -50,5 +50,6 @@ def layer(spec: BoxSpec, pool: Pool, kind: Kind, sequence: Sequence[Call]) -> st
 
 def file_system(box: Box) -> str:
     """The type of the box's root: man:proc_pid_mountinfo(5); the last that was mounted there."""
-    found = re.findall(rb"^\d+ \d+ \S+ \S+ / .*? - (\S+)", read(box.proc, "/proc/self/mountinfo").data, re.M)
-    return found[-1].decode() if found else "of a type that it does not tell"
+    table = parse(read(box.proc, "/proc/self/mountinfo").data.decode(errors="replace"))
+    found = [mount.fstype for mount in table if mount.point == "/"]
+    return found[-1] if found else "of a type that it does not tell"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import listing, read
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import BoxError, IsolationError, Undecided
 from pytest_isolation.outside.behaviour.devices import wrong
@@ -113,10 +114,9 @@ def _usual_devices(box: Box) -> str:
 
 def _proc(box: Box) -> str:
     """The options of the last mount at /proc, man:proc_pid_mountinfo(5)."""
-    found = re.findall(
-        rb"^\d+ \d+ \S+ \S+ /proc (\S+) (?:\S+ )*- proc", read(box.proc, "/proc/self/mountinfo").data, re.M
-    )
-    return found[-1].decode() if found else NONE
+    table = parse(read(box.proc, "/proc/self/mountinfo").data.decode(errors="replace"))
+    found = [mount.flags for mount in table if (mount.point, mount.fstype) == ("/proc", "proc")]
+    return found[-1] if found else NONE
 
 
 def _pid(box: Box) -> str:

@@ -13,6 +13,7 @@ import psutil
 
 from pytest_isolation.boxes.cgroups import Group
 from pytest_isolation.boxes.lifetime import Lifetime, mount_points
+from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.box import Box
 
@@ -183,12 +184,10 @@ def overlay(box: Box) -> Overlay | None:
     if pid is None:
         return None
     with suppress(OSError):
-        for line in text_of(Path(f"/proc/{pid}/mountinfo")).splitlines():
-            fields, _, rest = line.partition(" - ")
-            kind, _, options = rest.split(" ", 2)
-            if fields.split()[4] != "/" or kind != "overlay":
+        for mount in parse(text_of(Path(f"/proc/{pid}/mountinfo"))):
+            if mount.point != "/" or mount.fstype != "overlay":
                 continue
-            given = dict(one.partition("=")[::2] for one in options.split(","))
+            given = dict(one.partition("=")[::2] for one in mount.options.split(","))
             if "upperdir" not in given:
                 return None
             upper = Path(given["upperdir"])
