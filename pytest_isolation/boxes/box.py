@@ -55,7 +55,7 @@ class RunningBox:
         self.lifetime: Lifetime | None = view_of.lifetime if view_of else None
         """Set as `launch`: where a witness writes down what it is about to make."""
         self.witnesses: dict[str, Any] = view_of.witnesses if view_of else {}
-        """What the outside keeps for this box between examples; closed with it."""
+        """What the outside keeps for this box between examples, and is closed with it: see keeping.py."""
         self.answers: dict[Any, Any] = view_of.answers if view_of else {}
         """What boxes like this one have shown of the latest inputs: see together.py."""
         self._view_of = view_of
@@ -326,7 +326,8 @@ class RunningBox:
             if self._view_of is None:
                 undo.callback(self.parts.close)
                 for witness in self.witnesses.values():
-                    undo.callback(witness.close)
+                    if (close := getattr(witness, "close", None)) is not None:
+                        undo.callback(close)
             for other in (self._kin, self._entered_view):
                 if other is not None:
                     undo.callback(other.close)

@@ -10,17 +10,19 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.host import HostProcess, remove_directory, send_signal
 from pytest_isolation.boxes.procfs import stat_of
-from pytest_isolation.outside.processes import Canary, canary_for, host_pids
+from pytest_isolation.outside.processes import Canary, canary_for, host_pids, process_of_host
+from pytest_isolation.outside.shared.roads import roads
+from pytest_isolation.outside.start.given import given
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +36,16 @@ class _Directory:
 class Outside:
     """Everything that is not in `box`."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: RunningBox) -> None:
         self._box = box
 
     @property
     def proc(self) -> Proc:
         """A process of the host, the same for every example: for sockets, files and questions."""
-        kept = self._box.witnesses.get("process")
-        if kept is None or not kept.proc.alive:
-            kept = self._box.witnesses["process"] = self._box.parts.host.start()
-        made: HostProcess = kept
-        return made.proc
+        return process_of_host(self._box)
 
     def given(self) -> list[dict[str, str | None]]:
         """What of the host the box was given, as plain data for its report: given.py.  Never raises."""
-        from pytest_isolation.outside.start.given import given
-
         return given(self._box)
 
     def process(self) -> HostProcess:
@@ -65,9 +61,6 @@ class Outside:
 
         By all that it was really given, under any name, then by the ways that need no mount: its root, /proc/1/root.
         """
-        from pytest_isolation.agent.constants import AT_FDCWD
-        from pytest_isolation.outside.shared.roads import roads
-
         return [road.path for road in roads(self._box, [os.fspath(path)]) if road.at == AT_FDCWD]
 
     @contextmanager
@@ -125,17 +118,3 @@ class Outside:
     def named(self, name: str) -> set[int]:
         """The host's processes whose comm is `name` (at most 15 characters)."""
         return {pid for pid in host_pids(self._box.parts.host) if self.name(pid) == name}
-
-    @cached_property
-    def numbers_are_ours(self) -> bool:
-        """Whether the box lives in the PID namespace of its outside: a pid means the same on both sides.
-
-        No process ever changes its own: man:pid_namespaces(7).
-        """
-        pid = self._box.parts.init_pid
-        if pid is None:
-            return False
-        try:
-            return self.path(f"/proc/{pid}/ns/pid").readlink() == self.path("/proc/self/ns/pid").readlink()
-        except OSError:
-            return False

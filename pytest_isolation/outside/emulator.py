@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 NO_MACHINE = "the box is no machine of its own, or nobody knows which process that is"
 HAS_ENDED = "process {pid}, the box's machine, has ended: what it is and has cannot be seen; run again"
@@ -40,14 +40,14 @@ USUAL = {
 """Character devices that a machine's process may have open: what every process may, and the one that it runs on."""
 
 
-def pid_of(box: Box) -> int:
+def pid_of(box: RunningBox) -> int:
     """The process, by its host's number.  Raises Unsupported where the box is no machine."""
     if box.parts.kernel_pid is None or box.parts.size is None:
         raise Unsupported(NO_MACHINE)
     return box.parts.kernel_pid
 
 
-def status(box: Box) -> list[dict[str, str]]:
+def status(box: RunningBox) -> list[dict[str, str]]:
     """/proc/PID/status of each of its threads.  Raises Unsupported, BoxError where it has ended."""
     found = []
     with suppress(*GONE):  # it has ended, and was waited for
@@ -61,12 +61,12 @@ def status(box: Box) -> list[dict[str, str]]:
     return alive
 
 
-def unfiltered(box: Box) -> list[str]:
+def unfiltered(box: RunningBox) -> list[str]:
     """The names of its threads that run under no more seccomp filters than whoever measures, who hands his on.
 
     Raises Unsupported where that one runs under some and the kernel does not say how many: before Linux 5.9.
     """
-    ours = status_of(box.outside.path("/proc/self"))
+    ours = status_of(box.parts.host.path("/proc/self"))
     if ours.get("Seccomp") == FILTERED and COUNT not in ours:
         raise Unsupported(
             "whoever measures runs under a seccomp filter of its own, which the machine's process inherits, and this "
@@ -77,23 +77,23 @@ def unfiltered(box: Box) -> list[str]:
     return sorted({one.get("Name", "") for one in status(box) if _filters(one) <= inherited})
 
 
-def has_the_hosts_root(box: Box) -> bool:
+def has_the_hosts_root(box: RunningBox) -> bool:
     """Whether its root directory is that of whoever measures.  Raises Unsupported, BoxError where it has ended."""
     try:
-        theirs, ours = (box.outside.path(f"/proc/{pid}/root").stat() for pid in (pid_of(box), "self"))
+        theirs, ours = (box.parts.host.path(f"/proc/{pid}/root").stat() for pid in (pid_of(box), "self"))
     except GONE:
         raise BoxError(HAS_ENDED.format(pid=pid_of(box))) from None
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)
 
 
-def ports(box: Box) -> list[str]:
+def ports(box: RunningBox) -> list[str]:
     """Where it takes connections by TCP: "0100007F:8F83", as the kernel writes it.  Raises Unsupported."""
     sockets = _sockets(box)
     lines = [*_lines(box, "tcp"), *_lines(box, "tcp6")]
     return [words[1] for words in lines if len(words) > 9 and words[3] == LISTENS and words[9] in sockets]
 
 
-def names(box: Box) -> list[str]:
+def names(box: RunningBox) -> list[str]:
     """The names at which it takes connections of its machine's: unix(7).  Raises Unsupported."""
     sockets = _sockets(box)
     return [
@@ -103,7 +103,7 @@ def names(box: Box) -> list[str]:
     ]
 
 
-def devices(box: Box) -> list[str]:
+def devices(box: RunningBox) -> list[str]:
     """Device nodes that it has open, besides USUAL and terminals of its own.  Raises Unsupported."""
     found = []
     for place, told in _open(box):
@@ -120,11 +120,11 @@ def _filters(fields: dict[str, str]) -> int:
     return int(fields.get(COUNT, 1)) if fields.get("Seccomp") == FILTERED else 0
 
 
-def _of(box: Box, what: str) -> Path:
-    return box.outside.path(f"/proc/{pid_of(box)}/{what}")
+def _of(box: RunningBox, what: str) -> Path:
+    return box.parts.host.path(f"/proc/{pid_of(box)}/{what}")
 
 
-def _open(box: Box) -> Iterator[tuple[Path, os.stat_result]]:
+def _open(box: RunningBox) -> Iterator[tuple[Path, os.stat_result]]:
     try:
         places = sorted(_of(box, "fd").iterdir(), key=lambda one: int(one.name))
     except OSError as error:
@@ -138,11 +138,11 @@ def _open(box: Box) -> Iterator[tuple[Path, os.stat_result]]:
             continue  # closed since
 
 
-def _sockets(box: Box) -> set[str]:
+def _sockets(box: RunningBox) -> set[str]:
     return {str(told.st_ino) for _, told in _open(box) if stat.S_ISSOCK(told.st_mode)}
 
 
-def _lines(box: Box, kind: str) -> list[list[str]]:
+def _lines(box: RunningBox, kind: str) -> list[list[str]]:
     """Of its own network namespace; nothing where the kernel has no such protocol."""
     try:
         text = text_of(_of(box, f"net/{kind}"))

@@ -17,6 +17,7 @@ from pytest_isolation.agent.shortcuts import read_records, set_name
 from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.outside.confined import posture
+from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.processes import ALL_SIGNALS, SIG_BLOCK
 
 if TYPE_CHECKING:
@@ -37,28 +38,19 @@ FILES = {
 T = TypeVar("T")
 
 
-class _Kept:
-    """What is made once for a box: a value, or why there is none."""
-
-    def __init__(self, value: object) -> None:
-        self.value = value
-
-    def close(self) -> None:
-        """Nothing of it is left open."""
-
-
 def _once(box: Box, key: str, make: Callable[[], T]) -> T:
     """What `make` gives, or the Unsupported that it raises, for all who ask by this key."""
-    if key not in box.witnesses:
+
+    def tried() -> T | Unsupported:
         try:
-            box.witnesses[key] = _Kept(make())
+            return make()
         except Unsupported as error:
-            box.witnesses[key] = _Kept(error)
-    found = box.witnesses[key].value
+            return error
+
+    found = kept(box, key, tried)
     if isinstance(found, Unsupported):
         raise found.with_traceback(None)
-    made: T = found
-    return made
+    return found
 
 
 # -- stopping --------------------------------------------------------------------------

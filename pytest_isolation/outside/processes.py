@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import struct
 from contextlib import suppress
@@ -10,13 +11,15 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Pending, Program
 from pytest_isolation.boxes.host import LOCAL_HOST, Host
 from pytest_isolation.errors import BoxError
+from pytest_isolation.outside.keeping import kept
 
 if TYPE_CHECKING:
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.agent.client import Proc
+    from pytest_isolation.boxes.box import RunningBox
+    from pytest_isolation.boxes.host import HostProcess
 
 SIG_BLOCK = 0
 ALL_SIGNALS = 0xFFFF_FFFF_FFFF_FFFF
-ESRCH = 3
 
 
 class Canary:
@@ -66,7 +69,7 @@ class Canary:
             asked = self._take()
         return seen
 
-    def serves_again(self, box: Box) -> bool:
+    def serves_again(self, box: RunningBox) -> bool:
         """Drop what signals it saw; False when it was killed, or its number now names something else in `box`.
 
         The two are asked at the same time: every example of many checks pays for it.
@@ -124,13 +127,13 @@ class Canary:
         self._process.close()
 
 
-def canary_for(box: Box) -> Canary:
+def canary_for(box: RunningBox) -> Canary:
     """A living canary without a signal, whose number in `box` names the canary itself or nothing."""
-    kept = box.witnesses.get("canary")
-    if isinstance(kept, Canary):
-        if kept.serves_again(box):
-            return kept
-        kept.close()
+    old = box.witnesses.get("canary")
+    if isinstance(old, Canary):
+        if old.serves_again(box):
+            return old
+        old.close()
     passed_over: list[Canary] = []
     try:
         for _ in range(64):
@@ -145,12 +148,34 @@ def canary_for(box: Box) -> Canary:
     raise BoxError("64 host processes in a row had numbers that name something else in the box")
 
 
-def _ours_or_nothing(box: Box, canary: Canary) -> bool:
-    if box.outside.numbers_are_ours:
+def _ours_or_nothing(box: RunningBox, canary: Canary) -> bool:
+    if kept(box, "numbers are the host's", lambda: _numbers_are_the_hosts(box)):
         return True
     with suppress(BoxError):
-        return box.proc.kill(canary.pid, 0).errno == ESRCH
+        return box.proc.kill(canary.pid, 0).errno == errno.ESRCH
     return False
+
+
+def _numbers_are_the_hosts(box: RunningBox) -> bool:
+    """Whether the box lives in the PID namespace of its outside: a pid means the same on both sides.
+
+    No process ever changes its own: man:pid_namespaces(7).
+    """
+    pid, host = box.parts.init_pid, box.parts.host
+    if pid is None:
+        return False
+    try:
+        return host.path(f"/proc/{pid}/ns/pid").readlink() == host.path("/proc/self/ns/pid").readlink()
+    except OSError:
+        return False
+
+
+def process_of_host(box: RunningBox) -> Proc:
+    """A process of the box's host, the same for every example; another one where that has ended."""
+    found: HostProcess | None = box.witnesses.get("process")
+    if found is None or not found.proc.alive:
+        found = box.witnesses["process"] = box.parts.host.start()
+    return found.proc
 
 
 def host_pids(host: Host = LOCAL_HOST) -> set[int]:

@@ -20,6 +20,7 @@ from pytest_isolation.agent.shortcuts import listing, set_name
 from pytest_isolation.boxes.procfs import fields_of
 from pytest_isolation.boxes.weakenings import Weakening, drop
 from pytest_isolation.errors import BoxError, Undecided, Unsupported
+from pytest_isolation.outside.keeping import kept
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Agent
@@ -151,14 +152,6 @@ class _Standing:
             agent.close()
 
 
-def _standing(box: Box) -> _Standing:
-    found = box.witnesses.get("entered")
-    if found is None:
-        found = box.witnesses["entered"] = _Standing()
-    made: _Standing = found
-    return made
-
-
 class _Beside:
     """Another box from the same spec, but for what an aspect asks of it, kept for all examples."""
 
@@ -188,7 +181,7 @@ def asked(box: Box, aspect: Aspect) -> Box:
 
 def entered(box: Box, nth: int) -> Proc:
     """The process that came `nth` (from 0) through the box's door.  Raises Unsupported where there is no door."""
-    standing = _standing(box)
+    standing = kept(box, "entered", _Standing)
     while len(standing.agents) <= nth:
         standing.agents.append(box.enter().agent)
     return standing.agents[nth].proc
@@ -199,7 +192,7 @@ def first_of(box: Box) -> list[tuple[str, Posture]]:
 
     Raises Unsupported where neither can be asked.
     """
-    standing = _standing(box)
+    standing = kept(box, "entered", _Standing)
     if standing.first is None:
         found = []
         if _is_seen(box):

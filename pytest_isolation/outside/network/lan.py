@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.errors import NOT_ROOT, AgentLost, BoxError, Undecided, Unsupported, unless_root
+from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, index_of, request
 from pytest_isolation.outside.network.listeners import sockaddr
 from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
@@ -219,12 +220,7 @@ def lan_of_host(box: Box) -> Lan:
     The link is a /30 of 198.18.0.0/15, which no network routes (RFC 2544), and a unique local /126; the far network is
     one address of 198.51.100.0/24 or 203.0.113.0/24 (RFC 5737) and one of 2001:db8::/32 (RFC 3849), which nobody has.
     """
-    kept = box.witnesses.get("lan")
-    if not isinstance(kept, Lan):
-        with ExitStack() as undo:
-            kept = box.witnesses["lan"] = _made(box, undo)
-            undo.pop_all()
-    return kept
+    return kept(box, "lan", lambda: _lan_of(box))
 
 
 def _fence(sender: Proc, out: int, there: bytes, usual: bytes, receiver: Proc, into: int) -> None:
@@ -251,9 +247,14 @@ def lan_to_change(box: Box) -> Iterator[Lan]:
     try:
         yield lan_of_host(box)
     except BaseException:
-        if isinstance(kept := box.witnesses.pop("lan", None), Lan):
-            kept.close()
+        if isinstance(changed := box.witnesses.pop("lan", None), Lan):
+            changed.close()
         raise
+
+
+def _lan_of(box: Box) -> Lan:
+    with ExitStack() as undo:
+        return _made(box, undo)
 
 
 def _made(box: Box, undo: ExitStack) -> Lan:
@@ -293,9 +294,7 @@ def _made(box: Box, undo: ExitStack) -> Lan:
         _give(machine.proc, loopback, far[socket.AF_INET6], 128)
         _route(machine.proc, "::", 0, by=host[socket.AF_INET6])
     hardware = request(machine.proc, SIOCGIFHWADDR, inner).data[18:24]
-    lan = Lan(name, here, local, machine.proc, there, hardware, host, own, far, ExitStack())
-    lan.undo.push(undo.pop_all())
-    return lan
+    return Lan(name, here, local, machine.proc, there, hardware, host, own, far, undo.pop_all())
 
 
 def _link(index: int, flags: int = 0) -> bytes:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.memory import In, OutBuffer
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
+from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.network.listeners import sockaddr_in
 
 if TYPE_CHECKING:
@@ -90,26 +91,27 @@ def link_in(box: Box) -> Iterator[Link]:
     One serves the examples of a box, since the kernel takes 20 ms to end one.  After an example that
     failed there is another: who changed it may have left it changed.
     """
-    kept = box.witnesses.get("link")
-    if kept is None:
-        with ExitStack() as undo:
-            proc = undo.enter_context(process_in_network_of(box))
-            kept = _Kept(made(proc, None), undo.pop_all())
-        box.witnesses["link"] = kept
     try:
-        yield kept.link
+        yield kept(box, "link", lambda: _link_in(box)).link
     except BaseException:
-        box.witnesses.pop("link").close()
+        if (changed := box.witnesses.pop("link", None)) is not None:
+            changed.close()
         raise
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _LinkInside:
     link: Link
     undo: ExitStack
 
     def close(self) -> None:
         self.undo.close()
+
+
+def _link_in(box: Box) -> _LinkInside:
+    with ExitStack() as undo:
+        proc = undo.enter_context(process_in_network_of(box))
+        return _LinkInside(made(proc, None), undo.pop_all())
 
 
 @contextmanager

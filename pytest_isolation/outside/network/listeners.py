@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.network.patience import LONG_DATAGRAM_S, Patience, patience
+from pytest_isolation.outside.processes import process_of_host
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
 
     from pytest_isolation.agent.client import Proc, Reply
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 
 def sockaddr_in(address: str, port: int) -> bytes:
@@ -154,7 +155,7 @@ class Socket:
 
 
 @contextmanager
-def bound(box: Box, family: int, address: bytes, kind: int = socket.SOCK_STREAM) -> Iterator[Socket]:
+def bound(box: RunningBox, family: int, address: bytes, kind: int = socket.SOCK_STREAM) -> Iterator[Socket]:
     """A socket of the host with an address (`sockaddr_in` and its kin); one of streams listens.  Raises BoxError."""
     program = Program(stop_on_error=True)
     fd = program.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
@@ -162,7 +163,7 @@ def bound(box: Box, family: int, address: bytes, kind: int = socket.SOCK_STREAM)
     if kind == socket.SOCK_STREAM:
         program.listen(fd)
     name = program.getsockname(fd)
-    proc = box.outside.proc
+    proc = process_of_host(box)
     replies = proc.run(program)
     if not replies[fd].ok:
         raise BoxError(f"a socket of the host to witness with: {replies[fd]}")
@@ -174,7 +175,7 @@ def bound(box: Box, family: int, address: bytes, kind: int = socket.SOCK_STREAM)
         proc.close(replies[fd].value)
 
 
-def listener(box: Box, family: int, address: bytes) -> AbstractContextManager[Socket]:
+def listener(box: RunningBox, family: int, address: bytes) -> AbstractContextManager[Socket]:
     """A listening socket of the host, which never blocks."""
     return bound(box, family, address)
 
@@ -187,7 +188,7 @@ class Knock:
     told: tuple[Reply, ...]
 
 
-def knock(box: Box, address: bytes, service: Socket, proc: Proc | None = None) -> Knock:
+def knock(box: RunningBox, address: bytes, service: Socket, proc: Proc | None = None) -> Knock:
     """Have a process of the box (its own, or `proc`) connect to a `sockaddr`: does it arrive at `service`?
 
     No answer is a refusal only when it lasted: patience.py.  Where the box gives no socket, the first reply is that.
@@ -231,7 +232,7 @@ def reached(by: Socket, seconds: float = 0.0) -> bool:
     return True
 
 
-def received(box: Box, by: Socket, way: Hashable, sent: Iterable[Reply]) -> bytes:
+def received(box: RunningBox, by: Socket, way: Hashable, sent: Iterable[Reply]) -> bytes:
     """The datagram that came; b"" for none.  `sent`: what the box's calls answered.
 
     Where none let anything out, nothing is waited for.  `way`: how it was sent: what was silent for long is waited for
@@ -243,7 +244,7 @@ def received(box: Box, by: Socket, way: Hashable, sent: Iterable[Reply]) -> byte
     return by.proc.recvfrom(by.fd, 65536, socket.MSG_DONTWAIT).data
 
 
-def arrives(box: Box, ear: Proc, fd: int, mark: bytes, way: Hashable, sent: Iterable[Reply]) -> bytes | None:
+def arrives(box: RunningBox, ear: Proc, fd: int, mark: bytes, way: Hashable, sent: Iterable[Reply]) -> bytes | None:
     """The packet with `mark` in it that comes to a socket of `ear`'s, among those of others; None for none.
 
     `way`, `sent`: as of received().
@@ -267,7 +268,7 @@ MOST_S = 2.0
 """How long the packets of others are read past."""
 
 
-def _datagram_seconds(box: Box, way: Hashable, sent: Iterable[Reply]) -> float:
+def _datagram_seconds(box: RunningBox, way: Hashable, sent: Iterable[Reply]) -> float:
     if not any(reply.ok for reply in sent):
         return 0.0
     return patience(box).seconds((box.proc.agent, way), LONG_DATAGRAM_S)

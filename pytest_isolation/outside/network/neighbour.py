@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.memory import In
+from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.network.links import SIOCSIFADDR, Link, index_of, made
 from pytest_isolation.outside.network.patience import Patience
 
@@ -98,20 +99,21 @@ def neighbour_of_host(box: Box) -> Neighbour:
 
     Its link is a /30 of 198.18.0.0/15, which no network routes (RFC 2544), and a unique local /126.
     """
-    kept = box.witnesses.get("neighbour")
-    if not isinstance(kept, Neighbour):
-        with ExitStack() as undo:
-            proc = undo.enter_context(box.outside.process()).proc
-            net = f"198.{18 + secrets.randbelow(2)}.{secrets.randbelow(256)}"
-            first = 4 * secrets.randbelow(64) + 1
-            host: dict[int, str] = {socket.AF_INET: f"{net}.{first}"}
-            own: dict[int, str] = {socket.AF_INET: f"{net}.{first + 1}"}
-            link = made(proc, host[socket.AF_INET], NEIGHBOURS)
-            six = f"fd{secrets.token_hex(1)}:{secrets.token_hex(2)}:{secrets.token_hex(2)}::"
-            if _takes(proc, link.name, f"{six}1"):
-                host[socket.AF_INET6], own[socket.AF_INET6] = f"{six}1", f"{six}2"
-            kept = box.witnesses["neighbour"] = Neighbour(link, host, own, undo.pop_all())
-    return kept
+    return kept(box, "neighbour", lambda: _neighbour(box))
+
+
+def _neighbour(box: Box) -> Neighbour:
+    with ExitStack() as undo:
+        proc = undo.enter_context(box.outside.process()).proc
+        net = f"198.{18 + secrets.randbelow(2)}.{secrets.randbelow(256)}"
+        first = 4 * secrets.randbelow(64) + 1
+        host: dict[int, str] = {socket.AF_INET: f"{net}.{first}"}
+        own: dict[int, str] = {socket.AF_INET: f"{net}.{first + 1}"}
+        link = made(proc, host[socket.AF_INET], NEIGHBOURS)
+        six = f"fd{secrets.token_hex(1)}:{secrets.token_hex(2)}:{secrets.token_hex(2)}::"
+        if _takes(proc, link.name, f"{six}1"):
+            host[socket.AF_INET6], own[socket.AF_INET6] = f"{six}1", f"{six}2"
+        return Neighbour(link, host, own, undo.pop_all())
 
 
 def _takes(proc: Proc, name: str, address: str) -> bool:

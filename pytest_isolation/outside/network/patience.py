@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_isolation.outside.keeping import kept
+
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 LONG_S = 3.5
 """Of a connection: a SYN without an answer is sent again after one second, and after three (RFC 6298, 2.1 and 5.5)."""
@@ -38,11 +40,7 @@ class Patience:
         """Note that nothing came by it in all of seconds()."""
         self._silent.add(way)
 
-    def close(self) -> None:
-        """As every witness has; nothing is open."""
 
-
-def patience(box: Box) -> Patience:
+def patience(box: RunningBox) -> Patience:
     """That of `box`, the same for all examples and all checks."""
-    kept: Patience = box.witnesses.setdefault("patience", Patience())
-    return kept
+    return kept(box, "patience", Patience)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import OutBuffer
+from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.network.listeners import Knock, Socket, bound, knock
 
 if TYPE_CHECKING:
@@ -66,22 +67,14 @@ def service(box: Box) -> Iterator[Service]:
     """
     with bound(box, socket.AF_VSOCK, sockaddr_vm(ANY, ANY)) as by:
         port = struct.unpack_from("<I", by.address, 4)[0]
-        kept = box.witnesses.get("vsock")
-        if kept is None:
-            there = (LOCAL,) if _is_guest(box.outside.proc) else (LOCAL, HOST)
-            cids = [cid for cid in there if knock(box, sockaddr_vm(cid, port), by, box.outside.proc).arrived]
-            kept = box.witnesses["vsock"] = _Ways(tuple(cids))
-        yield Service(by, port, kept.cids)
+        yield Service(by, port, kept(box, "vsock", lambda: _answering(box, by, port)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Ways:
-    """What is asked once of a host that a box stands on."""
-
-    cids: tuple[int, ...]
-
-    def close(self) -> None:
-        """As every witness has; nothing is open."""
+def _answering(box: Box, by: Socket, port: int) -> tuple[int, ...]:
+    """The addresses, CIDs, by which a process of the host comes to our listener."""
+    proc = box.outside.proc
+    there = (LOCAL,) if _is_guest(proc) else (LOCAL, HOST)
+    return tuple(cid for cid in there if knock(box, sockaddr_vm(cid, port), by, proc).arrived)
 
 
 def _is_guest(proc: Proc) -> bool:

@@ -13,7 +13,6 @@ import stat
 import struct
 from collections import deque
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.constants import AT_FDCWD, LO_FLAGS, LOOP
@@ -22,6 +21,7 @@ from pytest_isolation.agent.shortcuts import entries
 from pytest_isolation.boxes.mount_table import parse
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
+from pytest_isolation.outside.keeping import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,24 +41,13 @@ WITHOUT_NODES = ("proc", "sysfs", "cgroup", "cgroup2")
 MOST_DIRECTORIES = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class _Nodes:
-    paths: list[str]
-
-    def close(self) -> None:
-        pass
-
-
 def block_nodes(box: Box) -> list[str]:
     """The paths in the box of the block devices that it has, wherever they are; looked for once in each box.
 
     /dev comes first, then what is nearest to the root, `MOST_DIRECTORIES` of them.  Below a mount with `nodev` no node
     can be opened (mount(8)).
     """
-    kept = box.witnesses.get("block nodes")
-    if not isinstance(kept, _Nodes):
-        kept = box.witnesses["block nodes"] = _Nodes(_walked(box.proc))
-    return kept.paths
+    return kept(box, "block nodes", lambda: _walked(box.proc))
 
 
 def _walked(proc: Proc) -> list[str]:

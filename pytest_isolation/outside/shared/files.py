@@ -8,7 +8,7 @@ from pytest_isolation.outside.shared.found import Shared, shared
 from pytest_isolation.outside.shared.table import below
 
 if TYPE_CHECKING:
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 ORDINARY = frozenset({"null", "zero", "full", "random", "urandom", "tty", "console", "ptmx", "pts", "shm", "mqueue"})
 """Devices that every box has."""
@@ -16,7 +16,7 @@ MADE_BY_ENGINES = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.co
 """What a kernel of its own shows without a device that the host knows, gVisor."""
 
 
-def files(box: Box) -> list[dict[str, str | None]]:
+def files(box: RunningBox) -> list[dict[str, str | None]]:
     """What of the host `box` has been handed, as JSON has it: a dict each, none for what was made for the box.
 
     kind    system (a place of the host's system), socket, volume, device or unknown (the files of a network, or of

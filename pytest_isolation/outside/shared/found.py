@@ -15,11 +15,12 @@ from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.programs import read_file
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.emulator import HAS_ENDED
+from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.shared import places
 from pytest_isolation.outside.shared.table import OF_THE_KERNEL, below, layers, names_of
 
 if TYPE_CHECKING:
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 Kind = Literal["system", "socket", "volume", "device", "own", "kernel", "unknown"]
 CGROUPS = ("cgroup", "cgroup2")
@@ -51,25 +52,15 @@ class Shared:
         return self.kind == "system" or (self.kind == "socket" and bool(self.why))
 
 
-class _Kept:
-    """What was found, for as long as the box lives: its mounts are those it was started with."""
+def shared(box: RunningBox) -> list[Shared]:
+    """All that `box` has of a file system, in the order of its mount table.  Never raises.
 
-    def __init__(self, found: list[Shared]) -> None:
-        self.found = found
-
-    def close(self) -> None:
-        """Nothing was opened."""
+    Looked for once a box: its mounts are those it was started with.
+    """
+    return kept(box, "shared", lambda: _Look(box).all())
 
 
-def shared(box: Box) -> list[Shared]:
-    """All that `box` has of a file system, in the order of its mount table.  Looked for once a box; never raises."""
-    kept = box.witnesses.get("shared")
-    if not isinstance(kept, _Kept):
-        kept = box.witnesses["shared"] = _Kept(_Look(box).all())
-    return kept.found
-
-
-def of_its_machine(box: Box) -> list[Shared]:
+def of_its_machine(box: RunningBox) -> list[Shared]:
     """What the process that is the box's machine has open of its host's files: its disks, and what it shares.
 
     Looked for anew each time.  Nothing for a box that is no machine.  Raises BoxError where nobody may list it.
@@ -94,7 +85,7 @@ def of_its_machine(box: Box) -> list[Shared]:
 
 
 class _Look:
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: RunningBox) -> None:
         self.box, self.parts = box, box.parts
         self.host = box.parts.host
         self.proc = f"/proc/{self.parts.init_pid}" if self.parts.init_pid and self.parts.shares_kernel else None
@@ -266,6 +257,6 @@ class _Look:
         return said
 
 
-def procs(box: Box) -> list[str]:
+def procs(box: RunningBox) -> list[str]:
     """Where a /proc is mounted in the box, under any name, and where it always is."""
     return list(dict.fromkeys(["/proc", *(one.target for one in shared(box) if one.fstype == "proc")]))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.boxes.host import LOCAL_HOST, remove_directory
 from pytest_isolation.errors import BoxError
+from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.network.listeners import Socket, reached, sockaddr_un
 
 if TYPE_CHECKING:
@@ -140,12 +141,10 @@ def marks(box: Box) -> Marks:
 
     Raises BoxError where there is none: then nothing could be found either.
     """
-    kept = box.witnesses.get("marks")
-    if not isinstance(kept, Marks):
-        kept = box.witnesses["marks"] = Marks(box)
-    if not kept:
+    planted = kept(box, "marks", lambda: Marks(box))
+    if not planted:
         raise BoxError("this user cannot put a file of ours in any place of the host, not even in its /tmp")
-    return kept
+    return planted
 
 
 def places(box: Box) -> list[str]:

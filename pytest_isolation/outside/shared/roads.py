@@ -22,7 +22,7 @@ from pytest_isolation.outside.shared.table import below, join
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 FIXED = ("", "/proc/1/root", "/proc/self/root", "/proc/self/cwd", "/..", "/../../..", "/host")
 """Before the host's path: roads that need no mount of their own, and the name that many give the host."""
@@ -48,7 +48,7 @@ class Road:
         return self.path if self.at == AT_FDCWD else f"fd {self.at}, {self.path}"
 
 
-def roads(box: Box, hosts: Iterable[str], prefixes: Iterable[str] = FIXED) -> list[Road]:
+def roads(box: RunningBox, hosts: Iterable[str], prefixes: Iterable[str] = FIXED) -> list[Road]:
     """Every road to each path of `hosts`: by what the box was really given first, then by the fixed ways."""
     found: list[Road] = []
     given = shared(box)
@@ -59,7 +59,7 @@ def roads(box: Box, hosts: Iterable[str], prefixes: Iterable[str] = FIXED) -> li
     return list(dict.fromkeys(found))
 
 
-def _by_processes(box: Box, given: Iterable[Shared]) -> Iterator[str]:
+def _by_processes(box: RunningBox, given: Iterable[Shared]) -> Iterator[str]:
     """The root of a host's process, ours, in every /proc of the box: proc_pid_root(5).
 
     The canary's number names nothing else in the box.  The host's first process may be out of reach where others
@@ -70,7 +70,7 @@ def _by_processes(box: Box, given: Iterable[Shared]) -> Iterator[str]:
         yield join(target, f"/{pid}/root")
 
 
-def _by(box: Box, one: Shared, host: str) -> Iterator[Road]:
+def _by(box: RunningBox, one: Shared, host: str) -> Iterator[Road]:
     if one.fd is not None:
         if one.directory and one.host is not None and box.spec.door == Door.START:
             yield Road(os.path.relpath(host, one.host), host, one.fd)
@@ -151,16 +151,16 @@ def named(proc: Proc, ways: list[Road]) -> Iterator[tuple[Road, tuple[int, int] 
             yield road, (os.makedev(major, minor), struct.unpack_from("<Q", data, 32)[0])
 
 
-def on_the_host(box: Box, path: str) -> tuple[int, int] | None:
+def on_the_host(box: RunningBox, path: str) -> tuple[int, int] | None:
     """(device, inode) of a path of the host; None where there is nothing."""
     try:
-        found = box.outside.path(path).stat()
+        found = box.parts.host.path(path).stat()
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
-def is_the_hosts(box: Box, road: Road, found: tuple[int, int] | None) -> bool:
+def is_the_hosts(box: RunningBox, road: Road, found: tuple[int, int] | None) -> bool:
     """Whether `found` at the end of `road` is the host's very one.
 
     By device and inode, where the kernel is the host's; else by what the engine says that it handed in there.
@@ -172,7 +172,7 @@ def is_the_hosts(box: Box, road: Road, found: tuple[int, int] | None) -> bool:
     return any(one.target == road.path and one.host == road.host for one in shared(box))
 
 
-def the_hosts(box: Box, besides: set[str]) -> list[Road]:
+def the_hosts(box: RunningBox, besides: set[str]) -> list[Road]:
     """Roads to the places and files of the host's system that the box was given, but those in `besides`.
 
     Each was seen to be the very one, by device and inode.  For places that take no mark of ours.
@@ -188,7 +188,7 @@ def the_hosts(box: Box, besides: set[str]) -> list[Road]:
     return [road for road, found in named(box.proc, ways) if found and found == on_the_host(box, road.host)]
 
 
-def own_file(box: Box) -> tuple[bool, Reply]:
+def own_file(box: RunningBox) -> tuple[bool, Reply]:
     """Whether the box reads a file of which we know the contents, its agent's: a receipt without a file to be made."""
     wanted = agent_binary().read_bytes()[:4096]
     told = [box.parts.agent_path, "/proc/self/exe", "/init"]

@@ -14,7 +14,7 @@ from pytest_isolation.outside.shared.files import files
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pytest_isolation.outside.box import Box
+    from pytest_isolation.boxes.box import RunningBox
 
 Given = dict[str, str | None]
 """kind, target, host, mode, fstype and why, as shared/files.py has them.  Further kinds:
@@ -28,7 +28,7 @@ port        target: 80/tcp in the box; host: the address at which the engine pub
 """
 
 
-def given(box: Box) -> list[Given]:
+def given(box: RunningBox) -> list[Given]:
     """Never raises: what could not be found out is left out."""
     found: list[Given] = []
     with suppress(IsolationError, OSError, ValueError):
@@ -42,7 +42,7 @@ def given(box: Box) -> list[Given]:
     return found
 
 
-def _of_process(box: Box) -> Iterator[Given]:
+def _of_process(box: RunningBox) -> Iterator[Given]:
     """Of the first process, as the host's kernel tells: man:proc_pid_ns(5), man:proc_pid_status(5)."""
     if box.parts.init_pid is None:
         return
