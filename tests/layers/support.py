@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from pytest_isolation.errors import Unavailable
-from pytest_isolation.suite.layers.engines import Engine, engines
+from pytest_isolation.suite.layers.engines import engines
+from pytest_isolation.suite.layers.engines.engine import Engine
 from tests.support import REQUIRED
 
 

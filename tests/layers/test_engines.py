@@ -14,7 +14,8 @@ from pytest_isolation.boxes.image import Entry
 from pytest_isolation.boxes.layers.model import Layers, from_json
 from pytest_isolation.boxes.layers.specification import Reading, apply
 from pytest_isolation.suite.layers.compare import differences, stored, unpack
-from pytest_isolation.suite.layers.engines import Engine, engines
+from pytest_isolation.suite.layers.engines import engines
+from pytest_isolation.suite.layers.engines.engine import Engine
 from pytest_isolation.suite.layers.engines.umoci import Umoci
 from pytest_isolation.suite.layers.render import as_json
 from pytest_isolation.suite.layers.search import Compared, compare

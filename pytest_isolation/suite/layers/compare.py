@@ -16,7 +16,7 @@ from pytest_isolation.boxes.layers.specification import ASPECTS, ROOT, Reading
 from pytest_isolation.boxes.layers.tree import LISTED, read
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError
-from pytest_isolation.suite.layers.engines import Engine, Stored
+from pytest_isolation.suite.layers.engines.engine import Engine, Stored
 from pytest_isolation.technologies.docker.daemon import LABEL
 from pytest_isolation.technologies.room import Refused
 

@@ -15,7 +15,8 @@ from pytest_isolation.boxes.layers.model import Layers
 from pytest_isolation.boxes.layers.specification import Reading, apply
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.suite.layers.compare import Difference, differences, unpack
-from pytest_isolation.suite.layers.engines import Engine, Stored, engines
+from pytest_isolation.suite.layers.engines import engines
+from pytest_isolation.suite.layers.engines.engine import Engine, Stored
 from pytest_isolation.suite.layers.kinds import Kind, kind_of
 from pytest_isolation.suite.layers.simpler import simpler
 

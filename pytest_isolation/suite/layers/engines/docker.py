@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.errors import BoxError, Unavailable
-from pytest_isolation.suite.layers.engines import Stored
+from pytest_isolation.suite.layers.engines.engine import Stored
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, connect
 from pytest_isolation.technologies.docker.errors import explained
 from pytest_isolation.technologies.room import Refused

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pytest_isolation.suite.layers.engines import Stored
+from pytest_isolation.suite.layers.engines.engine import Stored
 from pytest_isolation.technologies import program
 from pytest_isolation.technologies.room import Room, room
 
