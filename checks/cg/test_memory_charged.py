@@ -97,7 +97,7 @@ def _segments(box: Box, proc: Proc, wanted: int) -> int:
         segment = program.shmget(IPC_PRIVATE, SEGMENT, IPC_CREAT_PRIVATE)
         room = program.shmat(segment)
         program.shmctl(segment, IPC.RMID)
-        filled = program._call("getrandom", room, SEGMENT, 0)  # needs no file, as a box may have none
+        filled = program.call("getrandom", room, SEGMENT, 0)  # needs no file, as a box may have none
         replies = proc.run(program)
         if not replies.ran(filled) or not replies[filled].ok:
             break
@@ -114,7 +114,7 @@ def _sockets(box: Box, proc: Proc, wanted: int) -> int:
         replies = proc.run(program)
         ends = [int.from_bytes(replies[pair].outs[0][:4], "little") for pair in pairs if replies[pair].ok]
         program = Program()
-        sent = [program._call("write", end, room, MESSAGE) for end in ends for _ in range(MESSAGES)]
+        sent = [program.call("write", end, room, MESSAGE) for end in ends for _ in range(MESSAGES)]
         replies = proc.run(program)
         taken = sum(replies[one].value for one in sent if replies[one].ok)
         if not taken:

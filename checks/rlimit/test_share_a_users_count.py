@@ -27,7 +27,7 @@ def test_each_has_a_count_of_its_own(box: Box, promise: Guarantee, entry: Shared
     with ExitStack() as undo:
         proc = undo.enter_context(box.spawn())
         if not (changed := proc.setresuid(user, user, user)).ok:
-            user = proc._call("getuid").value
+            user = proc.call("getuid").value
             if user == 0 and entry.spares_root:
                 promise.prepared(changed, "another user than root, whom that limit spares")
         room = entry.given(proc)

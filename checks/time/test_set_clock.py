@@ -38,7 +38,7 @@ def test_clock_stays(box: Box, how: str, child: bool) -> None:
 def _set(proc: Proc, how: str) -> Reply:
     """Set what the clock has already: it takes the right to set it, and changes nothing."""
     if how == "zone":
-        zone = promise.prepared(proc._call("gettimeofday", None, OutBuffer(8)), "the time zone of the kernel")
-        return proc._call("settimeofday", None, In(zone.data))
-    now = promise.prepared(proc._call("adjtimex", OutBuffer(TIMEX)), "the state of the clock")
-    return proc._call("adjtimex", In(struct.pack("<I", HOW[how]) + now.data[4:]))
+        zone = promise.prepared(proc.call("gettimeofday", None, OutBuffer(8)), "the time zone of the kernel")
+        return proc.call("settimeofday", None, In(zone.data))
+    now = promise.prepared(proc.call("adjtimex", OutBuffer(TIMEX)), "the state of the clock")
+    return proc.call("adjtimex", In(struct.pack("<I", HOW[how]) + now.data[4:]))

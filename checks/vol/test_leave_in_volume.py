@@ -43,7 +43,7 @@ def _device(promise: Guarantee, proc: Proc, path: str, which: int) -> Reply:
 def _capable(promise: Guarantee, proc: Proc, path: str, which: int) -> Reply:
     _made(promise, proc, path)
     value = struct.pack("<5I", VFS_CAP_REVISION_2 | which % 2, CAP_NET_BIND_SERVICE, 0, 0, 0)
-    return proc._call("setxattr", path, "security.capability", In(value), len(value), 0)
+    return proc.call("setxattr", path, "security.capability", In(value), len(value), 0)
 
 
 def _owned(promise: Guarantee, proc: Proc, path: str, which: int) -> Reply:

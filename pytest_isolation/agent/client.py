@@ -55,9 +55,10 @@ class Proc(Syscalls[Reply]):
         """Send `program` without waiting: for calls that block until somebody else acts."""
         return self.agent.submit(self, program)
 
-    def _call(self, name: str, *args: Value) -> Reply:
+    def call(self, name: str, *args: Value) -> Reply:
+        """As Calls.call(), made at once."""
         program = Program()
-        step = program._call(name, *args)
+        step = program.call(name, *args)
         return self.run(program)[step]
 
     def syscall(self, nr: int, *args: Value) -> Reply:

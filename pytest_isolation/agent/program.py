@@ -141,7 +141,8 @@ class Program(Syscalls[Step]):
 
     # -- the rest ----------------------------------------------------------------------
 
-    def _call(self, name: str, *args: Value) -> Step:
+    def call(self, name: str, *args: Value) -> Step:
+        """As Calls.call(), added to the program."""
         return self._append(None, name, args)
 
     def syscall(self, nr: int, *args: Value) -> Step:

@@ -5,7 +5,7 @@ is str, bytes or a PathLike, structures are built from their fields, and what th
 back in the reply.  `Proc` makes a call at once and returns its Reply; `Program` adds it to a
 program and returns the Step that stands for its result.
 
-A call without a method: `syscall(number, *arguments)`.
+A call without a method: `call(name, *arguments)`, or `syscall(number, *arguments)`.
 """
 
 from __future__ import annotations

@@ -111,7 +111,7 @@ def _heed_signals(proc: Proc) -> None:
     # Popen gives back the two that Python ignores itself.
     for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
         if signal.getsignal(number) is signal.SIG_IGN:
-            program._call("rt_sigaction", number, In(bytes(32)), None, 8)  # a struct of zeros: SIG_DFL
+            program.call("rt_sigaction", number, In(bytes(32)), None, 8)  # a struct of zeros: SIG_DFL
     if len(program):
         proc.run(program)
 

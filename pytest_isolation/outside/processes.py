@@ -89,7 +89,7 @@ class Canary:
         program = Program(stop_on_error=True)
         fd = program.memfd_create("room")
         program.pwrite64(fd, data, 0)
-        program._call("pread64", fd, self._room, len(data), 0)
+        program.call("pread64", fd, self._room, len(data), 0)
         program.close(fd)
         self.proc.run(program)
         return self._room
@@ -103,7 +103,7 @@ class Canary:
             raise BoxError("the canary has no room to look into: nothing was put there")
         program = Program(stop_on_error=True)
         fd = program.memfd_create("room")
-        program._call("pwrite64", fd, self._room, length, 0)
+        program.call("pwrite64", fd, self._room, length, 0)
         data = program.pread64(fd, length)
         program.close(fd)
         return self.proc.run(program)[data].data
@@ -118,7 +118,7 @@ class Canary:
         room = program.mmap(0, 65536, 3, 0x22)  # PROT_READ|WRITE, MAP_PRIVATE|ANONYMOUS
         fd = program.memfd_create("plant")
         program.pwrite64(fd, data, 0)
-        program._call("pread64", fd, room, len(data), 0)
+        program.call("pread64", fd, room, len(data), 0)
         program.close(fd)
         return self.proc.run(program)[room].value
 

@@ -46,7 +46,7 @@ class Brought:
     def _all_gone(self) -> bool:
         for name in reversed(tuple(self.names)):
             # EAGAIN: something of a trial that has ended is still being taken down.
-            answer = self._kernel.root._call("delete_module", name, O_NONBLOCK)
+            answer = self._kernel.root.call("delete_module", name, O_NONBLOCK)
             if answer.ok or answer.errno == errno.ENOENT:
                 self.names.remove(name)
         return not self.names

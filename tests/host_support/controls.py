@@ -288,13 +288,13 @@ def throw(proc: Proc, control: Control) -> None:
             header = struct.pack("<Ii", 0x20080522, 0)
             program = Program()
             room = program.place(In(bytes(24)))
-            program._call("capget", In(header), room)
+            program.call("capget", In(header), room)
             step = program.peek(room, 24)
             sets = list(struct.unpack("<6I", proc.run(program)[step].data))
             number = capabilities.NAMES.index(switch)
             for at in range(3):
                 sets[number // 32 * 3 + at] &= ~(1 << number % 32)
-            need(proc._call("capset", In(header), In(struct.pack("<6I", *sets))))
+            need(proc.call("capset", In(header), In(struct.pack("<6I", *sets))))
         case "hide" | "read-only" | "unmount":
             need(proc.unshare(NEWNS))
             need(proc.mount(None, "/", None, MS_REC_PRIVATE))
@@ -309,7 +309,7 @@ def throw(proc: Proc, control: Control) -> None:
                     refuse(proc, "mount/3=0")  # else the trial mounts its own
         case "limit":
             resource, _, value = switch.partition("=")
-            need(proc._call("prlimit64", 0, int(resource), In(struct.pack("<2Q", int(value), int(value))), 0))
+            need(proc.call("prlimit64", 0, int(resource), In(struct.pack("<2Q", int(value), int(value))), 0))
         case "cover":
             need(proc.unshare(NEWNS))
             need(proc.mount(None, "/", None, MS_REC_PRIVATE))

@@ -28,10 +28,9 @@ def capabilities(*sets: int) -> bytes:
 class Calls(Generic[T]):
     """Makes a system call, by its name or by its number."""
 
-    """What Proc and Program have in common: the calls."""
-
     @abstractmethod
-    def _call(self, name: str, *args: Value) -> T: ...
+    def call(self, name: str, *args: Value) -> T:
+        """A system call by its name, syscalls(2), which need not have a method; its arguments in the manual's order."""
 
     @abstractmethod
     def syscall(self, nr: int, *args: Value) -> T:

@@ -54,7 +54,7 @@ def _pipe(play: Play, call: Call) -> None:
     at = play.program.place(In(struct.pack("<2i", CLOSED, CLOSED)))
     first = _first(call)
     play.far -= {first, first + 1}
-    play.ask(f"f{first}, f{first + 1} = pipe()", play.program._call("pipe2", at, os.O_NONBLOCK | os.O_CLOEXEC), done)
+    play.ask(f"f{first}, f{first + 1} = pipe()", play.program.call("pipe2", at, os.O_NONBLOCK | os.O_CLOEXEC), done)
     _ends(play, at, first)
 
 
@@ -64,7 +64,7 @@ def _pair(play: Play, call: Call) -> None:
     first = _first(call)
     play.far -= {first, first + 1}
     flags = kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
-    step = play.program._call("socketpair", socket.AF_UNIX, flags, 0, at)
+    step = play.program.call("socketpair", socket.AF_UNIX, flags, 0, at)
     play.ask(f"f{first}, f{first + 1} = socketpair(AF_UNIX, {words})", step, done)
     _ends(play, at, first)
 
@@ -79,8 +79,8 @@ def _connected(play: Play, first: int, address: bytes, domain: int, words: str) 
     play.ask("listen", program.listen(listening), number)
     one = play.ask(f"f{first} = socket({words})", program.socket(domain, socket.SOCK_STREAM | socket.SOCK_CLOEXEC))
     at, size = program.place(In(bytes(128))), program.place(In(struct.pack("<I", 128)))
-    program._call("getsockname", listening, at, size)
-    play.ask(f"connect(f{first})", program._call("connect", one, at, program.load(size, 4)), number)
+    program.call("getsockname", listening, at, size)
+    play.ask(f"connect(f{first})", program.call("connect", one, at, program.load(size, 4)), number)
     other = program.accept4(listening, socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     play.ask(f"f{first + 1} = accept", other, done)
     program.fcntl(one, 4, os.O_NONBLOCK)  # F_SETFL
@@ -107,8 +107,8 @@ def _udp(play: Play, call: Call) -> None:
         play.ask(f"bind(f{first + slot}, 127.0.0.1)", program.bind(fd, LOOPBACK), number)
     for slot, fd in enumerate(both):
         at, size = program.place(In(bytes(128))), program.place(In(struct.pack("<I", 128)))
-        program._call("getsockname", both[1 - slot], at, size)
-        play.ask(f"connect(f{first + slot})", program._call("connect", fd, at, program.load(size, 4)), number)
+        program.call("getsockname", both[1 - slot], at, size)
+        play.ask(f"connect(f{first + slot})", program.call("connect", fd, at, program.load(size, 4)), number)
         play.slots[first + slot] = fd
 
 
@@ -124,7 +124,7 @@ def _polled(play: Play, fd: int | Step, events: int, seconds: float) -> At:
     at = play.program.place(In(struct.pack("<ihh", 0, events, 0)))
     play.program.store(at, fd, 4)
     whole, part = divmod(round(seconds * 1e9), 10**9)
-    play.program._call("ppoll", at, 1, In(struct.pack("<2q", whole, part)), None, 8)
+    play.program.call("ppoll", at, 1, In(struct.pack("<2q", whole, part)), None, 8)
     return at
 
 
@@ -153,7 +153,7 @@ def _receive(play: Play, call: Call) -> None:
     look: Callable[[Reply], str] = number if flags == MSG_TRUNC else data
     buffer = play.program.place(In(bytes(SIZES[-1])))
     if flags == MSG_TRUNC:
-        step = play.program._call("recvfrom", play.slots[slot], buffer, size, flags | MSG_DONTWAIT, None, None)
+        step = play.program.call("recvfrom", play.slots[slot], buffer, size, flags | MSG_DONTWAIT, None, None)
     else:
         step = play.program.recvfrom(play.slots[slot], size, flags | MSG_DONTWAIT)
     play.ask(f"recv(f{slot}, {size}, {words})", step, look)

@@ -66,13 +66,13 @@ def _map(play: Play, call: Call) -> None:
 
 def _poke(play: Play, call: Call) -> None:
     place = PLACES[call.n % len(PLACES)]
-    step = play.program._call("pread64", play.slots[SOURCE], _at(play, call) + place, 16, call.b)
+    step = play.program.call("pread64", play.slots[SOURCE], _at(play, call) + place, 16, call.b)
     play.ask(f"pread(source, m{_of(call)}+{place}, 16)", step, number)
 
 
 def _peek(play: Play, call: Call) -> None:
     place = PLACES[call.n % len(PLACES)]
-    step = play.program._call("pwrite64", play.slots[SINK], _at(play, call) + place, 16, 0)
+    step = play.program.call("pwrite64", play.slots[SINK], _at(play, call) + place, 16, 0)
     play.ask(f"pwrite(sink, m{_of(call)}+{place}, 16)", step, number)
     play.ask("pread(sink)", play.program.pread64(play.slots[SINK], 16), data)
 

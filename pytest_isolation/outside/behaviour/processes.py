@@ -97,7 +97,7 @@ def _exit(play: Play, call: Call) -> None:
     code = CODES[call.n]
     with _child(play) as child:
         program = Program()
-        program._call("exit_group", code)
+        program.call("exit_group", code)
         with suppress(ProcLost):
             child.run(program)
         _wait(play, child, f"exit_group({code}); wait4")

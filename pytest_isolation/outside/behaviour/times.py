@@ -72,7 +72,7 @@ def _set(play: Play, call: Call) -> None:
     path, follows = PATHS[call.a % len(PATHS)], call.a < len(PATHS)
     (first, atime), (second, mtime) = list(TIMES.items())[call.b], list(TIMES.items())[call.n]
     flags = 0 if follows else AT.SYMLINK_NOFOLLOW
-    step = play.program._call("utimensat", AT_FDCWD, path, In(struct.pack("<4q", *atime, *mtime)), flags)
+    step = play.program.call("utimensat", AT_FDCWD, path, In(struct.pack("<4q", *atime, *mtime)), flags)
     play.ask(f"utimensat({path}, {first}, {second}, {'0' if follows else 'AT_SYMLINK_NOFOLLOW'})", step, number)
 
 

@@ -89,7 +89,7 @@ def _ioctl(request: int, argument: bytes) -> Callable[[Proc, int], Reply]:
 
 def _hang_up(proc: Proc, _: int) -> Reply:
     proc.setsid()  # without a terminal there is nothing to hang up
-    return proc._call("vhangup")
+    return proc.call("vhangup")
 
 
 def _lock_memory(proc: Proc, _: int) -> Reply:
@@ -224,7 +224,7 @@ TABLE = (
         "gives a file capabilities",
         lambda proc, _: _memory_file(
             proc,
-            lambda program, fd: program._call(
+            lambda program, fd: program.call(
                 "fsetxattr", fd, "security.capability", In(_CAPABILITY), len(_CAPABILITY), 0
             ),
         ),

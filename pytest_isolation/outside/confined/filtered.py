@@ -57,7 +57,7 @@ class Call:
 
 def _kcmp(proc: Proc) -> Reply:
     pid = proc.getpid().value
-    return proc._call("kcmp", pid, pid, KCMP_FILES, 0, 0)
+    return proc.call("kcmp", pid, pid, KCMP_FILES, 0, 0)
 
 
 def _add_key(proc: Proc) -> Reply:
@@ -79,7 +79,7 @@ TABLE = (
         "clone(2)",
         "calls clone3(2), whose flags no filter can read",
         "namespaces that a filter of clone(2) refuses",
-        lambda proc: proc._call("clone3", None, 0),
+        lambda proc: proc.call("clone3", None, 0),
         frozenset({errno.EINVAL}),
     ),
     Call("add-key", "add_key(2)", "adds a key to the kernel's", "keys, which have no namespace", _add_key),
@@ -111,21 +111,21 @@ TABLE = (
         "move_pages(2)",
         "asks to move pages between nodes",
         "the layout of the machine's memory",
-        lambda proc: proc._call("move_pages", 0, 0, None, None, None, 0),
+        lambda proc: proc.call("move_pages", 0, 0, None, None, None, 0),
     ),
     Call(
         "set-mempolicy",
         "set_mempolicy(2)",
         "sets on which nodes its memory is",
         "the layout of the machine's memory",
-        lambda proc: proc._call("set_mempolicy", MPOL_DEFAULT, None, 0),
+        lambda proc: proc.call("set_mempolicy", MPOL_DEFAULT, None, 0),
     ),
     Call(
         "fanotify",
         "fanotify_init(2)",
         "watches files by fanotify(7)",
         "events of whole file systems",
-        lambda proc: proc._call("fanotify_init", FAN_CLOEXEC | FAN_REPORT_FID, 0),
+        lambda proc: proc.call("fanotify_init", FAN_CLOEXEC | FAN_REPORT_FID, 0),
     ),
     Call(
         "io-uring",
@@ -153,21 +153,21 @@ TABLE = (
         "get_mempolicy(2)",
         "asks on which nodes its memory is",
         "the layout of the machine's memory, to read",
-        lambda proc: proc._call("get_mempolicy", None, None, 0, None, 0),
+        lambda proc: proc.call("get_mempolicy", None, None, 0, None, 0),
     ),
     Call(
         "mbind",
         "mbind(2)",
         "binds memory to nodes",
         "the layout of the machine's memory, range by range",
-        lambda proc: proc._call("mbind", None, 0, MPOL_DEFAULT, None, 0, 0),
+        lambda proc: proc.call("mbind", None, 0, MPOL_DEFAULT, None, 0, 0),
     ),
     Call(
         "migrate-pages",
         "migrate_pages(2)",
         "asks to move a process from nodes to nodes",
         "the layout of the machine's memory, of a whole process",
-        lambda proc: proc._call("migrate_pages", 0, 0, None, None),
+        lambda proc: proc.call("migrate_pages", 0, 0, None, None),
         frozenset({errno.EINVAL}),
     ),
     Call(
@@ -175,7 +175,7 @@ TABLE = (
         "perf_event_open(2)",
         "asks for a counter of events",
         "how long the work of others takes, and a large part of the kernel",
-        lambda proc: proc._call("perf_event_open", None, 0, NOBODY, NOTHING, 0),
+        lambda proc: proc.call("perf_event_open", None, 0, NOBODY, NOTHING, 0),
         frozenset({errno.EFAULT}),
     ),
     Call(
@@ -183,7 +183,7 @@ TABLE = (
         "quotactl(2)",
         "asks about quotas of file systems",
         "the accounts that file systems keep of users",
-        lambda proc: proc._call("quotactl", NOTHING, None, 0, None),
+        lambda proc: proc.call("quotactl", NOTHING, None, 0, None),
         frozenset({errno.EINVAL}),
     ),
     Call(
@@ -191,7 +191,7 @@ TABLE = (
         "open_tree(2)",
         "holds a mount by a descriptor",
         "mounts, by calls that a list of before Linux 5.2 does not name",
-        lambda proc: proc._call("open_tree", NOTHING, None, 0),
+        lambda proc: proc.call("open_tree", NOTHING, None, 0),
         frozenset({errno.EFAULT, errno.EBADF}),
     ),
     Call(
@@ -199,7 +199,7 @@ TABLE = (
         "mount_setattr(2)",
         "asks to change the flags of a mount",
         "what is read-only, by a call that a list of before Linux 5.12 does not name",
-        lambda proc: proc._call("mount_setattr", NOTHING, None, 0, None, 0),
+        lambda proc: proc.call("mount_setattr", NOTHING, None, 0, None, 0),
         frozenset({errno.EINVAL}),
     ),
     Call(
@@ -207,7 +207,7 @@ TABLE = (
         "pidfd_getfd(2)",
         "asks for a descriptor of another process",
         "what other processes have open",
-        lambda proc: proc._call("pidfd_getfd", NOTHING, NOTHING, 0),
+        lambda proc: proc.call("pidfd_getfd", NOTHING, NOTHING, 0),
         frozenset({errno.EBADF}),
     ),
     Call(
@@ -215,7 +215,7 @@ TABLE = (
         "process_madvise(2)",
         "gives advice on the memory of another process",
         "the memory of other processes",
-        lambda proc: proc._call("process_madvise", NOTHING, None, 0, 0, 0),
+        lambda proc: proc.call("process_madvise", NOTHING, None, 0, 0, 0),
         frozenset({errno.EBADF}),
     ),
 )

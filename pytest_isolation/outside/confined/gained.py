@@ -62,7 +62,7 @@ def program_run(
         needed(box.proc.fchmodat(AT_FDCWD, file, mode), "a file of its mode")
         if capable:
             value = struct.pack("<5I", VFS_CAP_REVISION_2, EVERY, 0, EVERY, 0)
-            set_ = box.proc._call("setxattr", file, "security.capability", In(value), len(value), 0)
+            set_ = box.proc.call("setxattr", file, "security.capability", In(value), len(value), 0)
             needed(set_, "a file with capabilities")
         asked = Program()
         user, capabilities = asked.geteuid(), asked.capget()

@@ -225,7 +225,7 @@ def _pressed(box: Box, name: str, disk: str, limit: int, place: str) -> Pace | N
         program = Program(stop_on_error=True)
         fd = program.openat(AT_FDCWD, place, how | os.O_DIRECT, 0o600)
         room = program.mmap(0, PIECE, PROT_RW, MAP_PRIVATE_ANON)
-        moving = program._call("pread64" if how == os.O_RDONLY else "pwrite64", fd, room, PIECE, 0)
+        moving = program.call("pread64" if how == os.O_RDONLY else "pwrite64", fd, room, PIECE, 0)
         program.loop(moving, times=times)
         began = time.monotonic()
         proc.run(program, timeout=60)

@@ -65,7 +65,7 @@ def hog(proc: Proc, size: int, piece: int = 4 * MIB) -> int:
         program = Program(stop_on_error=True)
         room = program.mmap(0, piece, PROT_RW, MAP_PRIVATE_ANON)
         fd = program.openat(AT_FDCWD, "/dev/zero", 0)
-        program._call("read", fd, room, piece)
+        program.call("read", fd, room, piece)
         program.close(fd)
         replies = proc.run(program)
         if len(replies) < len(program) or not replies[len(replies) - 1].ok:

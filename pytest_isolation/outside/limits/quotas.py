@@ -102,7 +102,7 @@ def _pipes(proc: Proc, amount: int) -> Sequence[Reply]:
     program = Program(stop_on_error=True)
     ends, steps = program.place(In(bytes(8))), []
     for _ in range(amount):
-        program._call("pipe2", ends, os.O_CLOEXEC)
+        program.call("pipe2", ends, os.O_CLOEXEC)
         steps.append(program.fcntl(program.load(ends, 4), F_SETPIPE_SZ, MIB))
     replies = proc.run(program)
     return [replies[step] for step in steps if replies.ran(step)]
@@ -112,7 +112,7 @@ def _in_flight(proc: Proc, amount: int) -> Sequence[Reply]:
     """Descriptors that were sent and that nobody has received: unix(7), SCM_RIGHTS."""
     program = Program(stop_on_error=True)
     ends = program.place(In(bytes(8)))
-    program._call("socketpair", socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0, ends)
+    program.call("socketpair", socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK, 0, ends)
     one, sent = program.load(ends, 4), program.openat(AT_FDCWD, "/", os.O_RDONLY | os.O_DIRECTORY)
     rights = program.place(In(struct.pack("<Qiii4x", 20, socket.SOL_SOCKET, socket.SCM_RIGHTS, 0)))
     program.store(rights, sent, 4, 16)
@@ -120,7 +120,7 @@ def _in_flight(proc: Proc, amount: int) -> Sequence[Reply]:
     steps = []
     for _ in range(amount):
         header = Struct((None, struct.pack("<Q", 0), data, struct.pack("<Q", 1), rights, struct.pack("<2Q", 24, 0)))
-        steps.append(program._call("sendmsg", one, header, 0))
+        steps.append(program.call("sendmsg", one, header, 0))
     replies = proc.run(program)
     return [replies[step] for step in steps if replies.ran(step)]
 
@@ -128,7 +128,7 @@ def _in_flight(proc: Proc, amount: int) -> Sequence[Reply]:
 def _keys(proc: Proc, amount: int) -> Sequence[Reply]:
     """Keys of the thread's own keyring, gone with it."""
     program = Program(stop_on_error=True)
-    steps = [program._call("add_key", "user", f"one-{number}", In(b"x"), 1, THREAD_KEYRING) for number in range(amount)]
+    steps = [program.call("add_key", "user", f"one-{number}", In(b"x"), 1, THREAD_KEYRING) for number in range(amount)]
     replies = proc.run(program)
     return [replies[step] for step in steps if replies.ran(step)]
 
@@ -144,17 +144,17 @@ def _keys_left(box: Box, witness: Proc, user: int) -> int:
     return most - (int(found[1]) if found else 0)
 
 
-_TIMERS = _several(lambda program: program._call("timer_create", CLOCK_MONOTONIC, None, OutBuffer(4)))
+_TIMERS = _several(lambda program: program.call("timer_create", CLOCK_MONOTONIC, None, OutBuffer(4)))
 
 QUOTAS = (
     Quota(
         "inotify-instances", "inotify instances",
-        _several(lambda program: program._call("inotify_init1", os.O_CLOEXEC)),
+        _several(lambda program: program.call("inotify_init1", os.O_CLOEXEC)),
         ("man:inotify(7), max_user_instances",),
     ),
     Quota(
         "fanotify-groups", "fanotify groups",
-        _several(lambda program: program._call("fanotify_init", FAN_CLOEXEC | FAN_REPORT_FID, os.O_RDONLY)),
+        _several(lambda program: program.call("fanotify_init", FAN_CLOEXEC | FAN_REPORT_FID, os.O_RDONLY)),
         ("man:fanotify(7), max_user_groups",), filtered=True,
     ),
     Quota("pipes", "pipes with room for a MiB", _pipes, ("man:pipe(7), pipe-user-pages-soft",)),

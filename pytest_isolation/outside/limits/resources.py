@@ -83,7 +83,7 @@ def _queues(count: int) -> Callable[[Proc, ExitStack], Reply]:
         attributes = struct.pack("<8q", 0, 8, 8192, 0, 0, 0, 0, 0)
         for number in range(count):
             name = f"pytest-isolation-{os.urandom(6).hex()}-{number}"
-            reply = proc._call("mq_open", name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600, In(attributes))
+            reply = proc.call("mq_open", name, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600, In(attributes))
             if not reply.ok:
                 break
             proc.mq_unlink(name)

@@ -117,7 +117,7 @@ def _pipes(box: Box, proc: Proc, amount: int, undo: ExitStack) -> Sequence[Reply
 
 def _requests(box: Box, proc: Proc, amount: int, undo: ExitStack) -> Sequence[Reply]:
     """One context with room for so many: io_setup(2)."""
-    return [proc._call("io_setup", amount, OutBuffer(8))] * amount
+    return [proc.call("io_setup", amount, OutBuffer(8))] * amount
 
 
 def _segments(box: Box, proc: Proc, amount: int, undo: ExitStack) -> Sequence[Reply]:
@@ -168,7 +168,7 @@ def _ipc(
     call: str, *arguments: int, number: Callable[[bytes], int], most: Callable[[Proc], int]
 ) -> Callable[[Box], tuple[int, int]]:
     def used(box: Box) -> tuple[int, int]:
-        reply = box.outside.proc._call(call, *arguments, OutBuffer(128))
+        reply = box.outside.proc.call(call, *arguments, OutBuffer(128))
         if not reply.ok:
             raise Unsupported(f"its machine has no System V IPC to count ({reply})")
         return number(reply.outs[0]), most(box.outside.proc)
@@ -181,7 +181,7 @@ def _int(data: bytes, at: int) -> int:
 
 
 def _limit(call: str, *arguments: int, read: Callable[[bytes], int]) -> Callable[[Proc], int]:
-    return lambda proc: read(proc._call(call, *arguments, OutBuffer(128)).outs[0])
+    return lambda proc: read(proc.call(call, *arguments, OutBuffer(128)).outs[0])
 
 
 OWN_KERNEL = drop("own-kernel")

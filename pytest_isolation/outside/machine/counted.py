@@ -73,7 +73,7 @@ def memory(box: Box, amount: int) -> Iterator[None]:
 def requests(box: Box, amount: int) -> Iterator[None]:
     """A context for asynchronous reads and writes, with room for `amount` of them: io_setup(2)."""
     with box.outside.process() as one:
-        taken(one.proc._call("io_setup", amount, OutBuffer(8)), "room for asynchronous requests")
+        taken(one.proc.call("io_setup", amount, OutBuffer(8)), "room for asynchronous requests")
         yield
 
 

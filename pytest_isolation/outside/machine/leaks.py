@@ -165,7 +165,7 @@ def called(proc: Proc) -> Shown:
     """What the calls that tell of the machine say: clock_gettime(2), times(2), sysinfo(2)."""
     program = Program()
     clocks = {name: program.clock_gettime(number) for name, number in CLOCKS.items()}
-    info, ticks = program.sysinfo(), program._call("times", None)
+    info, ticks = program.sysinfo(), program.call("times", None)
     replies = proc.run(program)
     told: Shown = {}
     for name, step in clocks.items():
@@ -212,7 +212,7 @@ def stirred(box: Box) -> None:
         program.munmap(memory, 1 << 20)
         fd = program.openat(AT_FDCWD, place / "stirred", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
         program.write(fd, b"s" * 4096)
-        program._call("fdatasync", fd)
+        program.call("fdatasync", fd)
         program.close(fd)
         one.proc.run(program)
 

@@ -38,7 +38,7 @@ def hears(ear: Proc, protocol: int, mark: bytes, frames: Iterable[bytes]) -> Rep
         socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0
     )  # hears nothing
     asked = Struct((struct.pack("<H6x", len(code) // 8), In(code)))
-    program._call("setsockopt", fd, socket.SOL_SOCKET, SO_ATTACH_FILTER, asked, SOCK_FPROG)
+    program.call("setsockopt", fd, socket.SOL_SOCKET, SO_ATTACH_FILTER, asked, SOCK_FPROG)
     program.bind(fd, struct.pack("<HHiHBB8x", socket.AF_PACKET, socket.htons(protocol), 0, 0, 0, 0))
     replies = ear.run(program)
     if len(replies) == len(program) and replies[len(replies) - 1].ok:

@@ -149,7 +149,7 @@ def _touch(given_back: int) -> Body:
 
     def body(program: Program) -> None:
         program.place(In(bytes(2 * PAGES * PAGE)))  # from the first byte of the program's memory, which begins a page
-        program._call("madvise", At(given_back * PAGE), PAGES * PAGE, MADV_DONTNEED)
+        program.call("madvise", At(given_back * PAGE), PAGES * PAGE, MADV_DONTNEED)
         for number in range(PAGES):
             program.store(At(number * PAGE), 1)
 
@@ -204,7 +204,7 @@ def _fork_exec(box: Box, undo: ExitStack) -> Loop:
     _try_once(parent)
 
     def body(program: Program) -> None:
-        child = program._call("clone", SIGCHLD, 0, 0, 0, 0)
+        child = program.call("clone", SIGCHLD, 0, 0, 0, 0)
         program.execveat(child + SPARE, "", ["agent"], [], AT.EMPTY_PATH)
         program.wait4(child)
 

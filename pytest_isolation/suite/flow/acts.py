@@ -107,8 +107,8 @@ def _datagram_to_itself(program: Program, place: Place, number: int) -> list[Hel
     fd = program.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
     program.bind(fd, sockaddr_in(0))
     address, size = program.place(In(bytes(16))), program.place(In(struct.pack("<I", 16)))
-    program._call("getsockname", fd, address, size)
-    program._call("connect", fd, address, 16)
+    program.call("getsockname", fd, address, size)
+    program.call("connect", fd, address, 16)
     for _ in range(8):
         program.sendto(fd, bytes(1024), socket.MSG_DONTWAIT)
     return [(fd, close)]
@@ -143,7 +143,7 @@ def _memfd(program: Program, place: Place, number: int) -> list[Held]:
 def _unnamed_file(program: Program, place: Place, number: int) -> list[Held]:
     fd = program.openat(AT_FDCWD, "/tmp", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
     program.write(fd, bytes(4096))
-    program._call("fdatasync", fd)
+    program.call("fdatasync", fd)
     return [(fd, close)]
 
 
@@ -237,8 +237,8 @@ def _child(flags: int) -> Callable[[Program, Place, int], list[Held]]:
 
 def _timer(program: Program, place: Place, number: int) -> list[Held]:
     at = program.place(In(bytes(8)))
-    program._call("timer_create", 1, None, at)
-    return [(program.load(at, -4), lambda program, value: program._call("timer_delete", value))]
+    program.call("timer_create", 1, None, at)
+    return [(program.load(at, -4), lambda program, value: program.call("timer_delete", value))]
 
 
 def _busy(program: Program, place: Place, number: int) -> list[Held]:
@@ -249,9 +249,9 @@ def _busy(program: Program, place: Place, number: int) -> list[Held]:
 
 def _detached_mount(program: Program, place: Place, number: int) -> list[Held]:
     """fsopen(2): a file system that is mounted nowhere, and gone with its descriptor."""
-    context = program._call("fsopen", "tmpfs", 1)
-    program._call("fsconfig", context, 6, None, None, 0)  # FSCONFIG_CMD_CREATE
-    mount = program._call("fsmount", context, 1, 0)
+    context = program.call("fsopen", "tmpfs", 1)
+    program.call("fsconfig", context, 6, None, None, 0)  # FSCONFIG_CMD_CREATE
+    mount = program.call("fsmount", context, 1, 0)
     return [(context, close), (mount, close)]
 
 
@@ -268,13 +268,13 @@ def _simple(call: Callable[[Program], Step]) -> Callable[[Program, Place, int], 
 def _pair(program: Program, place: Place, number: int) -> list[Held]:
     """Two descriptors, which the call wrote."""
     at: At = program.place(In(bytes(8)))
-    program._call("socketpair", socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC, 0, at)
+    program.call("socketpair", socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC, 0, at)
     return [(program.load(at, 4), close), (program.load(at, 4, 4), close)]
 
 
 def _pipe(program: Program, place: Place, number: int) -> list[Held]:
     at: At = program.place(In(bytes(8)))
-    program._call("pipe2", at, os.O_CLOEXEC)
+    program.call("pipe2", at, os.O_CLOEXEC)
     return [(program.load(at, 4), close), (program.load(at, 4, 4), close)]
 
 

@@ -16,7 +16,7 @@ from pytest_isolation.support.trial import Absent, Refused, Trial, Untried, chec
 @feature("call.clone3", "processes started in a namespace or group at once", since="5.3")
 def clone3(t: Trial) -> None:
     """clone3(2) with a flag that cannot be, refused as EINVAL and not as unknown"""
-    answer = t.proc._call("clone3", In(struct.pack("<11Q", 0xFFFF_0000_0000_0000, *[0] * 10)), 88)
+    answer = t.proc.call("clone3", In(struct.pack("<11Q", 0xFFFF_0000_0000_0000, *[0] * 10)), 88)
     if answer.errno != errno.EINVAL:
         need(answer)
 
@@ -44,7 +44,7 @@ def pidfd(t: Trial) -> None:
     """pidfd_open(2) of a child, and a signal through it"""
     with t.child() as child:
         fd = need(t.proc.pidfd_open(child.pid)).value
-        need(t.proc._call("pidfd_send_signal", fd, 0, None, 0))
+        need(t.proc.call("pidfd_send_signal", fd, 0, None, 0))
 
 
 @feature("call.pidfd-getfd", "descriptors taken from a process", since="5.6")
@@ -52,7 +52,7 @@ def pidfd_getfd(t: Trial) -> None:
     """pidfd_getfd(2) of a child's descriptor"""
     with t.child() as child:
         theirs = need(child.eventfd2()).value
-        need(t.proc._call("pidfd_getfd", need(t.proc.pidfd_open(child.pid)).value, theirs, 0))
+        need(t.proc.call("pidfd_getfd", need(t.proc.pidfd_open(child.pid)).value, theirs, 0))
 
 
 @feature(
@@ -190,7 +190,7 @@ def module_load(t: Trial) -> None:
 )
 def kexec(t: Trial) -> None:
     """kexec_load(2) with flags that cannot be, refused as EINVAL"""
-    answer = t.proc._call("kexec_load", 0, 0, 0, 0x4000)
+    answer = t.proc.call("kexec_load", 0, 0, 0, 0x4000)
     if answer.errno != errno.EINVAL:
         need(answer)
 
@@ -318,4 +318,4 @@ def fanotify(t: Trial) -> None:
 @feature("call.membarrier", "barriers of memory between threads", config="MEMBARRIER", since="4.3")
 def membarrier(t: Trial) -> None:
     """membarrier(MEMBARRIER_CMD_QUERY)"""
-    need(t.proc._call("membarrier", 0, 0, 0))
+    need(t.proc.call("membarrier", 0, 0, 0))

@@ -149,7 +149,7 @@ def devices(t: Trial) -> None:
         attributes = load.place(In(struct.pack("<II", 15, 2).ljust(72, b"\0")))
         load.store(attributes, load.place(In(code)), offset=8)
         load.store(attributes, load.place("GPL"), offset=16)
-        loaded = load._call("bpf", 5, attributes, 72)
+        loaded = load.call("bpf", 5, attributes, 72)
         program = need(t.proc.run(load)[loaded]).value
         need(t.proc.bpf(8, struct.pack("<4I", directory, program, 6, 0)))
         check(not child.openat(AT_FDCWD, "/dev/null", os.O_RDONLY).ok, "/dev/null was opened")
@@ -185,7 +185,7 @@ def bpf_program(t: Trial) -> None:
     attributes = load.place(In(struct.pack("<II", 15, 2).ljust(72, b"\0")))
     load.store(attributes, load.place(In(code)), offset=8)
     load.store(attributes, load.place("GPL"), offset=16)
-    loaded = load._call("bpf", 5, attributes, 72)
+    loaded = load.call("bpf", 5, attributes, 72)
     need(t.proc.run(load)[loaded])
 
 

@@ -181,7 +181,7 @@ def mount_setattr(t: Trial) -> None:
 def idmapped_mount(t: Trial) -> str:
     """mount_setattr(2) with MOUNT_ATTR_IDMAP on a detached copy of the file system boxes are kept on"""
     place = next((one for one in ("/var/lib", "/var", "/tmp") if t.exists(one)), "/")
-    tree = need(t.proc._call("open_tree", AT_FDCWD, place, 1 | os.O_CLOEXEC)).value
+    tree = need(t.proc.call("open_tree", AT_FDCWD, place, 1 | os.O_CLOEXEC)).value
     with t.child(NEWUSER) as child:
         t.write(f"/proc/{child.pid}/uid_map", "0 100000 1000")
         t.write(f"/proc/{child.pid}/gid_map", "0 100000 1000")
@@ -300,7 +300,7 @@ def project_quota(t: Trial) -> None:
     """ask quotactl(2) whether the file system boxes are kept on counts by project"""
     place = "/var/lib" if t.exists("/var/lib") else "/"
     fd = t.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    answer = t.proc._call("quotactl_fd", fd, 0x800007 << 8 | 2, 0, OutBuffer(128))
+    answer = t.proc.call("quotactl_fd", fd, 0x800007 << 8 | 2, 0, OutBuffer(128))
     if answer.errno in (errno.ESRCH, errno.ENOTSUP, errno.EINVAL, errno.ENOTBLK, errno.ENOSYS):
         raise Absent(f"{place} counts nothing by project")
     need(answer)
@@ -358,4 +358,4 @@ def protected_links(t: Trial) -> None:
 def statmount(t: Trial) -> None:
     """listmount(2) of the root mount"""
     request = struct.pack("<IIQQ", 24, 0, 0xFFFFFFFFFFFFFFFF, 0)
-    need(t.proc._call("listmount", In(request), OutBuffer(80), 10, 0))
+    need(t.proc.call("listmount", In(request), OutBuffer(80), 10, 0))

@@ -20,7 +20,7 @@ def _socket_option(t: Trial, six: bool, option: int, value: bytes, what: str) ->
     t.own(NEWNET)
     fd = need(t.proc.socket(10 if six else 2, 3, 255)).value
     room = OutBuffer(len(value), data=value)
-    answer = t.proc._call(
+    answer = t.proc.call(
         "getsockopt", fd, 41 if six else 0, option, room, OutBuffer(4, data=struct.pack("<I", len(value)))
     )
     if answer.errno in NOT_THERE:

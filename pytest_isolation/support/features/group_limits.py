@@ -217,7 +217,7 @@ def _throttled(made: ScratchGroup, child: Proc, device: tuple[int, int], fd: int
     made.add(child)
     memory = need(child.mmap(0, WRITTEN, 3, 0x22)).value
     begun = time.monotonic()
-    written = need(child._call("write", fd, memory, WRITTEN)).value
+    written = need(child.call("write", fd, memory, WRITTEN)).value
     took = time.monotonic() - begun
     check(took > 0.6 * written / RATE, f"{written >> 10} KiB were written in {took:.2f} s at a limit of 1 MiB/s")
     return f"device {name}"
@@ -232,7 +232,7 @@ def _buffered(t: Trial, made: ScratchGroup, child: Proc, fd: int) -> str:
     if made.v1:
         return "buffered writes are not limited: version 1 counts them for nobody in the box"
     memory = need(child.mmap(0, WRITTEN, 3, 0x8022)).value
-    written = need(child._call("write", fd, memory, WRITTEN)).value
+    written = need(child.call("write", fd, memory, WRITTEN)).value
     flusher = t.open(f"/proc/{child.pid}/fd/{fd}", os.O_RDWR)
     begun = time.monotonic()
     need(t.proc.fsync(flusher))

@@ -151,7 +151,7 @@ def _give_up_capabilities(t: Trial, child: Proc) -> None:
         need(child.setresuid(NOBODY, NOBODY, NOBODY))
         return
     need(child.prctl(PR.SET_SECUREBITS, SECBIT_NOROOT))
-    need(child._call("capset", In(struct.pack("<Ii", 0x20080522, 0)), In(bytes(24))))
+    need(child.call("capset", In(struct.pack("<Ii", 0x20080522, 0)), In(bytes(24))))
 
 
 @feature(
@@ -169,7 +169,7 @@ def landlock(t: Trial) -> str:
     version = need(asked).value
     rules = need(t.proc.landlock_create_ruleset(struct.pack("<Q", 1 << 3))).value  # READ_DIR
     need(t.proc.prctl(PR.SET_NO_NEW_PRIVS, 1))
-    need(t.proc._call("landlock_restrict_self", rules, 0))
+    need(t.proc.call("landlock_restrict_self", rules, 0))
     check(not t.proc.openat(AT_FDCWD, "/", 0o200000).ok, "/ can still be listed")
     return f"ABI {version}"
 
@@ -296,7 +296,7 @@ def core_scheduling(t: Trial) -> None:
 def ptrace(t: Trial) -> None:
     """PTRACE_SEIZE a child, which then has a tracer"""
     with t.child() as child:
-        need(t.proc._call("ptrace", 0x4206, child.pid, 0, 0))
+        need(t.proc.call("ptrace", 0x4206, child.pid, 0, 0))
         tracer = t.read(f"/proc/{child.pid}/status").partition("TracerPid:")[2].split()[0]
         check(tracer != "0", "it has no tracer")
 
@@ -322,7 +322,7 @@ def dispatch(t: Trial) -> None:
 )
 def memory_secret(t: Trial) -> None:
     """memfd_secret(2), closed again"""
-    fd = t.proc._call("memfd_secret", 0)
+    fd = t.proc.call("memfd_secret", 0)
     if fd.errno == errno.ENOSYS and t.kernel.version < (6, 5):
         raise Absent("before Linux 6.5 it is off unless secretmem.enable=1 is booted with")
     need(t.proc.close(need(fd).value))
