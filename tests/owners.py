@@ -29,7 +29,7 @@ from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.machines import DockerMachine
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
-from pytest_isolation.technologies.podman.engine import engine_for
+from pytest_isolation.technologies.podman.available import engine_for
 from tests.support import built_in_checks, need, started
 
 HARDENED = (

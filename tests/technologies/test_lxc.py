@@ -24,9 +24,8 @@ from pytest_isolation.guarantees import claims, holes
 from pytest_isolation.guarantees.verdicts import Claim
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.start.called import absent
-from pytest_isolation.technologies import conformance, technology
+from pytest_isolation.technologies import conformance, subordinate, technology
 from pytest_isolation.technologies.capabilities import number_of
-from pytest_isolation.technologies.lxc import ids
 from tests import support
 from tests.proc import namespace
 from tests.runs import run_as_nobody
@@ -108,7 +107,7 @@ def test_an_id_map(lifetime: Lifetime, text: str) -> None:
 def test_whose_ids(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, lines: str, expected: str) -> None:
     for kind in ("uid", "gid"):
         (tmp_path / f"sub{kind}").write_text(lines)
-    monkeypatch.setattr(ids, "SUBORDINATE", tmp_path)
+    monkeypatch.setattr(subordinate, "DIRECTORY", tmp_path)
     assert ONE.facts(parse(MAPPED))["idmap"] == expected
 
 

@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unsupported, UsageError
 from pytest_isolation.technologies.base import flag
 from pytest_isolation.technologies.lxc.holes import plan_of
+from pytest_isolation.technologies.subordinate import KINDS, ranges
 
 if TYPE_CHECKING:
     from pytest_isolation.boxes.spec import BoxSpec
 
-SUBORDINATE = Path("/etc")
-"""Where subuid(5) and subgid(5) are."""
 FREE_IDS = range(0x80000, 0x7000_0000, 0x10000)
 """Where a range that nobody was given is looked for: the ids nspawn picks from."""
 
@@ -54,27 +50,15 @@ def id_map(spec: BoxSpec) -> IdMap | None:
     return own_range() or IdMap(base := _free_base(), base, 65536)
 
 
-def _ranges(kind: str) -> list[tuple[str, int, int]]:
-    """The lines of subuid(5) or subgid(5): whose, the first id, how many."""
-    found = []
-    with suppress(OSError):
-        for line in text_of(SUBORDINATE / f"sub{kind}").splitlines():
-            name, _, rest = line.partition(":")
-            first, _, count = rest.partition(":")
-            if first.isdigit() and count.isdigit():
-                found.append((name, int(first), int(count)))
-    return found
-
-
 def own_range() -> IdMap | None:
     """The first range root has for users and groups alike."""
-    groups = [(first, size) for name, first, size in _ranges("gid") if name in ("root", "0")]
-    for name, first, size in _ranges("uid"):
+    groups = [(first, size) for name, first, size in ranges("gid") if name in ("root", "0")]
+    for name, first, size in ranges("uid"):
         if name in ("root", "0") and (first, size) in groups:
             return IdMap(first, first, size)
     return None
 
 
 def _free_base() -> int:
-    taken = [(first, first + count) for kind in ("uid", "gid") for _, first, count in _ranges(kind)]
+    taken = [(first, first + count) for kind in KINDS for _, first, count in ranges(kind)]
     return next(base for base in FREE_IDS if all(end <= base or base + 65536 <= first for first, end in taken))

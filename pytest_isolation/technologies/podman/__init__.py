@@ -17,8 +17,9 @@ from pytest_isolation.technologies.base import quota, refuse_unknown_holes, star
 from pytest_isolation.technologies.docker.limits import check_swap
 from pytest_isolation.technologies.limiting import BY_ULIMIT
 from pytest_isolation.technologies.opens import openable
-from pytest_isolation.technologies.podman import arguments, attach
-from pytest_isolation.technologies.podman.engine import Engine, engine_for
+from pytest_isolation.technologies.podman import arguments, attach, available
+from pytest_isolation.technologies.podman.available import engine_for
+from pytest_isolation.technologies.podman.engine import Engine
 from pytest_isolation.technologies.podman.holes import OPENS
 from pytest_isolation.technologies.podman.lacking import WORDS
 from pytest_isolation.technologies.podman.start import Start
@@ -64,7 +65,7 @@ class Podman:
         refuse_unknown_holes(self, spec)
         engine = engine_for(spec)
         arguments.check(spec, engine)
-        engine.check(spec)
+        available.check(engine, spec)
         if spec.attached:
             inject.check_as_it_is(spec)
             inject.check_may_inject(here=True)
@@ -72,7 +73,7 @@ class Podman:
 
     def facts(self, spec: BoxSpec) -> Mapping[str, Any]:
         engine = engine_for(spec)
-        found = engine.facts(spec) | arguments.opted(spec, engine)
+        found = available.facts(engine, spec) | arguments.opted(spec, engine)
         return found | attach.facts(engine, str(spec.option("container"))) if spec.attached else found
 
     def launch(self, spec: BoxSpec, lifetime: Lifetime) -> Box:

@@ -22,7 +22,7 @@ from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.identity import check_runtime
 from pytest_isolation.technologies.opens import folded
 from pytest_isolation.technologies.pausing import pausing
-from pytest_isolation.technologies.podman import door
+from pytest_isolation.technologies.podman import available, door
 from pytest_isolation.technologies.podman.arguments import arguments, own
 from pytest_isolation.technologies.podman.engine import LABEL
 from pytest_isolation.technologies.podman.holes import OPENS, Plan
@@ -74,7 +74,7 @@ class Start(Building):
         sources.check("podman", "volume", texts(spec, "volume"), os.path.exists, self._has_volume)
         engine.keep_quiet(self.lifetime)
         tag = spec.image if isinstance(spec.image, str) else self._image()
-        runtime, note = engine.runtime(spec)
+        runtime, note = available.runtime(engine, spec)
         elsewhere = self._elsewhere()
         programs = program.Programs(door.group_for_a_command(self._guards()), undo, spec.caller)
         self.lifetime.register("podman:container", engine.handle(self.name))
@@ -249,11 +249,13 @@ class Start(Building):
     def _look(self, agent: Agent, programs: program.Programs, notes: list[str]) -> BoxHandle:
         """What the host sees of the container, and whether its runtime is the one that was named."""
         (found,) = json.loads(self.engine.command("container", "inspect", self.name))
-        asked, _ = self.engine.runtime(self.spec)
+        asked, _ = available.runtime(self.engine, self.spec)
         used = str(found.get("OCIRuntime") or asked)
         if Path(used).name != Path(asked).name:
             raise BoxError(f"{self.spec.id}: the runtime {asked} was asked for, and Podman used {used}")
-        check_runtime(agent, Path(used).name, used if "/" in used else self.engine.program_of(used), same_host=True)
+        check_runtime(
+            agent, Path(used).name, used if "/" in used else available.program_of(self.engine, used), same_host=True
+        )
         pid = int(found["State"]["Pid"])
         if not pid or not Path(f"/proc/{pid}").exists():
             raise BoxError(f"{self.spec.id}: Podman says that its first process is {pid}, which is not there")
