@@ -11,7 +11,7 @@ from typing import Literal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Guarantee, family, severity, weaken
+from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.guarantees.severity import Consequence
@@ -28,7 +28,8 @@ def _lock(promise: Guarantee, box: Box, ours: Proc, theirs: Proc, path: str, way
     """A file that each makes, and each that both have from their image: a lock for reading needs no right to write."""
     asked = False
     refused: Reply | None = None
-    for file in (path, *box.files) if way == 0 else (path,):  # who may only read takes a lock by flock(2) alone
+    made = (path,) if path else ()
+    for file in (*made, *box.files) if way == 0 else made:  # who may only read takes a lock by flock(2) alone
         held, met = (_opened(proc, file, made=file == path) for proc in (ours, theirs))
         if not (held.ok and met.ok):
             continue
@@ -163,9 +164,19 @@ apart = family(
 @apart
 @given(name=tokens(), way=st.integers(0, 2))
 def test_boxes_do_not_meet(box: Box, promise: Guarantee, entry: Meeting, name: str, way: int) -> None:
-    path = place_in_root(box, name)
+    path = _place(box, entry, name)
     with _gone(box, path), box.spawn() as ours, box.sibling.spawn() as theirs:
         entry.meet(promise, box, ours, theirs, path, way)
+
+
+def _place(box: Box, entry: Meeting, name: str) -> str:
+    """Where a file can be made; "" where none can, and a file that is there already serves."""
+    try:
+        return place_in_root(box, name)
+    except Unsupported:
+        if entry.meet is _lock and box.files:
+            return ""
+        raise
 
 
 @contextmanager
@@ -174,6 +185,6 @@ def _gone(box: Box, path: str) -> Iterator[None]:
         yield
     finally:
         for proc in (box.proc, box.sibling.proc):
-            for one in (path, f"{path}-own"):
+            for one in (path, f"{path}-own") if path else ():
                 if not proc.unlinkat(AT_FDCWD, one).ok:
                     proc.unlinkat(AT_FDCWD, one, AT.REMOVEDIR)

@@ -78,9 +78,9 @@ unread_by_users = family(
 def test_users_read_nothing(box: Box, promise: Guarantee, entry: Secret, token: str, user: int) -> None:
     """In the box a process of the same number, or, of arguments, of any; the decoy is a process of the host."""
     secret, decoy = f"s-{token}".encode(), f"d-{token}".encode()
-    file = f"{box.scratch}/{secret.decode()}"
+    file = _file(box, entry, secret)
     with box.outside.directory() as place, box.outside.process() as reader:
-        ours = os.fspath(place / decoy.decode())
+        ours = os.fspath(place / decoy.decode()) if file else ""
         one = user if entry.who == "number" else None
         with holding(box.proc, secret, file, one), holding(box.outside.proc, decoy, ours, one):
             promise.prepared(reader.proc.setresgid(user, user, user), "that group, of a process of the host")
@@ -111,7 +111,7 @@ unread_by_siblings = family(
 def test_siblings_read_nothing(box: Box, promise: Guarantee, entry: Secret, token: str) -> None:
     """The decoy is a process of the box itself."""
     secret, decoy = f"s-{token}".encode(), f"d-{token}".encode()
-    theirs, ours = (f"{one.scratch}/{name.decode()}" for one, name in ((box.sibling, secret), (box, decoy)))
+    theirs, ours = (_file(one, entry, name) for one, name in ((box.sibling, secret), (box, decoy)))
     with holding(box.sibling.proc, secret, theirs), holding(box.proc, decoy, ours):
         places = procs(box)
         met, receipt = read_by(box.proc, places, entry.where, decoy, ours)
@@ -120,3 +120,8 @@ def test_siblings_read_nothing(box: Box, promise: Guarantee, entry: Secret, toke
         promise.undecided("the box has no /proc with processes in it")
     promise.receipt(met, *receipt)
     promise.require(not found, *told, read="what a process of the other box was told")
+
+
+def _file(box: Box, entry: Secret, word: bytes) -> str:
+    """Where the box's process has one; "" where none is asked about, for a box may take no file."""
+    return f"{box.scratch}/{word.decode()}" if entry.where == "files" else ""

@@ -1,6 +1,7 @@
 """A process that holds a secret where programs are given one, and who else can read it there: proc(5).
 
-It is the agent, run again with an argument, a variable and a file of its own; it does nothing until it is ended.
+It is the agent, run again with an argument and a variable, and with a file of its own where one is asked for; it does
+nothing until it is ended.
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ AT_ONCE, MOST = 40, 4096
 def holding(maker: Proc, secret: bytes, file: str, user: int | None = None) -> Iterator[None]:
     """A process beside `maker` with `secret` for an argument, for a variable, and in `file`, which it alone may read.
 
-    `user`: whom it is then, and its group.  Raises Undecided where it cannot be made.
+    `file`: "" for none: a box that takes no file has arguments and variables all the same.  `user`: whom it is then,
+    and its group.  Raises Undecided where it cannot be made.
     """
     with ExitStack() as undo:
         parent = undo.enter_context(maker.spawn())
-        _write(parent, file, secret, user, undo)
+        if file:
+            _write(parent, file, secret, user, undo)
         program_fd = _agent(parent)
         pipes = [needed(parent.pipe2(os.O_CLOEXEC), "a pipe").data for _ in range(2)]
         (inward, _), (outward, written) = (struct.unpack("<2i", one) for one in pipes)

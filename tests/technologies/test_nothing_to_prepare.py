@@ -25,6 +25,8 @@ from tests.support import built_in_checks, need
 
 CHECKS = {promise.id: (promise, test) for promise, test in built_in_checks()}
 READ_ONLY = "bwrap --unshare-all --ro-bind / / --proc /proc --dev /dev {agent}"
+NO_FILE = "bwrap --unshare-all --ro-bind / / {agent}"
+"""Not in its /dev either."""
 NO_PROC = "bwrap --unshare-all --ro-bind / / --tmpfs /proc --dev /dev {agent}"
 LANDLOCK = Path(__file__).parent.parent / "data" / "landlock.py"
 
@@ -36,13 +38,32 @@ def measured(pool: Pool, id: str, spec: BoxSpec, examples: int = 30) -> Property
     return run_property(promise, test, pool.box(spec), examples=examples, seed=1)
 
 
+@pytest.mark.parametrize("launcher", [READ_ONLY, NO_FILE], ids=["root", "all of it"])
 @pytest.mark.parametrize(
     "id", ["mnt.mount-denied", "mnt.new-mount-api-denied", "mnt.fresh-proc-denied", "mnt.userns-mount-denied"]
 )
-def test_a_read_only_root_is_no_refusal_to_mount(pool: Pool, id: str) -> None:
-    """By hand each of these mounts works at /mnt."""
+def test_a_read_only_root_is_no_refusal_to_mount(pool: Pool, id: str, launcher: str) -> None:
+    """By hand each of these mounts works at /mnt.
+
+    red where no directory of the box takes a file: a place to make one was asked for, and then not used.
+    """
     need("command")
-    ran = measured(pool, id, BoxSpec(technology="command", options=(("", READ_ONLY),)))
+    ran = measured(pool, id, BoxSpec(technology="command", options=(("", launcher),)))
+    assert ran.violation is not None, (ran.trouble, ran.unsupported)
+
+
+@pytest.mark.parametrize("what", ["arguments", "environment"])
+def test_a_process_is_told_a_secret_where_no_file_can_be_made(pool: Pool, what: str) -> None:
+    """red: a file was to be made for all three."""
+    need("command")
+    spec = BoxSpec(technology="command", options=(("", "bwrap --ro-bind / / {agent}"),))
+    ran = measured(pool, f"secret.{what}-unread-by-siblings", spec, examples=2)
+    assert ran.violation is not None, (ran.trouble, ran.unsupported)
+
+
+def test_a_lock_of_a_file_that_is_there_needs_no_other(pool: Pool) -> None:
+    need("command")
+    ran = measured(pool, "mnt.locks-not-shared", BoxSpec(technology="command", options=(("", NO_FILE),)))
     assert ran.violation is not None, (ran.trouble, ran.unsupported)
 
 
@@ -61,13 +82,12 @@ def test_an_example_with_nothing_to_try_does_not_count(pool: Pool, id: str, laun
     assert ran.reasons.startswith(reason)
 
 
-NOTHING_TO_WRITE = "bwrap --unshare-all --ro-bind / / {agent}"
 HOME = "bwrap --unshare-all --ro-bind / / --bind /root /root --proc /proc --dev /dev {agent}"
 
 
 def test_where_no_file_can_be_written_none_is_run(pool: Pool) -> None:
     need("command")
-    ran = measured(pool, "mnt.written-files-not-run", BoxSpec(technology="command", options=(("", NOTHING_TO_WRITE),)))
+    ran = measured(pool, "mnt.written-files-not-run", BoxSpec(technology="command", options=(("", NO_FILE),)))
     assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
 
 

@@ -31,6 +31,21 @@ def test_each_guarantee_has_one_row() -> None:
     assert len(listed) == len(set(listed)), "a guarantee has two rows"
 
 
+def test_a_row_stands_by_itself() -> None:
+    """red: "the same" was said of the row above, and other rows had come between: of a limit that a program reads it
+    said that memory was touched.  Which guarantee is as which other is said by its name.
+    """
+    pointing = [id for id, row in ROWS.items() if re.search(r"\| (the same|as above|as before)\b", row)]
+    assert not pointing, f"{PAGE.name}: say which guarantee is meant, as `its.id`, in the rows of {', '.join(pointing)}"
+
+
+def test_what_a_row_names_is_there() -> None:
+    known = {id.partition(".")[0] for id in GUARANTEES}
+    named = {(id, one) for id, row in ROWS.items() for one in re.findall(r"`([a-z]+\.[a-z0-9.-]+)`", row)}
+    gone = sorted(f"{one} of {id}" for id, one in named if one.partition(".")[0] in known and one not in GUARANTEES)
+    assert not gone, f"{PAGE.name}: there is no {', '.join(gone)}"
+
+
 @pytest.mark.parametrize("promise", GUARANTEES.values(), ids=GUARANTEES)
 def test_its_fixed_lists_are_named(promise: Guarantee) -> None:
     row = ROWS.get(promise.id, "")

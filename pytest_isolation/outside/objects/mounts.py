@@ -105,12 +105,16 @@ def place(box: Box, which: int, closed: bool, below: str | None = None) -> Itera
     One made in the directory `below`, where that takes one; else one that the box has, unless the mount would be the
     host's.
     """
-    path = f"{below or box.scratch}/pytest-isolation-{secrets.token_hex(8)}"
+    name = f"pytest-isolation-{secrets.token_hex(8)}"
+    path = f"{below}/{name}"
     reply = box.proc.mkdirat(AT_FDCWD, path, 0o755) if below else None
     if not (reply and reply.ok) and (closed or _own_table(box)) and box.directories:
         yield box.directories[which % len(box.directories)]
         return
-    made(reply or box.proc.mkdirat(AT_FDCWD, path, 0o755))
+    if reply is None:
+        path = f"{box.scratch}/{name}"
+        reply = box.proc.mkdirat(AT_FDCWD, path, 0o755)
+    made(reply)
     with ExitStack() as undo:
         undo.callback(box.proc.unlinkat, AT_FDCWD, path, AT.REMOVEDIR)
         yield path
