@@ -94,7 +94,10 @@ NOT_ASKED = (
         (f"dos.{what}-of-a-user", "bubblewrap"): "another user, whom nobody else is"
         for what in ("inotify-instances", "pipes", "descriptors-in-flight", "timers")
     }
-    | {(f"secret.{what}-unread-by-number", "bubblewrap"): "another user's" for what in ("environment", "files")}
+    | {
+        ("secret.environment-unread-by-number", "bubblewrap"): "another group",
+        ("secret.files-unread-by-number", "bubblewrap"): "another user's",
+    }
 )
 NOT_ASKED |= {
     (f"start.{layer}-fails-closed", name): "cannot be asked for"
