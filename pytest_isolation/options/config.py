@@ -311,12 +311,16 @@ def since(given: str | None, base: Path) -> Run | None:
         raise UsageError(f"--isolation-since {given!r}: {error}") from None
 
 
-def _jobs(given: str | None) -> int | None:
-    if given is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,3}", str(given), re.ASCII) or int(given) == 0:
-        raise UsageError(f"--isolation-jobs {given!r}: expected a whole number from 1 to 999; 1 is serial")
+def _whole(option: str, given: str, least: int, most: int, hint: str = "") -> int:
+    """Raises UsageError, with `hint`, for what is no whole number from `least` to `most`, or has more digits."""
+    digits = len(str(most))
+    if not re.fullmatch(rf"[0-9]{{1,{digits}}}", str(given), re.ASCII) or not least <= int(given) <= most:
+        raise UsageError(f"{option} {given!r}: expected a whole number from {least} to {most}{hint}")
     return int(given)
+
+
+def _jobs(given: str | None) -> int | None:
+    return None if given is None else _whole("--isolation-jobs", given, 1, 999, "; 1 is serial")
 
 
 BOXES_OF_COSTS, MOST_BOXES = 10, 100
@@ -327,11 +331,7 @@ def _costs(wanted: object, boxes: str | None) -> int | None:
         return BOXES_OF_COSTS if wanted else None
     if not wanted:
         raise UsageError(f"--isolation-costs-boxes {boxes!r} is given without --isolation-costs; add it")
-    if not re.fullmatch(r"[0-9]{1,3}", str(boxes), re.ASCII) or not 1 <= int(boxes) <= MOST_BOXES:
-        raise UsageError(
-            f"--isolation-costs-boxes {boxes!r}: expected a whole number from 1 to {MOST_BOXES}, for example 50"
-        )
-    return int(boxes)
+    return _whole("--isolation-costs-boxes", boxes, 1, MOST_BOXES, ", for example 50")
 
 
 SECONDS_OF_FLOW, LEAST_OF_FLOW = 60, 5
@@ -342,11 +342,7 @@ def _flow(wanted: object, seconds: str | None) -> int | None:
         return SECONDS_OF_FLOW if wanted else None
     if not wanted:
         raise UsageError(f"--isolation-flow-seconds {seconds!r} is given without --isolation-flow; add it")
-    if not re.fullmatch(r"[0-9]{1,6}", str(seconds), re.ASCII) or int(seconds) < LEAST_OF_FLOW:
-        raise UsageError(
-            f"--isolation-flow-seconds {seconds!r}: expected a whole number from {LEAST_OF_FLOW} to 999999"
-        )
-    return int(seconds)
+    return _whole("--isolation-flow-seconds", seconds, LEAST_OF_FLOW, 999_999)
 
 
 def _versions(given: str | None, costs: object, base: Path) -> tuple[Path, Path] | None:
@@ -365,8 +361,4 @@ def _versions(given: str | None, costs: object, base: Path) -> tuple[Path, Path]
 
 
 def _examples(given: str | None) -> int | None:
-    if given is None:
-        return None
-    if not re.fullmatch(r"[0-9]{1,7}", str(given), re.ASCII) or int(given) == 0:
-        raise UsageError(f"--isolation-examples {given!r}: expected a whole number from 1 to 9999999, for example 100")
-    return int(given)
+    return None if given is None else _whole("--isolation-examples", given, 1, 9_999_999, ", for example 100")

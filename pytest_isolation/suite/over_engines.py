@@ -75,9 +75,14 @@ def tell(name: str, said: str) -> None:
     print(f"pytest-isolation {name}: {said}", file=sys.stderr, flush=True)
 
 
-def tell_interrupted(name: str, found: Collection[str], engines: Sequence[str]) -> None:
-    """Which of the engines are told of all the same."""
-    tell(name, f"interrupted: {', '.join(found) or 'no engine'} of {', '.join(engines)} is told of")
+def cut_short(name: str, engines: Sequence[str], found: Collection[str], ask: Callable[[], object]) -> bool:
+    """Whether a signal ended `ask`, by which the engines come to be in `found`: those are told of all the same."""
+    try:
+        ask()
+    except KeyboardInterrupt:
+        tell(name, f"interrupted: {', '.join(found) or 'no engine'} of {', '.join(engines)} is told of")
+        return True
+    return False
 
 
 def left() -> int:

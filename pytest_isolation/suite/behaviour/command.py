@@ -54,12 +54,8 @@ def _measured(given: argparse.Namespace, asked: tuple[list[str], list[str], int]
     seed = given.seed or 0
     found: dict[str, Measured] = {}
     sequences = {kind: drawn(kind, count, seed) for kind in kinds}
-    interrupted = False
-    try:
-        measure(names, sequences, tell=partial(over_engines.tell, "behaviour"), into=found)
-    except KeyboardInterrupt:
-        interrupted = True
-        over_engines.tell_interrupted("behaviour", found, names)
+    ask = partial(measure, names, sequences, tell=partial(over_engines.tell, "behaviour"), into=found)
+    interrupted = over_engines.cut_short("behaviour", names, found, ask)
     document = render.as_json(found, seed, interrupted=interrupted)
     keep(given.output, over_engines.json_text(document) if given.format == "json" else render.text(document))
     if interrupted:

@@ -51,21 +51,18 @@ def _compared(given: argparse.Namespace, asked: tuple[list[str], list[Layers]]) 
     names, sequences = asked
     found: dict[str, Compared] = {}
     over: dict[str, Compared] = {}
-    interrupted = False
-    kept = sequences if given.cases else []
-    try:
-        tell = partial(over_engines.tell, "layers")
+    tell = partial(over_engines.tell, "layers")
+
+    def ask() -> None:
         compare(names, sequences, smallest=given.smallest, tell=tell, into=found)
-        if all(one.missing for one in found.values()):
-            say(render.text(found, len(sequences)))
-            return 2
-        kept = kept or cases(found)
-        if given.format == "json":
-            over = found if given.cases else compare(names, kept)
-    except KeyboardInterrupt:
-        interrupted = True
-        kept = kept or cases(found)
-        over_engines.tell_interrupted("layers", found, names)
+        if given.format == "json" and not all(one.missing for one in found.values()):
+            over.update(found if given.cases else compare(names, cases(found)))
+
+    interrupted = over_engines.cut_short("layers", names, found, ask)
+    if not interrupted and all(one.missing for one in found.values()):
+        say(render.text(found, len(sequences)))
+        return 2
+    kept = sequences if given.cases else cases(found)
     if given.format == "json":
         document = render.as_json(found, len(sequences), kept, over, interrupted=interrupted)
         keep(given.output, over_engines.json_text(document))

@@ -52,12 +52,8 @@ def _measured(given: argparse.Namespace, asked: tuple[list[str], list[str]]) -> 
 
     names, limits = asked
     found: dict[str, Measured] = {}
-    interrupted = False
-    try:
-        measure(names, limits, tell=partial(over_engines.tell, "limits"), into=found)
-    except KeyboardInterrupt:
-        interrupted = True
-        over_engines.tell_interrupted("limits", found, names)
+    ask = partial(measure, names, limits, tell=partial(over_engines.tell, "limits"), into=found)
+    interrupted = over_engines.cut_short("limits", names, found, ask)
     document = render.as_json(found, interrupted=interrupted)
     keep(given.output, over_engines.json_text(document) if given.format == "json" else render.text(document))
     if interrupted:

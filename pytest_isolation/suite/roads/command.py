@@ -46,12 +46,8 @@ def _measured(given: argparse.Namespace, asked: tuple[list[str], int]) -> int:
     seed = given.seed or 0
     found: dict[str, Measured] = {}
     trees = drawn(count, seed)
-    interrupted = False
-    try:
-        measure(names, trees, tell=partial(over_engines.tell, "roads"), into=found)
-    except KeyboardInterrupt:
-        interrupted = True
-        over_engines.tell_interrupted("roads", found, names)
+    ask = partial(measure, names, trees, tell=partial(over_engines.tell, "roads"), into=found)
+    interrupted = over_engines.cut_short("roads", names, found, ask)
     document = render.as_json(found, len(trees), seed, interrupted=interrupted)
     text = over_engines.json_text(document) if given.format == "json" else render.text(found, len(trees))
     keep(given.output, text)
