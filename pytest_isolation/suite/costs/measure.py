@@ -140,6 +140,26 @@ def _try(
             probed.append(probes.tried("file", spec.name, lambda spec=spec: probes.file(spec, lifetime)))  # type: ignore[misc]
 
 
+@dataclass(slots=True)
+class _Starts:
+    """Boxes that were started and ended one after another."""
+
+    starts: list[float] = field(default_factory=list)
+    """ms, as `ends`."""
+    ends: list[float] = field(default_factory=list)
+    kernel: list[float] = field(default_factory=list)
+    """MiB of the kernel's memory."""
+    disks: list[host.Disk] = field(default_factory=list)
+    """Of the first one."""
+    seen: list[dict[host.Known, host.Seen]] = field(default_factory=list)
+    """Its processes, of each box."""
+
+    @property
+    def needed(self) -> float:
+        """Seconds that one more box takes, to be begun in time."""
+        return (max(self.starts, default=0) + max(self.ends, default=0)) / 1e3
+
+
 class _Costs:
     def __init__(self, spec: BoxSpec, pool: Pool, lifetime: Lifetime, bare: Box, boxes: int) -> None:
         self.spec = replace(spec, door=Door.START) if spec.door == Door.BOTH else spec
@@ -202,62 +222,68 @@ class _Costs:
     # -- one by one ----------------------------------------------------------------------
 
     def _starts(self, here: bool) -> None:
-        starts: list[float] = []
-        ends: list[float] = []
-        kernel: list[float] = []
-        disks: list[host.Disk] = []
-        seen: list[dict[host.Known, host.Seen]] = []
-        names: Counter[str] = Counter()
-        while len(starts) < STARTS and (len(starts) < FEWEST or not self._spent(STARTS_S)):
-            if self._spent(BUDGET_S - self._needed(starts, ends)) and starts:
+        found = _Starts()
+        while len(found.starts) < STARTS and (len(found.starts) < FEWEST or not self._spent(STARTS_S)):
+            if self._spent(BUDGET_S - found.needed) and found.starts:
                 break
-            before = host.processes()
-            taken = host.room(self.lifetime.directory)
-            began = time.perf_counter()
-            box = self.pool.launch(self.spec)
-            try:
-                box.proc.getpid()
-                starts.append((time.perf_counter() - began) * 1e3)
-                if here:
-                    seen.append(host.looked_at(host.of_box(host.processes() - before, box)))
-                    names += Counter(one.name for one in seen[-1].values())
-                if box.parts.group is not None and (used := host.kernel_bytes(box.parts.group)) is not None:
-                    kernel.append(used / host.MIB)
-                if here and not disks:
-                    disks.append(host.disk(box, self.lifetime, taken))
-            finally:
-                began = time.perf_counter()
-                box.close()
-            ends.append((time.perf_counter() - began) * 1e3)
-        found = self.measured
-        found.add("start_ms", starts)
-        found.add("end_ms", ends)
-        found.add("boxes_per_s", [1e3 * len(starts) / (sum(starts) + sum(ends))], note="one after another")
-        if not here:
-            found.lack(ELSEWHERE, "processes", "memory_mib", "disk_image_mib", "disk_layer_mib", "disk_box_mib")
-        elif all(seen):
-            words = ", ".join(f"{name}" if most == 1 else f"{most} {name}" for name, most in _each(names, len(seen)))
-            found.add("processes", [len(one) for one in seen], note=words)
-            sums = [[each.pss for each in one.values()] for one in seen]
-            if any(pss is None for one in sums for pss in one):
-                found.lack("a process of it belongs to another user, and its memory is not ours to read", "memory_mib")
-            else:
-                found.add("memory_mib", [sum(pss or 0 for pss in one) / host.MIB for one in sums])
+            self._start_one(found, here)
+        self.measured.add("start_ms", found.starts)
+        self.measured.add("end_ms", found.ends)
+        rate = 1e3 * len(found.starts) / (sum(found.starts) + sum(found.ends))
+        self.measured.add("boxes_per_s", [rate], note="one after another")
+        if here:
+            self._tell_processes(found)
         else:
-            found.lack("no process of this host came with it that is known to be its", "processes", "memory_mib")
-        if kernel:
-            found.add("kernel_mib", kernel)
-        found.lack("no control group of its own that counts the kernel's memory is to be seen here", "kernel_mib")
-        for one in disks:
-            for key, value in (("image", one.image), ("layer", one.layer), ("box", one.box)):
+            disks = (f"disk_{key}_mib" for key in ("image", "layer", "box"))
+            self.measured.lack(ELSEWHERE, "processes", "memory_mib", *disks)
+        if found.kernel:
+            self.measured.add("kernel_mib", found.kernel)
+        self.measured.lack(
+            "no control group of its own that counts the kernel's memory is to be seen here", "kernel_mib"
+        )
+        for disk in found.disks:
+            for key, value in (("image", disk.image), ("layer", disk.layer), ("box", disk.box)):
                 if isinstance(value, str):
-                    found.lack(value, f"disk_{key}_mib")
+                    self.measured.lack(value, f"disk_{key}_mib")
                 else:
-                    found.add(f"disk_{key}_mib", [value / host.MIB])
+                    self.measured.add(f"disk_{key}_mib", [value / host.MIB])
 
-    def _needed(self, starts: list[float], ends: list[float]) -> float:
-        """Seconds that one more box takes, to be begun in time."""
-        return (max(starts, default=0) + max(ends, default=0)) / 1e3
+    def _start_one(self, into: _Starts, here: bool) -> None:
+        before = host.processes()
+        taken = host.room(self.lifetime.directory)
+        began = time.perf_counter()
+        box = self.pool.launch(self.spec)
+        try:
+            box.proc.getpid()
+            into.starts.append((time.perf_counter() - began) * 1e3)
+            if here:
+                into.seen.append(host.looked_at(host.of_box(host.processes() - before, box)))
+            if box.parts.group is not None and (used := host.kernel_bytes(box.parts.group)) is not None:
+                into.kernel.append(used / host.MIB)
+            if here and not into.disks:
+                into.disks.append(host.disk(box, self.lifetime, taken))
+        finally:
+            began = time.perf_counter()
+            box.close()
+        into.ends.append((time.perf_counter() - began) * 1e3)
+
+    def _tell_processes(self, found: _Starts) -> None:
+        """How many came with each box, which, and their memory."""
+        seen = found.seen
+        if not all(seen):
+            self.measured.lack(
+                "no process of this host came with it that is known to be its", "processes", "memory_mib"
+            )
+            return
+        names = Counter(process.name for one in seen for process in one.values())
+        words = ", ".join(name if most == 1 else f"{most} {name}" for name, most in _each(names, len(seen)))
+        self.measured.add("processes", [len(one) for one in seen], note=words)
+        memory = [[process.pss for process in one.values()] for one in seen]
+        if any(pss is None for one in memory for pss in one):
+            why = "a process of it belongs to another user, and its memory is not ours to read"
+            self.measured.lack(why, "memory_mib")
+        else:
+            self.measured.add("memory_mib", [sum(pss or 0 for pss in one) / host.MIB for one in memory])
 
     # -- many at a time ------------------------------------------------------------------
 
@@ -267,24 +293,11 @@ class _Costs:
         served = _pss(host.named(daemons))
         theirs: set[host.Known] = set()
         boxes: list[Box] = []
-        starts: list[float] = []
         grown: int | None = None
         stopped = ""
         try:
             for step in (one for one in STEPS if one <= self.boxes):
-                while len(boxes) < step and not stopped:
-                    if self._spent(GROWTH_S + budget_s(self.boxes) - BUDGET_S):
-                        stopped = self.no_time
-                    elif psutil.virtual_memory().available < SPARE:
-                        stopped = f"{SPARE >> 30} GiB of this host's memory are to be left"
-                    else:
-                        before = host.processes()
-                        began = time.perf_counter()
-                        boxes.append(box := self.pool.launch(self.spec))
-                        box.proc.getpid()
-                        starts.append((time.perf_counter() - began) * 1e3)
-                        if here:
-                            theirs |= host.of_box(host.processes() - before, box)
+                starts, stopped = self._stand(boxes, step, theirs, here)
                 if stopped:
                     break
                 total = _pss(host.looked_at(theirs)) if theirs else None
@@ -295,7 +308,6 @@ class _Costs:
                         memory_mib=None if total is None else _short(total / host.MIB),
                     )
                 )
-                starts = []
             if boxes and daemons and served is not None and (now := _pss(host.named(daemons))) is not None:
                 grown = max(0, now - served) // len(boxes)
         finally:
@@ -306,6 +318,26 @@ class _Costs:
         self.measured.lack("no daemon of this host serves all of its boxes", "daemon_mib")
         if stopped:
             self.measured.lacking["growth"] = f"{len(boxes)} boxes at a time: {stopped}"
+
+    def _stand(self, boxes: list[Box], many: int, theirs: set[host.Known], here: bool) -> tuple[list[float], str]:
+        """Start further `boxes` until so many stand: ms of each start, and why there are fewer, "" where there are not.
+
+        `theirs`: processes that came with them.
+        """
+        starts: list[float] = []
+        while len(boxes) < many:
+            if self._spent(GROWTH_S + budget_s(self.boxes) - BUDGET_S):
+                return starts, self.no_time
+            if psutil.virtual_memory().available < SPARE:
+                return starts, f"{SPARE >> 30} GiB of this host's memory are to be left"
+            before = host.processes()
+            began = time.perf_counter()
+            boxes.append(box := self.pool.launch(self.spec))
+            box.proc.getpid()
+            starts.append((time.perf_counter() - began) * 1e3)
+            if here:
+                theirs |= host.of_box(host.processes() - before, box)
+        return starts, ""
 
 
 def _pss(seen: dict[host.Known, host.Seen]) -> int | None:
