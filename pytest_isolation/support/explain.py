@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_isolation.support.feature import Feature, Switch
 from pytest_isolation.support.kernel import Kernel
@@ -33,11 +34,9 @@ def explain(feature: Feature, kernel: Kernel, as_: As, ended: Exception | str | 
     configured = kernel.configured(feature.config) if feature.config else "unknown"
     if not isinstance(ended, Exception):
         return Finding("works", _detail(ended, feature, configured), None, configured)
-    number = ended.reply.errno if isinstance(ended, Refused) else 0
-    name = errno.errorcode.get(number) if number else None
-    status, cause, remedy = _why(feature, kernel, as_, ended, configured, number)
-    if status == "works":
-        raise AssertionError(feature.id)
+    case = _Case(feature, kernel, as_, ended, configured)
+    status, cause, remedy = next(why for rule in RULES if (why := rule(case)) is not None)
+    name = errno.errorcode.get(case.errno) if case.errno else None
     return Finding(status, cause, remedy or None, configured, name, not isinstance(ended, Untried))
 
 
@@ -49,50 +48,138 @@ def _detail(detail: str | None, feature: Feature, configured: str) -> str | None
     return detail
 
 
-def _why(
-    feature: Feature, kernel: Kernel, as_: As, ended: Exception, configured: str, number: int
-) -> tuple[str, str, str]:
-    said = str(ended)
-    if isinstance(ended, Untried):
-        return "unknown", said, feature.remedy
-    for switch in feature.switches:
-        if (switch.only or as_) == as_ and (found := thrown(switch, kernel)):
-            return "off", found, switch.remedy
-    if as_ == "user" and feature.user and number in NO_PERMISSION:
-        return "refused", f"{said}: {feature.user}", _remedy(ended) or feature.user_remedy
-    if configured == "n":
-        missing = [option for option in feature.config if kernel.configured((option,)) == "n"]
-        options = ", ".join(option.partition("@")[0] for option in missing)
-        return "not-built", f"the kernel was built without {options}", f"a kernel with {_options(options)}"
-    if feature.since and kernel.version < feature.since:
-        since = ".".join(map(str, feature.since))
-        return "not-built", f"Linux {kernel.release} is older than {since}, which brought it", f"Linux {since} or later"
-    if configured == "m" and (gone := kernel.module_missing(feature.modules)):
-        return (
-            "missing-module",
-            f"built as a module, and {gone} is neither loaded nor in {kernel.modules}",
-            f"install the modules of {kernel.release} (Debian: linux-image-{kernel.release}) and modprobe {gone}",
-        )
-    if isinstance(ended, Absent):
-        return "off", said, _remedy(ended) or feature.remedy
-    filtered = number == errno.ENOSYS and "Seccomp:\t2" in (kernel.text("/proc/self/status") or "")
-    if filtered or (number == errno.ENOSYS and (configured == "y" or feature.since)):
-        who = "a system call filter (seccomp)" if filtered else "something before the kernel"
-        return "off", f"{said}, and this kernel has the call: {who} answers for it", "run without that filter"
-    if number in NO_PERMISSION:
-        who = "to root; a security module or a filter may refuse it" if as_ == "root" else "to an ordinary user"
-        if as_ == "root" and (lost := kernel.capabilities_lost()):
-            who = f"to root without {', '.join(lost)}"
-        return "refused", f"{said}: refused {who}", feature.remedy
-    if number == errno.EROFS:
-        return "off", f"{said}: it is mounted read-only here, as in a container", feature.remedy or "mount it writable"
-    if number == errno.ENOSPC and said.startswith(("unshare", "clone")):
-        return "off", f"{said}: there are as many as a sysctl user.max_*_namespaces allows", feature.remedy
-    if isinstance(ended, Unmet):
-        return "off", f"accepted without effect: {said}", feature.remedy
-    if configured == "unknown":
-        return "unknown", f"{said}; no kernel configuration was found that could say why", feature.remedy
-    return "unknown", f"{said}, and nothing that was read says why", feature.remedy
+class Why(NamedTuple):
+    """Fields of a Finding."""
+
+    status: str
+    cause: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A trial that ended in an error."""
+
+    feature: Feature
+    kernel: Kernel
+    as_: As
+    ended: Exception
+    configured: str
+
+    @property
+    def said(self) -> str:
+        return str(self.ended)
+
+    @property
+    def errno(self) -> int:
+        """Of the call that was refused; 0 where none was."""
+        return self.ended.reply.errno if isinstance(self.ended, Refused) else 0
+
+
+def _untried(case: _Case) -> Why | None:
+    return Why("unknown", case.said, case.feature.remedy) if isinstance(case.ended, Untried) else None
+
+
+def _switched_off(case: _Case) -> Why | None:
+    for switch in case.feature.switches:
+        if (switch.only or case.as_) == case.as_ and (found := thrown(switch, case.kernel)):
+            return Why("off", found, switch.remedy)
+    return None
+
+
+def _not_for_users(case: _Case) -> Why | None:
+    if case.as_ != "user" or not case.feature.user or case.errno not in NO_PERMISSION:
+        return None
+    return Why("refused", f"{case.said}: {case.feature.user}", _remedy(case.ended) or case.feature.user_remedy)
+
+
+def _left_out(case: _Case) -> Why | None:
+    if case.configured != "n":
+        return None
+    missing = [option for option in case.feature.config if case.kernel.configured((option,)) == "n"]
+    options = ", ".join(option.partition("@")[0] for option in missing)
+    return Why("not-built", f"the kernel was built without {options}", f"a kernel with {_options(options)}")
+
+
+def _too_old(case: _Case) -> Why | None:
+    if not case.feature.since or case.kernel.version >= case.feature.since:
+        return None
+    since = ".".join(map(str, case.feature.since))
+    told = f"Linux {case.kernel.release} is older than {since}, which brought it"
+    return Why("not-built", told, f"Linux {since} or later")
+
+
+def _module_missing(case: _Case) -> Why | None:
+    kernel = case.kernel
+    if case.configured != "m" or not (gone := kernel.module_missing(case.feature.modules)):
+        return None
+    return Why(
+        "missing-module",
+        f"built as a module, and {gone} is neither loaded nor in {kernel.modules}",
+        f"install the modules of {kernel.release} (Debian: linux-image-{kernel.release}) and modprobe {gone}",
+    )
+
+
+def _absent(case: _Case) -> Why | None:
+    if not isinstance(case.ended, Absent):
+        return None
+    return Why("off", case.said, _remedy(case.ended) or case.feature.remedy)
+
+
+def _answered_before_the_kernel(case: _Case) -> Why | None:
+    if case.errno != errno.ENOSYS:
+        return None
+    filtered = "Seccomp:\t2" in (case.kernel.text("/proc/self/status") or "")
+    if not filtered and case.configured != "y" and not case.feature.since:
+        return None
+    who = "a system call filter (seccomp)" if filtered else "something before the kernel"
+    told = f"{case.said}, and this kernel has the call: {who} answers for it"
+    return Why("off", told, "run without that filter")
+
+
+def _refused(case: _Case) -> Why | None:
+    if case.errno not in NO_PERMISSION:
+        return None
+    who = "to an ordinary user"
+    if case.as_ == "root":
+        lost = case.kernel.capabilities_lost()
+        who = f"to root without {', '.join(lost)}" if lost else "to root; a security module or a filter may refuse it"
+    return Why("refused", f"{case.said}: refused {who}", case.feature.remedy)
+
+
+def _read_only(case: _Case) -> Why | None:
+    if case.errno != errno.EROFS:
+        return None
+    told = f"{case.said}: it is mounted read-only here, as in a container"
+    return Why("off", told, case.feature.remedy or "mount it writable")
+
+
+def _no_more_namespaces(case: _Case) -> Why | None:
+    if case.errno != errno.ENOSPC or not case.said.startswith(("unshare", "clone")):
+        return None
+    told = f"{case.said}: there are as many as a sysctl user.max_*_namespaces allows"
+    return Why("off", told, case.feature.remedy)
+
+
+def _without_effect(case: _Case) -> Why | None:
+    if not isinstance(case.ended, Unmet):
+        return None
+    return Why("off", f"accepted without effect: {case.said}", case.feature.remedy)
+
+
+def _unexplained(case: _Case) -> Why | None:
+    told = f"{case.said}, and nothing that was read says why"
+    if case.configured == "unknown":
+        told = f"{case.said}; no kernel configuration was found that could say why"
+    return Why("unknown", told, case.feature.remedy)
+
+
+RULES: tuple[Callable[[_Case], Why | None], ...] = (
+    _untried, _switched_off, _not_for_users, _left_out, _too_old, _module_missing, _absent,
+    _answered_before_the_kernel, _refused, _read_only, _no_more_namespaces, _without_effect, _unexplained,
+)  # fmt: skip
+"""The first that knows why says so: what the system's owner has set comes before how its kernel was built, and that
+before what an errno may mean.  The last always does."""
 
 
 def _remedy(ended: Exception) -> str:
