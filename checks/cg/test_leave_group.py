@@ -6,7 +6,7 @@ from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
 from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.boxes.cgroups import Group
+from pytest_isolation.boxes.cgroups import Group, memberships
 from pytest_isolation.outside.limits.exercised import LIMITED, group_of
 from pytest_isolation.outside.shared.groups import Tree, trees
 
@@ -24,8 +24,8 @@ UP = 4
 
 def own_paths(proc: Proc) -> list[str]:
     """As proc_pid_cgroup(5) has them for the box: "" for the root."""
-    lines = [line.split(":", 2) for line in read(proc, "/proc/self/cgroup").data.decode().splitlines()]
-    return sorted({line[2].rstrip("/") for line in lines if len(line) == 3})
+    told = memberships(read(proc, "/proc/self/cgroup").data.decode("utf-8", "surrogateescape"))
+    return sorted({path.rstrip("/") for _, path in told})
 
 
 def others(tree: Tree, group: Group, paths: list[str]) -> Iterator[tuple[str, bool]]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pytest_isolation.boxes.host import LOCAL_HOST, Host, RemotePath
 from pytest_isolation.boxes.mount_table import parse, visible
@@ -93,6 +93,21 @@ def delegated() -> str | None:
     if ".." in own or not all(os.access(place / name, os.W_OK) for name in (".", *DELEGATED)):
         return None
     return own if set(text_of(place / "cgroup.controllers").split()) >= NEEDED else None
+
+
+class Membership(NamedTuple):
+    """The group that a process is in, of one hierarchy."""
+
+    controllers: tuple[str, ...]
+    """`unified` alone: the v2 tree."""
+    path: str
+    """As who reads it sees it: `/` for the root of its control group namespace."""
+
+
+def memberships(text: str) -> list[Membership]:
+    """Of a /proc/PID/cgroup: cgroups(7).  What is no line of one is left out."""
+    lines = (line.split(":", 2) for line in text.split("\n"))
+    return [Membership(tuple((line[1] or "unified").split(",")), line[2]) for line in lines if len(line) == 3]
 
 
 class Group:
@@ -283,21 +298,20 @@ def places_of(pid: int, identity: str, host: Host = LOCAL_HOST) -> dict[str, Pat
     (cgroupfs PARENT/ID and PARENT/libpod-ID, systemd docker-ID.scope), and a stranger's has not.
     """
     try:
-        lines = text_of(host.path(f"/proc/{pid}/cgroup")).splitlines()
+        told = memberships(text_of(host.path(f"/proc/{pid}/cgroup")))
     except OSError:
         return None
     roots = hierarchies(host)
     found: dict[str, Path] = {}
     known = False
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
+    for controllers, path in told:
         if identity not in path:
             continue
         known = True
         # A box that moved itself deeper is still held by the group that has the id.
         parts = Path(path.strip("/")).parts
         depth = next(index for index, part in enumerate(parts) if identity in part)
-        for controller in controllers.split(",") if controllers else ("unified",):
+        for controller in controllers:
             place = roots[controller].joinpath(*parts[: depth + 1]) if controller in roots else None
             if place is not None and place.is_dir():
                 found[controller] = place
@@ -307,9 +321,8 @@ def places_of(pid: int, identity: str, host: Host = LOCAL_HOST) -> dict[str, Pat
 def group_of_process(pid: int, host: Host = LOCAL_HOST) -> Group | None:
     """The group that `pid` is in, by the /proc/PID/cgroup of `host`, whoever made it; None where that is the root."""
     roots, found = hierarchies(host), {}
-    for line in text_of(host.path(f"/proc/{pid}/cgroup")).splitlines():
-        _, controllers, path = line.split(":", 2)
-        for controller in controllers.split(",") if controllers else ("unified",):
+    for controllers, path in memberships(text_of(host.path(f"/proc/{pid}/cgroup"))):
+        for controller in controllers:
             if controller in roots and path.strip("/") and ".." not in path:
                 place = roots[controller] / path.strip("/")
                 if place.is_dir():

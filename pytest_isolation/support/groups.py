@@ -82,9 +82,8 @@ class ScratchGroup:
 
 def own_path(t: Trial, controller: str) -> str:
     """The group the trial's process is in."""
-    for line in t.read("/proc/self/cgroup").splitlines():
-        _, names, path = line.split(":", 2)
-        if (not controller and not names) or (controller and controller in names.split(",")):
+    for controllers, path in cgroups.memberships(t.read("/proc/self/cgroup")):
+        if (controller or "unified") in controllers:
             return path.rstrip("/")
     return ""
 

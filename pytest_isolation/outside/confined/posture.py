@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, PR
 from pytest_isolation.agent.shortcuts import listing, set_name
+from pytest_isolation.boxes.cgroups import memberships
 from pytest_isolation.boxes.procfs import fields_of
 from pytest_isolation.boxes.weakenings import Weakening, drop
 from pytest_isolation.errors import BoxError, Undecided, Unsupported
@@ -319,17 +320,10 @@ def _parsed(files: Mapping[str, str]) -> dict[str, dict[str, str]]:
         # The group that a process is of anyway, some engines name among the supplementary ones as well.
         "user": {**ids, "groups": " ".join(sorted({*status.get("Groups", "").split(), *gids}, key=int))},
         "limits": {line[:26].strip(): ":".join(line[26:].split()[:2]) for line in limits},
-        "cgroup": dict(_groups(files.get("cgroup", "").splitlines())),
+        "cgroup": {",".join(controllers): path for controllers, path in memberships(files.get("cgroup", ""))},
         "label": {"label": label} if (label := files.get("attr/current", "").strip("\0\n ")) else {},
         "oom-score": {"oom_score_adj": files["oom_score_adj"].strip()} if files.get("oom_score_adj") else {},
     }
-
-
-def _groups(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
-    """Controllers of a hierarchy -> path, of the lines of /proc/PID/cgroup: cgroups(7)."""
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        yield controllers or "unified", path
 
 
 def differences(aspect: Aspect, first: Posture, other: Posture) -> dict[str, str] | None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes import cgroups, resources
+from pytest_isolation.boxes.cgroups import memberships
 from pytest_isolation.boxes.procfs import status_of, text_of
 from pytest_isolation.errors import Unsupported
 from pytest_isolation.outside.limits.asked import NOTHING_ASKED, PAGES
@@ -72,9 +73,8 @@ def _elsewhere(box: Box, name: str) -> str | None:
     if name == resources.OOM_SCORE:
         return str(box.outside.path(f"/proc/{pid}/oom_score_adj").read_text(encoding="utf-8")).strip()
     if name == resources.PARENT:
-        lines = text_of(box.outside.path(f"/proc/{pid}/cgroup"))
-        paths = {line.split(":", 2)[2] for line in lines.splitlines() if ":memory:" in line or line.startswith("0::/")}
-        return " ".join(sorted(paths))
+        told = memberships(text_of(box.outside.path(f"/proc/{pid}/cgroup")))
+        return " ".join(sorted({path for controllers, path in told if {"memory", "unified"} & {*controllers}}))
     size = resources.shm_size(box.outside.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8"))
     return None if size is None else str(size)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.boxes.cgroups import hierarchies
+from pytest_isolation.boxes.cgroups import hierarchies, memberships
 from pytest_isolation.outside.shared.found import CGROUPS, shared
 from pytest_isolation.outside.shared.table import below, join
 
@@ -45,8 +45,8 @@ def trees(box: Box) -> list[Tree]:
 
 def own_places(box: Box, group: Group, controller: str) -> list[str]:
     """The box's own group in each tree it has: where the host knows it to be, and where the box says it is."""
-    lines = [line.split(":", 2) for line in read(box.proc, "/proc/self/cgroup").data.decode().splitlines()]
-    said = [path for _, names, path in lines if controller in names.split(",") or not names]
+    told = memberships(read(box.proc, "/proc/self/cgroup").data.decode("utf-8", "surrogateescape"))
+    said = [path for controllers, path in told if {controller, "unified"} & {*controllers}]
     found: list[str] = []
     for tree in trees(box):
         found += [tree.target, *(f"{tree.target}{path}" for path in said)]

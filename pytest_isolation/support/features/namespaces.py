@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.boxes.cgroups import memberships
 from pytest_isolation.support.feature import Switch, feature, sysctl
 from pytest_isolation.support.trial import (
     NEWCGROUP,
@@ -112,7 +113,7 @@ def uts_namespace(t: Trial) -> None:
 def cgroup_namespace(t: Trial) -> None:
     """unshare(CLONE_NEWCGROUP): /proc/self/cgroup shows only /"""
     t.own(NEWCGROUP)
-    paths = {line.split(":", 2)[2] for line in t.read("/proc/self/cgroup").splitlines()}
+    paths = {path for _, path in memberships(t.read("/proc/self/cgroup"))}
     check(paths <= {"/"}, f"/proc/self/cgroup shows {sorted(paths)}")
 
 

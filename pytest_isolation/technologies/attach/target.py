@@ -65,9 +65,8 @@ class Target:
     def groups(self) -> dict[str, Path]:
         """Controller -> the directory of its control group, as this host mounts it.  Raises Unavailable."""
         roots, found = cgroups.hierarchies(), {}
-        for line in text_of(self.place / "cgroup").splitlines():
-            _, controllers, path = line.split(":", 2)
-            for controller in controllers.split(",") if controllers else ("unified",):
+        for controllers, path in cgroups.memberships(text_of(self.place / "cgroup")):
+            for controller in controllers:
                 if controller in roots:
                     found[controller] = roots[controller] / path.strip("/")
         return found
