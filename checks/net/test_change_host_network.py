@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
-from pytest_isolation.outside.network import tracked
+from pytest_isolation.outside.network import rtnetlink, tracked
 from pytest_isolation.outside.network.lan import Lan, lan_to_change
 from pytest_isolation.outside.network.links import SIOCGIFMTU, SIOCGIFNAME, SIOCSIFMTU, request
 from pytest_isolation.outside.network.netlink import (
@@ -20,6 +20,7 @@ from pytest_isolation.outside.network.netlink import (
     attribute,
     message,
 )
+from pytest_isolation.outside.network.rtnetlink import IFA, IFLA, NDA, RTA, RTM
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,6 @@ kept = family(
     needs_root=True,
     distinct="{entry.distinct}",
 )
-ADDRESS, ALIAS, NEIGHBOUR, ROUTE = 20, 16, 28, 24
-"""RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH, RTM_NEWROUTE; what lists them is RTM_GET*, two further."""
 
 
 @kept
@@ -80,18 +79,18 @@ def _asked(box: Box, promise: Guarantee, entry: Part, lan: Lan) -> None:
     # Of 198.18.0.0/15, which no network routes (RFC 2544), and there of no LAN of ours.
     token = bytes([198, 19, 255, 1 + secrets.randbelow(250)])
     if entry.slug == "routes":
-        # To one address, by our own link: struct rtmsg, RTA_DST, RTA_OIF.
-        body = struct.pack("<BBBBBBBBI", socket.AF_INET, 32, 0, 0, 254, 4, 253, 1, 0)
-        body += attribute(1, token) + attribute(4, struct.pack("<i", lan.index))
-        _given(box, promise, lan, ROUTE, socket.AF_INET, body, token)
+        # To one address, by our own link.
+        body = rtnetlink.route(socket.AF_INET, 32)
+        body += attribute(RTA.DST, token) + attribute(RTA.OIF, struct.pack("<i", lan.index))
+        _given(box, promise, lan, RTM.NEWROUTE, socket.AF_INET, body, token)
         return
-    body = struct.pack("<BBBBI", socket.AF_INET, 32, 0, 0, lan.index) + attribute(2, token)
-    _given(box, promise, lan, ADDRESS, socket.AF_INET, body, token)
-    body = struct.pack("<BxxxiHBB", socket.AF_INET, lan.index, 0x80, 0, 0) + attribute(1, token)
-    _given(box, promise, lan, NEIGHBOUR, socket.AF_INET, body + attribute(2, lan.hardware), token)
+    body = rtnetlink.address(socket.AF_INET, 32, lan.index) + attribute(IFA.LOCAL, token)
+    _given(box, promise, lan, RTM.NEWADDR, socket.AF_INET, body, token)
+    body = rtnetlink.neighbour(socket.AF_INET, lan.index) + attribute(NDA.DST, token)
+    _given(box, promise, lan, RTM.NEWNEIGH, socket.AF_INET, body + attribute(NDA.LLADDR, lan.hardware), token)
     words = secrets.token_hex(8).encode()
-    body = struct.pack("<BxHiII", 0, 0, 0, 0, 0) + attribute(3, lan.name.encode() + b"\0") + attribute(20, words)
-    _given(box, promise, lan, ALIAS, 0, body, words)
+    body = rtnetlink.link() + rtnetlink.named(lan.name) + attribute(IFLA.IFALIAS, words)
+    _given(box, promise, lan, RTM.NEWLINK, 0, body, words)
     before = request(lan.local, SIOCGIFMTU, lan.name).data
     told = request(box.proc, SIOCSIFMTU, lan.name, struct.pack("<i", 1300 + secrets.randbelow(100)))
     after = request(lan.local, SIOCGIFMTU, lan.name).data
@@ -106,8 +105,8 @@ def _is_ours_or_nobodys(box: Box, promise: Guarantee, lan: Lan) -> None:
         promise.undecided(f"an interface of the box has the number of ours: {name}")
 
 
-def _given(box: Box, promise: Guarantee, lan: Lan, kind: int, family: int, body: bytes, token: bytes) -> None:
-    listing = message(kind + 2, REQUEST | DUMP, struct.pack("<B23x", family))
+def _given(box: Box, promise: Guarantee, lan: Lan, kind: RTM, family: int, body: bytes, token: bytes) -> None:
+    listing = message(rtnetlink.listing(kind), REQUEST | DUMP, struct.pack("<B23x", family))
     if token in ask(lan.local, NETLINK_ROUTE, listing):
         promise.undecided("what was drawn is in the host's list already, of another run")
     answer = ask(box.proc, NETLINK_ROUTE, message(kind, REQUEST | ACK | CREATE, body))

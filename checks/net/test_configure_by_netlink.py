@@ -6,6 +6,7 @@ import struct
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc
+from pytest_isolation.outside.network import rtnetlink
 from pytest_isolation.outside.network.links import Link, index_of, link_in
 from pytest_isolation.outside.network.netlink import (
     ACK,
@@ -18,6 +19,7 @@ from pytest_isolation.outside.network.netlink import (
     attribute,
     message,
 )
+from pytest_isolation.outside.network.rtnetlink import IFA, IFLA, NDA, RTM
 
 promise = guarantee(
     "net.netlink-admin-denied",
@@ -28,22 +30,21 @@ promise = guarantee(
     kind="per-window",
     distinct="the road that ip(8) goes: what refuses an ioctl(2) need not refuse a message",
 )
-NEW = {"address": 20, "alias": 16, "neighbour": 28}
-"""RTM_NEWADDR, RTM_NEWLINK, RTM_NEWNEIGH; what lists them is RTM_GET*, two further."""
+NEW = {"address": RTM.NEWADDR, "alias": RTM.NEWLINK, "neighbour": RTM.NEWNEIGH}
 
 
 def _body(what: str, index: int, token: bytes) -> bytes:
-    """struct ifaddrmsg, ifinfomsg and ndmsg, rtnetlink(7); IFA_LOCAL, IFLA_IFALIAS, NDA_DST."""
     if what == "address":
-        return struct.pack("<BBBBI", socket.AF_INET, 32, 0, 0, index) + attribute(2, token)
+        return rtnetlink.address(socket.AF_INET, 32, index) + attribute(IFA.LOCAL, token)
     if what == "alias":
-        return struct.pack("<BxHiII", 0, 0, index, 0, 0) + attribute(20, token)
-    return struct.pack("<BxxxiHBB", socket.AF_INET, index, 0x80, 0, 0) + attribute(1, token)  # NUD_PERMANENT
+        return rtnetlink.link(index) + attribute(IFLA.IFALIAS, token)
+    return rtnetlink.neighbour(socket.AF_INET, index) + attribute(NDA.DST, token)
 
 
 def _listed(proc: Proc, what: str, token: bytes) -> bool:
     family = 0 if what == "alias" else socket.AF_INET
-    return token in ask(proc, NETLINK_ROUTE, message(NEW[what] + 2, REQUEST | DUMP, struct.pack("<B23x", family)))
+    listing = message(rtnetlink.listing(NEW[what]), REQUEST | DUMP, struct.pack("<B23x", family))
+    return token in ask(proc, NETLINK_ROUTE, listing)
 
 
 @promise

@@ -10,9 +10,9 @@ import pytest
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.outside.network.ipv6 import addresses, settled
-from pytest_isolation.outside.network.lan import NEWLINK
 from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, request
-from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
+from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, message
+from pytest_isolation.outside.network.rtnetlink import RTM, veth
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a link is for root")
@@ -20,10 +20,8 @@ def test_what_a_link_gives_itself_is_waited_for() -> None:
     with start_local() as one:
         proc = one.proc
         must(proc.unshare(CLONE_NEWNET), "a network of its own")
-        ends = struct.pack("<BxHiII", 0, 0, 0, 0, 0), *(attribute(3, f"end{number}\0".encode()) for number in (1, 2))
-        kind = attribute(1, b"veth\0") + attribute(2, attribute(1, ends[0] + ends[2]))  # IFLA_INFO_KIND, IFLA_INFO_DATA
-        body = ends[0] + ends[1] + attribute(18, kind)
-        answer = ask(proc, NETLINK_ROUTE, message(NEWLINK, REQUEST | ACK | CREATE | EXCL, body))
+        body = veth("end1", "end2")
+        answer = ask(proc, NETLINK_ROUTE, message(RTM.NEWLINK, REQUEST | ACK | CREATE | EXCL, body))
         if answer.errno:
             pytest.skip(f"no pair of links: {answer}")
         for name in ("end1", "end2"):

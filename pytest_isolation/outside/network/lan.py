@@ -27,10 +27,20 @@ from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.errors import NOT_ROOT, AgentLost, BoxError, Undecided, Unsupported, unless_root
 from pytest_isolation.outside.keeping import kept
+from pytest_isolation.outside.network import rtnetlink
 from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, index_of, request
 from pytest_isolation.outside.network.listeners import sockaddr
 from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
 from pytest_isolation.outside.network.patience import patience
+from pytest_isolation.outside.network.rtnetlink import (
+    IFA,
+    IFA_F_NODAD,
+    IFLA,
+    RT_SCOPE_LINK,
+    RT_SCOPE_UNIVERSE,
+    RTA,
+    RTM,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator
@@ -38,7 +48,6 @@ if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc, Reply
     from pytest_isolation.outside.box import Box
 
-NEWLINK, DELLINK, NEWADDR, NEWROUTE = 16, 17, 20, 24
 ETH_P_ALL = 0x0300  # htons(ETH_P_ALL)
 TCP = 6
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23
@@ -199,7 +208,8 @@ class Lan:
 
     def rename(self, words: bytes) -> None:
         """Give the host's end of the link an alias: a name in words, which says and does nothing.  Raises BoxError."""
-        _told(self.local, NEWLINK, _link(self.index) + attribute(20, words), "giving a link an alias")
+        body = rtnetlink.link(self.index) + attribute(IFLA.IFALIAS, words)
+        _told(self.local, RTM.NEWLINK, body, "giving a link an alias")
 
     @contextmanager
     def ear(self) -> Iterator[Ear]:
@@ -211,7 +221,7 @@ class Lan:
         """Remove the network, links first."""
         # At once and in order: a namespace that ends by itself ends some time later.
         with self.undo, suppress(AgentLost):  # which a signal to the whole run has ended: its network goes with it
-            ask(self.local, NETLINK_ROUTE, message(DELLINK, REQUEST | ACK, _link(self.index)))
+            ask(self.local, NETLINK_ROUTE, message(RTM.DELLINK, REQUEST | ACK, rtnetlink.link(self.index)))
 
 
 def lan_of_host(box: Box) -> Lan:
@@ -266,10 +276,8 @@ def _made(box: Box, undo: ExitStack) -> Lan:
         local.openat(-100, f"/proc/{machine.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC), "the machine's network"
     )
     name, inner = (f"pti{secrets.token_hex(5)}" for _ in range(2))
-    peer = _link(0) + attribute(3, inner.encode() + b"\0") + attribute(28, struct.pack("<i", namespace.value))
-    kind = attribute(1, b"veth\0") + attribute(2, attribute(1, peer))  # IFLA_INFO_KIND, IFLA_INFO_DATA
-    asked = _link(0) + attribute(3, name.encode() + b"\0") + attribute(18, kind)
-    answer = ask(local, NETLINK_ROUTE, message(NEWLINK, REQUEST | ACK | CREATE | EXCL, asked))
+    asked = rtnetlink.veth(name, inner, namespace=namespace.value)
+    answer = ask(local, NETLINK_ROUTE, message(RTM.NEWLINK, REQUEST | ACK | CREATE | EXCL, asked))
     local.close(namespace.value)
     if not answer.opened.ok or answer.errno in (errno.EPERM, errno.EOPNOTSUPP):
         raise Unsupported(f"a link to a LAN cannot be made ({answer})", "modprobe veth", cause=unless_root(NOT_ROOT))
@@ -277,7 +285,7 @@ def _made(box: Box, undo: ExitStack) -> Lan:
         raise BoxError(f"making a link to a LAN: {answer}")
     here, there, loopback = index_of(local, name), index_of(machine.proc, inner), index_of(machine.proc, "lo")
     for proc, index in ((local, here), (machine.proc, there), (machine.proc, loopback)):
-        _told(proc, NEWLINK, _link(index, IFF_UP), "starting a link to a LAN")
+        _told(proc, RTM.NEWLINK, rtnetlink.link(index, IFF_UP), "starting a link to a LAN")
     # Two links may have one address, but a route is had once: another run's LAN there is seen by it.
     own: dict[int, str] = {socket.AF_INET: _drawn(local, _of_lan, 32, index=here)}
     host: dict[int, str] = {socket.AF_INET: str(ip_address(own[socket.AF_INET]) - 1)}
@@ -297,11 +305,6 @@ def _made(box: Box, undo: ExitStack) -> Lan:
     return Lan(name, here, local, machine.proc, there, hardware, host, own, far, undo.pop_all())
 
 
-def _link(index: int, flags: int = 0) -> bytes:
-    """struct ifinfomsg, rtnetlink(7): `flags` are set, no other is changed."""
-    return struct.pack("<BxHiII", 0, 0, index, flags, flags)
-
-
 def _told(proc: Proc, kind: int, body: bytes, doing: str) -> None:
     answer = ask(proc, NETLINK_ROUTE, message(kind, REQUEST | ACK, body))
     if not answer.opened.ok or answer.errno:
@@ -311,24 +314,24 @@ def _told(proc: Proc, kind: int, body: bytes, doing: str) -> None:
 def _give(proc: Proc, index: int, address: str, prefix: int, *, optional: bool = False) -> bool:
     """Give a link an address, which is used at once: nobody else can have it (IFA_F_NODAD).  Raises BoxError."""
     family, packed = _packed(address)
-    body = struct.pack("<BBBBI", family, prefix, 2 if family == socket.AF_INET6 else 0, 0, index)
-    body += attribute(2, packed) + attribute(1, packed)
-    answer = ask(proc, NETLINK_ROUTE, message(NEWADDR, REQUEST | ACK | CREATE | EXCL, body))
+    body = rtnetlink.address(family, prefix, index, IFA_F_NODAD if family == socket.AF_INET6 else 0)
+    body += attribute(IFA.LOCAL, packed) + attribute(IFA.ADDRESS, packed)
+    answer = ask(proc, NETLINK_ROUTE, message(RTM.NEWADDR, REQUEST | ACK | CREATE | EXCL, body))
     if (not answer.opened.ok or answer.errno) and not optional:
         raise BoxError(f"giving a link the address {address}: {answer}")
     return answer.opened.ok and not answer.errno
 
 
 def _route(proc: Proc, address: str, prefix: int, *, by: str = "", index: int = 0) -> bool:
-    """A route by a gateway or by a link, in the main table: struct rtmsg, RTA_DST, RTA_GATEWAY, RTA_OIF.
+    """A route by a gateway or by a link, in the main table.
 
     False where there is one already.  Raises BoxError.
     """
     family, packed = _packed(address)
-    body = struct.pack("<BBBBBBBBI", family, prefix, 0, 0, 254, 4, 0 if by else 253, 1, 0)
-    body += attribute(1, packed) if prefix else b""
-    body += attribute(5, _packed(by)[1]) if by else attribute(4, struct.pack("<i", index))
-    answer = ask(proc, NETLINK_ROUTE, message(NEWROUTE, REQUEST | ACK | CREATE | EXCL, body))
+    body = rtnetlink.route(family, prefix, scope=RT_SCOPE_UNIVERSE if by else RT_SCOPE_LINK)
+    body += attribute(RTA.DST, packed) if prefix else b""
+    body += attribute(RTA.GATEWAY, _packed(by)[1]) if by else attribute(RTA.OIF, struct.pack("<i", index))
+    answer = ask(proc, NETLINK_ROUTE, message(RTM.NEWROUTE, REQUEST | ACK | CREATE | EXCL, body))
     if not answer.opened.ok or answer.errno not in (0, errno.EEXIST):
         raise BoxError(f"a route to {address}/{prefix}: {answer}")
     return not answer.errno
