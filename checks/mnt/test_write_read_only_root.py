@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.outside.objects.mounts import on_root
 from pytest_isolation.strategies import tokens
 
@@ -44,7 +44,7 @@ def test_root_refuses_changes(box: Box, which: int, how: str, name: str) -> None
         case _:
             reply = box.proc.fchmodat(AT_FDCWD, place, mode_of(box, place))
     if reply.ok and how != "mode":
-        box.proc.unlinkat(AT_FDCWD, path, 0x200 if how == "dir" else 0)
+        box.proc.unlinkat(AT_FDCWD, path, AT.REMOVEDIR if how == "dir" else 0)
     promise.tried(reply, vain=NOT_REACHED)
     promise.held("refused")
     promise.require(not reply.ok, reply)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from pytest_isolation import Box, Guarantee, family, severity, weaken
 from pytest_isolation.agent.client import Proc
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import listing, must, read_records
 from pytest_isolation.outside.machine.files import names_of
 from pytest_isolation.outside.network.lan import Lan, lan_of_host
@@ -205,7 +206,7 @@ def _planted(lan: Lan, host: Proc) -> Planted:
             host.bind(opened.value, struct.pack("<HHII", domain, 0, 0, 0))
         if kind == socket.SOCK_STREAM:
             host.listen(opened.value)
-        link = host.readlinkat(-100, f"/proc/self/fd/{opened.value}").data.rstrip(b"\0")
+        link = host.readlinkat(AT_FDCWD, f"/proc/self/fd/{opened.value}").data.rstrip(b"\0")
         inodes.append(link[len("socket:[") : -1])
     four = must(host.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC), "a socket of the host").value
     host.setsockopt(four, socket.IPPROTO_IP, IP_ADD_MEMBERSHIP, group + struct.pack("<4xi", lan.index))

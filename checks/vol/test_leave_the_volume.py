@@ -7,7 +7,7 @@ from hypothesis import given
 
 from pytest_isolation import Box, Volume, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Program, Reply
-from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.agent.shortcuts import must, read
 from pytest_isolation.strategies import tokens
 
@@ -67,7 +67,7 @@ def test_nothing_beside_is_reached(box: Box, name: str) -> None:
         for path in (beside, *(volume / one.removeprefix(f"{TARGET}/") for one in made)):
             host.unlinkat(AT_FDCWD, path)
         for directory in (volume / name, moved):
-            host.unlinkat(AT_FDCWD, directory, 0x200)  # AT_REMOVEDIR
+            host.unlinkat(AT_FDCWD, directory, AT.REMOVEDIR)
 
 
 def _from_moved(host: Proc, proc: Proc, place: Path, moved: Path, inside: str, beside: str) -> Reply:

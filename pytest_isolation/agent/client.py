@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager
 
 from pytest_isolation.agent import foreign, wire
 from pytest_isolation.agent.channel import Channel
+from pytest_isolation.agent.constants import W
 from pytest_isolation.agent.memory import Value
 from pytest_isolation.agent.program import Program, Replies, Reply, encoded
 from pytest_isolation.agent.syscalls import Syscalls
@@ -100,7 +101,7 @@ class Proc(Syscalls[Reply]):
         program.drop(self.path[-1])
         if self.pid > 0:
             program.kill(self.pid, 9)
-            program.wait4(self.pid, 0x40000000)  # __WALL: a clone child may signal nothing
+            program.wait4(self.pid, W.ALL)  # a clone child may signal nothing
         try:
             self.parent.run(program)
         except BoxError:

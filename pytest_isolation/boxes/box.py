@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_isolation.agent.client import Agent, Proc, Program
+from pytest_isolation.agent.constants import AT, AT_FDCWD, W
 from pytest_isolation.agent.shortcuts import listing
 from pytest_isolation.boxes.programs import Completed, read_file, run_program, write_file
 from pytest_isolation.boxes.spec import BoxSpec
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 TMPFS_MAGIC = (0x0102_1994).to_bytes(4, "little")
 """f_type of struct statfs."""
 
-
-WALL = 0x4000_0000
 
 USUAL = ("/tmp", "/mnt", "/dev/shm", "/var/tmp", "/srv", "/home", "/root", "/opt", "/run", "/var", "/etc", "/usr")
 USUAL_FILES = ("/etc/hostname", "/etc/hosts", "/etc/passwd", "/etc/resolv.conf")
@@ -233,7 +232,7 @@ class RunningBox:
         """Directories of the box, the root too, that take a file of `proc`, as far as the kernel's answer goes."""
         places = [one for one in (*self.directories, "/") if not one.startswith(("/proc", "/sys"))]
         program = Program()
-        asked = [(one, program.faccessat(-100, one, os.W_OK | os.X_OK)) for one in places]
+        asked = [(one, program.faccessat(AT_FDCWD, one, os.W_OK | os.X_OK)) for one in places]
         replies = self.proc.run(program)
         return tuple(one for one, step in asked if replies[step].ok)
 
@@ -245,7 +244,7 @@ class RunningBox:
         """The paths of `names` that are of this kind (inode(7)), links left out, in order."""
         program = Program()
         paths = list(dict.fromkeys(path for some in names for path in some))[:MOST]
-        asked = [(path, program.statx(-100, path, 0x100)) for path in paths]  # AT_SYMLINK_NOFOLLOW
+        asked = [(path, program.statx(AT_FDCWD, path, AT.SYMLINK_NOFOLLOW)) for path in paths]
         replies = self.proc.run(program)
         modes = [(path, replies[step].data[28:30]) for path, step in asked]
         return [path for path, mode in modes if mode and stat.S_IFMT(int.from_bytes(mode, "little")) == kind]
@@ -253,7 +252,7 @@ class RunningBox:
     def _is_memory(self, path: str) -> bool:
         """Whether we may write to `path`, and it is a tmpfs (statfs(2))."""
         found = self.proc.statfs(path)
-        return found.ok and found.data[:4] == TMPFS_MAGIC and self.proc.faccessat(-100, path, os.W_OK).ok
+        return found.ok and found.data[:4] == TMPFS_MAGIC and self.proc.faccessat(AT_FDCWD, path, os.W_OK).ok
 
     # -- programs and files of the box -------------------------------------------------
 
@@ -296,7 +295,7 @@ class RunningBox:
             except AgentLost:
                 return True
             except ProcLost:
-                ended = self.proc.wait4(child.pid, WALL)
+                ended = self.proc.wait4(child.pid, W.ALL)
                 return ended.ok and int.from_bytes(ended.outs[0], "little") & 0x7F == signal.SIGSYS
         return False
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.binary import agent_binary
 from pytest_isolation.agent.client import Program
-from pytest_isolation.agent.constants import AT, AT_FDCWD
+from pytest_isolation.agent.constants import AT, AT_FDCWD, W
 from pytest_isolation.agent.shortcuts import listing, needed
 from pytest_isolation.errors import ProcLost, Undecided
 
@@ -56,7 +56,7 @@ def holding(maker: Proc, secret: bytes, file: str, user: int | None = None) -> I
             pass  # it has become the program
         else:
             raise Undecided(f"the box does not let us run a program of its own ({refused})")
-        undo.callback(parent.wait4, child.pid, 0x4000_0000)  # __WALL
+        undo.callback(parent.wait4, child.pid, W.ALL)
         undo.callback(parent.kill, child.pid, 9)
         needed(parent.read(outward, 64), "a program that runs")
         yield

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent import shortcuts
-from pytest_isolation.agent.constants import AT_FDCWD, DT
+from pytest_isolation.agent.constants import AT, AT_FDCWD, CLONE, DT
 from pytest_isolation.boxes import cgroups
 from pytest_isolation.boxes.host import RemoteHost
 from pytest_isolation.boxes.mount_table import parse, visible
 from pytest_isolation.support.feature import RUN_AS_ROOT
-from pytest_isolation.support.trial import NEWNS, ROOM, Absent, Refused, Trial, need, wait_until
+from pytest_isolation.support.trial import ROOM, Absent, Refused, Trial, need, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -101,7 +101,7 @@ def old_tree(t: Trial, controller: str) -> Iterator[str]:
         return
     if not t.kernel.ours:
         raise _absent(t.kernel, controller, controller, found)
-    t.own(NEWNS)
+    t.own(CLONE.NEWNS)
     modern = next((new for new, old in V1_NAME.items() if old == controller), controller)
     answers: list[Reply] = []
 
@@ -195,7 +195,7 @@ def _remove(t: Trial, made: list[str]) -> None:
     """A group is busy until its last process is reaped; what another run shares stays."""
     for path in reversed(made):
         for _ in range(100):
-            if t.proc.unlinkat(AT_FDCWD, path, 0x200).errno != errno.EBUSY:
+            if t.proc.unlinkat(AT_FDCWD, path, AT.REMOVEDIR).errno != errno.EBUSY:
                 break
             if any(t.exists(f"{path}/{name}/cgroup.procs") for name in shortcuts.listing(t.proc, path)):
                 return

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING, Literal
 
 from pytest_isolation.agent import shortcuts
 from pytest_isolation.agent.client import Proc, Reply
-from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 
 if TYPE_CHECKING:
     from pytest_isolation.support.kernel import Kernel
 
-NEWTIME, NEWNS, NEWCGROUP, NEWUTS = 0x80, 0x20000, 0x2000000, 0x4000000
-NEWIPC, NEWUSER, NEWPID, NEWNET = 0x8000000, 0x10000000, 0x20000000, 0x40000000
 MS_REC_PRIVATE = 0x4000 | 1 << 18
 NOBODY = 65534
 ROOM = "/tmp"
@@ -101,11 +99,11 @@ class Trial:
         """Give the process namespaces of its own, an ordinary user's inside a user namespace.  Raises Refused."""
         proc = proc or self.proc
         if self.as_ == "user":
-            flags |= NEWUSER
+            flags |= CLONE.NEWUSER
         need(proc.unshare(flags))
-        if flags & NEWUSER:
+        if flags & CLONE.NEWUSER:
             self.map(proc)
-        if flags & NEWNS:
+        if flags & CLONE.NEWNS:
             need(proc.mount(None, "/", None, MS_REC_PRIVATE))
         return proc
 
@@ -117,7 +115,7 @@ class Trial:
 
     def room(self) -> str:
         """An empty tmpfs that only this trial sees.  Raises Refused."""
-        self.own(NEWNS)
+        self.own(CLONE.NEWNS)
         need(self.proc.mount("none", ROOM, "tmpfs", 0, "mode=0777"))
         return ROOM
 

@@ -16,11 +16,12 @@ from typing import Literal
 
 from pytest_isolation.agent import numbers
 from pytest_isolation.agent.client import Proc, Program
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.memory import In
 from pytest_isolation.agent.shortcuts import read, write
 from pytest_isolation.support.explain import As
 from pytest_isolation.support.kernel import Kernel
-from pytest_isolation.support.trial import MS_REC_PRIVATE, NEWNS, ROOM, need
+from pytest_isolation.support.trial import MS_REC_PRIVATE, ROOM, need
 from pytest_isolation.technologies import capabilities
 
 Kind = Literal[
@@ -296,7 +297,7 @@ def throw(proc: Proc, control: Control) -> None:
                 sets[number // 32 * 3 + at] &= ~(1 << number % 32)
             need(proc.call("capset", In(header), In(struct.pack("<6I", *sets))))
         case "hide" | "read-only" | "unmount":
-            need(proc.unshare(NEWNS))
+            need(proc.unshare(CLONE.NEWNS))
             need(proc.mount(None, "/", None, MS_REC_PRIVATE))
             if control.kind == "hide":
                 need(proc.mount("none", switch, "tmpfs"))
@@ -311,7 +312,7 @@ def throw(proc: Proc, control: Control) -> None:
             resource, _, value = switch.partition("=")
             need(proc.call("prlimit64", 0, int(resource), In(struct.pack("<2Q", int(value), int(value))), 0))
         case "cover":
-            need(proc.unshare(NEWNS))
+            need(proc.unshare(CLONE.NEWNS))
             need(proc.mount(None, "/", None, MS_REC_PRIVATE))
             need(proc.mount("none", ROOM, "tmpfs"))
             need(write(proc, f"{ROOM}/empty", b"\n", os.O_CREAT | os.O_WRONLY))

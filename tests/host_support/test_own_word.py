@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.shortcuts import read, write
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.report.run import TechnologyRow
@@ -18,7 +19,7 @@ from pytest_isolation.support.kernel import Kernel, look
 from pytest_isolation.support.own import Own, ask
 from pytest_isolation.support.survey import survey
 from pytest_isolation.support.technologies import Judged, judge, technologies
-from pytest_isolation.support.trial import NEWIPC, NEWNET, NOBODY, need
+from pytest_isolation.support.trial import NOBODY, need
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root makes what the trials must not be led astray by")
 OLD_KEY = 0x15AFE
@@ -29,7 +30,7 @@ CALL_IPTABLES = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 def kernel() -> Iterator[Kernel]:
     """This one, below a process in IPC and network namespaces of its own."""
     with start_local() as local, local.proc.spawn() as proc:
-        need(proc.unshare(NEWIPC | NEWNET))
+        need(proc.unshare(CLONE.NEWIPC | CLONE.NEWNET))
         yield replace(look("running", proc), _read={})
 
 

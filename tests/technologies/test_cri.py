@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import Box, BoxSpec, Unavailable, Unsupported, UsageError
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.image import Entry, Image
 from pytest_isolation.boxes.lifetime import Lifetime, mount_points
 from pytest_isolation.boxes.weakenings import join_sibling
@@ -68,8 +69,8 @@ def test_a_restricted_one_is_restricted_through_both_doors(pods: Lifetime) -> No
     with start(text, pods) as box:
         for proc in (box.proc, box.enter()):
             assert (proc.getuid().value, proc.getgid().value) == (1000, 1000)
-            assert not proc.openat(-100, "/written", os.O_WRONLY | os.O_CREAT, 0o600).ok
-            assert proc.openat(-100, "/tmp/written", os.O_WRONLY | os.O_CREAT, 0o600).ok
+            assert not proc.openat(AT_FDCWD, "/written", os.O_WRONLY | os.O_CREAT, 0o600).ok
+            assert proc.openat(AT_FDCWD, "/tmp/written", os.O_WRONLY | os.O_CREAT, 0o600).ok
         found = status(box)
         assert (found["CapBnd"].strip("0"), found["NoNewPrivs"], found["Seccomp"]) == ("", "1", "2")
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_isolation.agent.client import Proc
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.outside.network.hearing import hears
-from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, index_of, request
+from pytest_isolation.outside.network.links import IFF_UP, SIOCSIFFLAGS, index_of, request
 from pytest_isolation.outside.network.listeners import sockaddr_in
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="a packet socket is for root")
@@ -27,7 +28,7 @@ OTHERS = 2000
 def alone() -> Iterator[Proc]:
     """A process in a network of its own, of loopback alone."""
     with start_local() as one:
-        must(one.proc.unshare(CLONE_NEWNET), "a network of its own")
+        must(one.proc.unshare(CLONE.NEWNET), "a network of its own")
         must(request(one.proc, SIOCSIFFLAGS, "lo", struct.pack("<H", IFF_UP)), "its loopback")
         yield one.proc
 

@@ -7,10 +7,11 @@ import struct
 
 import pytest
 
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.boxes.local import start_local
 from pytest_isolation.outside.network.ipv6 import addresses, settled
-from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, SIOCSIFFLAGS, request
+from pytest_isolation.outside.network.links import IFF_UP, SIOCSIFFLAGS, request
 from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, message
 from pytest_isolation.outside.network.rtnetlink import RTM, veth
 
@@ -19,7 +20,7 @@ from pytest_isolation.outside.network.rtnetlink import RTM, veth
 def test_what_a_link_gives_itself_is_waited_for() -> None:
     with start_local() as one:
         proc = one.proc
-        must(proc.unshare(CLONE_NEWNET), "a network of its own")
+        must(proc.unshare(CLONE.NEWNET), "a network of its own")
         body = veth("end1", "end2")
         answer = ask(proc, NETLINK_ROUTE, message(RTM.NEWLINK, REQUEST | ACK | CREATE | EXCL, body))
         if answer.errno:

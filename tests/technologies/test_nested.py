@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_isolation import Box, BoxSpec, Unavailable, Unsupported, Volume
+from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.options.boxes import parse
@@ -88,7 +89,7 @@ def test_a_volume_goes_through_both(run: Lifetime) -> None:
         assert (box.parts.volumes["/data"] / "here").read_bytes() == b"from inside"
         (box.parts.volumes["/fixed"] / "there").write_bytes(b"from outside")
         assert box.read_file("/fixed/there") == b"from outside"
-        assert box.proc.openat(-100, "/fixed/there", os.O_WRONLY).errno == 30  # EROFS
+        assert box.proc.openat(AT_FDCWD, "/fixed/there", os.O_WRONLY).errno == 30  # EROFS
 
 
 def test_the_host_has_nothing_of_it_afterwards(run: Lifetime) -> None:

@@ -24,11 +24,12 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Program
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.agent.shortcuts import must
 from pytest_isolation.errors import NOT_ROOT, AgentLost, BoxError, Undecided, Unsupported, unless_root
 from pytest_isolation.outside.keeping import kept
 from pytest_isolation.outside.network import rtnetlink
-from pytest_isolation.outside.network.links import CLONE_NEWNET, IFF_UP, index_of, request
+from pytest_isolation.outside.network.links import IFF_UP, index_of, request
 from pytest_isolation.outside.network.listeners import sockaddr
 from pytest_isolation.outside.network.netlink import ACK, CREATE, EXCL, NETLINK_ROUTE, REQUEST, ask, attribute, message
 from pytest_isolation.outside.network.patience import patience
@@ -270,10 +271,10 @@ def _lan_of(box: Box) -> Lan:
 def _made(box: Box, undo: ExitStack) -> Lan:
     local = undo.enter_context(box.outside.process()).proc
     machine = undo.enter_context(box.outside.process())
-    if not (apart := machine.proc.unshare(CLONE_NEWNET)).ok:
+    if not (apart := machine.proc.unshare(CLONE.NEWNET)).ok:
         raise Unsupported(f"a machine beside the host cannot be made ({apart})", cause=unless_root(NOT_ROOT))
     namespace = must(
-        local.openat(-100, f"/proc/{machine.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC), "the machine's network"
+        local.openat(AT_FDCWD, f"/proc/{machine.pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC), "the machine's network"
     )
     name, inner = (f"pti{secrets.token_hex(5)}" for _ in range(2))
     asked = rtnetlink.veth(name, inner, namespace=namespace.value)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.agent.client import Proc, Program, Reply
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.agent.memory import In, OutBuffer
 from pytest_isolation.errors import NOT_ROOT, BoxError, Unsupported, unless_root
 from pytest_isolation.outside.keeping import kept
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from pytest_isolation.outside.box import Box
 
-CLONE_NEWNET = 0x4000_0000
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x4004_54CA, 1, 0x1000
 SIOCGIFNAME, SIOCGIFFLAGS, SIOCSIFFLAGS, SIOCSIFADDR = 0x8910, 0x8913, 0x8914, 0x8916
 SIOCSIFNETMASK, SIOCGIFMTU, SIOCSIFMTU, SIOCGIFTXQLEN, SIOCSIFTXQLEN = 0x891C, 0x8921, 0x8922, 0x8942, 0x8943
@@ -77,8 +77,8 @@ def process_in_network_of(box: Box) -> Iterator[Proc]:
     if box.parts.init_pid is None or not box.parts.shares_kernel:
         raise Unsupported("the box's network is its own kernel's: no process of the host can be in it")
     with box.outside.process() as local:
-        fd = local.proc.openat(-100, f"/proc/{box.parts.init_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        joined = local.proc.setns(fd.value, CLONE_NEWNET)
+        fd = local.proc.openat(AT_FDCWD, f"/proc/{box.parts.init_pid}/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        joined = local.proc.setns(fd.value, CLONE.NEWNET)
         if not joined.ok:
             raise Unsupported(f"this user cannot join the box's network namespace ({joined})", cause=NOT_ROOT)
         yield local.proc
@@ -135,7 +135,7 @@ def index_of(proc: Proc, name: str) -> int:
 def made(proc: Proc, address: str | None, netmask: str = "255.255.255.255") -> Link:
     """A link in the network namespace of `proc`, up where it has an address.  Raises Unsupported, BoxError."""
     name = f"pti{secrets.token_hex(5)}"
-    fd = proc.openat(-100, "/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    fd = proc.openat(AT_FDCWD, "/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
     got = proc.ioctl(fd.value, TUNSETIFF, In(ifreq(name, struct.pack("<H", IFF_TUN | IFF_NO_PI)))) if fd.ok else fd
     if not got.ok:
         if got.errno in (errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENODEV, errno.ENXIO):

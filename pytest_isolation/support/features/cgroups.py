@@ -7,7 +7,7 @@ import struct
 import time
 
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.constants import AT, AT_FDCWD
 from pytest_isolation.agent.memory import In
 from pytest_isolation.errors import BoxError
 from pytest_isolation.support.feature import Switch, feature, parameter
@@ -222,4 +222,4 @@ def delegation(t: Trial) -> None:
         with t.child() as child:
             need(child.setresuid(65534, 65534, 65534))
             need(child.mkdirat(AT_FDCWD, f"{made.path}/below"))
-            need(child.unlinkat(AT_FDCWD, f"{made.path}/below", 0x200))
+            need(child.unlinkat(AT_FDCWD, f"{made.path}/below", AT.REMOVEDIR))

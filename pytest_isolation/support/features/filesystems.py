@@ -6,12 +6,12 @@ import errno
 import os
 import struct
 
-from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.agent.memory import In, OutBuffer
 from pytest_isolation.support.disks import SIZE, loop_device
 from pytest_isolation.support.feature import feature, sysctl
 from pytest_isolation.support.features.namespaces import USER_SWITCHES
-from pytest_isolation.support.trial import NEWNS, NEWUSER, ROOM, Absent, Trial, Untried, check, need
+from pytest_isolation.support.trial import ROOM, Absent, Trial, Untried, check, need
 
 BEFORE_5_11 = "before Linux 5.11 an overlay is root's, in a user namespace too"
 NO_DISK = "such file systems need a device, and a user has none"
@@ -56,7 +56,7 @@ def overlay(t: Trial) -> None:
 def overlay_in_user_namespace(t: Trial) -> None:
     """the same overlay, with userxattr, inside a user namespace"""
     if t.as_ == "root":
-        need(t.proc.unshare(NEWUSER))
+        need(t.proc.unshare(CLONE.NEWUSER))
         t.map(t.proc)
     _overlay(t, ",userxattr")
 
@@ -77,7 +77,7 @@ def overlay_volatile(t: Trial) -> None:
 @feature("fs.tmpfs", "a file system in memory with a size", config="TMPFS")
 def tmpfs(t: Trial) -> None:
     """a tmpfs of 64 KiB takes no more"""
-    t.own(NEWNS)
+    t.own(CLONE.NEWNS)
     need(t.proc.mount("none", ROOM, "tmpfs", 0, "size=64k,mode=0777"))
     fd = t.open(f"{ROOM}/file", os.O_CREAT | os.O_RDWR)
     check(t.proc.fallocate(fd, 0, 0, 1 << 20).errno == errno.ENOSPC, "1 MiB fits a tmpfs of 64 KiB")
@@ -152,7 +152,7 @@ def propagation(t: Trial) -> None:
 @feature("fs.new-mount-api", "mounts built by descriptor: fsopen, fsconfig, fsmount, move_mount", since="5.2")
 def new_mount_api(t: Trial) -> None:
     """a tmpfs made by fsopen, fsconfig and fsmount, attached by move_mount"""
-    t.own(NEWNS)
+    t.own(CLONE.NEWNS)
     fs = need(t.proc.fsopen("tmpfs")).value
     need(t.proc.fsconfig(fs, 1, "mode", "0777"))
     need(t.proc.fsconfig(fs, 6))
@@ -182,7 +182,7 @@ def idmapped_mount(t: Trial) -> str:
     """mount_setattr(2) with MOUNT_ATTR_IDMAP on a detached copy of the file system boxes are kept on"""
     place = next((one for one in ("/var/lib", "/var", "/tmp") if t.exists(one)), "/")
     tree = need(t.proc.call("open_tree", AT_FDCWD, place, 1 | os.O_CLOEXEC)).value
-    with t.child(NEWUSER) as child:
+    with t.child(CLONE.NEWUSER) as child:
         t.write(f"/proc/{child.pid}/uid_map", "0 100000 1000")
         t.write(f"/proc/{child.pid}/gid_map", "0 100000 1000")
         namespace = t.open(f"/proc/{child.pid}/ns/user", 0)
@@ -216,7 +216,7 @@ def _known(id: str, name: str, what: str, config: str, modules: str) -> None:
     @feature(id, what, config=config, modules=modules, user=NO_DISK, remedy=f"modprobe {modules.split()[0]}")
     def known(t: Trial) -> None:
         """fsopen(2) knows the file system, or mount(2) asks for a device instead of ENODEV"""
-        t.own(NEWNS)
+        t.own(CLONE.NEWNS)
         answer = t.proc.mount("none", ROOM, name, 1, None)
         if answer.errno == errno.ENODEV:
             raise Absent(f"the kernel knows no file system {name}")
@@ -234,7 +234,7 @@ _known("fs.erofs", "erofs", "read-only images, opened lazily", "EROFS_FS", "erof
 @feature("fs.virtiofs", "directories of the host inside a VM", config="VIRTIO_FS", modules="virtiofs", user=NO_DISK)
 def virtiofs(t: Trial) -> None:
     """mount(2) knows virtiofs"""
-    t.own(NEWNS)
+    t.own(CLONE.NEWNS)
     answer = t.proc.mount("none", ROOM, "virtiofs", 1, None)
     if answer.errno == errno.ENODEV:
         raise Absent("the kernel knows no file system virtiofs")
@@ -251,7 +251,7 @@ def virtiofs(t: Trial) -> None:
 )
 def fuse(t: Trial) -> None:
     """open /dev/fuse and mount it in a mount namespace of its own"""
-    t.own(NEWNS)
+    t.own(CLONE.NEWNS)
     if not t.exists("/dev/fuse"):
         raise Absent("there is no /dev/fuse")
     fd = t.open("/dev/fuse")
@@ -276,7 +276,7 @@ def loop(t: Trial) -> None:
 @feature("fs.devpts", "terminals of a box are its own", config="UNIX98_PTYS")
 def devpts(t: Trial) -> None:
     """a new instance of devpts shows its first terminal as 0"""
-    t.own(NEWNS)
+    t.own(CLONE.NEWNS)
     need(t.proc.mount("none", ROOM, "devpts", 0, "newinstance,ptmxmode=0666"))
     t.open(f"{ROOM}/ptmx", os.O_RDWR | os.O_NOCTTY)
     check(t.exists(f"{ROOM}/0"), "the first terminal is not 0")
@@ -323,7 +323,7 @@ def handles(t: Trial) -> None:
 )
 def binfmt(t: Trial) -> None:
     """mount binfmt_misc in a mount namespace of its own and read its status"""
-    t.own(NEWNS)
+    t.own(CLONE.NEWNS)
     need(t.proc.mount("none", ROOM, "binfmt_misc", 0, None))
     check(t.read(f"{ROOM}/status") == "enabled", "it is disabled")
 
@@ -338,7 +338,7 @@ def binfmt(t: Trial) -> None:
 )
 def binfmt_in_user_namespace(t: Trial) -> None:
     """mount binfmt_misc inside a user namespace"""
-    need(t.proc.unshare(NEWUSER | NEWNS))
+    need(t.proc.unshare(CLONE.NEWUSER | CLONE.NEWNS))
     t.map(t.proc)
     need(t.proc.mount("none", ROOM, "binfmt_misc", 0, None))
 

@@ -6,18 +6,19 @@ import errno
 import struct
 
 from pytest_isolation.agent import shortcuts
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.support import netlink
 from pytest_isolation.support.feature import feature, sysctl
 from pytest_isolation.support.features.namespaces import FOR_USERS
 from pytest_isolation.support.netlink import attribute
-from pytest_isolation.support.trial import NEWNET, Absent, Refused, Trial, check, need
+from pytest_isolation.support.trial import Absent, Refused, Trial, check, need
 
 NOT_THERE = (errno.ENOENT, errno.ENOPROTOOPT, errno.EPROTONOSUPPORT, errno.EPFNOSUPPORT, errno.EAFNOSUPPORT)
 
 
 def _socket_option(t: Trial, six: bool, option: int, value: bytes, what: str) -> None:
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     fd = need(t.proc.socket(10 if six else 2, 3, 255)).value
     room = OutBuffer(len(value), data=value)
     answer = t.proc.call(
@@ -112,7 +113,7 @@ def _rule(*expressions: tuple[bytes, bytes]) -> bytes:
 
 
 def _nft(t: Trial, *messages: tuple[int, int, bytes]) -> None:
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     try:
         netlink.ask(t.proc, netlink.NETFILTER, netlink.nftables((0, 2, TABLE), *messages))
     except Refused as error:
@@ -201,7 +202,7 @@ def fib(t: Trial) -> None:
 )
 def compat(t: Trial) -> None:
     """ask nf_tables for the iptables target MARK"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     body = (
         struct.pack(">BBH", 2, 0, 0)
         + attribute(1, b"MARK\0")
@@ -227,7 +228,7 @@ def compat(t: Trial) -> None:
 )
 def conntrack(t: Trial) -> None:
     """the sysctl nf_conntrack_max of a scratch network namespace"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     if not t.exists("/proc/sys/net/netfilter/nf_conntrack_max"):
         raise Absent("there is no sysctl net.netfilter.nf_conntrack_max")
 
@@ -244,7 +245,7 @@ def bridge_netfilter(t: Trial) -> None:
     """the sysctl bridge-nf-call-iptables: there in a scratch network namespace, and not 0 in the host's"""
     name = "/proc/sys/net/bridge/bridge-nf-call-iptables"
     in_force = shortcuts.read(t.kernel.root, name)
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     if not t.exists(name):
         raise Absent("there is no sysctl net.bridge.bridge-nf-call-iptables")
     check(in_force.data.strip() != b"0", "net.bridge.bridge-nf-call-iptables is 0: no rule sees what crosses a bridge")
@@ -260,7 +261,7 @@ def bridge_netfilter(t: Trial) -> None:
 )
 def ipvs(t: Trial) -> None:
     """ask IPVS for its version in a scratch network namespace"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     fd = need(t.proc.socket(2, 3, 255)).value
     answer = t.proc.getsockopt(fd, 0, 1152, 64)
     if answer.errno in NOT_THERE:

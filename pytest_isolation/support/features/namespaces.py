@@ -10,25 +10,10 @@ import struct
 from dataclasses import replace
 
 from pytest_isolation.agent import shortcuts
-from pytest_isolation.agent.constants import AT_FDCWD
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE
 from pytest_isolation.boxes.cgroups import memberships
 from pytest_isolation.support.feature import Switch, feature, sysctl
-from pytest_isolation.support.trial import (
-    NEWCGROUP,
-    NEWIPC,
-    NEWNET,
-    NEWNS,
-    NEWPID,
-    NEWTIME,
-    NEWUSER,
-    NEWUTS,
-    ROOM,
-    Absent,
-    Trial,
-    Untried,
-    check,
-    need,
-)
+from pytest_isolation.support.trial import ROOM, Absent, Trial, Untried, check, need
 
 USER_SWITCHES = (
     sysctl("user.max_user_namespaces", "0", to="28633"),
@@ -65,14 +50,14 @@ def pid_namespace(t: Trial) -> None:
     """clone(CLONE_NEWPID): the child is process 1"""
     if t.as_ == "user":
         t.own(0)
-    with t.child(NEWPID) as child:
+    with t.child(CLONE.NEWPID) as child:
         check(need(child.getpid()).value == 1, "the child is not process 1")
 
 
 @feature("ns.net", "a network stack of its own", config="NET_NS", switches=_limit("net"))
 def net_namespace(t: Trial) -> None:
     """unshare(CLONE_NEWNET): /proc/self/net/dev lists lo alone, or the namespace differs"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     _differs(t, "net")
 
 
@@ -84,12 +69,12 @@ def net_namespace(t: Trial) -> None:
 )
 def ipc_namespace(t: Trial) -> None:
     """unshare(CLONE_NEWIPC), make a queue, unshare again: its key is not found any more"""
-    t.own(NEWIPC)  # nobody else's keys are here, and ours is nowhere else
+    t.own(CLONE.NEWIPC)  # nobody else's keys are here, and ours is nowhere else
     key = 1 + secrets.randbelow(2**31 - 1)
     made = need(t.proc.msgget(key, 0o3600))  # IPC_CREAT | IPC_EXCL: a queue that is there already is not ours
     try:
         with t.child() as child:
-            need(child.unshare(NEWIPC))
+            need(child.unshare(CLONE.NEWIPC))
             check(child.msgget(key, 0).errno == errno.ENOENT, "a queue from outside is still found")
     finally:
         t.proc.msgctl(made.value, 0)  # IPC_RMID: where unshare has no effect, it would stay
@@ -98,7 +83,7 @@ def ipc_namespace(t: Trial) -> None:
 @feature("ns.uts", "a host name of its own", config="UTS_NS", switches=_limit("uts"))
 def uts_namespace(t: Trial) -> None:
     """unshare(CLONE_NEWUTS), then sethostname"""
-    t.own(NEWUTS)
+    t.own(CLONE.NEWUTS)
     _differs(t, "uts")
     need(t.proc.sethostname("scratch"))
 
@@ -112,7 +97,7 @@ def uts_namespace(t: Trial) -> None:
 )
 def cgroup_namespace(t: Trial) -> None:
     """unshare(CLONE_NEWCGROUP): /proc/self/cgroup shows only /"""
-    t.own(NEWCGROUP)
+    t.own(CLONE.NEWCGROUP)
     paths = {path for _, path in memberships(t.read("/proc/self/cgroup"))}
     check(paths <= {"/"}, f"/proc/self/cgroup shows {sorted(paths)}")
 
@@ -120,7 +105,7 @@ def cgroup_namespace(t: Trial) -> None:
 @feature("ns.time", "a monotonic clock and uptime of its own", config="TIME_NS", since="5.6", switches=_limit("time"))
 def time_namespace(t: Trial) -> None:
     """unshare(CLONE_NEWTIME) and an offset: a child's monotonic clock is an hour ahead"""
-    t.own(NEWTIME)
+    t.own(CLONE.NEWTIME)
     t.write("/proc/self/timens_offsets", "monotonic 3600 0")
     here = struct.unpack("<2q", need(t.proc.clock_gettime(1)).data)[0]
     with t.child() as child:
@@ -137,14 +122,14 @@ def time_namespace(t: Trial) -> None:
 )
 def user_namespace(t: Trial) -> None:
     """unshare(CLONE_NEWUSER)"""
-    need(t.proc.unshare(NEWUSER))
+    need(t.proc.unshare(CLONE.NEWUSER))
     _differs(t, "user")
 
 
 @feature("ns.user-mapped", "a user namespace with a root of its own", config="USER_NS", switches=USER_SWITCHES)
 def user_namespace_mapped(t: Trial) -> None:
     """unshare(CLONE_NEWUSER), write uid_map and gid_map, and be user 0"""
-    need(t.proc.unshare(NEWUSER))
+    need(t.proc.unshare(CLONE.NEWUSER))
     t.map(t.proc)
     check(need(t.proc.getuid()).value == 0, "the mapped process is not user 0")
 
@@ -157,7 +142,7 @@ def user_namespace_mapped(t: Trial) -> None:
 )
 def user_namespace_usable(t: Trial) -> None:
     """a tmpfs mounted in a mount namespace inside a user namespace"""
-    need(t.proc.unshare(NEWUSER | NEWNS))
+    need(t.proc.unshare(CLONE.NEWUSER | CLONE.NEWNS))
     t.map(t.proc)
     need(t.proc.mount(None, "/", None, 0x4000 | 1 << 18))
     need(t.proc.mount("none", ROOM, "tmpfs", 0, None))
@@ -167,9 +152,9 @@ def user_namespace_usable(t: Trial) -> None:
 @feature("ns.user-nested", "boxes inside boxes", config="USER_NS", switches=USER_SWITCHES)
 def user_namespace_nested(t: Trial) -> None:
     """a user namespace inside a user namespace, both mapped"""
-    need(t.proc.unshare(NEWUSER))
+    need(t.proc.unshare(CLONE.NEWUSER))
     t.map(t.proc)
-    with t.child(NEWUSER) as child:
+    with t.child(CLONE.NEWUSER) as child:
         t.write("/proc/self/uid_map", "0 0 1", child)
         check(need(child.getuid()).value == 0, "the nested process is not user 0")
 
@@ -177,7 +162,7 @@ def user_namespace_nested(t: Trial) -> None:
 @feature("ns.user-net", "networks made by a user", config="USER_NS NET_NS", switches=_limit("net", all_=True))
 def user_namespace_net(t: Trial) -> None:
     """a network namespace inside a user namespace, and its lo brought up"""
-    need(t.proc.unshare(NEWUSER | NEWNET))
+    need(t.proc.unshare(CLONE.NEWUSER | CLONE.NEWNET))
     t.map(t.proc)
     fd = need(t.proc.socket(2, 2, 0)).value
     need(t.proc.ioctl(fd, 0x8914, b"lo".ljust(16, b"\0") + struct.pack("<H22x", 0x41)))
@@ -194,7 +179,7 @@ def proc_mount(t: Trial) -> None:
     """mount proc in a new pid and mount namespace, and find process 1 alone"""
     if t.as_ == "user":
         t.own(0)
-    with t.child(NEWPID | NEWNS) as child:
+    with t.child(CLONE.NEWPID | CLONE.NEWNS) as child:
         need(child.mount(None, "/", None, 0x4000 | 1 << 18))
         need(child.mount("proc", "/proc", "proc", 0, None))
         pids = [name for name in shortcuts.listing(child, "/proc") if name.isdigit()]
@@ -206,9 +191,9 @@ def set_namespace(t: Trial) -> None:
     """setns(2) into a uts namespace a child made"""
     if t.as_ == "user":
         t.own(0)
-    with t.child(NEWUTS) as child:
+    with t.child(CLONE.NEWUTS) as child:
         fd = t.open(f"/proc/{child.pid}/ns/uts", 0)
-        need(t.proc.setns(fd, NEWUTS))
+        need(t.proc.setns(fd, CLONE.NEWUTS))
 
 
 @feature("ns.setns-pidfd", "entering all namespaces of a box at once", since="5.8", switches=_limit("uts"))
@@ -216,8 +201,8 @@ def set_namespaces_by_pidfd(t: Trial) -> None:
     """setns(2) with a pidfd and two kinds of namespaces"""
     if t.as_ == "user":
         t.own(0)
-    with t.child(NEWUTS | NEWIPC) as child:
-        need(t.proc.setns(need(t.proc.pidfd_open(child.pid)).value, NEWUTS | NEWIPC))
+    with t.child(CLONE.NEWUTS | CLONE.NEWIPC) as child:
+        need(t.proc.setns(need(t.proc.pidfd_open(child.pid)).value, CLONE.NEWUTS | CLONE.NEWIPC))
 
 
 def _helper(t: Trial, name: str) -> None:

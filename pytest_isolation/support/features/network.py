@@ -6,11 +6,12 @@ import errno
 import struct
 from typing import Any
 
+from pytest_isolation.agent.constants import CLONE
 from pytest_isolation.agent.memory import In, OutBuffer
 from pytest_isolation.support import netlink
 from pytest_isolation.support.feature import feature, parameter
 from pytest_isolation.support.features.namespaces import FOR_USERS
-from pytest_isolation.support.trial import NEWNET, Absent, Refused, Trial, check, need
+from pytest_isolation.support.trial import Absent, Refused, Trial, check, need
 
 
 def _link(
@@ -34,7 +35,7 @@ def _link(
     )
     def link(t: Trial) -> None:
         """make such a link in a scratch network namespace"""
-        t.own(NEWNET)
+        t.own(CLONE.NEWNET)
         more = {}
         if below:
             _below(t)
@@ -90,7 +91,7 @@ _link("ifb", "ifb", "shaping of what arrives", "IFB")
 )
 def tun(t: Trial) -> None:
     """open /dev/net/tun and make a tap in a scratch network namespace"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     if not t.exists("/dev/net/tun"):
         raise Absent("there is no /dev/net/tun")
     fd = t.open("/dev/net/tun")
@@ -106,7 +107,7 @@ def tun(t: Trial) -> None:
 )
 def bridge_port(t: Trial) -> None:
     """a bridge, a veth, and the one made a port of the other"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     netlink.ask(t.proc, netlink.ROUTE, netlink.new_link("bridge", "made0"))
     netlink.ask(t.proc, netlink.ROUTE, netlink.new_link("veth", "cable0", IFLA_MASTER=_index(t, "made0")))
     check(t.exists("/sys/class/net/cable0/brport") or _index(t, "cable0"), "the cable is not a port")
@@ -121,7 +122,7 @@ def bridge_port(t: Trial) -> None:
 )
 def forward(t: Trial) -> str:
     """ip_forward set to 1 in a scratch network namespace, and read on the host"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     t.write("/proc/sys/net/ipv4/ip_forward", "1")
     check(t.read("/proc/sys/net/ipv4/ip_forward") == "1", "it did not stay")
     return f"the host's own is {t.kernel.sysctl('net/ipv4/ip_forward')}"
@@ -130,7 +131,7 @@ def forward(t: Trial) -> str:
 @feature("net.ipv6", "IPv6", config="IPV6", switches=(parameter("ipv6.disable=1"),), modules="ipv6")
 def ipv6(t: Trial) -> None:
     """a socket bound to ::1 in a scratch network namespace"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     fd = need(t.proc.socket(2, 2, 0)).value
     need(t.proc.ioctl(fd, 0x8914, In(b"lo".ljust(16, b"\0") + struct.pack("<H22x", 0x41))))
     six = need(t.proc.socket(10, 2, 0)).value
@@ -145,7 +146,7 @@ def ipv6(t: Trial) -> None:
 )
 def low_ports(t: Trial) -> str:
     """bind port 80 in a scratch network namespace whose first unprivileged port is 0"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     t.write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
     return f"on the host from {t.kernel.sysctl('net/ipv4/ip_unprivileged_port_start')}"
 
@@ -153,7 +154,7 @@ def low_ports(t: Trial) -> str:
 @feature("net.ping-groups", "ping without privileges", since="3.0")
 def ping_groups(t: Trial) -> None:
     """net.ipv4.ping_group_range opened in a scratch network namespace, and an ICMP socket"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     t.write("/proc/sys/net/ipv4/ping_group_range", "0 0")
     need(t.proc.socket(2, 2, 1))
 
@@ -167,7 +168,7 @@ def ping_groups(t: Trial) -> None:
 )
 def packet(t: Trial) -> None:
     """a packet socket in a scratch network namespace"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     need(t.proc.socket(17, 3, 0x0300))
 
 
@@ -181,7 +182,7 @@ def packet(t: Trial) -> None:
 )
 def shaping(t: Trial) -> None:
     """ask for a token bucket without its numbers on lo: refused for want of those, not as unknown"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     body = struct.pack("<BBHiIII", 0, 0, 0, 1, 0x10000, 0xFFFFFFFF, 0) + netlink.attribute(1, b"tbf\0")
     try:
         netlink.ask(t.proc, netlink.ROUTE, struct.pack("<IHHII", 16 + len(body), 36, netlink.ASK, 1, 0) + body)
@@ -195,7 +196,7 @@ def shaping(t: Trial) -> None:
 @feature("net.abstract-unix", "sockets between processes", config="UNIX")
 def unix(t: Trial) -> None:
     """an abstract socket bound in a scratch network namespace"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     fd = need(t.proc.socket(1, 1, 0)).value
     need(t.proc.bind(fd, struct.pack("<H", 1) + b"\0support"))
 
@@ -205,7 +206,7 @@ def unix(t: Trial) -> None:
 )
 def xfrm(t: Trial) -> None:
     """a netlink socket of the kind xfrm in a scratch network namespace"""
-    t.own(NEWNET)
+    t.own(CLONE.NEWNET)
     answer = t.proc.socket(16, 3, 6)
     if answer.errno == errno.EPROTONOSUPPORT:
         raise Absent("the kernel speaks no xfrm")

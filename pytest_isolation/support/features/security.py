@@ -8,12 +8,12 @@ import struct
 
 from pytest_isolation.agent import numbers, shortcuts
 from pytest_isolation.agent.client import Proc, Program
-from pytest_isolation.agent.constants import AT_FDCWD, PR
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE, PR
 from pytest_isolation.agent.memory import In, OutBuffer, Step
 from pytest_isolation.errors import BoxError
 from pytest_isolation.support import programs
 from pytest_isolation.support.feature import feature, parameter, sysctl
-from pytest_isolation.support.trial import NEWUSER, NOBODY, Absent, Trial, check, need
+from pytest_isolation.support.trial import NOBODY, Absent, Trial, check, need
 
 SECBIT_NOROOT = 1
 VFS_CAP_EFFECTIVE_2, CAP_SYS_CHROOT = 0x02000001, 18  # linux/capability.h
@@ -108,7 +108,7 @@ def no_new_privileges(t: Trial) -> None:
 def capabilities(t: Trial) -> str:
     """root of a user namespace, or of this kernel, drops CAP_SYS_CHROOT from its bounding set"""
     if t.as_ == "user":
-        t.own(NEWUSER)
+        t.own(CLONE.NEWUSER)
     need(t.proc.prctl(24, 18))  # PR_CAPBSET_DROP
     check(need(t.proc.prctl(23, 18)).value == 0, "the capability is still in the set")
     return f"last: {t.read('/proc/sys/kernel/cap_last_cap')}"
