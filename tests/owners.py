@@ -29,7 +29,7 @@ from pytest_isolation.guarantees.property import PROVING, run_property
 from pytest_isolation.machines import DockerMachine
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
-from pytest_isolation.technologies.podman.available import engine_for
+from pytest_isolation.technologies.podman import available
 from tests.support import built_in_checks, need, started
 
 HARDENED = (
@@ -186,13 +186,13 @@ def owner(kind: str, machine: DockerMachine | None = None, *, more: Image = THEI
             rootless = kind == "podman-rootless"
             spec = parse("podman:rootless=true,network=none" if rootless else "podman")
             technology("podman").check_available(spec)
-            engine = engine_for(spec)
+            engine = available.engine_for(spec)
             if rootless:
                 undo.callback(engine.remove, "pause", engine.name_of_pause())
             made = Owner(
                 f"podman:rootless=true,user={engine.account.name},container=" if engine.account else
                 "podman:container=",
-                (engine.path, *engine.global_arguments(), "--runtime", engine.runtime(spec)[0]),
+                (engine.path, *engine.global_arguments(), "--runtime", available.runtime(engine, spec)[0]),
                 tuple(engine.ulimits()), engine.account, engine.environ(), ("--force", "--time=0"),
             )  # fmt: skip
         image = f"localhost/owners-{secrets.token_hex(4)}:1"
