@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.errors import BoxError
 from pytest_isolation.outside.network.links import IFF_UP, SIOCSIFADDR, SIOCSIFFLAGS, SIOCSIFNETMASK, made, request
-from pytest_isolation.outside.network.listeners import Socket, is_open, knock, listener, sockaddr_in
+from pytest_isolation.outside.network.listeners import Socket, bound, is_open, knock, sockaddr_in
 from pytest_isolation.outside.network.netlink import NO_SOCKET
 from pytest_isolation.outside.network.patience import Patience, patience
 
@@ -62,7 +62,7 @@ def _listener(box: Box, address: str) -> Iterator[Socket]:
     """On port 80, as such services are; on any other where a process of the host has that on all addresses."""
     with ExitStack() as undo:
         try:
-            service = undo.enter_context(listener(box, socket.AF_INET, sockaddr_in(address, 80)))
+            service = undo.enter_context(bound(box, socket.AF_INET, sockaddr_in(address, 80)))
         except BoxError:
-            service = undo.enter_context(listener(box, socket.AF_INET, sockaddr_in(address, 0)))
+            service = undo.enter_context(bound(box, socket.AF_INET, sockaddr_in(address, 0)))
         yield service

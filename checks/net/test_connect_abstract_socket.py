@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.client import Program
-from pytest_isolation.outside.network.listeners import listener, reached, sockaddr_un
+from pytest_isolation.outside.network.listeners import bound, reached, sockaddr_un
 from pytest_isolation.strategies import tokens
 
 promise = guarantee(
@@ -25,7 +25,7 @@ promise = guarantee(
 @given(token=tokens(), tail=st.binary(max_size=8))
 def test_abstract_socket_is_unreachable(box: Box, token: str, tail: bytes) -> None:
     name = b"\0" + token.encode() + tail
-    with listener(box, socket.AF_UNIX, sockaddr_un(name)) as service:
+    with bound(box, socket.AF_UNIX, sockaddr_un(name)) as service:
         program = Program()
         fd = program.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         tried = program.connect(fd, sockaddr_un(name))

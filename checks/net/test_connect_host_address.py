@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.network.links import link_of_host
-from pytest_isolation.outside.network.listeners import knock, listener, sockaddr_in
+from pytest_isolation.outside.network.listeners import bound, knock, sockaddr_in
 from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
@@ -26,7 +26,7 @@ promise = guarantee(
 def test_host_address_is_unreachable(box: Box, everywhere: bool) -> None:
     with link_of_host(box, with_address=True) as made:
         assert made.address is not None
-        with listener(box, socket.AF_INET, sockaddr_in(made.address, 0)) as service:
+        with bound(box, socket.AF_INET, sockaddr_in(made.address, 0)) as service:
             port = service.port
             tried = knock(box, sockaddr_in(made.address, port), service)
             promise.tried(tried.told[0], vain=NO_SOCKET)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.agent.shortcuts import read
-from pytest_isolation.outside.network.listeners import gateways, knock, listener, sockaddr_in
+from pytest_isolation.outside.network.listeners import bound, gateways, knock, sockaddr_in
 from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
@@ -27,7 +27,7 @@ def test_host_loopback_is_unreachable(box: Box, place: str) -> None:
     ways = [place] if place != "the gateway" else gateways(read(box.proc, "/proc/net/route").data)
     if not ways:
         promise.undecided("the box has no gateway to ask")
-    with listener(box, socket.AF_INET, sockaddr_in("127.0.0.1", 0)) as service:
+    with bound(box, socket.AF_INET, sockaddr_in("127.0.0.1", 0)) as service:
         for address in ways:
             tried = knock(box, sockaddr_in(address, service.port), service)
             promise.tried(tried.told[0], vain=NO_SOCKET)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.procfs import text_of
-from pytest_isolation.outside.network.listeners import knock, listener, sockaddr_in, sockaddr_in6
+from pytest_isolation.outside.network.listeners import bound, knock, sockaddr_in, sockaddr_in6
 from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
@@ -29,7 +29,7 @@ def test_host_loopback_is_unreachable(box: Box, address: str) -> None:
     )
     if not mapped and not _has_loopback(box):
         raise Unsupported("the host has no IPv6 loopback")
-    with listener(box, family, there) as service:
+    with bound(box, family, there) as service:
         tried = knock(box, sockaddr_in6(address, service.port), service)
         promise.tried(tried.told[0], vain=NO_SOCKET)
         promise.require(not tried.arrived, *tried.told)

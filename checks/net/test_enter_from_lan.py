@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, guarantee, severity, weaken
-from pytest_isolation.outside.network.listeners import Door, bound, listening, new_token, sockaddr
+from pytest_isolation.outside.network.listeners import Listening, bound, listening, new_token, sockaddr
 from pytest_isolation.outside.network.neighbour import Neighbour, neighbour_of_host
 from pytest_isolation.strategies import unprivileged_ports
 
@@ -39,15 +39,15 @@ def test_neighbour_gets_no_answer(box: Box, port: int, family: int) -> None:
     if any(neighbour.is_answered(*one) for one in asked):
         promise.undecided("somebody answers on the port drawn before the box listens there")
     with box.spawn() as proc:
-        door = listening(proc, family, port)
-        promise.prepared(door.reply, "a listener inside")
-        answered, others = _heard(neighbour, door, asked)
+        inside = listening(proc, family, port)
+        promise.prepared(inside.reply, "a listener inside")
+        answered, others = _heard(neighbour, inside, asked)
         if others and not answered:
             promise.undecided("somebody of the host has begun to listen on the port drawn: the box did not hear us")
-        promise.require(not answered, door.reply, answered=answered)
+        promise.require(not answered, inside.reply, answered=answered)
 
 
-def _heard(neighbour: Neighbour, door: Door, ways: list[tuple[str, int]]) -> tuple[str, str]:
+def _heard(neighbour: Neighbour, inside: Listening, ways: list[tuple[str, int]]) -> tuple[str, str]:
     """By which ways a neighbour comes to the listener in the box, and by which to somebody else's."""
     answered: list[str] = []
     others: list[str] = []
@@ -55,5 +55,5 @@ def _heard(neighbour: Neighbour, door: Door, ways: list[tuple[str, int]]) -> tup
         token = new_token()
         with neighbour.calling(address, port, token) as taken:
             if taken:
-                (answered if door.heard(token) else others).append(f"{address}:{port}")
+                (answered if inside.heard(token) else others).append(f"{address}:{port}")
     return ", ".join(answered), ", ".join(others)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pytest_isolation import Box, guarantee, severity, weaken
 from pytest_isolation.outside.network import vsock
 from pytest_isolation.outside.network.links import link_of_host
-from pytest_isolation.outside.network.listeners import bound, knock, listener, received, sockaddr_in
+from pytest_isolation.outside.network.listeners import bound, knock, received, sockaddr_in
 from pytest_isolation.outside.network.netlink import NO_SOCKET
 
 promise = guarantee(
@@ -37,7 +37,7 @@ def test_nothing_arrives(box: Box, data: bytes, count: int) -> None:
         promise.tried(fd, vain=NO_SOCKET)
         promise.held("isolated" if any(reply.ok for reply in told) else "refused")
         promise.require(not arrived, *told, arrived=f"{len(arrived)} bytes at {made.address}")
-        with listener(box, socket.AF_INET, address) as service:
+        with bound(box, socket.AF_INET, address) as service:
             tried = knock(box, sockaddr_in(made.address, service.port), service)
             promise.tried(tried.told[0], vain=NO_SOCKET)
             promise.require(not tried.arrived, *tried.told, arrived=f"a connection at {made.address}")

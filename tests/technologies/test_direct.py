@@ -15,7 +15,7 @@ from pytest_isolation.agent.client import Proc
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import entries
 from pytest_isolation.boxes.local import start_local
-from pytest_isolation.technologies.docker.direct import go_direct
+from pytest_isolation.technologies.direct import go_direct
 from pytest_isolation.technologies.pool import Pool
 from tests.support import need
 

@@ -8,7 +8,7 @@ import select
 import socket
 import struct
 import time
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ UNIX_KINDS = {"stream": socket.SOCK_STREAM, "packet": socket.SOCK_SEQPACKET, "da
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class Listening:
     """A listener that a process of a box has, or was refused: `reply` is listen(2)'s, or of what failed before it.
 
     A connection to its port is one to the box only if this listener has taken it: a process of the host may listen on
@@ -78,14 +78,14 @@ class Door:
         return False
 
 
-def listening(proc: Proc, family: int, port: int) -> Door:
+def listening(proc: Proc, family: int, port: int) -> Listening:
     """Have `proc` listen on all its addresses of the family."""
     program = Program(stop_on_error=True)
     fd = program.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     program.bind(fd, sockaddr("::" if family == socket.AF_INET6 else "0.0.0.0", port))
     program.listen(fd)
     replies = proc.run(program)
-    return Door(proc, replies[fd].value, replies[len(replies) - 1])
+    return Listening(proc, replies[fd].value, replies[len(replies) - 1])
 
 
 @contextmanager
@@ -173,11 +173,6 @@ def bound(box: RunningBox, family: int, address: bytes, kind: int = socket.SOCK_
         yield Socket(proc, replies[fd].value, replies[name].data)
     finally:
         proc.close(replies[fd].value)
-
-
-def listener(box: RunningBox, family: int, address: bytes) -> AbstractContextManager[Socket]:
-    """A listening socket of the host, which never blocks."""
-    return bound(box, family, address)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unsupported
-from pytest_isolation.outside.network.listeners import Door, new_token
+from pytest_isolation.outside.network.listeners import Listening, new_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -88,11 +88,11 @@ def addresses_of_host(box: Box) -> list[str]:
     return sorted(found)
 
 
-def by_token(door: Door, calling: Callable[[bytes], AbstractContextManager[bool]]) -> bool:
+def by_token(inside: Listening, calling: Callable[[bytes], AbstractContextManager[bool]]) -> bool:
     """Whether a call arrives at a listener of ours in the box."""
     token = new_token()
     with calling(token) as taken:
-        return taken and door.heard(token)
+        return taken and inside.heard(token)
 
 
 def by_table(box: Box, inside: int, calling: Callable[[bytes], AbstractContextManager[bool]]) -> bool:

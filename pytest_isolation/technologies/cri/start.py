@@ -19,7 +19,7 @@ from pytest_isolation.technologies.building import Building
 from pytest_isolation.technologies.cri import containerd, images, settings
 from pytest_isolation.technologies.cri.holes import OPENS, Plan
 from pytest_isolation.technologies.cri.stream import StreamedChannel
-from pytest_isolation.technologies.docker.direct import go_direct
+from pytest_isolation.technologies.direct import go_direct
 from pytest_isolation.technologies.identity import DEADLY_LIMITS, check_runtime, is_gvisor
 from pytest_isolation.technologies.opens import folded
 

@@ -14,9 +14,9 @@ from pytest_isolation.boxes.procfs import children_of
 from pytest_isolation.errors import AgentLost, BoxError, Unavailable, Unsupported
 from pytest_isolation.technologies import inspected, launcher, mounts, neighbours, sources
 from pytest_isolation.technologies.building import Building
+from pytest_isolation.technologies.direct import go_direct
 from pytest_isolation.technologies.docker import by_command, image, observer, stream
 from pytest_isolation.technologies.docker.daemon import LABEL, Daemon, mounts_of
-from pytest_isolation.technologies.docker.direct import go_direct
 from pytest_isolation.technologies.docker.errors import explained
 from pytest_isolation.technologies.docker.holes import OPENS, Plan
 from pytest_isolation.technologies.docker.settings import Settings
