@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 [ "$(id -u)" = 0 ] || untried "a root directory of its own is made as root"
 deb systemd=252.39-1~deb12u2 libsystemd-shared=252.39-1~deb12u2 libsystemd0=252.39-1~deb12u2
-systemd-detect-virt --version >/dev/null 2>&1 || export LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$LD_LIBRARY_PATH/systemd:$here/deb/lib/x86_64-linux-gnu"
+export LD_LIBRARY_PATH="$LD_LIBRARY_PATH:$LD_LIBRARY_PATH/systemd:$here/deb/lib/x86_64-linux-gnu"
 systemd-detect-virt --version | head -1 || untried "systemd-detect-virt wants libraries that are not here"
 # A root directory with the machine's programs and /proc in it, and no file that tells what this is.
 mkdir new
@@ -19,7 +19,9 @@ detect() { # FILE OPTION: what systemd-detect-virt says with this file in the ro
     mkdir -p "$root/$(dirname "$1")" && touch "$root/$1"
     chroot "$root" "$program" $2 || true' sh "$@"
 }
-expect "with a file /some-file" "$(detect some-file --container)" none
+seen=$(detect some-file --container)
+[ "$seen" = none ] || untried "this machine is $seen for another reason"
+expect "with a file /some-file" "$seen" none
 expect "with a file /.dockerenv" "$(detect .dockerenv --container)" docker
 expect "the same, without an option" "$(detect .dockerenv "")" docker
 expect "with a file /run/.containerenv" "$(detect run/.containerenv --container)" podman

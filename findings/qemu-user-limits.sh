@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # In a container of another architecture QEMU is between the program and the kernel.  `ulimit -v 200000` ends with 0 there, and there is
 # no limit afterwards: QEMU takes those of address space, data and stack, which would be its own, says that they are set, and sets none.
-# Those of open files, processes and core files it sets.  Here for a program of the machine's own architecture, which is no different.
+# Those of open files and core files it sets.  Here for a program of the machine's own architecture, which is no different.
 . "$(dirname "$0")/lib.sh"
 deb qemu-user-static=1:7.2+dfsg-7+deb12u18+b3 busybox-static=1:1.35.0-4+deb12u1+b1
 qemu-x86_64-static --version | head -1

@@ -17,4 +17,6 @@ for kind in user net mount pid uts ipc; do
   [ $kind != user ] || wanted="Invalid argument"
   expect "the same, below QEMU" "$(made qemu-x86_64-static "$busybox" unshare $option)" "$wanted"
 done
+expect "threads of a program, by itself" "$("$busybox" sh -c "exec $busybox ls /proc/self/task" | wc -l)" 1
+expect "the same, below QEMU" "$(qemu-x86_64-static "$busybox" ls /proc/self/task | wc -l)" 2
 exit $changed

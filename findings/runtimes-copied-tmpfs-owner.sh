@@ -4,6 +4,7 @@
 # 0700 with runc, where the user cannot get at the files any more, and root's and 1777 with crun, where everybody can.  A file with two
 # names is two files, and all times are of now.
 . "$(dirname "$0")/lib.sh"
+umask 022
 . "$beside/oci.sh"
 ln -s busybox root/bin/stat
 mkdir -m 700 root/data && echo content >root/data/file && ln root/data/file root/data/second

@@ -3,6 +3,7 @@
 # `namespaces` there is nothing to map, and a runtime that cannot do what the configuration says has to fail, one would think.  runc and
 # crun start the container and say nothing: its root is the host's.
 . "$(dirname "$0")/lib.sh"
+umask 022
 . "$beside/oci.sh"
 chmod 755 "$here"
 outside() { # RUNTIME NAMESPACES: the container's root, seen from outside by what it makes

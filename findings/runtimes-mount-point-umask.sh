@@ -3,6 +3,7 @@
 # them with the umask of their caller, which is nobody's of the container: where that is 077, as a careful service's is, the container's
 # user cannot reach what is mounted for it, though it is open to all.  They stay in the image's tree.
 . "$(dirname "$0")/lib.sh"
+umask 022
 . "$beside/oci.sh"
 mkdir -m 755 data && echo content >data/file && chmod 644 data/file
 change="c['mounts'] += [{'destination': '/srv/data/in', 'source': '$here/data', 'type': 'bind', 'options': ['bind', 'ro']}]

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Two rules of a seccomp filter are for one call: one refuses it with a certain argument, the other allows it.  The more special one
 # counts, or the first, one would say.  libseccomp keeps the one without a condition, and drops the other, in either order: what the
-# first one refuses is allowed, and nothing is said.  So `chmod` may be allowed and chmod 4755 not, or both; the two rules are both.
+# special one refuses is allowed, and nothing is said.
 . "$(dirname "$0")/lib.sh"
 . "$beside/oci.sh"
 ln -s busybox root/bin/chmod
