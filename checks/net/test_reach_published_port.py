@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.boxes.spec import Published
+from pytest_isolation.outside.network.addresses import near, of_machine
 from pytest_isolation.outside.network.listeners import calling, listening, sockaddr
 from pytest_isolation.outside.network.neighbour import Neighbour, neighbour_of_host
 from pytest_isolation.outside.network.patience import patience
 from pytest_isolation.outside.network.published import (
     Bound,
-    addresses_of_host,
     bound_to_one,
     by_table,
     by_token,
@@ -75,7 +75,7 @@ def _asked(box: Box, neighbour: Neighbour, one: Bound, *, required: bool) -> Non
         elif not at_home:
             promise.remark(f"{one} is not asked for elsewhere: it is not reached at its own address")
             return
-        ways = [(address, one.port) for address in addresses_of_host(box) if address != one.address]
+        ways = [(address, one.port) for address in of_machine(box) if address != one.address]
         answered = [
             f"the host by {address}:{port}"
             for address, port in ways
@@ -85,8 +85,7 @@ def _asked(box: Box, neighbour: Neighbour, one: Bound, *, required: bool) -> Non
         ways = [(link, one.port), ("127.0.0.1", one.port), (one.address, one.port)]
         if socket.AF_INET6 in neighbour.host:
             ways.append((neighbour.host[socket.AF_INET6], one.port))
-        if box.parts.address:
-            ways.append((box.parts.address, one.inside))
+        ways += [(address, one.inside) for address in near(box)]
         answered += [
             f"a neighbour by {address}:{port}"
             for address, port in dict.fromkeys(ways)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.errors import NOT_ROOT, unless_root
 from pytest_isolation.outside.network import sending
+from pytest_isolation.outside.network.addresses import others_beside
 from pytest_isolation.outside.network.hearing import hears
 from pytest_isolation.outside.network.links import process_in_network_of
 from pytest_isolation.outside.network.listeners import arrives
@@ -32,6 +33,9 @@ class Said:
     """A random hardware address of the locally administered."""
     address: bytes
     """An IPv4 address that nobody has (RFC 2544)."""
+    ways: tuple[tuple[bytes, bytes], ...]
+    """Source and target of IPv4: it, to everybody; and one in each network that the box has a link to, to everybody in
+    that: rules for networks let those through."""
     address_v6: bytes
     """A unique local one (RFC 4193), random."""
 
@@ -55,15 +59,16 @@ def _hardware(said: Said) -> Iterator[bytes]:
     yield EVERYBODY + said.mark + struct.pack(">H", ETH_P_802_EX1) + bytes(46)
 
 
-def _ipv4(source: bytes, protocol: int, data: bytes) -> bytes:
+def _ipv4(way: tuple[bytes, bytes], protocol: int, data: bytes) -> bytes:
     head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(data), secrets.randbits(16), 0, 1, protocol, 0)
-    head += source + b"\xff" * 4
+    head += way[0] + way[1]
     return head[:10] + checksum(head) + head[12:] + data
 
 
 def _address(said: Said) -> Iterator[bytes]:
-    packet = _ipv4(said.address, EXPERIMENT, said.mark + bytes(32))
-    yield EVERYBODY + said.mark + struct.pack(">H", ETH_P_IP) + packet
+    for way in said.ways:
+        packet = _ipv4(way, EXPERIMENT, said.mark + bytes(32))
+        yield EVERYBODY + said.mark + struct.pack(">H", ETH_P_IP) + packet
 
 
 def _dhcp(said: Said) -> Iterator[bytes]:
@@ -71,7 +76,8 @@ def _dhcp(said: Said) -> Iterator[bytes]:
     body = struct.pack(">BBBBIHH", 2, 1, 6, 0, secrets.randbits(32), 0, 0x8000) + bytes(4) + said.address + said.address
     body += bytes(4) + said.mark + bytes(10 + 64 + 128) + OFFER
     datagram = struct.pack(">HHHH", 67, 68, 8 + len(body), 0) + body
-    yield EVERYBODY + said.mark + struct.pack(">H", ETH_P_IP) + _ipv4(said.address, UDP, datagram)
+    for way in said.ways:
+        yield EVERYBODY + said.mark + struct.pack(">H", ETH_P_IP) + _ipv4(way, UDP, datagram)
 
 
 def _icmpv6(said: Said, source: bytes, message: bytes) -> bytes:
@@ -153,9 +159,14 @@ denied = family(
 @denied
 def test_neighbour_is_not_told(box: Box, promise: Guarantee, entry: Lie) -> None:
     """By a packet socket, on each interface; a packet socket of ours in the sibling's network decides."""
+    nobodys = socket.inet_aton(f"198.18.{secrets.randbelow(256)}.1")
     said = Said(
         b"\x02" + secrets.token_bytes(5),
-        socket.inet_aton(f"198.18.{secrets.randbelow(256)}.1"),
+        nobodys,
+        (
+            (nobodys, b"\xff" * 4),
+            *((socket.inet_aton(one), socket.inet_aton(all_there)) for one, all_there in others_beside(box)),
+        ),
         b"\xfd" + secrets.token_bytes(15),
     )
     frames = list(entry.frames(said))

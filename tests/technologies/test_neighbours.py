@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -15,6 +16,7 @@ import pytest
 from pytest_isolation import Box, Unsupported
 from pytest_isolation.guarantees.guarantee import Guarantee
 from pytest_isolation.guarantees.property import PROVING, run_property
+from pytest_isolation.outside.network.addresses import near, of_box, of_machine_beside
 from pytest_isolation.suite.plan import meets_a_sibling
 from pytest_isolation.technologies import attach
 from tests.owners import Owner, attached, owner
@@ -31,13 +33,20 @@ def theirs(request: pytest.FixtureRequest) -> Iterator[Owner]:
 
 
 @contextmanager
-def network(theirs: Owner, subnet: int) -> Iterator[str]:
-    name = f"owners-{secrets.token_hex(4)}"
-    theirs("network", "create", f"--subnet=10.213.{subnet}.0/24", name)
+def network(theirs: Owner, subnet: int, *options: str, first: str = "") -> Iterator[str]:
+    """`first`: how its name begins, by which engines order the networks of a container."""
+    name = f"{first}owners-{secrets.token_hex(4)}"
+    theirs("network", "create", f"--subnet=10.213.{subnet}.0/24", *options, name)
     try:
         yield name
     finally:
         theirs("network", "rm", name)
+
+
+@pytest.fixture
+def docker() -> Iterator[Owner]:
+    with owner("docker") as made:
+        yield made
 
 
 def verdict(id: str, box: Box) -> str:
@@ -76,6 +85,57 @@ def test_it_is_on_every_network_that_the_box_is_on(theirs: Owner) -> None:
                 routes = Path(f"/proc/{box.sibling.parts.init_pid}/net/fib_trie").read_text()
                 assert "10.213.13." in routes
                 assert "10.213.14." in routes
+
+
+def test_of_two_networks_the_one_that_lets_through_decides(docker: Owner) -> None:
+    """red: only the first address of the sibling's was asked for, and the first network lets nothing through."""
+    closed = "--opt=com.docker.network.bridge.enable_icc=false"
+    with (
+        network(docker, 15, closed, first="a-") as shut,
+        network(docker, 16, first="b-") as other,
+        docker.running(f"--network={shut}") as name,
+    ):
+        docker("network", "connect", other, name)
+        with attached(f"{docker.box}{name}") as box:
+            assert box.sibling.parts.address is not None
+            assert box.sibling.parts.address.startswith("10.213.15.")
+            assert of_box(box)[0] == box.parts.address
+            assert {address.rpartition(".")[0] for address in of_box(box)} == {"10.213.15", "10.213.16"}
+            assert sorted(near(box)) == sorted(of_box(box))
+            assert verdict("net.bridge-icc", box) == "violated"
+            assert verdict("net.sibling-datagrams", box) == "violated"
+
+
+def test_a_network_without_a_way_out_leads_to_the_host_and_takes_a_neighbours_address(docker: Owner) -> None:
+    """red: addresses of the network's own were not tried, which its rules let through, nor the bridge's address.
+
+    Engines after 20.10 give such a container no gateway, so it is taken away.
+    """
+    with (
+        network(docker, 17, "--internal") as inner,
+        docker.running(f"--network={inner}") as name,
+        attached(f"{docker.box}{name}") as box,
+    ):
+        there = f"--net=/proc/{box.parts.init_pid}/ns/net"
+        subprocess.run(["nsenter", there, "ip", "route", "del", "default"], capture_output=True, check=False)
+        lines = Path(f"/proc/{box.parts.init_pid}/net/route").read_text().splitlines()[1:]
+        assert [line.split()[2] for line in lines] == ["00000000"], "there is a gateway left"
+        assert of_machine_beside(box) == ["10.213.17.1"]
+        assert verdict("net.host-services-by-gateway", box) == "violated"
+        assert verdict("net.address-spoof-denied", box) == "violated"
+        assert verdict("net.lan-unreachable", box) == "holds"
+
+
+def test_a_network_that_the_host_is_not_on_leads_nowhere() -> None:
+    """Podman's, without a way out, as its network backend makes it: with the host's address in it, or without."""
+    with (
+        owner("podman") as theirs,
+        network(theirs, 18, "--internal") as inner,
+        theirs.running(f"--network={inner}") as name,
+        attached(f"{theirs.box}{name}") as box,
+    ):
+        leads = "violated" if of_machine_beside(box) else "holds"
+        assert verdict("net.host-services-by-gateway", box) == leads
 
 
 def test_a_box_without_a_network_has_neighbours_without_one(theirs: Owner) -> None:

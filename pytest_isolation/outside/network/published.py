@@ -68,26 +68,6 @@ def bound_to_one(published: Iterable[tuple[str, str]]) -> list[Bound]:
     return [one for one in every if ":" not in one.address and not ip_address(one.address).is_unspecified]
 
 
-def addresses_of_host(box: Box) -> list[str]:
-    """Every address of the machine `box` stands on, but link-local ones; its loopback's two are among them.
-
-    Sources: proc_pid_net(5): fib_trie, where a local address follows the line that says so, and if_inet6.
-    """
-    found, last = {"127.0.0.1"}, ""
-    for line in text_of(box.outside.path("/proc/self/net/fib_trie")).splitlines():
-        kind, _, rest = line.strip().partition(" ")
-        if kind == "|--":
-            last = rest.strip()
-        elif kind == "/32" and "host LOCAL" in rest:
-            found.add(last)
-    six = box.outside.path("/proc/self/net/if_inet6")
-    for line in text_of(six).splitlines() if six.exists() else ():
-        address = ip_address(bytes.fromhex(line.split()[0]))
-        if not address.is_link_local:
-            found.add(str(address))
-    return sorted(found)
-
-
 def by_token(inside: Listening, calling: Callable[[bytes], AbstractContextManager[bool]]) -> bool:
     """Whether a call arrives at a listener of ours in the box."""
     token = new_token()
