@@ -7,7 +7,8 @@ tells of the runtime (`version`, `accel`) or of the machine that the box stands 
 host, so nothing is asked of this host here.  What it is compared with:
 
     "set", "unset"    whether it has a value at all; false is no value
-    "TEXT"            equal; of a list, one element
+    "TEXT"            equal, as engines read it (_canonical); of a list, one element
+    "TEXT*"           it begins so
     "!TEXT"           not equal; of a list, no element
     ">=1.2"           a version at least that
     [a, "!b", "!c"]   one of the plain ones, and each of the negations
@@ -16,6 +17,7 @@ host, so nothing is asked of this host here.  What it is compared with:
 from __future__ import annotations
 
 import re
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 def agrees(when: Mapping[str, Any], spec: BoxSpec, facts: Mapping[str, Any]) -> bool:
     """Whether `when` is true of a box made from `spec` by a runtime with these facts."""
-    return all(_agrees(wanted, _value(key, spec, facts)) for key, wanted in when.items())
+    return all(_agrees(key, wanted, _value(key, spec, facts)) for key, wanted in when.items())
 
 
 def _value(key: str, spec: BoxSpec, facts: Mapping[str, Any]) -> tuple[str, ...]:
@@ -40,18 +42,40 @@ def _value(key: str, spec: BoxSpec, facts: Mapping[str, Any]) -> tuple[str, ...]
     if isinstance(found, bool):
         return ("true",) if found else ()
     if isinstance(found, tuple | list):
-        return tuple(map(str, found))
-    return () if found in (None, "") else (str(found),)
+        return tuple(_canonical(key, str(one)) for one in found)
+    return () if found in (None, "") else (_canonical(key, str(found)),)
 
 
-def _agrees(wanted: Any, values: tuple[str, ...]) -> bool:
+OF_CAPABILITIES = ("cap_add", "cap_drop", "capability", "drop_capability", "capabilities")
+TRUE, FALSE = ("1", "t", "T", "TRUE", "True"), ("0", "f", "F", "FALSE", "False")
+"""How else engines let one write true and false: https://pkg.go.dev/strconv#ParseBool."""
+
+
+def _canonical(key: str, text: str) -> str:
+    """As claims have it, where engines take several spellings: True, cap_sys_admin, seccomp:unconfined."""
+    if key in OF_CAPABILITIES:
+        return text.upper().removeprefix("CAP_")
+    if key == "security_opt":
+        name, found, value = text.partition(":")  # the older sign between a name and its value
+        return f"{name}={value}" if found and "=" not in name else text
+    if key == "version":
+        return text
+    return "true" if text in TRUE else "false" if text in FALSE else text
+
+
+def _agrees(key: str, wanted: Any, values: tuple[str, ...]) -> bool:
     alternatives = wanted if isinstance(wanted, list) else [wanted]
     texts = [str(one).lower() if isinstance(one, bool) else str(one) for one in alternatives]
-    refused = [text[1:] for text in texts if text.startswith("!")]
-    allowed = [text for text in texts if not text.startswith("!")]
+    refused = [_word(key, text[1:]) for text in texts if text.startswith("!")]
+    allowed = [_word(key, text) for text in texts if not text.startswith("!")]
     if any(_matches(text, values) for text in refused):
         return False
     return not allowed or any(_matches(text, values) for text in allowed)
+
+
+def _word(key: str, text: str) -> str:
+    """What a claim has, as what it is compared with."""
+    return text if text in ("set", "unset") or text.startswith(">=") else _canonical(key, text)
 
 
 def _matches(text: str, values: tuple[str, ...]) -> bool:
@@ -61,7 +85,7 @@ def _matches(text: str, values: tuple[str, ...]) -> bool:
         return not _matches("set", values)
     if text.startswith(">="):
         return any(_version(value) >= _version(text) for value in values)
-    return text in values
+    return text in values or ("*" in text and any(fnmatchcase(value, text) for value in values))
 
 
 def _version(text: str) -> tuple[int, ...]:

@@ -225,6 +225,44 @@ def test_condition(when: dict[str, Any], expected: bool) -> None:
     assert agrees(when, SPEC, facts) is expected
 
 
+@pytest.mark.parametrize(
+    ("key", "given", "when"),
+    [
+        ("privileged", "True", "!true"),
+        ("privileged", "1", "!true"),
+        ("cap_add", "CAP_SYS_ADMIN", ["!SYS_ADMIN", "!ALL"]),
+        ("cap_add", ("net_raw", "cap_sys_admin"), ["!SYS_ADMIN", "!ALL"]),
+        ("cap_add", "all", ["!SYS_ADMIN", "!ALL"]),
+        ("capability", "CAP_SYS_TIME", ["!SYS_TIME", "!all"]),
+        ("security_opt", "seccomp:unconfined", "!seccomp=unconfined"),
+        ("ipc_mode", "container:web", ["!host", "!container:*"]),
+    ],
+    ids=str,
+)
+def test_other_spellings_that_engines_take_take_the_promise_away(key: str, given: Any, when: Any) -> None:
+    """red: each opened the box, was compared letter by letter, and the run failed for a promise that nobody made."""
+    assert not agrees({key: when}, BoxSpec(technology="docker", options=((key, given),)), {})
+    assert agrees({key: when}, BoxSpec(technology="docker"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "guarantee"),
+    [
+        ("docker:privileged=True", "mnt.mount-denied"),
+        ("docker:cap_add=cap_sys_admin", "mnt.mount-denied"),
+        ("docker:security_opt=seccomp:unconfined", "sec.filter-in-force"),
+        ("docker:ipc_mode=container:web", "ipc.sibling-queues-unreachable"),
+        ("podman:ipc=container:web", "ipc.sibling-queues-unreachable"),
+        ("podman:privileged=1", "net.admin-denied"),
+    ],
+)
+def test_what_is_written_otherwise_is_not_promised(text: str, guarantee: str) -> None:
+    spec = parse(text)
+    assert claims.resolve(guarantee_called(guarantee), spec).claim is Claim.DISCLAIMED
+    plain = claims.resolve(guarantee_called(guarantee), BoxSpec(technology=spec.technology))
+    assert plain.claim is Claim.PROMISED
+
+
 def test_a_text_false_is_unset() -> None:
     spec = BoxSpec(technology="docker", options=(("init", "false"),))
     assert agrees({"init": "unset"}, spec, {})

@@ -208,6 +208,8 @@ ABOUT = re.compile(
     re.IGNORECASE,
 )
 """Names of what only says where a secret is, or what one is to be like."""
+SWITCH = re.compile(r"true|false|yes|no|on|off|y|n|t|f|0|1|none|null", re.IGNORECASE)
+"""Values of what only says whether there is to be one: MYSQL_ALLOW_EMPTY_PASSWORD=yes."""
 VALUED = re.compile(
     r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|"
     r"\bgh[pousr]_[0-9A-Za-z]{36}\b|\bxox[abprs]-[0-9A-Za-z-]{10,}|"
@@ -222,7 +224,8 @@ def secrets_of(variables: Iterable[tuple[str, str]]) -> list[str]:
     return [
         name
         for name, value in variables
-        if value and (VALUED.search(value) or (NAMED.search(name) and not ABOUT.search(name)))
+        if value
+        and (VALUED.search(value) or (NAMED.search(name) and not ABOUT.search(name) and not SWITCH.fullmatch(value)))
     ]
 
 
