@@ -50,10 +50,10 @@ def choose(asked: RunConfig, *, unavailable: Mapping[str, str] | None = None) ->
     specs = tuple(map(_with_the_doors_it_has, specs))
     if unavailable is not None:
         return [
-            BoxCandidate(spec, unavailable[spec.name]) if spec.name in unavailable else _looked_at(spec)
+            BoxCandidate(spec, unavailable[spec.name]) if spec.name in unavailable else candidate(spec)
             for spec in specs
         ]
-    return [_looked_at(spec) for spec in specs]
+    return [candidate(spec) for spec in specs]
 
 
 def _with_the_doors_it_has(spec: BoxSpec) -> BoxSpec:
@@ -62,7 +62,8 @@ def _with_the_doors_it_has(spec: BoxSpec) -> BoxSpec:
     return spec if spec.door != Door.BOTH or both else replace(spec, door=Door.START)
 
 
-def _looked_at(spec: BoxSpec) -> BoxCandidate:
+def candidate(spec: BoxSpec) -> BoxCandidate:
+    """Whether a box of `spec` can be started here, and if not, why."""
     one = technology(spec.technology)
     try:
         one.check_available(spec)

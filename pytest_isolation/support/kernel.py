@@ -162,7 +162,7 @@ def look(
     modules = modules or Path("/lib/modules") / release
     packed = read_all(root, "/proc/config.gz")
     texts = [gzip.decompress(packed).decode()] if packed else []
-    texts += [text for place in _config_places(name, release, modules) if (text := _config_of(place, release))]
+    texts += [text for place in _config_places(name, release, modules) if (text := config_in(place, release))]
     config = parse_config(texts[0]) if texts else None
     return Kernel(name, root, release, modules, config, groups, load, None, ours)
 
@@ -176,7 +176,7 @@ def _config_places(name: str, release: str, modules: Path) -> list[Path]:
     return found
 
 
-def _config_of(place: Path, release: str) -> str:
+def config_in(place: Path, release: str) -> str:
     """The configuration at `place`; empty where there is none, or one that says it is of another version."""
     text = "\n".join(lines(place)) if place.is_file() else ""
     named = re.search(r"^# Linux/\S+ (\d+\.\d+)\S* Kernel Configuration", text, re.MULTILINE)

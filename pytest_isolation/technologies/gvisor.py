@@ -64,7 +64,7 @@ class GVisor(OciRuntime):
 
     def check_available(self, spec: BoxSpec) -> None:
         super().check_available(spec)
-        asked, known = spec.option("platform"), _platforms(self.path())
+        asked, known = spec.option("platform"), platforms(self.path())
         if asked is not None and asked not in known:
             raise UsageError(f"platform={asked}: this runsc has {', '.join(known)}; give one of those")
         place = Path(tempfile.gettempdir()).resolve()
@@ -79,7 +79,7 @@ class GVisor(OciRuntime):
         key = "gvisor platform"
         asked = spec.option("platform") or lifetime.kept.get(key)
         self.check_available(spec)
-        known = _platforms(self.path())
+        known = platforms(self.path())
         candidates = [asked] if asked else [one for one in PREFERRED if one in known]
         refusals = []
         for platform in candidates:
@@ -122,7 +122,7 @@ class GVisor(OciRuntime):
 
 
 @cache
-def _platforms(path: str) -> tuple[str, ...]:
+def platforms(path: str) -> tuple[str, ...]:
     """Those this runsc was built with, as its help names them."""
     done = program.ended([path, "flags"], timeout=20)
     said = re.search(r"which platform to use: (.*)", done.stdout + done.stderr)

@@ -140,7 +140,7 @@ class Nspawn:
         program.find("systemd-nspawn", "systemd-container")
         if os.geteuid() != 0:
             raise Unavailable("systemd-nspawn is for root", cause=NOT_ROOT)
-        _check_control_groups(program.version("systemd-nspawn", "systemd-container"), cgroups.mode())
+        check_control_groups(program.version("systemd-nspawn", "systemd-container"), cgroups.mode())
         _own_network(spec)
         users = str(spec.option("private_users", "no"))
         if not re.fullmatch(r"no|yes|pick|identity|[0-9]+(:[0-9]+)?", users):
@@ -190,7 +190,7 @@ class Nspawn:
         return False
 
 
-def _check_control_groups(said: str, mode: str) -> None:
+def check_control_groups(said: str, mode: str) -> None:
     """`said`: "systemd 252 (252.38-1)".  Raises Unavailable for a release that refuses this host's mode."""
     found = re.match(r"systemd (\d+)", said)
     if found and int(found[1]) >= UNIFIED_ONLY and mode in ("v1", "hybrid"):

@@ -103,13 +103,13 @@ def test_what_takes_too_long_is_unknown() -> None:
 
 
 def test_another_file_called_config_is_none(tmp_path: Path) -> None:
-    from pytest_isolation.support.kernel import _config_of
+    from pytest_isolation.support.kernel import config_in
 
     for text in ("[core]\n\tbare = false\n", "# Linux/x86 4.19.1 Kernel Configuration\nCONFIG_NET=y\n", "\0\xff"):
         (tmp_path / "config").write_text(text, encoding="latin1")
-        assert _config_of(tmp_path / "config", "6.12.9-cloud-amd64") == ""
+        assert config_in(tmp_path / "config", "6.12.9-cloud-amd64") == ""
     (tmp_path / "config").write_text("# Linux/x86 6.12.117 Kernel Configuration\nCONFIG_NET=y\n")
-    assert "NET=y" in _config_of(tmp_path / "config", "6.12.9-cloud-amd64")
+    assert "NET=y" in config_in(tmp_path / "config", "6.12.9-cloud-amd64")
 
 
 def test_an_image_without_its_modules_says_so(tmp_path: Path) -> None:

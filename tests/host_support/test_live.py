@@ -19,7 +19,7 @@ from pytest_isolation.boxes.local import start_local
 from pytest_isolation.boxes.spec import BoxSpec
 from pytest_isolation.errors import AgentLost
 from pytest_isolation.report.run import SupportRow, TechnologyRow
-from pytest_isolation.suite.boxes import _looked_at
+from pytest_isolation.suite.boxes import candidate
 from pytest_isolation.suite.support import of_this_host
 from pytest_isolation.support.disks import loop_device
 from pytest_isolation.support.feature import features
@@ -72,7 +72,7 @@ def test_root_can_do_what_a_user_can(host: tuple[tuple[SupportRow, ...], tuple[T
 def test_one_answer_to_what_can_run(host: tuple[tuple[SupportRow, ...], tuple[TechnologyRow, ...]]) -> None:
     """The list of boxes and host support: the technology's own word for both."""
     mine = {row.technology: row for row in host[1] if (row.as_ == "root") == ROOT}
-    listed = {name: _looked_at(BoxSpec(technology=name)) for name in mine}
+    listed = {name: candidate(BoxSpec(technology=name)) for name in mine}
     assert {name for name, row in mine.items() if row.can_run == "no"} == {
         name for name, one in listed.items() if not one.available
     }

@@ -21,7 +21,7 @@ from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.limits.exercised import group_of
 from pytest_isolation.outside.transfer.handed_tree import ASPECTS, differing
 from pytest_isolation.technologies import identity, technology
-from pytest_isolation.technologies.gvisor import GVisor, _platforms
+from pytest_isolation.technologies.gvisor import GVisor, platforms
 from tests.support import built_in_checks, need, new_pool
 
 ONE = technology("gvisor")
@@ -89,11 +89,11 @@ def test_the_host_sees_none_of_its_processes(run: Lifetime) -> None:
 
 def test_the_platform_is_tried(run: Lifetime, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first that starts a box; the next box does not try again."""
-    monkeypatch.setattr("pytest_isolation.technologies.gvisor._platforms", lambda path: ("systrap", "ptrace"))
+    monkeypatch.setattr("pytest_isolation.technologies.gvisor.platforms", lambda path: ("systrap", "ptrace"))
     with ONE.launch(parse("gvisor"), run) as box:
         told = box.parts.measured["platform"]
     assert run.kept["gvisor platform"] == told
-    assert run.kept["gvisor platform"] in _platforms(GVisor().path())
+    assert run.kept["gvisor platform"] in platforms(GVisor().path())
 
 
 def test_a_platform_it_has_not() -> None:

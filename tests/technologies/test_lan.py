@@ -23,7 +23,7 @@ from pytest_isolation.guarantees.property import run_property
 from pytest_isolation.guarantees.result import PropertyResult
 from pytest_isolation.outside.box import Box
 from pytest_isolation.outside.network import sending
-from pytest_isolation.outside.network.lan import Frame, _route, lan_of_host
+from pytest_isolation.outside.network.lan import Frame, add_route, lan_of_host
 from pytest_isolation.outside.network.netlink import NETLINK_ROUTE, heard, subscribed
 from pytest_isolation.outside.network.patience import LONG_DATAGRAM_S
 from pytest_isolation.technologies.pool import Pool
@@ -124,7 +124,7 @@ def test_two_that_draw_the_same_are_two(box: Box, monkeypatch: pytest.MonkeyPatc
 def test_a_route_of_another_run_is_not_of_the_box(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
     lan = lan_of_host(box)
     for address in ("203.0.113.6", "198.19.255.6"):
-        assert _route(lan.local, address, 32, index=lan.index)
+        assert add_route(lan.local, address, 32, index=lan.index)
     promise, test = next(one for one in built_in_checks() if one[0].id == "net.hosts-routes-kept")
     with new_pool() as pool:
         apart = pool.box(need("namespaces"))

@@ -14,7 +14,7 @@ from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.lxc import configuration
-from pytest_isolation.technologies.nspawn import _check_control_groups
+from pytest_isolation.technologies.nspawn import check_control_groups
 from pytest_isolation.technologies.podman import releases
 from tests.support import need
 
@@ -76,9 +76,9 @@ def test_limits_that_lxc_cannot_be_told(run: Lifetime, monkeypatch: pytest.Monke
 )
 def test_nspawn_by_release(said: str, mode: str, refused: str) -> None:
     if not refused:
-        return _check_control_groups(said, mode)
+        return check_control_groups(said, mode)
     with pytest.raises(Unavailable, match=refused) as error:
-        _check_control_groups(said, mode)
+        check_control_groups(said, mode)
     assert "unified_cgroup_hierarchy=1" in error.value.remedy
 
 

@@ -294,14 +294,14 @@ def _made(box: Box, undo: ExitStack) -> Lan:
     _give(machine.proc, there, own[socket.AF_INET], 30)
     far: dict[int, str] = {socket.AF_INET: _drawn(local, _of_nobody, 32, by=own[socket.AF_INET])}
     _give(machine.proc, loopback, far[socket.AF_INET], 32)
-    _route(machine.proc, "0.0.0.0", 0, by=host[socket.AF_INET])
+    add_route(machine.proc, "0.0.0.0", 0, by=host[socket.AF_INET])
     unique = f"fd{secrets.token_hex(1)}:{secrets.token_hex(2)}:{secrets.token_hex(2)}::"
     if _give(local, here, f"{unique}1", 126, optional=True):
         host[socket.AF_INET6], own[socket.AF_INET6] = _usual(f"{unique}1"), _usual(f"{unique}2")
         _give(machine.proc, there, own[socket.AF_INET6], 126)
         far[socket.AF_INET6] = _drawn(local, _of_nobody_v6, 128, by=own[socket.AF_INET6])
         _give(machine.proc, loopback, far[socket.AF_INET6], 128)
-        _route(machine.proc, "::", 0, by=host[socket.AF_INET6])
+        add_route(machine.proc, "::", 0, by=host[socket.AF_INET6])
     hardware = request(machine.proc, SIOCGIFHWADDR, inner).data[18:24]
     return Lan(name, here, local, machine.proc, there, hardware, host, own, far, undo.pop_all())
 
@@ -323,7 +323,7 @@ def _give(proc: Proc, index: int, address: str, prefix: int, *, optional: bool =
     return answer.opened.ok and not answer.errno
 
 
-def _route(proc: Proc, address: str, prefix: int, *, by: str = "", index: int = 0) -> bool:
+def add_route(proc: Proc, address: str, prefix: int, *, by: str = "", index: int = 0) -> bool:
     """A route by a gateway or by a link, in the main table.
 
     False where there is one already.  Raises BoxError.
@@ -341,7 +341,7 @@ def _route(proc: Proc, address: str, prefix: int, *, by: str = "", index: int = 
 def _drawn(proc: Proc, draw: Callable[[], str], prefix: int, *, by: str = "", index: int = 0) -> str:
     """An address to which `proc` had no route, and has one now.  Raises BoxError."""
     for _ in range(DRAWS):
-        if _route(proc, address := draw(), prefix, by=by, index=index):
+        if add_route(proc, address := draw(), prefix, by=by, index=index):
             return address
     raise BoxError(f"an address for a LAN: each of the {DRAWS} drawn has a route already, {address} the last")
 

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from pytest_isolation.suite.flow import capacity, differ
@@ -371,4 +371,4 @@ def smallest(found: Sequence[Confirmed]) -> list[Confirmed]:
     kept: dict[tuple[str, frozenset[str]], Confirmed] = {}
     for one in sorted(found, key=lambda one: one.lead.sender.size):
         kept.setdefault((one.lead.probe.name, one.lead.sender.names), one)
-    return [replace(one) for one in kept.values()]
+    return list(kept.values())
