@@ -7,6 +7,7 @@ from pytest_isolation import Box, Unsupported, guarantee, severity, weaken
 from pytest_isolation.agent.client import Proc, Reply
 from pytest_isolation.agent.constants import AT_FDCWD, MNT
 from pytest_isolation.agent.shortcuts import read, write
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.outside.objects.mounts import target
 from pytest_isolation.outside.shared.groups import trees
 
@@ -41,7 +42,7 @@ def _reached_from_outside(box: Box) -> bool:
     """Whether a process outside could: who is in a namespace whose root is not that of all groups has no such file."""
     if box.outside.proc.readlinkat(AT_FDCWD, "/proc/self/ns/cgroup").data.rstrip(b"\0") == FIRST:
         return True
-    mounts = (line.split() for line in box.outside.path("/proc/self/mounts").read_text(encoding="utf-8").splitlines())
+    mounts = (line.split() for line in text_of(box.outside.path("/proc/self/mounts")).splitlines())
     return any(box.outside.path(f"{at}/release_agent").exists() for _, at, kind, *_ in mounts if kind == "cgroup")
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import Unobtainable
 from pytest_isolation.errors import IsolationError, NotStarted, Undecided, Violation, WentAway
 from pytest_isolation.guarantees.severity import Consequence
@@ -20,12 +21,12 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 def _open_files(box: Box) -> int:
     """More than the kernel lets any process have: proc_sys_fs(5), nr_open."""
-    return int(box.outside.path("/proc/sys/fs/nr_open").read_text(encoding="utf-8"))
+    return int(text_of(box.outside.path("/proc/sys/fs/nr_open")))
 
 
 def _processors(box: Box) -> int:
     """The number of the last processor that the machine could ever have."""
-    told = box.outside.path("/sys/devices/system/cpu/possible").read_text(encoding="utf-8")
+    told = text_of(box.outside.path("/sys/devices/system/cpu/possible"))
     return int(told.strip().replace("-", ",").rsplit(",", 1)[-1])
 
 

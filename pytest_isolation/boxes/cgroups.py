@@ -236,7 +236,7 @@ class Group:
         put(state, ("FROZEN" if frozen else "THAWED") if old else str(int(frozen)))
         wanted = ("FROZEN" if frozen else "THAWED") if old else f"frozen {int(frozen)}"
         deadline = time.monotonic() + 10
-        while wanted not in told.read_text(encoding="utf-8"):
+        while wanted not in text_of(told):
             if time.monotonic() > deadline:
                 raise BoxError(f"{self.path} does not become {wanted}")
             time.sleep(0.001)

@@ -28,7 +28,7 @@ def confinement(parts: BoxHandle) -> dict[str, Any]:
         "seccomp_filters": int(fields.get("Seccomp_filters", 0)),  # since Linux 5.9
         "no_new_privileges": fields["NoNewPrivs"] == "1",
     }
-    with suppress(OSError, UnicodeDecodeError):
+    with suppress(OSError):
         if label := text_of(place / "attr/current").strip("\0\n "):
             found["lsm_label"] = label
     return found

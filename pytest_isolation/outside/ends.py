@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_isolation.agent.shortcuts import read_records, set_name
 from pytest_isolation.boxes.mount_table import parse
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import BoxError, Unsupported
 from pytest_isolation.outside.confined import posture
 from pytest_isolation.outside.keeping import kept
@@ -224,5 +225,5 @@ def _limits(box: Box) -> Mapping[str, str]:
         file = box.parts.group.file(*names) if box.parts.group is not None else None
         if file is not None:
             with suppress(OSError):
-                found[name] = file.read_text(encoding="utf-8").strip()
+                found[name] = text_of(file).strip()
     return found

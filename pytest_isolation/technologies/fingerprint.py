@@ -91,7 +91,7 @@ def _handed_down() -> list[str]:
     found = []
     for place in cgroups.tree(root) if root is not None else ():
         with suppress(OSError):
-            told = (place / "cgroup.subtree_control").read_text(encoding="utf-8")
+            told = text_of(place / "cgroup.subtree_control")
             found.append(f"{place}: {told.strip()}")
     return found
 

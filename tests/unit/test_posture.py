@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from pytest_isolation.outside.confined.posture import ASPECTS, differences
+from pytest_isolation.agent.shortcuts import set_name
+from pytest_isolation.boxes.local import start_local
+from pytest_isolation.outside.confined.posture import ASPECTS, differences, seen
 
 LABEL = next(one for one in ASPECTS if one.slug == "label")
 GROUP = next(one for one in ASPECTS if one.slug == "cgroup")
@@ -23,3 +29,11 @@ def test_another_label_is_told_with_both() -> None:
 @pytest.mark.parametrize(("path", "alike"), [("/box", True), ("/box/below", True), ("/boxes", False), ("/", False)])
 def test_a_group_below_the_first_ones_is_its(path: str, alike: bool) -> None:
     assert (differences(GROUP, {"cgroup": {"pids": "/box"}}, {"cgroup": {"pids": path}}) == {}) is alike
+
+
+def test_a_process_may_have_any_name() -> None:
+    """red: one whose name is no UTF-8 had "ended", and no aspect of the box was decided."""
+    box: Any = SimpleNamespace(outside=SimpleNamespace(path=Path))
+    with start_local() as local:
+        assert set_name(local.proc, "\udcff\r").ok
+        assert seen(box, local.pid)["user"]["Uid"]

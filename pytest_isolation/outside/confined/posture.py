@@ -18,7 +18,7 @@ from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD, PR
 from pytest_isolation.agent.shortcuts import listing, set_name
 from pytest_isolation.boxes.cgroups import memberships
-from pytest_isolation.boxes.procfs import fields_of
+from pytest_isolation.boxes.procfs import fields_of, text_of
 from pytest_isolation.boxes.weakenings import Weakening, drop
 from pytest_isolation.errors import BoxError, Undecided, Unsupported
 from pytest_isolation.outside.keeping import kept
@@ -292,8 +292,8 @@ def seen(box: Box, pid: int) -> Posture:
     place = box.outside.path("/proc", str(pid))
     files = {}
     for name in FILES:
-        with suppress(OSError, UnicodeDecodeError):
-            files[name] = (place / name).read_text(encoding="utf-8")
+        with suppress(OSError):
+            files[name] = text_of(place / name)
     if not files.get("status"):
         raise BoxError(f"process {pid} of the host, which is one of the box's, has ended")
     found = _parsed(files)

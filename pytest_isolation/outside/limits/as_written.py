@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes import cgroups
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.boxes.weakenings import LIMIT_LOSSES, Weakening, lossy
 from pytest_isolation.boxes.wording import BESIDE, LIMITS, NO_FILE, kernel_has
@@ -91,7 +92,7 @@ def _numbers(least: int, most: int, of: str = "{}") -> Callable[[int, Box], Ways
 
 def _scores(number: int, box: Box) -> Ways:
     """Above the score of this run, on the box's machine: an engine of ours that may not go below its own has that."""
-    own = int(box.parts.host.path("/proc/self/oom_score_adj").read_text(encoding="utf-8"))
+    own = int(text_of(box.parts.host.path("/proc/self/oom_score_adj")))
     least = max(own, 0) + 1
     if least > MOST_SCORE:
         raise Unsupported(f"this run has a score of {own} for running out of memory: there is hardly one above")

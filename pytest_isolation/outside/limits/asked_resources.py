@@ -71,11 +71,11 @@ def _elsewhere(box: Box, name: str) -> str | None:
     if pid is None:
         raise Unsupported("no process of the box is one of its machine's: nobody outside sees what it was given")
     if name == resources.OOM_SCORE:
-        return str(box.outside.path(f"/proc/{pid}/oom_score_adj").read_text(encoding="utf-8")).strip()
+        return text_of(box.outside.path(f"/proc/{pid}/oom_score_adj")).strip()
     if name == resources.PARENT:
         told = memberships(text_of(box.outside.path(f"/proc/{pid}/cgroup")))
         return " ".join(sorted({path for controllers, path in told if {"memory", "unified"} & {*controllers}}))
-    size = resources.shm_size(box.outside.path(f"/proc/{pid}/mountinfo").read_text(encoding="utf-8"))
+    size = resources.shm_size(text_of(box.outside.path(f"/proc/{pid}/mountinfo")))
     return None if size is None else str(size)
 
 
@@ -182,7 +182,7 @@ def moved(box: Box, name: str, disk: str) -> int:
     file = group.file("blkio", old, "io.stat") if group is not None else None
     if file is None or not file.is_file():
         raise Unsupported("the host keeps no account of what this box reads and writes")
-    text = file.read_text(encoding="utf-8")
+    text = text_of(file)
     pattern = rf"^{disk} {word} ([0-9]+)$" if file.name == old else rf"^{disk} .*\b{new}=([0-9]+)"
     found = re.search(pattern, text, re.MULTILINE)
     return int(found[1]) if found else 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Proc, Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.shortcuts import write
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.spec import MIB
 from pytest_isolation.errors import NO_CONTROL_GROUPS, ProcLost, Unsupported, unless_root
 
@@ -137,7 +138,7 @@ def burn(box: Box, processes: int, seconds: float) -> tuple[float, float]:
 def times_throttled(group: Group) -> int:
     """In how many periods the group had used up its quota: nr_throttled, scheduler/sched-bwc; 0 without an account."""
     file = group.file("cpu", "cpu.stat", "cpu.stat")
-    found = re.search(r"^nr_throttled (\d+)$", file.read_text(encoding="utf-8"), re.MULTILINE) if file else None
+    found = re.search(r"^nr_throttled (\d+)$", text_of(file), re.MULTILINE) if file else None
     return int(found[1]) if found else 0
 
 
@@ -147,7 +148,7 @@ QUOTA_PERIOD_S, QUOTA_SLICE_S = 0.1, 0.01
 
 def processors_of(host: Host) -> int:
     """How many processors a box's machine has, which may be another than this one: proc_stat(5)."""
-    return len(re.findall(r"^cpu\d+ ", host.path("/proc/stat").read_text(encoding="utf-8"), re.MULTILINE))
+    return len(re.findall(r"^cpu\d+ ", text_of(host.path("/proc/stat")), re.MULTILINE))
 
 
 def burn_against(box: Box, quota: float, processes: int) -> tuple[float, float, float]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD
 from pytest_isolation.agent.memory import In, OutBuffer, Struct
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.weakenings import Weakening, drop, share
 from pytest_isolation.errors import Undecided, Unsupported
 
@@ -136,8 +137,8 @@ def _keys(proc: Proc, amount: int) -> Sequence[Reply]:
 def _keys_left(box: Box, witness: Proc, user: int) -> int:
     """By the machine's own account; nothing is tried: the kernel gives keys back some time after their end."""
     try:
-        told = box.outside.path("/proc/key-users").read_text(encoding="utf-8")
-        most = int(box.outside.path("/proc/sys/kernel/keys/maxkeys").read_text(encoding="utf-8"))
+        told = text_of(box.outside.path("/proc/key-users"))
+        most = int(text_of(box.outside.path("/proc/sys/kernel/keys/maxkeys")))
     except OSError as error:
         raise Unsupported(f"its machine does not tell how many keys a user has ({error.strerror})") from None
     found = re.search(rf"^ *{user}: +\d+ \d+/\d+ (\d+)/", told, re.M)

@@ -19,6 +19,7 @@ from pytest_isolation.agent.client import Program
 from pytest_isolation.agent.constants import AT_FDCWD, IPC, IPC_GET, IPC_PRIVATE
 from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.boxes.objects import remove_by
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.boxes.weakenings import Weakening, drop, share
 from pytest_isolation.errors import Undecided, Unsupported
 
@@ -154,7 +155,7 @@ def _file(path: str, at: int, most: str = "", most_at: int = 0, spare: str = "")
 
     def used(box: Box) -> tuple[int, int]:
         def number(name: str, word: int) -> int:
-            return int(box.outside.path(name).read_text(encoding="utf-8").split()[word])
+            return int(text_of(box.outside.path(name)).split()[word])
 
         try:
             return number(path, at), number(most or path, most_at) - (number(spare, 0) if spare else 0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_isolation.boxes.cgroups import NONE_V1
-from pytest_isolation.boxes.procfs import status_of
+from pytest_isolation.boxes.procfs import status_of, text_of
 from pytest_isolation.boxes.resources import SWAP
 from pytest_isolation.boxes.weakenings import CAPABILITIES
 from pytest_isolation.errors import BoxError, Unsupported
@@ -103,7 +103,7 @@ def _by_file(box: Box, pid: int, uid: str) -> set[int]:
 
 def _map(box: Box, pid: int, kind: str) -> list[tuple[int, int, int]]:
     """user_namespaces(7): first number in the box, the machine's number for it, and how many follow."""
-    text = box.outside.path(f"/proc/{pid}/{kind}_map").read_text(encoding="utf-8")
+    text = text_of(box.outside.path(f"/proc/{pid}/{kind}_map"))
     return [(int(here), int(there), int(count)) for here, there, count in map(str.split, text.splitlines())]
 
 
@@ -131,7 +131,7 @@ def device_rules(group: Group) -> list[str]:
     if place is None:
         raise Unsupported("the kernel shows no list of the devices that the box may use: there are none on version 2")
     found = []
-    for line in (place / "devices.list").read_text(encoding="utf-8").splitlines():
+    for line in text_of(place / "devices.list").splitlines():
         kind, numbers, access = line.split()
         major, _, minor = numbers.partition(":")
         if (kind, major, minor) not in RULES and set(access) & {"r", "w"}:
@@ -180,7 +180,7 @@ def the_machines(box: Box, what: Bounded) -> float:
     if what in ("memory", "swap"):
         return _meminfo(box, "MemTotal:") + (swap_of_machine(box) if what == "swap" else 0)
     if what == "pids":
-        return float(box.outside.path("/proc/sys/kernel/pid_max").read_text(encoding="utf-8"))
+        return float(text_of(box.outside.path("/proc/sys/kernel/pid_max")))
     return float(processors_of(box.parts.host))
 
 
@@ -190,7 +190,7 @@ def swap_of_machine(box: Box) -> float:
 
 
 def _meminfo(box: Box, name: str) -> float:
-    text = box.outside.path("/proc/meminfo").read_text(encoding="utf-8")
+    text = text_of(box.outside.path("/proc/meminfo"))
     return float(text.split(name)[1].split()[0]) * 1024
 
 

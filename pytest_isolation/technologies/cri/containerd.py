@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from pytest_isolation.agent.constants import MNT
 from pytest_isolation.boxes.lifetime import mount_points, remove_tree
 from pytest_isolation.boxes.local import start_local
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import BoxError, Unavailable
 from pytest_isolation.technologies import program
 from pytest_isolation.technologies.cri import client, images, network
@@ -191,7 +192,7 @@ def _through_the_shim_of_runc(runsc: str, place: Path) -> str:
     """A program that runc's shim can start as it starts runc, and that has containers of gVisor."""
     (kept := place / "gvisor").mkdir()
     made = place / "runsc"
-    text = BRIDGE.read_text(encoding="utf-8")
+    text = text_of(BRIDGE)
     made.write_text(text.replace("{runsc}", runsc).replace("{kept}", os.fspath(kept)), encoding="utf-8")
     made.chmod(0o755)
     return os.fspath(made)

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Any
 
+from pytest_isolation.boxes.procfs import text_of
 from pytest_isolation.errors import Unavailable
 
 ROUTES = Path("/proc/net/route")
@@ -55,7 +56,7 @@ def make_bridge(name: str) -> IPv4Network:
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 
-    subnet = free_subnet(ROUTES.read_text(encoding="utf-8").splitlines()[1:])
+    subnet = free_subnet(text_of(ROUTES).splitlines()[1:])
     # Of its own: else it has the lowest of its ports', and changes as pods come and go.
     address = ":".join(f"{byte:02x}" for byte in (2, *secrets.token_bytes(5)))
     try:
