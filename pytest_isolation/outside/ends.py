@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -91,25 +91,36 @@ def _stopped(box: Box, name: str, seconds: int) -> Stopped:
         first.rt_sigprocmask(SIG_BLOCK, ALL_SIGNALS)
         with ExitStack() as undo:
             for _ in range(2):
-                made = first.spawn()
-                undo.callback(_forget, made)
-                set_name(made, title)
-                made.rt_sigprocmask(SIG_BLOCK, ALL_SIGNALS)
-                made.setsid()
+                _add_stubborn(first, title, undo)
             counted = other.parts.shares_kernel and bool(other.outside.named(title))
-            signals: list[int] = []
             with ThreadPoolExecutor(1) as beside:
                 began = time.monotonic()
-                done = beside.submit(stop, seconds)
-                with suppress(BoxError):
-                    while not done.done():
-                        reply = first.rt_sigtimedwait(ALL_SIGNALS, LOOK_S)
-                        if reply.ok:
-                            signals.append(reply.value)
+                stopping = beside.submit(stop, seconds)
+                signals = _heard(first, stopping)
                 noticed = time.monotonic()
-                done.result()
+                stopping.result()
                 took = time.monotonic() - began
-            return Stopped(tuple(signals), noticed - began, took, _left(other, title, counted))
+            return Stopped(signals, noticed - began, took, _left(other, title, counted))
+
+
+def _add_stubborn(first: Proc, title: str, undo: ExitStack) -> None:
+    """A child that blocks every signal, in a session of its own."""
+    made = first.spawn()
+    undo.callback(_forget, made)
+    set_name(made, title)
+    made.rt_sigprocmask(SIG_BLOCK, ALL_SIGNALS)
+    made.setsid()
+
+
+def _heard(first: Proc, stopping: Future[object]) -> tuple[int, ...]:
+    """The signals that `first` is sent until it, or the command that stops its box, has ended."""
+    signals: list[int] = []
+    with suppress(BoxError):
+        while not stopping.done():
+            reply = first.rt_sigtimedwait(ALL_SIGNALS, LOOK_S)
+            if reply.ok:
+                signals.append(reply.value)
+    return tuple(signals)
 
 
 def _left(box: Box, title: str, counted: bool) -> int:
