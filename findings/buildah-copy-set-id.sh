@@ -10,9 +10,7 @@ mkdir context && touch context/ping && chmod 6755 context/ping
 tar -cf context/tree.tar -C context ping
 printf 'FROM scratch\nCOPY ping /copied\nADD ping /added\nADD tree.tar /\n' >Containerfile
 export here
-# In a mount namespace, so that what buildah mounts, and what it notes of layers, ends with it.
-unshare --mount sh -euc '
-  mount -t tmpfs tmpfs /var/lib && mount -t tmpfs tmpfs /run
+apart sh -euc '
   buildah="buildah --storage-driver vfs --root $here/store --runroot $here/run"
   one=$($buildah from scratch)
   $buildah copy --quiet "$one" context/ping /command >/dev/null

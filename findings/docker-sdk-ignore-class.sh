@@ -6,6 +6,7 @@
 [ "$(id -u)" = 0 ] || untried "buildah runs as root here"
 deb buildah=1.28.2+ds1-3+deb12u1+b3
 buildah --version || untried "buildah wants libraries that are not here"
+buildah() { apart buildah "$@"; }
 python_packages docker==7.2.0
 echo "docker $(venv/bin/python -c 'import docker; print(docker.__version__)')"
 mkdir context && touch context/apple context/bird

@@ -5,6 +5,7 @@
 [ "$(id -u)" = 0 ] || untried "buildah runs as root here"
 deb buildah=1.28.2+ds1-3+deb12u1+b3
 buildah --version || untried "buildah wants libraries that are not here"
+buildah() { apart buildah "$@"; }
 python_packages dockerfile-parse==2.0.1
 printf 'ARG BASE\nFROM ${BASE:-scratch}\nENV LEVEL=${LEVEL:-info}\n' >Dockerfile
 buildah="buildah --storage-driver vfs --root $here/storage --runroot $here/run"

@@ -36,8 +36,8 @@ for name, document in (("index.json", index), ("oci-layout", {"imageLayoutVersio
 END
 python3 image.py
 export here
-names() { # in a mount namespace, so that what buildah mounts ends with it
-  driver=$1 unshare --mount sh -euc '
+names() {
+  driver=$1 apart sh -euc '
     buildah="buildah --storage-driver $driver --root $here/$driver --runroot $here/run-$driver"
     ls "$($buildah mount "$($buildah from oci:image:it 2>/dev/null)")" | tr "\n" " "'
 }

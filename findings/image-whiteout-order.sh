@@ -6,6 +6,7 @@
 [ "$(id -u)" = 0 ] || untried "buildah runs as root here"
 deb buildah=1.28.2+ds1-3+deb12u1+b3 umoci=0.4.7+ds-3+b7
 buildah --version && umoci --version || untried "buildah and umoci want libraries that are not here"
+buildah() { apart buildah "$@"; }
 cat >image.py <<'END'
 import hashlib, io, json, os, sys, tarfile
 

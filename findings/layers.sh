@@ -48,10 +48,10 @@ for name, document in (("index.json", {"schemaVersion": 2, "manifests": [manifes
         json.dump(document, out)
 PYTHON
 }
-# by_buildah DRIVER LAYOUT COMMAND ...: the command in the image's tree as buildah has it on this storage driver, in a mount namespace,
-# so that what buildah mounts ends with it; what buildah says in ./said.
+# by_buildah DRIVER LAYOUT COMMAND ...: the command in the image's tree as buildah has it on this storage driver; what buildah
+# says in ./said.
 by_buildah() {
-  driver=$1 image=$2 here=$here unshare --mount sh -euc '
+  driver=$1 image=$2 here=$here apart sh -euc '
     buildah="buildah --storage-driver $driver --root $here/$image-$driver --runroot $here/run-$driver"
     container=$($buildah from "oci:$image:it" 2>"$here/said")
     cd "$($buildah mount "$container")"

@@ -31,6 +31,17 @@ python_packages() {
   venv/bin/pip install -q "$@" >/dev/null 2>&1 || untried "the index has no $*"
 }
 
+# apart PROGRAM ARG ...: in a mount namespace, with directories of its own where skopeo and buildah write down what they copied, and take
+# locks, wherever their store is.  What the program mounts ends with it.
+apart() {
+  local as=--map-root-user
+  [ "$(id -u)" != 0 ] || as=
+  mkdir -p "$here/networks" && printf '[network]\nnetwork_config_dir = "%s"\n' "$here/networks" >"$here/containers.conf"
+  CONTAINERS_CONF=$here/containers.conf unshare $as --mount sh -euc '
+    for directory in /run /var/cache /var/lib; do mount -t tmpfs tmpfs $directory; done
+    exec "$@"' sh "$@"
+}
+
 # expect NAME SEEN WANTED: prints what was seen; another value is a failure at the end.
 changed=0
 expect() {

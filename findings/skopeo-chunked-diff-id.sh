@@ -8,6 +8,8 @@
 deb skopeo=1.9.3+ds1-1+b10 umoci=0.4.7+ds-3+b7 zstd=1.5.4+dfsg2-5 tar=1.34+dfsg-1.2+deb12u1 \
   containerd=1.6.20~ds1-1+deb12u3 buildah=1.28.2+ds1-3+deb12u1+b3
 skopeo --version && containerd --version && buildah --version || untried "skopeo, containerd and buildah want libraries that are not here"
+skopeo() { apart skopeo "$@"; }
+buildah() { apart buildah "$@"; }
 mkdir tree && seq 1000 >tree/file
 for padding in 1 20; do
   tar --sort=name --blocking-factor=$padding -cf layer.tar -C tree . && umoci init --layout image-$padding

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 deb skopeo=1.9.3+ds1-1+b10 umoci=0.4.7+ds-3+b7
 skopeo --version 2>said || untried "skopeo wants libraries that are not here: $(tail -1 said)"
+skopeo() { apart skopeo "$@"; }
 umoci init --layout from
 for tag in one two; do
   umoci new --image from:$tag

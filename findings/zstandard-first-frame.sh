@@ -6,6 +6,7 @@
 deb skopeo=1.9.3+ds1-1+b10 umoci=0.4.7+ds-3+b7 zstd=1.5.4+dfsg2-5 tar=1.34+dfsg-1.2+deb12u1
 python_packages zstandard==0.25.0
 skopeo --version || untried "skopeo wants libraries that are not here"
+skopeo() { apart skopeo "$@"; }
 zstd --version | grep -o 'v[0-9.]*'
 echo "zstandard 0.25.0"
 mkdir tree && for number in 1 2 3 4 5; do seq ${number}000 >tree/$number; done
