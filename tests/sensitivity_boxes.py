@@ -31,9 +31,8 @@ from tests.sensitivity_started import (
     nspawn_with,
     qemu_with,
     runc_with,
-    started,
 )
-from tests.support import built_in_checks, need
+from tests.support import built_in_checks, need, started_alone
 
 GROUP = "pytest-isolation-sensitivity"
 """What docker.toml gives --cgroup-parent."""
@@ -130,7 +129,7 @@ def _sandbox(argv: Sequence[str], opened: str) -> Iterator[Box]:
     if opened:
         start = ["sh", "-c", f'exec "$@" 9< {shlex.quote(opened)}', "sh", *start]
     command = shlex.join(start).replace("'{agent}'", "{agent}")
-    with started(BoxSpec(technology="command", options=(("", command),))) as box:
+    with started_alone(BoxSpec(technology="command", options=(("", command),))) as box:
         yield box
 
 

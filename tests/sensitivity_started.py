@@ -17,11 +17,11 @@ from unittest import mock
 from pytest_isolation import Box, BoxSpec
 from pytest_isolation.boxes import resources
 from pytest_isolation.boxes.caller import Caller
-from pytest_isolation.boxes.lifetime import Lifetime
 from pytest_isolation.technologies import inspected, nspawn, technology
 from pytest_isolation.technologies.oci import bundle
 from pytest_isolation.technologies.oci import runtime as oci_runtime
 from pytest_isolation.technologies.qemu import machine, snapshot, vm
+from tests.support import started_alone
 
 Words = dict[str, str]
 """What the {words} of a table stand for."""
@@ -41,23 +41,6 @@ def meant_by(place: Path) -> Words:
     }  # fmt: skip
 
 
-@contextmanager
-def started(spec: BoxSpec) -> Iterator[Box]:
-    """A box of this spec, in a run of its own, that others like it can be started beside."""
-    own = Lifetime()
-
-    def launch(asked: BoxSpec) -> Box:
-        return technology(asked.technology).launch(asked, own)
-
-    try:
-        with launch(spec) as box:
-            box.launch = launch
-            box.lifetime = own
-            yield box
-    finally:
-        own.close()
-
-
 # -- nspawn ------------------------------------------------------------------------------------------------------------
 
 
@@ -73,7 +56,7 @@ def nspawn_with(argv: Sequence[str], _: str) -> Iterator[Box]:
     score = [word.partition("=")[2] for word in argv if word.startswith("--oom-score-adjust=")]
     with (
         mock.patch.object(nspawn._Start, "arguments", lambda self, machine: [*limits, *usual(self, machine), *rest]),
-        started(BoxSpec(technology="nspawn")) as box,
+        started_alone(BoxSpec(technology="nspawn")) as box,
     ):
         box.parts.resources = {resources.OOM_SCORE: score[-1]} if score else {}
         yield box
@@ -148,7 +131,7 @@ def runc_with(argv: Sequence[str], _: str) -> Iterator[Box]:
 
     with (
         mock.patch.object(oci_runtime.bundle, "configure", configure),
-        started(BoxSpec(technology="runc")) as box,
+        started_alone(BoxSpec(technology="runc")) as box,
     ):
         record = as_recorded(made[0])
         box.parts.asked, box.parts.resources = inspected.limits_of(record), inspected.resources_of(record)
@@ -171,7 +154,7 @@ def lxc_with(argv: Sequence[str], _: str) -> Iterator[Box]:
     lines = tuple(line for line in argv if line.startswith("lxc."))
     spec = BoxSpec(technology="lxc", options=(("config", lines), *mapped))
     meant = technology("lxc").meant(spec)  # type: ignore[attr-defined]
-    with started(meant) as box:
+    with started_alone(meant) as box:
         pairs = [(key.strip(), value.strip()) for key, _, value in (line.partition("=") for line in argv)]
         asked = {OF_LINES.get(key.removeprefix("lxc.cgroup."), ""): value for key, value in pairs}
         box.parts.resources = {name: value for name, value in asked.items() if name}
@@ -218,4 +201,4 @@ def qemu_with(argv: Sequence[str], opened: str) -> Iterator[Box]:
             caller = Caller(open=(OPENED,))
         undo.enter_context(mock.patch.object(vm, "command", command))
         undo.enter_context(mock.patch.object(snapshot, "KEPT", 0))
-        yield undo.enter_context(started(BoxSpec(technology="qemu", caller=caller)))
+        yield undo.enter_context(started_alone(BoxSpec(technology="qemu", caller=caller)))

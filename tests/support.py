@@ -84,6 +84,13 @@ def started(lifetime: Lifetime, spec: BoxSpec, **changes: Any) -> Iterator[Box]:
         yield box
 
 
+@contextmanager
+def started_alone(spec: BoxSpec) -> Iterator[Box]:
+    """As `started`, in a run of its own, which ends with the block."""
+    with closing(Lifetime()) as own, started(own, spec) as box:
+        yield box
+
+
 def opens_files_of_the_host(lifetime: Lifetime, spec: BoxSpec, plain: Box, path: str) -> None:
     """With the hole expose(path) a box of `spec` reads and writes what the `plain` one has no road to."""
     marker = Path("/tmp" if path == "/" else path) / f"pytest-isolation-marker-{secrets.token_hex(8)}"

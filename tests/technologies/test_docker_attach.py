@@ -8,20 +8,19 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_isolation import Box, BoxSpec, Unavailable, Unsupported, UsageError
-from pytest_isolation.boxes import lifetime
+from pytest_isolation import Box, Unavailable, Unsupported, UsageError
 from pytest_isolation.boxes.image import base_image
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.technologies import technology
 from pytest_isolation.technologies.docker.daemon import connect
 from tests.owners import is_hardened
-from tests.support import need
+from tests.support import need, started_alone
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="attaching is for root")
 HARDENED = {
@@ -58,20 +57,8 @@ def running(image: str, *, user: str = "0:0", **host: Any) -> Iterator[str]:
         api.remove_container(made["Id"], force=True)
 
 
-@contextmanager
-def attached(name: str, more: str = "") -> Iterator[Box]:
-    own = lifetime.Lifetime()
-
-    def launch(asked: BoxSpec) -> Box:
-        return technology("docker").launch(asked, own)
-
-    try:
-        with launch(parse(f"docker:container={name}{more}")) as box:
-            box.launch = launch
-            box.lifetime = own
-            yield box
-    finally:
-        own.close()
+def attached(name: str, more: str = "") -> AbstractContextManager[Box]:
+    return started_alone(parse(f"docker:container={name}{more}"))
 
 
 def trace(name: str) -> tuple[object, ...]:
