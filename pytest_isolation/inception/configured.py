@@ -36,9 +36,10 @@ def of_image(s: Submission, image: Image) -> Read:
     found: Read = []
     values = rendered.known(s, image)
     held = s.held(image).held
-    main = MAIN in held
+    main = MAIN in held and not held[MAIN].shipped
     idle = _not_included(s, image, held, values)
     texts: set[tuple[str, str]] = set()
+    before = len(s.problems)
     for path, one in sorted(held.items()):
         if path in idle or one.shipped or _is_source(path, one) or path.endswith((".sh", "Dockerfile", ".md")):
             continue
@@ -50,13 +51,14 @@ def of_image(s: Submission, image: Image) -> Read:
                 or not (nginx.looks_like_one(text) or (not main and OF_HTTP.fullmatch(path)))
             ):
                 continue
-            # What was not understood is put in wherever it may belong.
-            text = text if one.certain else rendered.filled(text, [path, one.source], image, values)
             places = [at for _, at in lines_of(pieces)]
             file = one.source or places[0].file
             if (file, text) not in texts:
                 texts.add((file, text))
-                _read(s, text, file, places, found, copied=bool(one.source))
+                _read(s, text, file, places, found, sure=bool(one.source) or one.certain)
+    broken = len(s.problems) > before
+    if broken and not any(one.name == "server" for _, tree in found for one in nginx.walk(tree)):
+        return []  # what the package says beside it decides nothing
     names = {file for file, _ in found}
     for _, tree in found:
         _include(s, image, tree, names, values, 0)
@@ -91,7 +93,8 @@ def _not_included(s: Submission, image: Image, held: Mapping[str, Held], values:
     asked = re.search(r"(?:^|\s)-c\s*(/\S+\.conf)\b", said)
     # From where a path that does not begin with / is meant, the package decides.
     name = asked[1] if asked else MAIN
-    main = None if RELATIVE.search(said) or name not in held else name
+    # Of the package's own, what its links lead to counts as well.
+    main = None if RELATIVE.search(said) or name not in held or held[name].shipped else name
     if main is None and (asked or RELATIVE.search(said)):
         return set()
     wanted = [] if main else [f"/etc/nginx/{one}" for one in OF_PACKAGES]
@@ -145,22 +148,33 @@ def _include(
             ):
                 continue
             part: Read = []
-            _read(s, each.text, file, each.places, part, copied=bool(each.source))
+            _read(s, each.text, file, each.places, part, sure=bool(each.source) or each.certain)
             for _, directives in part:
                 _include(s, image, directives, read | {file, inside}, values, depth + 1)
                 tree[number:number] = [replace(below, parents=(*one.parents, *below.parents)) for below in directives]
 
 
-def _read(s: Submission, text: str, path: str, places: Sequence[Place], found: Read, *, copied: bool) -> None:
+def _read(s: Submission, text: str, path: str, places: Sequence[Place], found: Read, *, sure: bool) -> None:
+    """`sure`: nothing is missing in the text."""
     if len(found) >= MAX_CONFIGURATIONS:
         return
     try:
-        found.append((path, nginx.parse(text, path, places)))
+        tree = nginx.parse(text, path, places)
     except Unreadable as error:
-        # Of what a script wrote, a value may be missing.
-        if (
-            path in s.tree
-            and not path.endswith(".sh")
-            and not any(str(one) == str(error) and one.at == error.at for one in s.problems)
-        ):
-            s.problems.append(error)
+        if sure and not MISSING.search(text) and not path.endswith(".sh.tpl"):
+            _problem(s, error)
+        return
+    found.append((path, tree))
+    wrong = nginx.wrong_number(tree) if sure and not MISSING.search(text) else None
+    if wrong is not None:
+        said = f'not an NGINX configuration: invalid number of arguments in "{wrong.name}" directive'
+        _problem(s, Unreadable(said, wrong.at))
+
+
+MISSING = re.compile(r"\$\(|`|\$\{")
+"""What stands for a value that is not known."""
+
+
+def _problem(s: Submission, error: Unreadable) -> None:
+    if not any(str(one) == str(error) and one.at == error.at for one in s.problems):
+        s.problems.append(error)

@@ -303,7 +303,8 @@ def _packages(made: Submission, image: Image) -> None:
     opened: set[str] = set()
     for stage in image.stages:
         for one in stage.every("ARG", "ENV"):
-            for name, value in one.pairs:
+            bare = [(word, "") for word in one.words if "=" not in word and given.get(word)]
+            for name, value in [*one.pairs, *(bare if one.name == "ARG" else ())]:
                 if one.name == "ARG" and given.get(name):
                     value = str(given[name])
                 known[name] = Text(interpolate(value, known), one.at)

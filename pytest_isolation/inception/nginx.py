@@ -69,6 +69,26 @@ def walk(directives: list[Directive]) -> Iterator[Directive]:
         pending += reversed(one.block)
 
 
+NUMBERS = {
+    "fastcgi_param": (2, 3), "fastcgi_pass": (1, 1), "root": (1, 1), "listen": (1, 99), "server_name": (1, 99),
+    "ssl_certificate": (1, 1), "ssl_certificate_key": (1, 1), "ssl_protocols": (1, 99), "try_files": (2, 99),
+    "index": (1, 99), "include": (1, 1), "proxy_pass": (1, 1), "user": (1, 2), "worker_processes": (1, 1),
+    "alias": (1, 1), "return": (1, 2), "client_max_body_size": (1, 1), "fastcgi_index": (1, 1),
+}  # fmt: skip
+"""Arguments that a directive takes, at least and at most."""
+
+
+def wrong_number(tree: list[Directive]) -> Directive | None:
+    """The first directive that NGINX refuses for the number of its arguments."""
+    return next(
+        (
+            one for one in walk(tree) if one.name in NUMBERS
+            and (one.block or not NUMBERS[one.name][0] <= len(one.arguments) <= NUMBERS[one.name][1])
+        ),
+        None,
+    )  # fmt: skip
+
+
 def looks_like_one(text: str) -> bool:
     """Whether a text is meant as NGINX configuration."""
     return re.search(r"^[ \t]*(server|http|events|upstream[ \t]+\S+)\s*\{", text, re.MULTILINE) is not None

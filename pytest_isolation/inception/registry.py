@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 Needs = Literal["", "compose", "makefile", "nginx", "wordpress", "mariadb"]
 
 MODULES = (
-    "t_tree", "p_credentials", "p_elsewhere", "s_structure", "c_compose", "m_make", "d_images", "r_documents",
-    "n_nginx", "w_wordpress", "g_exec", "g_start", "g_bootstrap", "g_names", "g_ready", "e_defence", "b_bonus",
-    "x_extras",
+    "t_tree", "p_credentials", "p_elsewhere", "s_structure", "c_compose", "m_make", "d_images", "d_foreground",
+    "r_documents", "n_nginx", "w_wordpress", "w_database", "g_exec", "g_start", "g_bootstrap",
+    "g_names", "g_ready", "e_defence", "b_bonus", "x_extras",
 )  # fmt: skip
 
 

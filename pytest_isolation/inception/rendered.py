@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception import sed
 from pytest_isolation.inception.compose import env_of
-from pytest_isolation.inception.script import Command, Script
 from pytest_isolation.inception.variables import REFERENCE, interpolate, unresolved
 
 if TYPE_CHECKING:
+    from pytest_isolation.inception.dockerfile import Stage
     from pytest_isolation.inception.model import Image, Submission
 
-MAX_REPLACED = 200
 SPECIAL = re.compile(r"[*\[\]^$+?(){}|]")
 """In a pattern of sed: it is more than a text."""
 DEFAULT = re.compile(r"\$\{(\w+):?=([^{}]*)\}")
@@ -68,44 +65,15 @@ def known_by(s: Submission, role: str) -> dict[str, str]:
     return {name: value for image in s.role(role) for name, value in known(s, image).items()}
 
 
-def arguments(image: Image) -> dict[str, str]:
+def arguments(image: Image, stages: Sequence[Stage] | None = None) -> dict[str, str]:
     """What the build knows and the container does not: ARG, as the Dockerfile or `build.args` gives it."""
     given = image.service.build.args if image.service.build is not None else {}
     found: dict[str, str] = {}
-    for stage in image.stages:
+    for stage in image.stages if stages is None else stages:
         for one in stage.every("ARG"):
             for name, _, value in (word.partition("=") for word in one.words):
                 found[name] = str(given.get(name) or interpolate(value, found))
     return {name: value for name, value in found.items() if value}
-
-
-def _scripts(image: Image) -> list[Script]:
-    return [*image.build_scripts, *(start.script for start in image.starts)]
-
-
-def filled(text: str, paths: Iterable[str], image: Image, values: Mapping[str, str]) -> str:
-    """`text`, a file that the image has at `paths`, after what the image's scripts replace in it.
-
-    No line is added or taken away.
-    """
-    names = {posixpath.basename(path) for path in paths}
-    built = arguments(image)
-    for script in _scripts(image):
-        near = {**values, **built} if script in image.build_scripts else values
-        own = {**near, **{name: interpolate(value, near) for name, (value, _) in script.assignments.items()}}
-        for command in script.commands:
-            if command.name == "envsubst":
-                listed = {
-                    match["bare"] or match["name"] for word in command.words[1:] for match in REFERENCE.finditer(word)
-                }
-                text = expanded(text, {name: own[name] for name in own if not listed or name in listed})
-            elif command.name == "sed" and _is_about(command, names):
-                replaced = in_plain_text(command.words)
-                for old, new in replaced:
-                    text = text.replace(old, interpolate(new, own).replace("\n", " "), MAX_REPLACED)
-                if not replaced and (edits := sed.read(command.real)):
-                    text = sed.edited(text, edits, partial(interpolate, known=own))
-    return text
 
 
 def expanded(text: str, values: Mapping[str, str]) -> str:
@@ -116,18 +84,6 @@ def expanded(text: str, values: Mapping[str, str]) -> str:
         return match[0] if match["escaped"] or match["rest"] or name not in values else values[name].replace("\n", " ")
 
     return REFERENCE.sub(value, text)
-
-
-def from_here_document(body: str, values: Mapping[str, str]) -> str:
-    """As a shell writes it.  A here-document whose end is in quotes has no backslashes before dollars."""
-    if "\\$" not in body and "\\`" not in body:
-        return expanded(body, values)
-    pieces = body.split("\\$")
-    return "$".join(expanded(piece, values) for piece in pieces).replace("\\`", "`")
-
-
-def _is_about(command: Command, names: set[str]) -> bool:
-    return any(posixpath.basename(word) in names or "*" in word or word.startswith("$") for word in command.words[1:])
 
 
 def in_plain_text(words: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,20 +1,62 @@
-"""Configuration that packages ship, after what `sed` makes of it: a pattern that fits nothing leaves it as it was."""
+"""Configuration that packages ship, as far as it decides."""
 
 from __future__ import annotations
 
+import posixpath
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
-from pytest_isolation.inception import releases, rendered, sed
-from pytest_isolation.inception.place import Place
-from pytest_isolation.inception.variables import interpolate
+from pytest_isolation.inception import releases
 
 if TYPE_CHECKING:
     from pytest_isolation.inception.model import Image, Submission
 
-NGINX = "user www-data;"
-"""Of Debian's nginx.conf."""
+NGINX = """user www-data;
+worker_processes auto;
+pid /run/nginx.pid;
+include /etc/nginx/modules-enabled/*.conf;
+events {
+	worker_connections 768;
+}
+http {
+	sendfile on;
+	include /etc/nginx/mime.types;
+	default_type application/octet-stream;
+	ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; # Dropping SSLv3, ref: POODLE
+	ssl_prefer_server_ciphers on;
+	access_log /var/log/nginx/access.log;
+	error_log /var/log/nginx/error.log;
+	gzip on;
+	include /etc/nginx/conf.d/*.conf;
+	include /etc/nginx/sites-enabled/*;
+}
+"""
+"""Debian's nginx.conf without its comments."""
+NGINX_OF_ALPINE = """user nginx;
+worker_processes auto;
+pcre_jit on;
+error_log /var/log/nginx/error.log warn;
+include /etc/nginx/modules/*.conf;
+include /etc/nginx/conf.d/*.conf;
+events {
+	worker_connections 1024;
+}
+http {
+	include /etc/nginx/mime.types;
+	default_type application/octet-stream;
+	server_tokens off;
+	client_max_body_size 1m;
+	sendfile on;
+	tcp_nopush on;
+	ssl_protocols TLSv1.2 TLSv1.3;
+	ssl_prefer_server_ciphers on;
+	ssl_session_cache shared:SSL:2m;
+	gzip_vary on;
+	access_log /var/log/nginx/access.log main;
+	include /etc/nginx/http.d/*.conf;
+}
+"""
+"""Alpine's."""
 BIND = "bind-address            = 127.0.0.1"
 """Of Debian's 50-server.cnf."""
 SOCKET = "user = www-data\ngroup = www-data\nlisten = /run/php/php{}-fpm.sock\nlisten.owner = www-data"
@@ -36,37 +78,6 @@ def pool(family: str, release: str | None, packages: str) -> str | None:
     return SOCKET.format(version) if version and family == "debian" else None
 
 
-def after_sed(s: Submission, image: Image, file: str, text: str, others: str) -> tuple[str, Place] | None:
-    """What `text`, of the package's file of that name, is in the container, and where the last `sed` is.
-
-    None where nothing is done by sed, or something else may change it: `others` is a pattern of the places that the
-    program reads its configuration from.
-    """
-    own = rendered.known(s, image)
-    last: Place | None = None
-    if any(re.search(others, path) for path in image.copies) or re.search(others, " ".join(image.argv)):
-        return None
-    every = [*image.build_scripts, *(start.script for start in image.starts)]
-    if any(re.search(others, target) for script in every for target, _, _ in script.heredocs):
-        return None
-    for script in every:
-        values = {**own, **{name: interpolate(value, own) for name, (value, _) in script.assignments.items()}}
-        for command in script.runtime():
-            said = " ".join((*command.words, command.into))
-            if not re.search(others, said):
-                continue
-            edits = sed.read(command.real) if command.name == "sed" else None
-            named = [word for word in command.real[1:] if re.search(others, word)]
-            if command.name in ("mkdir", "chown", "chmod", "ls", "cat", "grep", "echo") and not command.into:
-                continue
-            if edits is None or command.conditional or command.function or command.loops or command.into:
-                return None
-            if not any(re.search(rf"(?:^|/)(?:{re.escape(file)}|\*(?:\.\w+)?)$", word) for word in named):
-                return None
-            text, last = sed.edited(text, edits, partial(interpolate, known=values)), command.at
-    return None if last is None or "$" in text else (text, last)
-
-
 def files(s: Submission, image: Image) -> dict[str, str]:
     """Path -> those lines of the packages' files that decide, as the image's packages ship them."""
     from pytest_isolation.inception.rules.d_images import _named
@@ -85,4 +96,10 @@ def files(s: Submission, image: Image) -> dict[str, str]:
         if text is not None and version is not None:
             at = f"/etc/php/{version[1]}/fpm/pool.d" if family == "debian" else f"/etc/php{version[1]}/php-fpm.d"
             found[f"{at}/www.conf"] = f"[www]\n{text}\n"
+            found[f"{posixpath.dirname(at)}/php-fpm.conf"] = "[global]\n;daemonize = yes\n"
+    if family == "alpine" and (php := re.search(r"\bphp(\d+)\b", packages)):
+        found[f"/etc/php{php[1]}/php.ini"] = "memory_limit = 128M\n"
+    if any(re.fullmatch(r"nginx(-(full|light|extras|core))?", one) for one in image.packages):
+        found |= {"/etc/nginx/nginx.conf": NGINX} if family == "debian" else {}
+        found |= {"/etc/nginx/nginx.conf": NGINX_OF_ALPINE} if family == "alpine" else {}
     return found

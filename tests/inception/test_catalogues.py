@@ -17,14 +17,14 @@ VALUE = "\u2039value\u203a"
 TYPED = (
     r'security_opt: .*|restart: \S+|image: \{\}(:inception)?|driver_opts: .*|ssl_protocols .*;|ports: \["443:443"\]|/home/\{\}/data',
     r"wp (core install|user create)( LOGIN EMAIL --role=author)?|ALTER USER .*|FROM \{\}|FROM \{\}: \{\}|FROM \{\}:\{\}|apk add --no-cache",
-    r"nginx -g .*|php-fpm -F|&& rm -rf .*|RUN (chmod|mkdir) .*|sed -i .*|root \{\};|chown mysql:mysql /run/mysqld|listen(?: =)? .*|user = www-data",
+    r"nginx -g .*|php-fpm -F|supervisord -n|&& rm -rf .*|RUN (chmod|mkdir) .*|sed -i .*|root \{\};|chown mysql:mysql /run/mysqld|listen(?: =)? .*|user = www-data",
     r"\{\} --user=mysql|bind-address = .*|fastcgi_(param|pass) .*;|apt-get install ca-certificates|php -d .*|docker compose down .*|docker logs \{\}",
     r"server_name .*;|openssl req .*|IDENTIFIED BY \{\}|--url=.*|version: \{\}|\{\}: (pid|network_mode|restart|image): \{\}|L12",
 )
 """Lines of configuration and commands: the same in every language."""
 PRINTED = (
     r"\{\}: \[ERROR\] .*|\{\}: ERROR: .*|ERROR: .*|\{\}: mariadbd: Please consult .*|Error establishing a database connection: .*: (bind-address = )?\{\}",
-    r"502 Bad Gateway: .*: listen = \{\}|Your PHP installation appears .*|.*: No such file or directory|service .* invalid compose project",
+    r"PHP Fatal error:  Allowed memory size of \{\} bytes exhausted: \{\}|502 Bad Gateway: .*: listen = \{\}|Your PHP installation appears .*|.*: No such file or directory|service .* invalid compose project",
 )
 """What a log says."""
 OF_PARTS = {"{} about {}": "one guarantee holds about processes", "{} is {}": None}

@@ -32,6 +32,22 @@ SCRIPTS = {
     "array": "L=(a 'b c')\nL+=(d)\nprintf '%s\\n' \"${L[@]}\" > f",
     "truncated": "echo a > f\n: > f\necho b >> f\n> g\ncat g >> f",
     "and": "true && echo a > f && echo b >> f",
+    "descriptor": "exec 3> f\necho a >&3\necho b >&3\nexec 3>&-\nexec 3>> f\necho c >&3",
+    "standard output": "exec 4>&1 > f\necho a\nprintf 'b\\n'\nexec 1>&4 4>&-\necho no",
+    "descriptor of a block": "{ echo a >&3; echo b; } 3> f > g",
+    "standard error": "{ echo a; echo b >&2; } > f",
+    "awk": "printf 'a = 1\\nb = 2\\nc = 3\\n' > g\n"
+    'awk -v x=9 \'/^a/{print "a = " x; next} $1 == "b" {sub(/2/, "<&>")} {print}\' g > f\n'
+    "awk 'BEGIN{print \"top\"} NR==2||/c/ {n++} END{print n}' g >> f\nawk '/a/,/b/' g >> f\n"
+    "awk '!/b/ {print $3}' g >> f",
+    "awk of what is empty by then": "echo a > f\nawk 1 f > f\necho b >> f",
+    "find": "mkdir -p d/e\necho a > d/x.cnf\necho a > d/e/y.cnf\necho a > d/z\n"
+    "find d -name '*.cnf' -exec sed -i 's/a/b/' {} +\ncat d/x.cnf d/e/y.cnf d/z > f",
+    "xargs": "echo a > g\necho a > h\nls g h | xargs sed -i 's/a/b/'\nprintf 'g\\nh\\n' | xargs -I X cat X > f",
+    "eval": "a=1\nprintf 'x ${a}\\n' > g\neval \"cat <<E\n$(cat g)\nE\" > f",
+    "set": "set -- a 'b c'\nset -- \"$@\" d\nprintf '<%s>' \"$@\" > f",
+    "script of a script": "printf 'echo \"$1\"\\n' > g\nsh g x > f",
+    "name without its end": 'for t in a.conf.tpl; do echo "$(basename "d/$t" .tpl)" > f; done',
     "here-string": 'cat <<< "x y" > f',
 }
 
@@ -58,7 +74,12 @@ def test_a_line_knows_its_place() -> None:
 
 @pytest.mark.parametrize(
     "script",
-    ["date > /f", "echo a > /f\nawk '{print}' /f > /f", "echo a > /f\ned -s /f", "sed -n p /etc/x > /f"],
+    [
+        "date > /f",
+        "echo a > /f\nawk '{print toupper($0)}' /f > /g; mv /g /f",
+        "echo a > /f\ned -s /f",
+        "sed -n p /etc/x > /f",
+    ],
 )
 def test_what_is_not_known_is_not_certain(script: str) -> None:
     shell.begin()

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from pytest_isolation.inception import sed
 from pytest_isolation.inception.files.flow import Held, Output, Pieces, mapped, text_of
-from pytest_isolation.inception.files.words import unescaped
+from pytest_isolation.inception.files.words import OF_NGINX, unescaped
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.rendered import expanded, in_plain_text
 from pytest_isolation.inception.variables import REFERENCE, interpolate
@@ -42,6 +42,10 @@ class Disk:
     """Working directory."""
     work: int = 0
     """Pieces that were read and written."""
+    made: set[str] = field(default_factory=set)
+    """Directories that a command made: what lies in them is known."""
+    unseen: set[str] = field(default_factory=set)
+    """Paths at which something lies that is not known, from another image or another stage."""
 
     def path(self, word: str) -> str:
         """From the working directory; an unknown part stays as it was written."""
@@ -239,19 +243,20 @@ def cat(call: Call) -> Output:
             pieces = call.fed
         else:
             paths = list(call.disk.named([name]))
-            pieces = _read(call.disk, paths) if paths else None
+            pieces = read_files(call.disk, paths) if paths else None
         if pieces is None:
             return None
         found += pieces
     return tuple(found)
 
 
-def _read(disk: Disk, paths: Sequence[str]) -> Output:
+def read_files(disk: Disk, paths: Sequence[str]) -> Output:
+    """What files hold, one behind the other; of a package's file those lines that decide."""
     found: list[tuple[str, Place]] = []
     for path in paths:
         one = disk.held[path]
         disk.work += len(one.pieces)
-        if one.shipped or not one.certain or disk.work > MAX_WORK:
+        if not one.certain or disk.work > MAX_WORK:
             return None
         disk.held[path] = replace(one, used=True)
         found += one.pieces
@@ -293,7 +298,7 @@ def by_sed(call: Call) -> Output:
             call.disk.held[path] = made
         return ()
     paths = list(call.disk.named(names))
-    read = _read(call.disk, paths) if paths and len(paths) >= len(names) else None if names else call.fed
+    read = read_files(call.disk, paths) if paths and len(paths) >= len(names) else None if names else call.fed
     return None if read is None or change is None else mapped(read, change)
 
 
@@ -319,6 +324,8 @@ def envsubst(call: Call) -> Output:
         return None
     listed = {match["bare"] or match["name"] for word in call.words[1:] for match in REFERENCE.finditer(word)}
     values = {name: value for name, value in call.values.items() if not listed or name in listed}
+    if not listed:
+        values = dict.fromkeys(OF_NGINX, "") | values
     longest = max(map(len, values.values()), default=0)
     if longest * sum(text.count("$") for text, _ in call.fed) > MAX_EXPANDED:
         return None
@@ -374,7 +381,9 @@ def remove(call: Call) -> Output:
 
 def make_directory(call: Call) -> Output:
     """`mkdir`"""
-    call.disk.directories |= {call.disk.path(word) for word in call.plain}
+    made = {call.disk.path(word) for word in call.plain}
+    call.disk.directories |= made
+    call.disk.made |= made
     return ()
 
 
@@ -397,8 +406,10 @@ def directory_of(call: Call) -> Output:
     """`dirname` and `basename` of a path."""
     if not call.plain or "$" in call.plain[0]:
         return None
-    of = posixpath.dirname if call.words[0].endswith("dirname") else posixpath.basename
-    return ((of(call.plain[0]) + "\n", call.at),)
+    if call.words[0].endswith("dirname"):
+        return ((posixpath.dirname(call.plain[0]) + "\n", call.at),)
+    name, *ends = map(posixpath.basename, call.plain)
+    return ((name.removesuffix(ends[0] if ends else "") + "\n", call.at),)
 
 
 def change_directory(call: Call) -> Output:
@@ -425,7 +436,7 @@ SILENT = frozenset({
 })  # fmt: skip
 """They print nothing, and no file is another after them."""
 CHANGE = frozenset({
-    "awk", "perl", "python", "python3", "ed", "ex", "vi", "patch", "crudini", "sponge", "dd", "curl", "wget", "tar",
-    "unzip", "php", "node", "ruby", "eval", "gomplate", "j2", "gawk", "find", "xargs", "unlink", "rsync",
+    "perl", "python", "python3", "ed", "ex", "vi", "patch", "crudini", "sponge", "dd", "tar",
+    "unzip", "php", "node", "ruby", "eval", "gomplate", "j2", "find", "xargs", "unlink", "rsync",
 })  # fmt: skip
 """They may change a file that they name."""

@@ -107,6 +107,23 @@ class Held:
         return replace(self, certain=False, shipped=False, writes=self.writes + 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One command that runs when an image is built, or its container starts."""
+
+    words: tuple[str, ...]
+    """With the values that are known; programs that only start others are looked through."""
+    fed: Output
+    """What it reads; None where that is not known."""
+    at: Place
+    building: bool
+
+    @property
+    def name(self) -> str:
+        """The program's base name."""
+        return self.words[0].rpartition("/")[2] if self.words else ""
+
+
 @dataclass(slots=True)
 class Files:
     """Path in the container -> file, as they are when its daemon starts."""
@@ -114,3 +131,11 @@ class Files:
     held: dict[str, Held] = field(default_factory=dict)
     cut: bool = False
     """A script could not be followed to its end."""
+    ran: list[Ran] = field(default_factory=list)
+    """Commands, those of the build first."""
+    unseen: set[str] = field(default_factory=set)
+    """Paths at which something lies that is not known, from another image or another stage."""
+
+    def started(self, *names: str) -> list[Ran]:
+        """Commands of these programs that run when the container starts."""
+        return [one for one in self.ran if not one.building and one.name in names]

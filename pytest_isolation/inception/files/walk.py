@@ -6,13 +6,17 @@ Nothing runs.  Of a branch whose test is not decided both sides are followed; a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pytest_isolation.inception import shell
+from pytest_isolation.inception.files.around import by_xargs, calls, found_by, within
+from pytest_isolation.inception.files.branches import MAX_ITEMS, Branches
 from pytest_isolation.inception.files.commands import CHANGE, PROGRAMS, SILENT, Call, Disk
-from pytest_isolation.inception.files.flow import Held, Output, Pieces, lines_of
+from pytest_isolation.inception.files.flow import Output, Ran
+from pytest_isolation.inception.files.producers import PRODUCERS
 from pytest_isolation.inception.files.words import Words
 from pytest_isolation.inception.follow import BESIDE
 from pytest_isolation.inception.nodes import text_of
@@ -27,14 +31,12 @@ MAX_STEPS = 4_000
 """Commands of one container."""
 MAX_DEPTH = 40
 """Blocks in blocks, functions that call functions, scripts that start scripts."""
-MAX_ITEMS = 200
-"""Of a loop's list."""
 SHELLS = frozenset({"sh", "bash", "ash", "dash"})
+SOURCED = re.compile(r"(?:-e\s*|--execute=)?(?:source|\\\.)\s+([^\s;]+);?")
 STATEMENTS = frozenset({"program", "compound_statement", "do_group", "subshell", "else_clause"})
-OPERATORS = frozenset({"=", "==", "!="})
 
 
-class Walk:
+class Walk(Branches):
     """One container's shell; `follow` is called for one script after the other."""
 
     def __init__(self, disk: Disk, values: dict[str, str], *, dash: bool) -> None:
@@ -48,25 +50,37 @@ class Walk:
         self.cut = False
         self.followed: set[str] = set()
         """Files of the submission that were followed as scripts."""
+        self.opened: dict[str, str] = {}
+        """Descriptor that `exec` opened -> file."""
+        self.ran: list[Ran] = []
+        self.building = True
+        """It is the image that is built."""
 
-    def follow(self, text: str, file: str, first_line: int = 1) -> None:
-        """A script; `first_line` is where it begins in its file."""
+    def follow(self, text: str, file: str, first_line: int = 1) -> Output:
+        """What a script prints; `first_line` is where it begins in its file."""
         tree = shell.tree_of(text)
         if tree is None or self.depth > MAX_DEPTH:
             self.cut = True
-            return
+            return None
         before = self.file, self.first_line, self.by_dash
         self.file, self.first_line = file, first_line
         if text.startswith("#!"):
             self.by_dash = self.dash and "bash" not in text.split("\n", 1)[0]
         self.depth += 1
-        self._run(tree.root_node, None)
+        found: list[tuple[str, Place]] | None = []
+        for node in tree.root_node.named_children:
+            printed = self.run(node, None) if node.type != "comment" else ()
+            if "1" in self.opened:
+                self.disk.write(self.opened["1"], printed, more=True)
+            else:
+                found = None if found is None or printed is None else [*found, *printed]
         self.depth -= 1
         self.file, self.first_line, self.by_dash = before
+        return None if found is None else tuple(found)
 
     # -- statements --------------------------------------------------------------------
 
-    def _run(self, node: Node, fed: Output) -> Output:
+    def run(self, node: Node, fed: Output) -> Output:
         """What a statement prints."""
         self.steps += 1
         if self.steps > MAX_STEPS or self.depth > MAX_DEPTH:
@@ -82,28 +96,28 @@ class Walk:
         kind = node.type
         if kind in STATEMENTS:
             here = self.disk.here
-            printed = self._each(node.named_children, fed)
+            printed = self.each(node.named_children, fed)
             if kind == "subshell":
                 self.disk.here = here
             return printed
         if kind in ("list", "negated_command"):
-            return self._each(node.named_children, fed)
+            return self.each(node.named_children, fed)
         if kind == "command":
             return self._command(node, fed)
         if kind == "redirected_statement":
             return self._redirected(node, fed)
         if kind == "pipeline":
             for child in node.named_children:
-                fed = self._run(child, fed)
+                fed = self.run(child, fed)
             return fed
         if kind == "if_statement":
-            return self._if(node, fed)
+            return self.if_(node, fed)
         if kind == "case_statement":
-            return self._case(node, fed)
+            return self.case_(node, fed)
         if kind == "for_statement":
-            return self._for(node, fed)
+            return self.for_(node, fed)
         if kind in ("while_statement", "c_style_for_statement"):
-            return self._while(node, fed)
+            return self.while_(node, fed)
         if kind == "function_definition":
             name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
             if name is not None and body is not None:
@@ -116,13 +130,13 @@ class Walk:
                     self._assign(child)
         return ()
 
-    def _each(self, nodes: Iterable[Node], fed: Output) -> Output:
+    def each(self, nodes: Iterable[Node], fed: Output) -> Output:
         """One statement after the other; what they print together."""
         found: list[tuple[str, Place]] | None = []
         for node in nodes:
             if node.type == "comment":
                 continue
-            printed = self._run(node, fed)
+            printed = self.run(node, fed)
             found = None if found is None or printed is None else [*found, *printed]
         return None if found is None else tuple(found)
 
@@ -131,8 +145,12 @@ class Walk:
         redirects = [child for child in node.children if child.type.endswith("_redirect")]
         if body is not None and body.type == "list":  # it is about the last command
             *first, last = body.named_children
-            self._each(first, fed)
+            self.each(first, fed)
             body = last
+        if body is not None and text_of(body).strip() == "exec":
+            for one in redirects:
+                self._open(one)
+            return ()
         after: list[Node] = []
         outputs: list[Node] = []
         for one in redirects:
@@ -150,15 +168,20 @@ class Walk:
                 fed = self._file(one)
             else:
                 outputs.append(one)
-        printed = self._run(body, fed) if body is not None else ()
+        for one in outputs:
+            self._empty(one)
+        own = [number for one in outputs if (number := self._open(one, only_numbered=True))]
+        printed = self.run(body, fed) if body is not None else ()
+        for number in own:
+            self.opened.pop(number, None)
         for one in outputs:
             printed = self._out(one, printed)
         for one in after:
             if one.type == "pipeline":
                 for child in one.named_children:
-                    printed = self._run(child, printed)
+                    printed = self.run(child, printed)
             else:
-                self._run(one, None)
+                self.run(one, None)
         return printed
 
     def _document(self, node: Node) -> Output:
@@ -189,142 +212,46 @@ class Walk:
 
     def _out(self, redirect: Node, printed: Output) -> Output:
         """What goes on after `>` and its like: nothing, when the output went into a file."""
-        match = re.match(r"(?:1|&)?(>>|>\||>)(?!&)", text_of(redirect).lstrip())
         targets = redirect.children_by_field_name("destination")
+        if to := re.fullmatch(r"1?>&\s*(\d+)", text_of(redirect).strip()):
+            if to[1] in self.opened:
+                self.disk.write(self.opened[to[1]], printed, more=True)
+            return printed if to[1] == "1" else ()
+        match = re.match(r"(?:1|&)?(>>|>\||>)(?!&)", text_of(redirect).lstrip())
         if match is None or not targets:
             return printed
         path = self.disk.path(self.words.word(targets[0]))
         self.disk.write(path, printed, more=match[1] == ">>")
         return ()
 
-    # -- branches and loops ------------------------------------------------------------
+    def _empty(self, redirect: Node) -> None:
+        """`awk … FILE > FILE` reads a file that is empty already."""
+        targets = redirect.children_by_field_name("destination")
+        if not re.match(r"1?>(?![>&(])", text_of(redirect).lstrip()) or not targets or "$(" in text_of(redirect):
+            return
+        path = self.disk.path(self.words.word(targets[0]))
+        if path in self.disk.held:
+            self.disk.held[path] = replace(self.disk.held[path], pieces=(), certain=True, shipped=False, others=())
 
-    def _if(self, node: Node, fed: Output) -> Output:
-        """`elif` is a branch as any other."""
-        sides: list[tuple[bool | None, list[Node]]] = []
-        conditions = node.children_by_field_name("condition")
-        tested = {one.id for one in conditions}
-        self._each([one for one in conditions if one.is_named], fed)
-        own = [
-            one for one in node.named_children
-            if one.id not in tested and one.type not in ("elif_clause", "else_clause")
-        ]  # fmt: skip
-        sides.append((self._decided(conditions), own))
-        for one in node.named_children:
-            if one.type == "elif_clause":
-                begin = next((at for at, child in enumerate(one.children) if child.type == "then"), 1)
-                sides.append((self._decided(one.children[1:begin]), [c for c in one.children[begin:] if c.is_named]))
-            elif one.type == "else_clause":
-                sides.append((None, list(one.named_children)))
-        open_: list[list[Node]] = []
-        for truth, nodes in sides:
-            if truth is not False:
-                open_.append(nodes)
-            if truth:
-                break
-        return self._branches(open_, fed)
-
-    def _case(self, node: Node, fed: Output) -> Output:
-        looked_at = node.child_by_field_name("value")
-        value = self.words.word(looked_at) if looked_at is not None else "$"
-        items = [one for one in node.named_children if one.type == "case_item"]
-        open_: list[list[Node]] = []
-        for item in items:
-            values = item.children_by_field_name("value")
-            patterns = [self.words.word(one) for one in values]
-            ids = {one.id for one in values}
-            nodes = [one for one in item.named_children if one.id not in ids]
-            if "$" in value or "`" in value:
-                open_.append(nodes)
-            elif any(fnmatchcase(value, pattern) for pattern in patterns):
-                open_ = [nodes]
-                break
-        return self._branches(open_, fed)
-
-    def _branches(self, sides: list[list[Node]], fed: Output) -> Output:
-        """Each from the same state; of a file that several write, the others are kept beside the first."""
-        if not sides:
-            return ()
-        if len(sides) == 1:
-            return self._each(sides[0], fed)
-        before, values = dict(self.disk.held), dict(self.words.values)
-        ends: list[dict[str, Held]] = []
-        known: list[dict[str, str]] = []
-        printed: list[Output] = []
-        for side in sides:
-            self.disk.held = dict(before)
-            self.words.values.clear()
-            self.words.values.update(values)
-            printed.append(self._each(side, fed))
-            ends.append(self.disk.held)
-            known.append(dict(self.words.values))
-        self.disk.held = _merged(before, ends)
-        for name in {name for one in known for name in one}:
-            new = {one[name] for one in known if name in one and one[name] != values.get(name)}
-            self.words.values.pop(name, None)
-            if len(new) == 1:
-                self.words.values[name] = new.pop()
-            elif not new and name in values:
-                self.words.values[name] = values[name]
-        first = printed[0]
-        return first if all(one == first for one in printed) else None
-
-    def _decided(self, conditions: list[Node]) -> bool | None:
-        """Whether a test of known values is true; None for any other."""
-        named = [one for one in conditions if one.is_named and one.type != "comment"]
-        if len(named) != 1 or named[0].type != "test_command":
+    def _open(self, redirect: Node, *, only_numbered: bool = False) -> str | None:
+        """`exec 3> FILE`, `exec 3>&-`, `exec 1>&4`; the number of what is opened."""
+        match = re.match(r"(\d*)(>>|>\||>&|&>|>)\s*(\d+$|-$)?", text_of(redirect).strip())
+        if match is None or (only_numbered and (match[1] in ("", "1", "2") or match[3])):
             return None
-        inner = list(named[0].named_children)
-        if len(inner) != 1 or inner[0].type not in ("unary_expression", "binary_expression"):
+        number = match[1] or "1"
+        if match[3]:
+            before = self.opened.pop(number, None)
+            if match[3] in self.opened:
+                self.opened[number] = self.opened[match[3]]
+            return before and None
+        targets = redirect.children_by_field_name("destination")
+        path = self.disk.path(self.words.word(targets[0])) if targets else ""
+        if path.startswith("/dev/") or not path:
+            self.opened.pop(number, None)
             return None
-        sign = next((text_of(one) for one in inner[0].children if one.type == "test_operator" or not one.is_named), "")
-        words = [self.words.word(one) for one in inner[0].named_children if one.type != "test_operator"]
-        if any("$" in word or "`" in word for word in words):
-            return None
-        if sign in ("-n", "-z") and len(words) == 1:
-            return bool(words[0]) == (sign == "-n")
-        if sign in OPERATORS and len(words) == 2:
-            return (words[0] == words[1]) == (sign != "!=")
-        return None
-
-    def _for(self, node: Node, fed: Output) -> Output:
-        variable, body = node.child_by_field_name("variable"), node.child_by_field_name("body")
-        if variable is None or body is None:
-            return ()
-        name = text_of(variable)
-        items: list[str] = []
-        for one in node.children_by_field_name("value"):
-            for word in self.words.many(one):
-                paths = list(self.disk.named([word])) if any(char in word for char in "*?") else []
-                items += paths or [word]
-        printed: list[tuple[str, Place]] | None = []
-        self.words.values.pop(name, None)
-        for item in items[:MAX_ITEMS] or ["$"]:
-            if item.startswith(("$", "`")):
-                self.words.values.pop(name, None)
-            else:
-                self.words.values[name] = item
-            one_more = self._run(body, fed)
-            printed = None if printed is None or one_more is None else [*printed, *one_more]
-        return None if printed is None else tuple(printed)
-
-    def _while(self, node: Node, fed: Output) -> Output:
-        """`while read LINE` goes through what it is fed; of another loop one turn is followed."""
-        body, condition = node.child_by_field_name("body"), node.child_by_field_name("condition")
-        if body is None:
-            return ()
-        words = text_of(condition).rstrip(" ;\n").split() if condition is not None else []
-        if "read" not in words[:2] or fed is None:
-            if condition is not None:
-                self._run(condition, fed)
-            self._run(body, None)
-            return None
-        printed: list[tuple[str, Place]] | None = []
-        for line, _ in lines_of(fed)[:MAX_ITEMS]:
-            self.words.values[words[-1]] = line if any("IFS=" in word for word in words) else line.strip()
-            one_more = self._run(body, None)
-            printed = None if printed is None or one_more is None else [*printed, *one_more]
-        return None if printed is None else tuple(printed)
+        self.disk.write(path, (), more=match[2] == ">>")
+        self.opened[number] = path
+        return number
 
     # -- simple commands ---------------------------------------------------------------
 
@@ -333,6 +260,7 @@ class Walk:
         if name is None:
             return
         key = text_of(name)
+        self.words.assigned.add(key)
         more = any(one.type == "+=" for one in node.children)
         if value is not None and value.type == "array":
             items = [word for one in value.named_children if one.type != "comment" for word in self.words.many(one)]
@@ -377,11 +305,29 @@ class Walk:
         real = list(Command(tuple(words), at).real)
         if not real:
             return ()
+        if words[:2] == ["command", "-v"] or real[:1] == ["which"]:
+            return ((f"{real[-1]}\n", at),)
+        real = within(real)
+        if not real:
+            return ()
         name = real[0].rpartition("/")[2]
         if real[0] in self.functions:
             return self._function(real, fed)
+        self.ran.append(Ran(tuple(real), self._fed(real, fed), at, self.building))
         if name in (".", "source", *SHELLS) or self.disk.path(real[0]) in self.disk.held:
             return self._script(real, name)
+        if name == "set" and "--" in real:
+            self.words.arguments = real[real.index("--") + 1 :]
+            return ()
+        if name == "eval":
+            return self.follow(" ".join(real[1:]), at.file, at.line)
+        if name == "find" and (seen := found_by(real, self.disk)) is not None:
+            paths, inner = seen
+            if inner:
+                return self._each_call(calls(inner, paths), at)
+            return tuple((f"{path}\n", at) for path in paths) or None
+        if name == "xargs" and (listed := by_xargs(real, fed)) is not None:
+            return self._each_call(listed, at)
         if name == "shift" and self.words.arguments is not None:
             number = int(real[1]) if len(real) > 1 and re.fullmatch(r"\d{1,3}", real[1]) else 1
             self.words.arguments = self.words.arguments[number:]
@@ -390,7 +336,7 @@ class Walk:
             name = "sed"
             inner = ["-i"] if "i" in edit[0] else []
             real = ["sed", "-E", *inner, *(word for word in real[2:] if not re.fullmatch(r"-[pie]+", word))]
-        if (program := PROGRAMS.get(name)) is not None:
+        if (program := PROGRAMS.get(name) or PRODUCERS.get(name)) is not None:
             call = Call(self.disk, real, fed, at, rows, {**self.words.values, **local}, self.by_dash)
             return program(call)
         if name in CHANGE:
@@ -399,13 +345,31 @@ class Walk:
                 self.disk.doubt_packages()
         return () if name in SILENT else None
 
+    def _each_call(self, several: Sequence[list[str]], at: Place) -> Output:
+        printed: list[tuple[str, Place]] | None = []
+        for words in several:
+            one = self._call(words, [], {}, (), at)
+            printed = None if printed is None or one is None else [*printed, *one]
+        return None if printed is None else tuple(printed)
+
+    def _fed(self, words: Sequence[str], fed: Output) -> Output:
+        """What a program reads; of the database's server its --init-file, of its client what `source FILE` names."""
+        for before, word in pairwise(("", *words)):
+            path = word[12:] if word.startswith("--init-file=") else word if before == "--init-file" else None
+            if match := SOURCED.fullmatch(word):
+                path = match[1]
+            if path is not None:
+                one = self.disk.held.get(self.disk.path(path))
+                return one.pieces if one is not None and one.certain else None
+        return fed
+
     def _function(self, words: list[str], fed: Output) -> Output:
         body, file, first_line = self.functions[words[0]]
         before = self.words.arguments, self.file, self.first_line
         self.words.arguments = words[1:]
         self.file, self.first_line = file, first_line
         try:
-            return self._run(body, fed)
+            return self.run(body, fed)
         finally:
             self.words.arguments, self.file, self.first_line = before
 
@@ -414,8 +378,7 @@ class Walk:
         rest = words[1:] if name in (".", "source", *SHELLS) else words
         while rest and rest[0].startswith("-"):
             if re.fullmatch(r"-[a-z]*c", rest[0]) and len(rest) > 1:
-                self.follow(rest[1], self.file, self.first_line)
-                return None
+                return self.follow(rest[1], self.file, self.first_line)
             rest = rest[1:]
         path = self._beside(rest[0]) if rest else ""
         one = self.disk.held.get(path)
@@ -425,12 +388,14 @@ class Walk:
             return None
         self.followed.add(one.source)
         places = one.places
-        before = self.words.arguments
+        before, opened = self.words.arguments, dict(self.opened)
         if len(rest) > 1 or name not in (".", "source"):
             self.words.arguments = rest[1:]
-        self.follow(one.text, places[0].file if places else one.source, places[0].line if places else 1)
+        printed = self.follow(one.text, places[0].file if places else one.source, places[0].line if places else 1)
         self.words.arguments = before
-        return None
+        if name not in (".", "source"):
+            self.opened = opened
+        return printed
 
     def _beside(self, word: str) -> str:
         """A path; where only the run knows its directory, `$(dirname "$0")/lib.sh`, that of the one file so called."""
@@ -447,29 +412,9 @@ class Walk:
         if len(nodes) == 1 and nodes[0].type == "file_redirect":
             printed = self._file(nodes[0])
         else:
-            printed = self._each(nodes, None)
+            printed = self.each(nodes, None)
         self.disk.here = here
         return printed
 
     def _place(self, node: Node) -> Place:
         return Place(self.file, node.start_point[0] + self.first_line)
-
-
-def _merged(before: dict[str, Held], ends: list[dict[str, Held]]) -> dict[str, Held]:
-    found: dict[str, Held] = {}
-    for path in {path: None for one in (before, *ends) for path in one}:
-        new: list[Held] = []
-        for one in ends:
-            held = one.get(path)
-            if held is not None and held is not before.get(path) and held.pieces not in [each.pieces for each in new]:
-                new.append(held)
-        if new:
-            others: tuple[Pieces, ...] = tuple(each for held in new[1:] for each in (held.pieces, *held.others))
-            first = new[0]
-            found[path] = Held(
-                first.pieces, first.source, all(held.certain for held in new), False, (*first.others, *others),
-                first.writes, first.used,
-            )  # fmt: skip
-        elif path in before and any(path in one for one in ends):
-            found[path] = before[path]
-    return found

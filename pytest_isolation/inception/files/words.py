@@ -27,6 +27,13 @@ INDIRECT = re.compile(r"\$\{!(\w+)\}")
 TRIMMED = re.compile(r"\$\{(\w+)(%%?|##?)([^{}]*)\}")
 LIST = re.compile(r"\$(?:[@*]|\{[@*]\}|\{(\w+)\[[@*]\]\})")
 
+OF_NGINX = frozenset({
+    "uri", "args", "is_args", "query_string", "document_root", "realpath_root", "document_uri", "request_uri",
+    "fastcgi_script_name", "fastcgi_path_info", "request_method", "http_host", "http_upgrade", "remote_addr",
+    "proxy_add_x_forwarded_for", "request_filename",
+})  # fmt: skip
+"""NGINX's variables: a shell that nobody gave one puts nothing in its place."""
+
 MAX_SPENT = 3_000_000
 """Characters of all values that are put in; after them words stay as they were written."""
 
@@ -43,6 +50,8 @@ class Words:
     def __init__(self, values: dict[str, str], capture: Callable[[Node], Output]) -> None:
         self.values = values
         self.arrays: dict[str, list[str]] = {}
+        self.assigned: set[str] = set()
+        """Names that a script gave a value, known or not."""
         self.arguments: list[str] | None = None
         """Of the function that is called; None outside: those of the script are not known."""
         self.capture = capture
@@ -129,7 +138,8 @@ class Words:
                 if not name.isdigit():
                     return " ".join(self.arguments)
                 return self.arguments[int(name) - 1] if int(name) <= len(self.arguments) else ""
-            return self.values.get(name, written)
+            eaten = name in OF_NGINX and name not in self.assigned
+            return self.values.get(name, "" if eaten else written)
         if (match := INDIRECT.fullmatch(written)) and (name := self.values.get(match[1])) is not None:
             return self.values.get(name, f"${{{name}}}")
         if (match := REPLACED.fullmatch(written)) and (value := self._named(match[1])) is not None:

@@ -329,57 +329,6 @@ def _texts(s: Submission, image: Image) -> Iterator[tuple[str, Place]]:
             yield re.sub(r"^[ \t]*[#;].*$", "", s.tree.lenient(path), flags=re.MULTILINE), Place(path)
 
 
-def _managed(image: Image) -> Iterator[Command]:
-    """Commands by which the system's service manager starts the database."""
-    for start in image.starts:
-        for command in start.script.runtime():
-            words = command.real
-            by_path = bool(words) and words[0].startswith("/etc/init.d/")
-            named = {posixpath.basename(word) for word in words}
-            manages = by_path or command.name in ("service", "rc-service", "systemctl")
-            if manages and {"start", "restart"} & named and {"mariadb", "mysql", "mysqld"} & named:
-                yield command
-
-
-FOREGROUND = {
-    "nginx": r"daemon\s+off",
-    "wordpress": r"php[\w./${}-]*fpm[\w.${}]*\s[^;&|\n]*(-\w*F|--nodaemonize)|daemonize\s*=\s*no",
-}
-
-
-DATABASES = frozenset({"mariadbd", "mysqld", "mysqld_safe", "mariadbd-safe"})
-
-
-@rule(
-    "D10", Severity.END,
-    asks="The daemon runs in the foreground.",
-    look="docker top CONTAINER; docker compose ps",
-    needs="compose",
-)  # fmt: skip
-def in_foreground(s: Submission) -> Iterator[Finding]:
-    for role, pattern in FOREGROUND.items():
-        for image in s.role(role):
-            if not any(re.search(pattern, text) for text, _ in _texts(s, image)):
-                if not image.starts and any(files_of(image, word) for word in image.argv):
-                    yield unclear(image.started_at, f"{image.service.name}: {image.argv[0]} is no script of a shell",
-                                  f"how it starts {role}")  # fmt: skip
-                    continue
-                fix = 'nginx -g "daemon off;"' if role == "nginx" else "php-fpm -F"
-                yield fail(image.started_at, f"{image.service.name}: nothing keeps {role} in the foreground", fix)
-    for image in s.role("mariadb"):
-        ran = [command for start in image.starts for command in start.script.runtime()]
-        own = {posixpath.basename(word) for word in image.argv}
-        if DATABASES & (own | {one.name for one in ran if "--bootstrap" not in one.words}) or not image.starts:
-            continue
-        if (managed := next(_managed(image), None)) is not None:
-            yield fail(managed.at, f"{image.service.name}: {managed} starts it in the background, and nothing else "
-                       "starts it", "start mariadbd itself: exec mariadbd --user=mysql")  # fmt: skip
-        elif not DATABASES & {one.name for one in ran}:
-            yield unclear(
-                image.started_at, f"{image.service.name}: no mariadbd in what it starts", "what its scripts run"
-            )
-
-
 @rule(
     "D11", Severity.ADVICE,
     asks="Images are small and built the same way every time.",

@@ -9,7 +9,6 @@ import posixpath
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception import shipped
 from pytest_isolation.inception.files import daemons
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import Start
@@ -45,12 +44,10 @@ def _started(image: Image) -> list[Command]:
     return [own, *(one for start in image.starts for one in start.script.calls())]
 
 
-def _is_clear(image: Image) -> bool:
+def _is_clear(s: Submission, image: Image) -> bool:
     """Whether all that may prepare the container is in sight."""
     scripts = [*image.build_scripts, *(start.script for start in image.starts)]
-    return not any(one.cut for one in scripts) and "--from" not in " ".join(
-        f"--{name}" for stage in image.stages for one in stage.every("COPY") for name in one.flags
-    )
+    return not any(one.cut for one in scripts) and not s.held(image).unseen
 
 
 def _makes(command: Command, path: str) -> bool:
@@ -73,7 +70,7 @@ def run_directories(s: Submission) -> Iterator[Finding]:
             family = _family(image)
             if (
                 family not in ("debian", "alpine")
-                or not _is_clear(image)
+                or not _is_clear(s, image)
                 or (role == "wordpress" and family != "debian")
             ):
                 continue
@@ -90,7 +87,7 @@ def _without_directory(s: Submission, image: Image, path: str, role: str) -> Ite
         return
     if any(one.name in ("eval", "ansible", "python3") or one.words[:1] == ("/etc/init.d/mariadb",) for one in every):
         return
-    if any(re.search(r"/etc/init\.d/", str(one)) for one in every) or _opaque(image):
+    if any(re.search(r"/etc/init\.d/", str(one)) for one in every) or _opaque(s, image):
         return
     if image.workdir.startswith(path) or any(at.startswith(path) for at in image.copies):
         return
@@ -272,7 +269,12 @@ def waits_for_the_database(s: Submission) -> Iterator[Finding]:
 )  # fmt: skip
 def database_is_not_root(s: Submission) -> Iterator[Finding]:
     for image in s.role("mariadb"):
-        if _family(image) not in ("debian", "alpine") or _opaque(image) or _as_another(image) or not _is_clear(image):
+        if (
+            _family(image) not in ("debian", "alpine")
+            or _opaque(s, image)
+            or _as_another(image)
+            or not _is_clear(s, image)
+        ):
             continue
         if any(_begins_again(start) for start in image.starts):
             continue
@@ -299,7 +301,7 @@ def database_is_not_root(s: Submission) -> Iterator[Finding]:
 )  # fmt: skip
 def has_its_tables(s: Submission) -> Iterator[Finding]:
     for image in s.role("mariadb"):
-        if not _is_clear(image) or not image.argv:
+        if not _is_clear(s, image) or not image.argv:
             continue
         every = [*_build_commands(image), *_started(image)]
         made = re.compile(r"--initialize|/etc/init\.d|\$.*install")
@@ -328,7 +330,7 @@ def users_are_there(s: Submission) -> Iterator[Finding]:
         for image in s.role(role):
             every = [*_build_commands(image), *_started(image)]
             made = any(one.name in ("useradd", "adduser", "usermod", "eval") for one in every)
-            if _family(image) != "debian" or made or not _is_clear(image) or _opaque(image):
+            if _family(image) != "debian" or made or not _is_clear(s, image) or _opaque(s, image):
                 continue
             told = _nginx_users(s, image) if role == "nginx" else _pool_users(s, image)
             for user, at, says in told:
@@ -341,15 +343,6 @@ def _nginx_users(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]
     for one in s.directives("user") if image in s.role("nginx") else ():
         if one.arguments and not one.parents and re.fullmatch(r"[a-z_][\w-]*", one.arguments[0]):
             yield one.arguments[0], one.at, f'nginx: [emerg] getpwnam("{one.arguments[0]}") failed'
-    yield from _nginx_after_sed(s, image)
-
-
-def _nginx_after_sed(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]]:
-    """Of Debian's own nginx.conf, when sed puts another user into it."""
-    after = shipped.after_sed(s, image, "nginx.conf", shipped.NGINX, r"/etc/nginx/nginx\.conf|/etc/nginx/\*")
-    user = re.search(r"^[ \t]*user[ \t]+([a-z_][\w-]*)[ \t]*;", after[0], re.M) if after else None
-    if after is not None and user is not None:
-        yield user[1], after[1], f'nginx: [emerg] getpwnam("{user[1]}") failed'
 
 
 def _pool_users(s: Submission, image: Image) -> Iterator[tuple[str, Place, str]]:

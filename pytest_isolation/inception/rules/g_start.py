@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from pytest_isolation.inception import shipped
 from pytest_isolation.inception.contents import configs_of
-from pytest_isolation.inception.files import daemons
+from pytest_isolation.inception.files import daemons, sql
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail
 from pytest_isolation.inception.follow import SOURCES
 from pytest_isolation.inception.model import Image, Submission
@@ -59,31 +59,35 @@ def _copy_flags(image: Image) -> str:
 def database_is_reachable(s: Submission) -> Iterator[Finding]:
     refused = "Error establishing a database connection: Can't connect to server (111: Connection refused)"
     for image in s.role("mariadb"):
-        words = image.argv + [str(one) for start in image.starts for one in start.script.commands if one.is_exec]
-        told = " ".join(words)
+        files = s.held(image)
+        servers = [one.words for one in files.started(*sql.SERVERS) if "--bootstrap" not in one.words]
+        # One before the last is there for the first start alone.
+        told = " ".join(servers[-1] if servers else image.argv)
         if re.search(r"--skip[-_]networking(?![\w=-])", told):
             yield fail(image.started_at, f"{refused}: it is started with --skip-networking", "leave that out")
             continue
-        files = s.held(image)
         defaults = re.search(r"--defaults(?:-extra)?-file[= ](\S+)", told)
-        if files.cut or not daemons.is_certain(files.held, daemons.CNF):
+        if files.cut or not daemons.is_certain(files.held, daemons.CNF) or "--no-defaults" in told:
             continue
         own = defaults[1] if defaults and "extra" not in defaults[0] else None
         off = daemons.database(files.held, "skip_networking", own)
         again = re.search(r"--skip[-_]networking=(0|off|false)\b", told, re.I)
-        text = _text(s, image)
         if off is not None and (off.value or "1").lower() in ("1", "on", "true") and not again:
             if not off.shipped:
                 yield fail(off.at, f"{refused}: {off.line}", "leave that out")
-            elif _keeps_alpines(image, text):
+            elif not _opaque(s, image):
                 yield fail(image.started_at, f"{refused}: Alpine's mariadb-server.cnf has skip-networking",
                            "skip-networking = 0 in a file of /etc/my.cnf.d")  # fmt: skip
             continue
+        if at_start := re.search(r"--bind[-_]address[= ](\S+)", told):
+            if LOOPBACK.fullmatch(at_start[1]):
+                yield fail(image.started_at, f"{refused}: bind-address = {at_start[1]}", "bind-address = 0.0.0.0")
+            continue
         address = daemons.database(files.held, "bind_address", own)
-        if address is None or not LOOPBACK.fullmatch(address.value) or re.search(r"--bind[-_]address", told):
+        if address is None or not LOOPBACK.fullmatch(address.value):
             continue
         if _is_package_line(address):
-            if _opaque(image) or defaults or (address.shipped and not _keeps_debians(image, text)):
+            if _opaque(s, image) or defaults:
                 continue
             fix = "bind-address = 0.0.0.0 in a file of /etc/mysql/mariadb.conf.d"
             if address.shipped:
@@ -101,45 +105,15 @@ def _is_package_line(one: daemons.Option) -> bool:
     return one.line == shipped.BIND
 
 
-def _keeps_debians(image: Image, text: str) -> bool:
-    """Whether nothing touches the configuration that Debian's package ships."""
-    debian = _family(image) == "debian" and "mariadb-server" in image.packages and not _opaque(image)
-    touched = DEBIANS.search(text) or any(DEBIANS.search(path) for path in image.copies)
-    return debian and not touched
-
-
-DEBIANS = re.compile(
-    r"50-server\.cnf|/etc/mysql/(?:my|mariadb)\.cnf|/etc/my\.cnf|/etc/mysql(?:/(?:mariadb\.)?conf\.d)?/?(?![\w./-])|"
-    r"/etc/mysql\S*[*$]|\bcd\s+/etc/mysql"
-)
-"""Debian's own files, or all of their directory; a file of another name beside them leaves its bind-address."""
-
-
-def _keeps_alpines(image: Image, text: str) -> bool:
-    """The same for Alpine's, which has skip-networking."""
-    alpine = _family(image) == "alpine" and "mariadb" in image.packages and not _opaque(image)
-    touched = "networking" in text or ALPINES.search(text) or any(ALPINES.search(path) for path in image.copies)
-    return alpine and not touched and not any("--defaults-file" in word for word in image.argv)
-
-
-ALPINES = re.compile(r"my\.cnf(?!\.d)|mariadb-server\.cnf|my\.cnf\.d/?(?![\w./-])|my\.cnf\.d/\S*[*$]")
-"""Alpine's own files, or all of its directory; a file of another name beside them leaves skip-networking."""
-
-
 def _may_configure(place: str) -> bool:
     """Whether what is copied to a place from another stage may lie below /etc."""
     return not re.match(r"/(usr|opt|srv|var|home|tmp|app|wp|www)\b", place)
 
 
-def _opaque(image: Image) -> bool:
+def _opaque(s: Submission, image: Image) -> bool:
     """Whether something copied from elsewhere, or mounted, may configure it."""
     return (
-        any(
-            _may_configure(one.words[-1])
-            for stage in image.stages
-            for one in stage.every("COPY")
-            if "from" in one.flags
-        )
+        any(map(_may_configure, s.held(image).unseen))
         or any(one.target.startswith("/etc") for one in image.service.mounts)
         or any(target not in image.copies for _, target in configs_of(image.service))
     )
@@ -163,21 +137,22 @@ def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
     if not passes or not all(re.fullmatch(r"[\w.-]+:\d+", one) for one in passes):
         return
     for image in s.role("wordpress"):
-        if _opaque(image):
-            continue
         files = s.held(image)
+        elsewhere = re.compile(r"--fpm-config|-y|-\w*c")
+        if _opaque(s, image) or any(
+            elsewhere.match(word) for one in files.ran if "fpm" in one.name for word in one.words
+        ):
+            continue
         if files.cut or not daemons.is_certain(files.held, daemons.POOL):
             continue
         told = daemons.pools(files.held, "listen")
         if not told or any(not UNREACHED.match(one.value) for one in told.values()):
             continue
         one = list(told.values())[-1]
-        text = _text(s, image)
         says = "502 Bad Gateway: connect() failed (111: Connection refused): "
         if one.shipped:
-            if not re.search(r"\blisten\s*=|listen\\?\s", text) and _keeps_pool(image, text):
-                yield fail(image.started_at, f"{says}the package's www.conf has listen = {one.value}",
-                           "listen = 9000 in php-fpm's www.conf")  # fmt: skip
+            yield fail(image.started_at, f"{says}the package's www.conf has listen = {one.value}",
+                       "listen = 9000 in php-fpm's www.conf")  # fmt: skip
         elif one.value.startswith("/"):
             yield fail(one.at, f"{says}php-fpm listens on {one.value}, and NGINX asks {passes[0]}", "listen = 9000")
         else:
@@ -186,19 +161,6 @@ def fpm_is_reachable(s: Submission) -> Iterator[Finding]:
 
 UNREACHED = re.compile(r"/|127\.|localhost:|\[::1\]:")
 """Where php-fpm listens when no other container reaches it."""
-
-
-def _keeps_pool(image: Image, text: str) -> bool:
-    """Whether nothing touches the pool that the distribution's package ships."""
-    if _family(image) not in ("debian", "alpine") or not any(
-        re.fullmatch(r"php[\d.]*-?fpm\d*", one) for one in image.packages
-    ):
-        return False
-    pools = [path for path in image.copies if "fpm" in path and ".conf/" not in path]
-    named = re.search(r"fpm/|php-fpm\.d|www\.conf|9000", re.sub(r"\s/\S*(?:pool|php-fpm)\.d/\S+", "", text))
-    # A file beside the package's www.conf, without a listen of its own, leaves that one.
-    beside = all(re.search(r"/(pool|php-fpm)\.d/(?!www\.conf$)[^/]+\.conf$", path) for path in pools)
-    return not named and beside
 
 
 @rule(
@@ -245,6 +207,7 @@ def secrets_are_given(s: Submission) -> Iterator[Finding]:
                 given.add(str(item["target"]).rpartition("/")[2])
         if any(one.target.startswith("/run") for one in image.service.mounts):
             continue
+        told: set[str] = set()
         for start in image.starts:
             texts = {file: s.tree.lenient(file) for file in start.files}
             if start.path is None:
@@ -257,6 +220,7 @@ def secrets_are_given(s: Submission) -> Iterator[Finding]:
                     match = re.fullmatch(r"/run/secrets/([\w.-]+)", word)
                     if match is None or match[1] in given or _is_tested("\n".join(texts.values()), word):
                         continue
+                    told.add(match[1])
                     yield fail(command.at, f"{image.service.name}: {command.name}: {word}: No such file or directory",
                                f"secrets: [{match[1]}] in the service")  # fmt: skip
             for file, text in texts.items():
@@ -266,7 +230,22 @@ def secrets_are_given(s: Submission) -> Iterator[Finding]:
                     at = Place(file, text.count("\n", 0, match.start()) + 1) if file in start.files else start.at
                     yield fail(at, f"{image.service.name}: {match[1]}: No such file or directory",
                                f"secrets: [{match[2]}] in the service")  # fmt: skip
+        yield from _read_by_functions(s, image, given | told)
         yield from _read_by_php(s, image, given)
+
+
+def _read_by_functions(s: Submission, image: Image, given: set[str]) -> Iterator[Finding]:
+    """What a function of a library reads, by the words that it is called with."""
+    texts = "\n".join(s.tree.lenient(file) for start in image.starts for file in start.files)
+    told: set[str] = set()
+    for one in s.held(image).started("cat"):
+        for word in one.words[1:]:
+            match = re.fullmatch(r"/run/secrets/([\w.-]+)", word)
+            if match is None or match[1] in given | told or _is_tested(texts, word):
+                continue
+            told.add(match[1])
+            yield fail(one.at, f"{image.service.name}: cat: {word}: No such file or directory",
+                       f"secrets: [{match[1]}] in the service")  # fmt: skip
 
 
 def _with_lists(command: Command, script: Script) -> Iterator[str]:
@@ -409,10 +388,26 @@ def pool_is_not_root(s: Submission) -> Iterator[Finding]:
 )  # fmt: skip
 def memory_is_enough(s: Submission) -> Iterator[Finding]:
     for image in s.role("wordpress"):
-        if _family(image) != "alpine" or re.search(r"memory_limit|WP_CLI_PHP_ARGS", _text(s, image)):
+        files = s.held(image)
+        if _family(image) != "alpine" or files.cut or not daemons.is_certain(files.held, daemons.INI):
             continue
-        commands = [*_build_commands(image), *(one for start in image.starts for one in start.script.runtime())]
-        for command in commands:
-            if re.search(r"\bwp(-cli)?(\.phar)?\b.*\bcore download\b", str(command)) and not _opaque(image):
-                yield advice(command.at, "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted: "
-                             "Alpine's PHP has 128M", "php -d memory_limit=512M")  # fmt: skip
+        limit = daemons.php(files.held, "memory_limit")
+        if limit is None or not 0 <= _bytes(limit.value) <= OF_ALPINE or "WP_CLI_PHP_ARGS" in _text(s, image):
+            continue
+        for one in files.ran:
+            said = " ".join(one.words)
+            if re.search(r"\bwp(-cli)?(\.phar)?\b.*\bcore download\b", said) and "memory_limit" not in said:
+                of_package = "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted: Alpine's PHP has 128M"
+                own = f"PHP Fatal error:  Allowed memory size of {_bytes(limit.value)} bytes exhausted: {limit.line}"
+                yield advice(one.at, of_package if limit.shipped else own, "php -d memory_limit=512M")
+
+
+OF_ALPINE = 128 << 20
+
+
+def _bytes(value: str) -> int:
+    """As PHP reads it; -1 is no limit, and what is no number as much as can be."""
+    match = re.fullmatch(r"(-?\d+)([KMG]?)", value.strip(), re.I)
+    if match is None:
+        return 1 << 60
+    return int(match[1]) << {"": 0, "K": 10, "M": 20, "G": 30}[match[2].upper()]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 
-from pytest_isolation.inception import shell
+from pytest_isolation.inception import shipped
 from pytest_isolation.inception.compose_service import Service
 from pytest_isolation.inception.contents import configs_of
-from pytest_isolation.inception.dockerfile import run_texts
+from pytest_isolation.inception.files.flow import Files
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, unclear
+from pytest_isolation.inception.follow import files_of
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.nginx import Directive, walk
 from pytest_isolation.inception.place import Place
 from pytest_isolation.inception.registry import rule
-from pytest_isolation.inception.script import Script
 from pytest_isolation.inception.variables import interpolate
 from pytest_isolation.inception.yaml import Map, plain
 
@@ -53,7 +54,7 @@ def _port(listen: Directive) -> str:
     needs="nginx",
 )  # fmt: skip
 def modern_tls(s: Submission) -> Iterator[Finding]:
-    lines = s.directives("ssl_protocols")
+    lines = [one for one in s.directives("ssl_protocols") if not _of_package(s, str(one))]
     for line in lines:
         old = [one for one in line.arguments if one not in ALLOWED]
         if any(OPEN.search(one) for one in line.arguments):
@@ -69,6 +70,12 @@ def modern_tls(s: Submission) -> Iterator[Finding]:
             yield unclear(_here(s), found if s.nginx_files else "no NGINX configuration was found", missing)
 
 
+def _of_package(s: Submission, line: str) -> bool:
+    """Whether it is the line of Debian's own nginx.conf, whose OpenSSL refuses what it allows."""
+    files = {path for image in s.role("nginx") for path in image.copies.values()}
+    return line in shipped.NGINX and not any(line in s.tree.lenient(path) for path in files)
+
+
 @rule(
     "N02", Severity.END,
     asks="NGINX serves TLS on the port that is published as 443.",
@@ -76,6 +83,9 @@ def modern_tls(s: Submission) -> Iterator[Finding]:
     needs="nginx",
 )  # fmt: skip
 def tls_on_443(s: Submission) -> Iterator[Finding]:
+    if not s.nginx_files and _has_package_alone(s):
+        yield fail(_here(s), "no file that NGINX reads has a server on 443", "listen 443 ssl;")
+        return
     if not s.nginx_files:
         yield unclear(_here(s), "no NGINX configuration was found", "the file that NGINX reads")
         return
@@ -92,6 +102,27 @@ def tls_on_443(s: Submission) -> Iterator[Finding]:
     at = plain[0].at if plain else every[0].at if every else _here(s)
     found = f"{plain[0]}: no ssl" if plain else f"no listen {sorted(ports)[0]} ssl"
     yield fail(at, found, f"listen {sorted(ports)[0]} ssl;")
+
+
+READ = re.compile(r"/etc/nginx/([^/]+\.conf$|conf\.d/|http\.d/|sites-)")
+"""What NGINX may read, as packages have it."""
+
+
+def _has_package_alone(s: Submission) -> bool:
+    """Whether all that NGINX reads is in sight, and is its package's own."""
+    for image in s.role("nginx"):
+        files = s.held(image)
+        near = [one for path, one in files.held.items() if READ.match(path)]
+        elsewhere = any(one.target.startswith("/etc") for one in image.service.mounts)
+        unknown = [at for _, at in configs_of(image.service) if at not in image.copies]
+        if files.cut or files.unseen or elsewhere or unknown or not all(one.certain for one in near):
+            return False
+        main = files.held.get("/etc/nginx/nginx.conf")
+        if main is None or not main.shipped or not image.starts or any(start.script.cut for start in image.starts):
+            return False
+        if any(one.words[0].startswith(("$", "`")) or {"-c", "-p"} & set(one.words) for one in files.started("nginx")):
+            return False
+    return bool(s.role("nginx")) and not s.problems
 
 
 @rule(
@@ -206,14 +237,6 @@ def reached_as(service: Service) -> set[str]:
     return names
 
 
-def _copied_from(image: Image) -> list[Script]:
-    """What runs in the stages that its own copy from."""
-    named = {one.flags["from"].lower() for stage in image.stages for one in stage.every("COPY") if "from" in one.flags}
-    stages = image.dockerfile.stages if image.dockerfile else []
-    wanted = [one for number, one in enumerate(stages) if {(one.name or "").lower(), str(number)} & named]
-    return [shell.parse(str(text), text.at.file, text.at.line) for one in wanted for text in run_texts(one)]
-
-
 @rule(
     "N06", Severity.END,
     asks="There is a certificate; its key is made when the image is built or the container starts.",
@@ -225,13 +248,7 @@ def certificate(s: Submission) -> Iterator[Finding]:
         yield unclear(_here(s), "no NGINX configuration was found", "the file that NGINX reads")
         return
     image = s.role("nginx")[0]
-    made: set[str] = set()
-    scripts = image.build_scripts + [start.script for start in image.starts] + _copied_from(image)
-    for script in scripts:
-        for command in script.commands:
-            if command.name in ("openssl", "mkcert"):
-                made |= set(command.words)
-    names = {word.rpartition("/")[2] for word in made}
+    files = s.held(image)
     for name in ("ssl_certificate", "ssl_certificate_key"):
         lines = s.directives(name)
         if not lines:
@@ -239,50 +256,50 @@ def certificate(s: Submission) -> Iterator[Finding]:
                 _servers(s)[0].at if _servers(s) else _here(s), f"no {name}", f"make a certificate and set {name}"
             )
         for line in lines:
-            path = line.arguments[0] if line.arguments else ""
-            secret = path.startswith("/run/secrets/")
+            written = line.arguments[0] if line.arguments else ""
+            path = posixpath.normpath(posixpath.join("/etc/nginx", written))
             mounted = any(
                 path.startswith(one.target.rstrip("/") + "/") or path == one.target for one in image.service.mounts
             )
-            if path.rpartition("/")[2] in names or path in image.copies or secret or mounted or OPEN.search(path):
+            if path in files.held or path.startswith("/run/secrets/") or mounted or OPEN.search(written):
                 continue
-            if any("$" in word for word in made):
-                continue  # written to a path that a variable names
-            if _nothing_makes(image, path):
+            if _nothing_makes(image, files, path):
                 yield fail(line.at, f'nginx: [emerg] cannot load certificate "{path}": No such file or directory: '
                            "nothing makes it", f"openssl req -x509 … -out {path}")  # fmt: skip
             else:
                 yield unclear(line.at, f"{line}: nothing here is seen to make it", "where that file comes from")
 
 
-def _nothing_makes(image: Image, path: str) -> bool:
-    """Whether all that is put into the image is in sight, and names neither that file nor a tool that makes one."""
-    if (
-        any("from" in one.flags for stage in image.stages for one in stage.every("COPY"))
-        or "ssl-cert" in image.packages
-    ):
+def _nothing_makes(image: Image, files: Files, path: str) -> bool:
+    """Whether all that is put into the image is in sight, and what makes files makes others."""
+    if files.cut or "ssl-cert" in image.packages or any(path.startswith(one) for one in files.unseen):
         return False
     unknown = [at for _, at in configs_of(image.service) if at not in image.copies]
-    if unknown or not image.stages or "$" in path:
+    if unknown or not image.stages:
         return False
     if not image.stages[0].base.rpartition("/")[2].startswith(("debian", "alpine")):
         return False
-    if any(stage.every("ADD") for stage in image.stages):
+    if any(stage.every("ADD") for stage in image.stages) or not (image.starts or _is_program(image)):
+        return False
+    if any("$" in made or "`" in made for made in files.held):
+        return False  # written to a path that a variable names
+    scripts = [*image.build_scripts, *(start.script for start in image.starts)]
+    if any(script.cut or script.broken for script in scripts):
         return False
     name = path.rpartition("/")[2]
-    for script in [*image.build_scripts, *(start.script for start in image.starts)]:
-        if script.cut or script.broken:
+    for one in files.ran:
+        told = name in " ".join(one.words) and one.name not in ("echo", "printf", "tee", "cat", "openssl", "[", "test")
+        if told or one.name in MAKERS or re.match(r"(\./|/)(?!usr/|bin/|sbin/)|[$`]", one.words[0]):
             return False
-        for command in script.commands:
-            text = str(command)
-            told = name in text and command.name not in ("echo", "printf", "tee", "cat")
-            if told or command.name in MAKERS or re.match(r"(\./|/)(?!usr/|bin/|sbin/)", command.words[0]):
-                return False
     return True
 
 
+def _is_program(image: Image) -> bool:
+    """Whether the container is started with a program of a package, no file of the submission."""
+    return not any(files_of(image, word) for word in image.argv)
+
+
 MAKERS = frozenset({
-    "openssl", "mkcert", "certbot", "make-ssl-cert", "curl", "wget", "cp", "mv", "ln", "tar", "unzip", "python3",
-    "eval",
+    "certbot", "make-ssl-cert", "tar", "unzip", "python3", "python", "perl", "eval", "rsync", "scp", "git", "step",
 })  # fmt: skip
 """Commands that may put a certificate there."""

@@ -54,6 +54,11 @@ MAX_CODE = 64_000
 CODED = re.compile(
     r"^[ \t]*(?:(?:ENV|ARG|export|local|readonly)[ \t]+)?(?P<name>[A-Za-z_]\w*)[= ](?P<value>\S{1,200})", re.M
 )
+OF_CRON = re.compile(
+    r"[ \t]*(?![#\s])(?:@\w+|(?:[\d*][\d*,/-]*[ \t]+){4}[\w*,/-]+)[ \t]+(?:(?:root|mysql|www-data|nobody)[ \t]+)?"
+    r"(?P<command>.+)"
+)
+"""A line of a crontab: when, whose, and the command."""
 PASTES = re.compile(
     r"https?://(?:www\.)?(gist\.github(?:usercontent)?\.com|pastebin\.com|paste\.[\w.]+|hastebin\.com|rentry\.co)\S*"
 )
@@ -103,6 +108,10 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
             yield from _defaults(path, s.content(path), fix)
     skipped = {*secret_paths(s), *env_paths(s), *(s.compose.files if s.compose is not None else ())}
     shells = {file for image in s.images.values() for start in image.starts for file in start.files}
+    by_cron = {
+        file for image in s.images.values() for at, file in image.copies.items()
+        if at.startswith(("/etc/cron", "/var/spool/cron"))
+    }  # fmt: skip
     for path in s.published():
         size = s.tree.files.get(path, 0)
         if size > 1 << 20 or _is_dockerfile(path) or path.lower().endswith(NO_TEXT):
@@ -119,6 +128,10 @@ def none_elsewhere(s: Submission) -> Iterator[Finding]:
         elif path.endswith(HISTORIES):
             typed = re.sub(r"(?m)^: \d+:\d+;", "", text)  # zsh writes down when
             yield from in_script(shell.parse(typed, path), f"git rm --cached {path}, and change the password")
+        elif "cron" in posixpath.basename(path).lower() or path in by_cron:
+            lines = "\n".join(said["command"] if (said := OF_CRON.match(line)) else "" for line in text.split("\n"))
+            yield from in_script(shell.parse(lines, path), fix)
+            yield from _in_file(path, text, fix, is_script=False)
         else:
             yield from _in_file(path, text, fix, is_script=path in shells)
     for _, script in s.host_scripts:
@@ -284,7 +297,7 @@ def _in_file(path: str, text: str, fix: str, *, is_script: bool) -> Iterator[Fin
         for match in IDENTIFIED.finditer(text):
             if secrets.is_literal(match[2]):
                 yield fail(Place(path, line_of(text, match.start())), f"IDENTIFIED BY {secrets.shown(match[2])}", fix)
-    if name.endswith(".php") or name.startswith("wp-config"):
+    if name.endswith(".php") or name.startswith("wp-config") or is_script or text.startswith("#!"):
         plain = re.sub(r"/\*.*?\*/", lambda m: "\n" * m[0].count("\n"), text, flags=re.S)
         for match in SALT.finditer(plain):
             named = secrets.NOT_A_VALUE.search(match[1]) is None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from pytest_isolation.inception import rendered
 from pytest_isolation.inception.dump import administrators
+from pytest_isolation.inception.files import daemons
 from pytest_isolation.inception.finding import Finding, Severity, advice, fail, not_applicable, passed, unclear
 from pytest_isolation.inception.model import Image, Submission
 from pytest_isolation.inception.place import Place
@@ -236,122 +237,17 @@ def site_url(s: Submission) -> Iterator[Finding]:
 )  # fmt: skip
 def fpm_listens(s: Submission) -> Iterator[Finding]:
     for image in s.role("wordpress"):
-        texts = list(_texts(s, image))
-        lines = [(line, at) for text, at in texts for line in re.findall(r"listen\s*=\s*[^\s/|]*\S*", text)]
-        if any(re.search(r"9000", line) for line, _ in lines) or any("9000" in text for text, _ in texts):
-            return
-        yield advice(image.started_at, "no listen = 9000 was found; Debian's pool listens on a socket",
-                     "listen = 0.0.0.0:9000 in the pool's configuration")  # fmt: skip
-
-
-@rule(
-    "W06", Severity.END,
-    asks="The database is not empty, and its root has a password.",
-    look="docker exec CONTAINER mariadb -u root must be refused; show tables with the password",
-    needs="mariadb",
-)  # fmt: skip
-def database(s: Submission) -> Iterator[Finding]:
-    for image in s.role("mariadb"):
-        texts = [(text, at) for text, at in _texts(s, image)] + [
-            (s.tree.lenient(path), Place(path))
-            for path in set(image.copies.values())
-            if not path.endswith((".md", ".txt"))
-        ]
-        whole = "\n".join(text for text, _ in texts)
-        hosts = {(match["host"] or "localhost").strip("'\"`") for match in ROOT.finditer(whole) if not _is_empty(match)}
-        empty = next((at for text, at in texts for match in ROOT.finditer(text) if _is_empty(match)), None)
-        fix = "ALTER USER 'root'@'localhost' IDENTIFIED BY '${…}';"
-        told: set[str] = set()
-        for text, at in texts:
-            for match in BARE_ROOT.finditer(text):
-                if (host := match["host"].strip("'\"`")) not in hosts | told:
-                    told.add(host)
-                    place = Place(at.file, max(at.line, 1) + text.count("\n", 0, match.start()))
-                    yield fail(place, f"root@{host} is made, and gets no password", f"leave it out, or {fix}")
-        if (by_set := _socket_stays(texts)) is not None:
-            says = "SET PASSWORD leaves root's login by unix_socket as it is: mariadb -u root in its container logs in"
-            yield advice(by_set, says, fix)
-            continue
-        if hosts - {"%"} or re.search(
-            r"mysqladmin.*\bpassword\b|secure[-_]installation|mysql\.(global_priv|user)\b", whole
-        ):
-            yield from _at_every_host(image, hosts, whole)
-            continue
-        if hosts:
-            yield fail(image.started_at, "root has a password from other containers ('%') alone: mariadb -u root in "
-                       "its own logs in without one", fix)  # fmt: skip
-        elif empty is not None:
-            yield fail(empty, "root's password is empty", fix)
-        elif not image.starts:
-            yield unclear(image.started_at, "it starts no script that is here", "how root gets a password")
-        elif re.search(r"\bCREATE\s+(OR\s+REPLACE\s+)?(USER|DATABASE|SCHEMA)\b", whole, re.I) and not _more_sql(image):
-            yield fail(
-                image.started_at, "the database is set up, and root gets no password: mariadb -u root logs in", fix
-            )
-        else:
-            yield unclear(image.started_at, "nothing seen gives root a password", "whether root has one")
-
-
-def _at_every_host(image: Image, hosts: set[str], whole: str) -> Iterator[Finding]:
-    """mariadb-install-db of the old way makes root four times, and gives none of them a password."""
-    commands = [one for script in image.build_scripts for one in script.commands]
-    commands += [one for start in image.starts for one in start.script.commands]
-    old = next((one for one in commands if "--auth-root-authentication-method=normal" in one.words), None)
-    missing = sorted({"127.0.0.1", "::1"} - hosts)
-    if (
-        old is None
-        or not missing
-        or re.search(r"DROP\s+USER|DELETE\s+FROM|secure[-_]installation|UPDATE\s+mysql", whole, re.I)
-    ):
-        return
-    fix = f"DROP USER IF EXISTS 'root'@'{missing[0]}', or leave the option out"
-    found = f"{old.name} {old.words[-1] if len(old.words) == 2 else '--auth-root-authentication-method=normal'}"
-    says = f"{found} makes root@{', root@'.join(missing)} too, and they get no password"
-    yield (fail if re.search(r"skip[-_]name[-_]resolve", whole) else advice)(old.at, says, fix)
-
-
-ROOT = re.compile(
-    r"(?:(?:ALTER|CREATE)\s+USER\s+(?:IF\s+(?:NOT\s+)?EXISTS\s+)?|SET\s+PASSWORD\s+FOR\s+|\bTO\s+)['\"`]?root['\"`]?"
-    r"(?:\s*@\s*(?P<host>['\"`]?[\w.%:${}-]+['\"`]?))?(?P<how>\s*(?:IDENTIFIED\b|=)[^;]*)"
-    r"|SET\s+PASSWORD\s*(?P<own>=[^;]*)",
-    re.I,
-)
-"""SQL that gives root a password, or says how root logs in."""
-
-
-def _socket_stays(texts: list[tuple[str, Place]]) -> Place | None:
-    """Where root@localhost has its password by SET PASSWORD alone, beside its login by unix_socket."""
-    found = [(match, at) for text, at in texts for match in ROOT.finditer(text) if not _is_empty(match)]
-    at_home = [(match, at) for match, at in found if (match["host"] or "localhost").strip("'\"`") == "localhost"]
-    whole = "\n".join(text for text, _ in texts)
-    other = r"authentication-method=normal|DROP\s+USER|DELETE\s+FROM|UPDATE\s+mysql|mysqladmin|secure[-_]installation"
-    if not at_home or not all(match[0].upper().startswith("SET") for match, _ in at_home):
-        return None
-    return None if re.search(other, whole, re.I) else at_home[0][1]
-
-
-BARE_ROOT = re.compile(
-    r"CREATE\s+USER\s+(?:IF\s+NOT\s+EXISTS\s+)?['\"`]?root['\"`]?\s*@\s*"
-    r"(?P<host>['\"`]?[\w.%:-]+['\"`]?)\s*(?:;|$)",
-    re.I,
-)
-
-
-def _is_empty(match: re.Match[str]) -> bool:
-    how = match["how"] or match["own"]
-    by_socket = re.search(r"\bunix_socket\b", how, re.I) and not re.search(r"\bOR\b|\bPASSWORD\b|native", how, re.I)
-    return bool(by_socket or re.search(r"(BY|=|USING|PASSWORD)\s*\(?\s*(''|\"\")", how, re.I))
-
-
-def _more_sql(image: Image) -> bool:
-    """Whether its scripts feed the server SQL that is not in sight."""
-    for start in image.starts:
-        if start.script.cut or start.script.broken:
-            return True
-        for command in start.script.runtime():
-            if command.name in ("curl", "wget", "python3", "php", "eval"):
-                return True
-    return False
+        files = s.held(image)
+        told = daemons.pools(files.held, "listen")
+        fix = "listen = 0.0.0.0:9000 in the pool's configuration"
+        if files.cut or not told or not daemons.is_certain(files.held, daemons.POOL):
+            # What is not known may be anything that names the port.
+            if not any("9000" in text for text, _ in _texts(s, image)) and not files.unseen:
+                yield advice(image.started_at, "no listen = 9000 was found; Debian's pool listens on a socket", fix)
+        elif not any(re.search(r"(^|:)9000$", one.value) for one in told.values()):
+            one = list(told.values())[-1]
+            at = image.started_at if one.shipped else one.at
+            yield advice(at, f"no listen = 9000 was found; the pool has listen = {one.value}", fix)
 
 
 @rule("W07", Severity.RULE, asks="A comment can be written, and a page edited.", look="a browser", needs="wordpress")

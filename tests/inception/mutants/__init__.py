@@ -10,6 +10,7 @@ from tests.inception.mutants.handed import HANDED
 from tests.inception.mutants.held import HELD
 from tests.inception.mutants.held_more import HELD_MORE
 from tests.inception.mutants.images import IMAGES
+from tests.inception.mutants.led import LED
 from tests.inception.mutants.legal import LEGAL
 from tests.inception.mutants.odd import ODD
 from tests.inception.mutants.services import SERVICES
@@ -36,4 +37,5 @@ EVERY = (
     *UNAIMED,
     *HELD,
     *HELD_MORE,
+    *LED,
 )

@@ -142,7 +142,8 @@ FRESH = (
              (NGINX, COPY_CONF, COPY_CONF + "RUN sed -ri 's/(ssl_protocols) .*;/\\1 TLSv1.2 TLSv1.3;/' /etc/nginx/nginx.conf\n")),
     breach("G20", "sed puts a user into Debian's nginx.conf", *debians("sed -i 's/^user .*;/user nginx;/' /etc/nginx/nginx.conf")),
     innocent("G20", "sed leaves the user of Debian's nginx.conf", *debians("sed -i 's/^user  *nginx;/user nobody_here;/' /etc/nginx/nginx.conf")),
-    breach("G03", "sed with the socket of another version", *pool("'s|listen = /run/php/php7.4-fpm.sock|listen = 9000|'")),
+    breach("G03", "sed with the socket of another version", *pool("'s|listen = /run/php/php7.4-fpm.sock|listen = 9000|'"),
+           also={"W05": "advice"}),
     innocent("G03", "sed with the socket of this version", *pool("'s|listen = /run/php/php8.2-fpm.sock|listen = 9000|'")),
     innocent("G03", "sed with a pattern for the socket", *pool("-E 's#^listen *=.*sock$#listen = 9000#'")),
     breach("G02", "sed with one space where there are twelve", *bind("'s/bind-address = 127.0.0.1/bind-address = 0.0.0.0/'")),
@@ -155,7 +156,7 @@ FRESH = (
     breach("W01", "a loop over administrators", *wp(f"{WP_INSTALL}\nfor u in alice superadmin; do\n    wp user create --allow-root $u $u@x.org --role=administrator\ndone")),
     innocent("W01", "a loop over administrators without admin", *wp(f"{WP_INSTALL}\nfor u in alice bruno; do\n    wp user create --allow-root $u $u@x.org --role=administrator\ndone")),
     breach("G03", "sed that fits nothing, and a copy from another stage", *pool("'s|listen = /run/php/php7.4-fpm.sock|listen = 9000|'"),
-           (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm AS tool\n\nFROM debian:bookworm\nCOPY --from=tool /bin/true /usr/local/bin/wait\n")),
+           (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm AS tool\n\nFROM debian:bookworm\nCOPY --from=tool /bin/true /usr/local/bin/wait\n"), also={"W05": "advice"}),
     innocent("G03", "sed that fits nothing, and /etc from another stage", *pool("'s|listen = /run/php/php7.4-fpm.sock|listen = 9000|'"),
              (WORDPRESS, "FROM debian:bookworm\n", "FROM debian:bookworm AS tool\n\nFROM debian:bookworm\nCOPY --from=tool /etc/php /etc/php\n")),
 )  # fmt: skip

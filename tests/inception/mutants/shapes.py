@@ -254,7 +254,8 @@ SHAPES = (
            (WORDPRESS_START, "set -eu\n", "set -eu\nDB_PASSWORD='Rz8vQ2mN4'\nDB_PASSWORD=$(cat /run/secrets/db_password)\n")),
     breach("S09", "Alpine calls MariaDB's server mariadb",
            (WORDPRESS, "FROM debian:bookworm\n\nRUN apt-get update \\\n    && apt-get install -y --no-install-recommends php8.2-fpm php8.2-mysql wordpress \\\n        wordpress-theme-twentytwentythree \\\n",
-            "FROM alpine:3.23\n\nRUN apk add --no-cache php83-fpm php83-mysqli php83-phar mariadb \\\n"), (WORDPRESS, "php-fpm8.2", "php-fpm83")),
+            "FROM alpine:3.23\n\nRUN apk add --no-cache php83-fpm php83-mysqli php83-phar mariadb \\\n"), (WORDPRESS, "php-fpm8.2", "php-fpm83"),
+           (WORDPRESS, "/etc/php/8.2/fpm/pool.d/", "/etc/php83/php-fpm.d/")),
     breach("N04", "a name that is nobody's, and the login is not known", (CONF, "server_name student.42.fr", "server_name localhost"),
            (ENV, "DATA=/home/student/data", "DATA=${HOME}/data"), also={}),
     # -- a compose file that nothing reads

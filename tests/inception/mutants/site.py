@@ -36,6 +36,12 @@ SITE: tuple[Mutant, ...] = (
     innocent(
         "N01",
         "written by a here-document",
+        (NGINX, "COPY conf/nginx.conf /etc/nginx/nginx.conf", "COPY <<'EOF' /etc/nginx/nginx.conf\n@" + CONF + "\nEOF"),
+        (CONF, None, None),
+    ),
+    breach(
+        "T03",
+        "a here-document of the Dockerfile in which the builder replaces NGINX's variables",
         (NGINX, "COPY conf/nginx.conf /etc/nginx/nginx.conf", "COPY <<EOF /etc/nginx/nginx.conf\n@" + CONF + "\nEOF"),
         (CONF, None, None),
     ),
@@ -87,9 +93,7 @@ SITE: tuple[Mutant, ...] = (
         (CONF, "    server {\n", "    upstream php { server wordpress:9000; }\n\n    server {\n"),
     ),
     breach("N06", "no certificate", (CONF, "        ssl_certificate /etc/nginx/tls/site.crt;\n", "")),
-    breach(
-        "N06", "a certificate from nowhere", (CONF, "/etc/nginx/tls/site.crt", "/etc/ssl/other.crt"), verdict="unclear"
-    ),
+    breach("N06", "a certificate from nowhere", (CONF, "/etc/nginx/tls/site.crt", "/etc/ssl/other.crt")),
     innocent(
         "N06",
         "a certificate that is a secret",

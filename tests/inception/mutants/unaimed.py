@@ -154,8 +154,10 @@ def at_start(line: str) -> Edit:
 UNAIMED = (
     breach("G02", "a file beside Alpine's that says nothing of the network",
            *alpines("printf '[mysqld]\\nbind-address=0.0.0.0\\n' > /etc/my.cnf.d/docker.cnf")),
-    innocent("G02", "a file beside Alpine's that takes connections",
-             *alpines("printf '[mysqld]\\nskip-networking=0\\n' > /etc/my.cnf.d/docker.cnf")),
+    breach("G02", "a file that is read before Alpine's takes connections",
+           *alpines("printf '[mysqld]\\nskip-networking=0\\n' > /etc/my.cnf.d/docker.cnf")),
+    innocent("G02", "a file that is read after Alpine's takes connections",
+             *alpines("printf '[mysqld]\\nskip-networking=0\\n' > /etc/my.cnf.d/zz-docker.cnf")),
     innocent("G02", "Alpine's own file is written anew",
              *alpines("printf '[mysqld]\\nbind-address=0.0.0.0\\n' > /etc/my.cnf.d/mariadb-server.cnf")),
     innocent("G02", "Alpine's files are taken away", *alpines("rm -f /etc/my.cnf.d/*")),
