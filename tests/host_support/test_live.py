@@ -81,6 +81,19 @@ def test_one_answer_to_what_can_run(host: tuple[tuple[SupportRow, ...], tuple[Te
     }
 
 
+@pytest.mark.skipif(not ROOT, reason="as a user: test_an_ordinary_user")
+def test_what_cannot_run_here_and_is_required_is_red(
+    host: tuple[tuple[SupportRow, ...], tuple[TechnologyRow, ...]], tmp_path: Path
+) -> None:
+    """red: of a runtime that refuses this host, whose program is there, it was said that it can run."""
+    refusing = [row.technology for row in host[1] if (row.as_, row.can_run) == ("root", "no") and row.reason]
+    if not refusing:
+        pytest.skip("nothing refuses this host")
+    done = run(tmp_path / "here", "--isolation-host", f"--isolation-require={refusing[0]}", timeout=60)
+    assert done.code == 1
+    done.said(f"{refusing[0]} cannot run (running kernel, as root): ", "FAILED")
+
+
 def test_the_host_alone(tmp_path: Path) -> None:
     """A verdict in time."""
     started = time.monotonic()

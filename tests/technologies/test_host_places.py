@@ -38,6 +38,10 @@ HANDED = [
     ("/etc:/etc-host:ro", {SECRET, SOCKET}),
     ("/root:/root", {SECRET, WRITE, SOCKET}),
     ("/var/lib:/var/lib", {SECRET, WRITE, SOCKET}),
+    ("/home:/x", {SECRET, WRITE, SOCKET}),
+    ("/opt:/x", {SECRET, WRITE, SOCKET}),
+    ("/srv:/x", {SECRET, WRITE, SOCKET}),
+    ("/usr/local:/x", {SECRET, WRITE, SOCKET}),
     ("/var/run/docker.sock:/docker.sock", {DAEMON}),
     ("/etc/shadow:/app/settings:ro", {SECRET}),
     ("/proc:/hostproc", {PROCESSES, MASKED}),
@@ -156,6 +160,17 @@ def test_a_launcher_that_shows_the_host(own_pool: Pool, command: str, broken: se
         pytest.skip(f"{command.split()[0]} is not installed")
     spec = BoxSpec(technology="command", options=(("", command),))
     assert violated(own_pool, spec, (SECRET, WRITE, DAEMON, SOCKET, "mnt.tmp-private")) >= broken
+
+
+LEFT_OPEN = """sh -c 'exec bwrap --unshare-all --ro-bind "$0" "$0" --proc /proc "$0" 7<PLACE' {agent}"""
+
+
+@pytest.mark.parametrize(("place", "broken"), [("/etc", {SECRET, WRITE, DAEMON, SOCKET}), ("/dev/null", set())])
+def test_a_directory_of_the_host_that_was_left_open(own_pool: Pool, place: str, broken: set[str]) -> None:
+    """By its number: no mount of the box leads there, and by `..` it leads to all of the host."""
+    need("command"), need("bubblewrap")
+    spec = BoxSpec(technology="command", options=(("", LEFT_OPEN.replace("PLACE", place)),))
+    assert violated(own_pool, spec, (SECRET, WRITE, DAEMON, SOCKET)) == broken
 
 
 @pytest.mark.parametrize("name", ["namespaces", "bubblewrap", "docker", "podman", "lxc", "nspawn", "runc"])
