@@ -61,6 +61,10 @@ class OPEN_TREE(IntFlag):  # as the header's
     CLOEXEC = 0o2000000
 
 
+LSMT_ROOT = 0xFFFFFFFFFFFFFFFF
+"""listmount(2): below the root of the mount namespace."""
+
+
 class MOVE_MOUNT(IntFlag):
     """move_mount(2) (mount.h)."""
 

@@ -68,9 +68,13 @@ class Caller:
             attributes.put(proc, self.attributes)
         if self.terminal is None:
             return
-        proc.setpgid(0, os.getpgrp())  # whoever leads a group may begin no session: setsid(2)
+        with (
+            proc.spawn() as other
+        ):  # whoever leads a group may begin no session, and ours may be of another PID namespace
+            other.setpgid(0, 0)
+            proc.setpgid(0, other.pid)
+            made = proc.setsid()
         # The first of a session without a terminal takes one: tty_ioctl(4), TIOCSCTTY.
-        made = proc.setsid()
         if made.ok:
             # 1: who enters a box may do so from the terminal that it was started from, whose session loses it.
             made = proc.ioctl(self.terminal, TIOCSCTTY, int(os.geteuid() == 0))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_isolation import Box, Violation, weaken
+from pytest_isolation import Box, Unsupported, Violation, weaken
 from pytest_isolation.errors import Undecided
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.network.listeners import bound, listening, sockaddr
@@ -167,3 +167,35 @@ def test_a_host_that_listens_on_loopback_alone_answers_no_neighbour(host: Box) -
         assert not beside.is_answered(beside.host[socket.AF_INET], inner.port)
     with bound(host, socket.AF_INET, sockaddr("0.0.0.0", 0)) as outer:
         assert beside.is_answered(beside.host[socket.AF_INET], outer.port)
+
+
+NEWEST: dict[str, tuple[str, list[dict[str, object]]]] = {
+    "open_tree_attr": ("mnt.new-mount-api-denied", [{"source": "another", "which": 0, "newest": True}]),
+    "handle of a process": (
+        "pid.pidfd-cross-refused",
+        [{"door": "handle", "act": act, "fd": 0} for act in ("signal", "getfd")],
+    ),
+    "handle of a namespace": ("pid.setns-host-refused", [{"link": "the handle of the host's", "which": 0}]),
+    "mounts by number": (
+        "mnt.statmount-own",
+        [
+            {"which": 0, "by_namespace": by_namespace, "call": call}
+            for by_namespace in (False, True)
+            for call in ("statmount", "listmount")
+        ],
+    ),
+}
+"""Calls of Linux 6.8 to 6.18: the guarantee, and examples by that call alone."""
+
+
+@pytest.mark.parametrize("name", NEWEST)
+def test_the_newest_calls_are_doors_too(pool: Pool, host: Box, name: str) -> None:
+    """Each leads out of a box that isolates nothing, and a kernel without it is said to have none."""
+    id, examples = NEWEST[name]
+    for example in examples:
+        body(id)(pool.box(need("namespaces")), **example)
+        try:
+            with pytest.raises(Violation):
+                body(id)(host, **example)
+        except Unsupported as error:
+            pytest.skip(str(error))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -82,3 +86,19 @@ def test_a_kernel_of_ones_own_tells_what_it_has(pool: Pool) -> None:
     assert HANDED_ON.answer(PARTS["umask"], box, HABITS) == BY_SLUG["umask"].look(box.proc)
     with pytest.raises(Unsupported, match="is not told"):
         BY_SLUG["timer-slack"].look(box.proc)
+
+
+def test_a_launcher_gets_a_terminal_from_the_first_process_of_a_pid_namespace(tmp_path: Path) -> None:
+    """As pytest in a container is: its process group is nobody's there, and each process that it made led one."""
+    id = "dev.callers-terminal-not-kept"
+    pytest_alone = [sys.executable, "-m", "pytest", "-q", "--isolation", "--box", "namespaces", "--isolation-only", id]
+    report = tmp_path / "report.json"
+    need("namespaces")
+    subprocess.run(
+        ["unshare", "--pid", "--fork", "--mount-proc", *pytest_alone, "--isolation-report", f"json:{report}"],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    (row,) = json.loads(report.read_text())["results"]
+    assert row["verdict"] == "holds", row["reason"]

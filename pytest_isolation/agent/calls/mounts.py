@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from pytest_isolation.agent.calls.base import Calls, Number, PathArg, T
-from pytest_isolation.agent.memory import In, Value
+from pytest_isolation.agent.memory import In, OutBuffer, Value
 
 
 class Mounts(Calls[T]):
@@ -45,6 +45,10 @@ class Mounts(Calls[T]):
         """open_tree(2)."""
         return self.call("open_tree", dirfd, path, flags)
 
+    def open_tree_attr(self, dirfd: Number, path: PathArg, flags: int, set_: int = 0, clear: int = 0) -> T:
+        """open_tree_attr(2), Linux 6.15: open_tree(2) and mount_setattr(2) in one."""
+        return self.call("open_tree_attr", dirfd, path, flags, In(struct.pack("<4Q", set_, clear, 0, 0)), 32)
+
     def move_mount(
         self, from_dirfd: Number, from_path: PathArg, to_dirfd: Number, to_path: PathArg, flags: int = 0
     ) -> T:
@@ -66,6 +70,14 @@ class Mounts(Calls[T]):
             "mount_setattr", dirfd, path, flags, In(struct.pack("<4Q", set_, clear, propagation, userns_fd)), 32
         )
 
+    def statmount(self, mount: int, namespace: int, mask: int, room: OutBuffer) -> T:
+        """statmount(2) of a mount by its number, in the mount namespace with that number; 0: the caller's."""
+        return self.call("statmount", In(_mount_request(mount, mask, namespace)), room, room.size, 0)
+
+    def listmount(self, below: int, namespace: int, room: OutBuffer) -> T:
+        """listmount(2) of the mounts below one, in the mount namespace with that number; 0: the caller's."""
+        return self.call("listmount", In(_mount_request(below, 0, namespace)), room, room.size // 8, 0)
+
     def swapon(self, path: PathArg, flags: int = 0) -> T:
         """swapon(2)."""
         return self.call("swapon", path, flags)
@@ -73,3 +85,10 @@ class Mounts(Calls[T]):
     def swapoff(self, path: PathArg) -> T:
         """swapoff(2)."""
         return self.call("swapoff", path)
+
+
+def _mount_request(mount: int, parameter: int, namespace: int) -> bytes:
+    """struct mnt_id_req (mount.h), without a namespace as Linux 6.8 has it, which knows none."""
+    if namespace:
+        return struct.pack("<IIQQQ", 32, 0, mount, parameter, namespace)
+    return struct.pack("<IIQQ", 24, 0, mount, parameter)

@@ -6,8 +6,8 @@ import errno
 import os
 import struct
 
-from pytest_isolation.agent.constants import AT_FDCWD, CLONE
-from pytest_isolation.agent.memory import In, OutBuffer
+from pytest_isolation.agent.constants import AT_FDCWD, CLONE, LSMT_ROOT
+from pytest_isolation.agent.memory import OutBuffer
 from pytest_isolation.support.disks import SIZE, loop_device
 from pytest_isolation.support.feature import feature, sysctl
 from pytest_isolation.support.features.namespaces import USER_SWITCHES
@@ -357,5 +357,4 @@ def protected_links(t: Trial) -> None:
 @feature("fs.statmount", "mounts listed without text", since="6.8")
 def statmount(t: Trial) -> None:
     """listmount(2) of the root mount"""
-    request = struct.pack("<IIQQ", 24, 0, 0xFFFFFFFFFFFFFFFF, 0)
-    need(t.proc.call("listmount", In(request), OutBuffer(80), 10, 0))
+    need(t.proc.listmount(LSMT_ROOT, 0, OutBuffer(80)))
