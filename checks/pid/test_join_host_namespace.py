@@ -23,23 +23,20 @@ promise = guarantee(
 )
 
 
-HANDLE = "the handle of the host's"
-
-
 @promise
-@given(link=st.sampled_from(["pid", "pid_for_children", HANDLE]), which=st.integers(0, 9))
+@given(link=st.sampled_from(["pid", "pid_for_children", "handle"]), which=st.integers(0, 9))
 def test_host_namespace_is_out_of_reach(box: Box, link: str, which: int) -> None:
     # The first of each /proc that the box has come first: that of the host's is in the host's namespace.
     found = {place: sorted(names_in(box.proc, place)) for place in procs(box)}
     files = ["/proc/self", *(f"{place}/{pids[0]}" for place, pids in found.items() if pids)]
     files += [f"{place}/{pid}" for place, pids in found.items() for pid in pids[1:]]
     host = str(box.outside.path("/proc/self/ns/pid").readlink())
-    handle = handles.of_namespace(box.outside.proc, "pid") if link == HANDLE else None
-    if link == HANDLE and handle is None:
+    handle = handles.of_namespace(box.outside.proc, "pid") if link == "handle" else None
+    if link == "handle" and handle is None:
         promise.remark("no handle is tried: the kernel, before Linux 6.18, has none of namespaces")
     with box.spawn() as proc:
         program = Program(stop_on_error=True)
-        at = f"{files[which % len(files)]}/ns/{'pid' if link == HANDLE else link}"
+        at = f"{files[which % len(files)]}/ns/{'pid' if link == 'handle' else link}"
         fd = program.openat(AT_FDCWD, at, os.O_RDONLY | os.O_CLOEXEC)
         if handle:  # a namespace of its own says of which file system the handle is
             fd = program.open_by_handle_at(fd, handle, os.O_CLOEXEC)

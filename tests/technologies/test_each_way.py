@@ -175,7 +175,7 @@ NEWEST: dict[str, tuple[str, list[dict[str, object]]]] = {
         "pid.pidfd-cross-refused",
         [{"door": "handle", "act": act, "fd": 0} for act in ("signal", "getfd")],
     ),
-    "handle of a namespace": ("pid.setns-host-refused", [{"link": "the handle of the host's", "which": 0}]),
+    "handle of a namespace": ("pid.setns-host-refused", [{"link": "handle", "which": 0}]),
     "mounts by number": (
         "mnt.statmount-own",
         [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Collection
+from enum import EnumType
 from importlib import import_module
 from pathlib import Path
 
@@ -152,9 +153,8 @@ def looped(tree: ast.AST) -> list[str]:
 
 
 def _is_list(value: object) -> bool:
-    return isinstance(value, Collection) and not isinstance(
-        value, str | bytes | int
-    )  # a flag of an IntFlag is one, too
+    """Not a flag of an IntFlag, and no names of numbers, which are not things that are tried."""
+    return isinstance(value, Collection) and not isinstance(value, str | bytes | int | EnumType)
 
 
 def _several(value: ast.expr) -> bool:
