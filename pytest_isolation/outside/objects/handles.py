@@ -15,7 +15,7 @@ from pytest_isolation.agent.constants import AT, AT_FDCWD
 
 if TYPE_CHECKING:
     from pytest_isolation.agent.client import Proc
-    from pytest_isolation.agent.program import Step
+    from pytest_isolation.agent.memory import Step
 
 _HEAD = 8
 """Of struct file_handle: handle_bytes and handle_type."""
