@@ -72,3 +72,13 @@ def test_what_an_overlay_lies_over(run: Lifetime, tmp_path: Path) -> None:
 def test_control_groups_of_the_host(run: Lifetime) -> None:
     with start(need("namespaces").weakened(weaken.expose("/sys/fs/cgroup")), run) as box:
         assert [one["target"] for one in files(box) if one["kind"] == "system"]  # at a place that is drawn
+
+
+def test_what_the_engine_keeps_of_others_is_not_the_boxs_own(run: Lifetime) -> None:
+    """red: all below the engine's directories was the box's own: the root of another container, the networks of all."""
+    with start(need("docker"), run) as other:
+        theirs = [f"{other.parts.root}:/a:ro", f"/var/lib/docker/containers/{other.parts.id}:/b:ro"]
+        theirs += ["/var/lib/docker/network:/c:ro", "/run/docker/netns:/d:ro"]
+        with start(parse(f"docker:init=true,volumes={'+'.join(theirs)}"), run) as box:
+            found = {one["target"]: one["kind"] for one in files(box)}
+    assert found == {"/a": "volume", "/b": "volume", "/c": "volume", "/d": "system"}

@@ -42,7 +42,21 @@ def test_the_hosts_names_of_a_mount(device: str, root: str, names: list[str]) ->
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/etc", "/root", "/home", "/home/me", "/usr", "/boot", "/var/lib", "/run", "/proc/1", "/sys/fs/cgroup"],
+    [
+        "/",
+        "/etc",
+        "/root",
+        "/home",
+        "/home/me",
+        "/usr",
+        "/boot",
+        "/var/lib",
+        "/run",
+        "/proc/1",
+        "/sys/fs/cgroup",
+        "/run/docker/netns",
+        "/run/netns/one",
+    ],  # fmt: skip
 )
 def test_a_place_of_the_system(path: str) -> None:
     assert places.system(path) is not None

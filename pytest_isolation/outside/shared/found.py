@@ -187,20 +187,23 @@ class _Look:
         known = places.system_file(one.host)
         if known is not None:
             return replace(one, kind="system", why=known.why)
-        return replace(one, kind="own" if self._made_for_it(one.host) else "volume")
+        return replace(one, kind="own" if self._made_for_it(one, one.host) else "volume")
 
     def _directory(self, one: Shared) -> Shared:
         assert one.host is not None
         known = places.system(one.host)
         if known is not None:
             return replace(one, kind="system", why=known.why)
-        return replace(one, kind="own" if self._made_for_it(one.host) else "volume")
+        return replace(one, kind="own" if self._made_for_it(one, one.host) else "volume")
 
-    def _made_for_it(self, host: str) -> bool:
+    def _made_for_it(self, one: Shared, host: str) -> bool:
         if any(below(host, str(volume)) is not None for volume in self.parts.volumes.values()):
             return False
-        if places.in_store(host) and "volumes" not in Path(host).parts:
+        if one.target in places.INITS and one.read_only and one.target not in self.parts.mounted:
             return True
+        if places.in_store(host) and "volumes" not in Path(host).parts:
+            # What lies there for another box is its engine's, and was handed to this one.
+            return not self.parts.id or self.parts.id in Path(host).parts or one.target in places.OF_EACH_BOX
         if self.parts.root is not None and below(host, str(self.parts.root)) is not None:
             return True
         try:

@@ -82,7 +82,9 @@ PLACES = (
     Place("/run/crio", "the daemon that rules every container"),
     Place("/run/dbus", "the bus that the host's services are asked over"),
     Place("/run/docker", "the daemon that rules every container"),
+    Place("/run/docker/netns", "the networks of every container, and of the host", below=True),
     Place("/run/libvirt", "the daemon that rules the host's machines"),
+    Place("/run/netns", "the networks that the host has made", below=True),
     Place("/run/podman", "the service that rules every container"),
     Place("/run/systemd", "what rules the host's services"),
     Place("/run/udev", "what rules the host's devices"),
@@ -170,6 +172,12 @@ STORES = (
 """Where engines make the files of a box: its root, its /etc/hosts, its named volumes."""
 HANDED_BY_ENGINES = ("/usr/lib/os-release", "/etc/os-release")
 """What they hand in unasked, and holds nothing of the host but its name: nspawn."""
+
+
+OF_EACH_BOX = frozenset({"/", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/dev/shm"})
+"""Where a box has what its engine made for it, or for the box that it shares a namespace with."""
+INITS = frozenset({"/sbin/docker-init", "/run/podman-init", "/dev/init"})
+"""Where Docker and Podman put the program of theirs that is the first process of a container, if asked to: `--init`."""
 
 
 def system(path: str) -> Place | None:
