@@ -56,7 +56,7 @@ def test_the_hosts_names_of_a_mount(device: str, root: str, names: list[str]) ->
         "/sys/fs/cgroup",
         "/run/docker/netns",
         "/run/netns/one",
-    ],  # fmt: skip
+    ],
 )
 def test_a_place_of_the_system(path: str) -> None:
     assert places.system(path) is not None
