@@ -147,6 +147,14 @@ def test_who_could_take_nothing_was_refused_nothing(pool: Pool, id: str, resourc
     assert reason in str(ran.unsupported)
 
 
+@pytest.mark.parametrize("text", ["docker:read_only=true", "docker:user=1000"])
+def test_a_box_that_may_less_has_no_other_results(pool: Pool, text: str) -> None:
+    """red: EROFS, where the image's modes would have said EACCES, was another result."""
+    need("docker")
+    ran = measured(pool, "port.same-image-same-result", parse(text), examples=3)
+    assert (ran.violation, ran.trouble, ran.unsupported) == (None, None, None)
+
+
 @pytest.mark.parametrize(("shown", "violated"), [("", False), ("/var/tmp", True)])
 def test_landlock_keeps_contents_and_shows_names(pool: Pool, shown: str, violated: bool) -> None:
     """To be out of a root of one's own and read nothing there is no escape; to read one file is."""
