@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_isolation import Box, Guarantee, family, severity, weaken
+from pytest_isolation import Box, Guarantee, Unsupported, family, severity, weaken
 from pytest_isolation.outside.confined.capable import IDS, REFUSALS, TABLE, Capability
 
 denied = family(
@@ -31,5 +31,7 @@ def test_capability_is_of_no_use(box: Box, promise: Guarantee, entry: Capability
     had = entry.had(reply)
     if not had and reply.errno not in REFUSALS:
         promise.tried(reply, vain=(reply.errno,))  # refused for something else, before or after
+    if not had and entry.refused_by and box.parts.shares_kernel and not entry.serves(box.outside.proc):
+        raise Unsupported(f"the kernel refuses it, CAP_{entry.name} or not, by {entry.refused_by}")
     promise.held("refused")
     promise.require(not had, reply)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
 from pytest_isolation import Box
-from pytest_isolation.errors import Undecided
+from pytest_isolation.errors import Undecided, Unsupported
 from pytest_isolation.options.boxes import parse
 from pytest_isolation.outside.confined.capable import REFUSALS, TABLE
 from pytest_isolation.technologies.pool import Pool
-from tests.support import need
+from tests.support import built_in_checks, need
 
 NEEDED = {
     "memfd_create": ("SYS_RAWIO", "LINUX_IMMUTABLE", "CHOWN", "DAC_OVERRIDE", "SETFCAP"),
@@ -60,3 +61,23 @@ def test_the_act_itself_is_what_is_judged(box: Box) -> None:
     capability = next(one for one in TABLE if one.name == "SYS_BOOT")
     with box.spawn() as proc:
         assert capability.act(proc, 7).errno in REFUSALS
+
+
+def test_a_kernel_that_asks_for_more_is_found_by_trying(pool: Pool) -> None:
+    """Debian's counts events for CAP_SYS_ADMIN alone: the control of `cap.perfmon-denied` was silent on its kernels."""
+    host = pool.box(need("host")).outside.proc
+    if os.geteuid() != 0:
+        pytest.skip("a process with one capability is made by root")
+    capability = next(one for one in TABLE if one.name == "PERFMON")
+    assert capability.serves(host) or "perf_event_paranoid" in capability.refused_by
+    asks_more = replace(capability, act=lambda proc, _: proc.acct("/pytest-isolation-nothing"))  # CAP_SYS_PACCT's
+    assert not asks_more.serves(host)
+
+
+def test_what_a_kernel_refuses_to_the_capability_is_no_promise_of_the_box(pool: Pool) -> None:
+    promise, test = next((one, check) for one, check in built_in_checks() if one.id == "cap.perfmon-denied")
+    box = pool.box(need("namespaces"))
+    capability = next(one for one in TABLE if one.name == "PERFMON")
+    asks_more = replace(capability, act=lambda proc, _: proc.acct("/pytest-isolation-nothing"))
+    with pytest.raises(Unsupported, match="the kernel refuses it, CAP_PERFMON or not"):
+        test.hypothesis.inner_test(box, promise=promise, entry=asks_more, number=1, deep=False)

@@ -37,6 +37,7 @@ CLOCK_REALTIME_ALARM = 8  # timerfd_create(2)
 PERF_TYPE_SOFTWARE, PERF_ATTR_SIZE = 1, 112  # perf_event_open(2)
 BPF_MAP_CREATE, BPF_MAP_TYPE_LPM_TRIE, BPF_F_NO_PREALLOC = 0, 11, 1  # bpf(2)
 VFS_CAP_REVISION_2 = 0x0200_0000
+NUMBERS = {"PERFMON": 38}  # capability.h
 ANONYMOUS = 0x22  # MAP_PRIVATE | MAP_ANONYMOUS
 
 
@@ -54,6 +55,8 @@ class Capability:
     """Errnos by which the kernel refuses what it was asked for, once it has found the capability."""
     host: bool = False
     """It acts on the machine; else it takes a layer of defence away."""
+    refused_by: str = ""
+    """Kernels that refuse it to a process that has this capability alone: completes "refuses it by ..."."""
 
     @property
     def slug(self) -> str:
@@ -63,6 +66,15 @@ class Capability:
     def had(self, reply: Reply) -> bool:
         """Whether the reply is one of a process that has the capability."""
         return reply.ok or reply.errno in self.past
+
+    def serves(self, host: Proc) -> bool:
+        """Whether a process of the machine that has this capability alone is let; True where none can be made.
+
+        Kernels of distributions ask for more than the man page says.
+        """
+        with host.spawn() as child:
+            alone = 1 << NUMBERS[self.name]
+            return not child.capset(alone, alone).ok or self.had(self.act(child, IDS[0]))
 
 
 REFUSALS = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS})
@@ -203,7 +215,13 @@ TABLE = (
         "sets an alarm that wakes the machine",
         lambda proc, _: proc.timerfd_create(CLOCK_REALTIME_ALARM, os.O_CLOEXEC),
     ),
-    Capability("PERFMON", "counts events of a whole processor", _perf, host=True),
+    Capability(
+        "PERFMON",
+        "counts events of a whole processor",
+        _perf,
+        host=True,
+        refused_by="kernel.perf_event_paranoid = 3, with which Debian's asks for CAP_SYS_ADMIN",
+    ),
     Capability("BPF", "makes a BPF map that only the privileged make", _bpf),
     Capability("CHECKPOINT_RESTORE", "opens what a process has mapped by its place in memory", _open_map),
     Capability(
