@@ -16,6 +16,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from enum import Enum
 from errno import ENOENT, ENOTDIR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, Self, TypeVar, get_args
@@ -115,9 +116,7 @@ class Guarantee:
         """
         self.notes.requires += 1
         if not kept:
-            plain = {
-                key: value if isinstance(value, (int, float, bool)) else str(value) for key, value in observed.items()
-            }
+            plain = {key: _plain(value) for key, value in observed.items()}
             raise Violation(self.id, f"{self.claim}: broken", calls, plain)
 
     def receipt(self, found: bool, *calls: object) -> None:
@@ -162,6 +161,13 @@ class Guarantee:
     def held(self, how: How) -> None:
         """Say how the promise held in this example; "isolated" when nothing is said."""
         self.notes.how.add(how)
+
+
+def _plain(value: object) -> int | float | str:
+    """As a report has it: a number, or a text; of a number with a name, that of the header (RTM_NEWLINK)."""
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}_{value.name}"
+    return value if isinstance(value, (int, float)) else str(value)
 
 
 def _told(reply: Reply) -> str:
