@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -51,8 +52,29 @@ def ended_by_signals() -> Iterator[None]:
     if threading.current_thread() is threading.main_thread():
         _came.clear()
     # Control-C that somebody else heeds is his.
-    with _heeded(ALL_ENDS if signal.getsignal(signal.SIGINT) is signal.default_int_handler else ENDS, interrupt):
+    ends = ALL_ENDS if signal.getsignal(signal.SIGINT) is signal.default_int_handler else ENDS
+    with _heeded(ends, interrupt), _lost_without_a_word():
         yield
+
+
+@contextmanager
+def _lost_without_a_word() -> Iterator[None]:
+    """What Python drops of interrupt() in the block is not told with a traceback: raise_what_was_lost() raises it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    known = sys.unraisablehook
+
+    def told(lost: sys.UnraisableHookArgs) -> None:
+        if not (_came and isinstance(lost.exc_value, KeyboardInterrupt)):
+            known(lost)
+
+    sys.unraisablehook = told
+    try:
+        yield
+    finally:
+        if sys.unraisablehook is told:
+            sys.unraisablehook = known
 
 
 @contextmanager

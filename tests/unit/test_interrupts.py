@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -36,12 +37,25 @@ class Asked:
         sum(range(10))  # where the handler is called
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_one_that_python_drops_is_raised_by_who_goes_on() -> None:
+class Broken:
+    """Whose destructor fails."""
+
+    def __del__(self) -> None:
+        raise ValueError("broken")
+
+
+def test_one_that_python_drops_is_raised_by_who_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not told with a traceback before; what else Python drops is told."""
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda lost: told.append(lost.exc_value))
     with ended_by_signals():
         raise_what_was_lost()
         asked = Asked()
         del asked
+        assert told == []
+        broken = Broken()
+        del broken
+        assert [str(one) for one in told] == ["broken"]
         with pytest.raises(KeyboardInterrupt, match="SIGTERM"):
             raise_what_was_lost()
 
