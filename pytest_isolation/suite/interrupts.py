@@ -53,12 +53,12 @@ def ended_by_signals() -> Iterator[None]:
         _came.clear()
     # Control-C that somebody else heeds is his.
     ends = ALL_ENDS if signal.getsignal(signal.SIGINT) is signal.default_int_handler else ENDS
-    with _heeded(ends, interrupt), _lost_without_a_word():
+    with _heeded(ends, interrupt), lost_without_a_word():
         yield
 
 
 @contextmanager
-def _lost_without_a_word() -> Iterator[None]:
+def lost_without_a_word() -> Iterator[None]:
     """What Python drops of interrupt() in the block is not told with a traceback: raise_what_was_lost() raises it."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -41,6 +41,7 @@ from pytest_isolation.suite.interrupts import (
     forget_what_came,
     interrupt,
     let_go_of_logging,
+    lost_without_a_word,
     raise_what_was_lost,
 )
 from pytest_isolation.suite.items import check_of, properties, raise_outcome, unwritten_failures
@@ -297,7 +298,8 @@ class Session(RunState):
             # execnet ends a worker by a SIGINT to itself; nohup(1) and background jobs hand that down ignored.
             if signal.getsignal(signal.SIGINT) in (signal.SIG_IGN, signal.default_int_handler):
                 signal.signal(signal.SIGINT, interrupt)
-            return (yield)
+            with lost_without_a_word():
+                return (yield)
         with ended_by_signals():
             if not (self.only_collects or self.config.pluginmanager.hasplugin("dsession")):
                 if self.planned:
